@@ -181,19 +181,19 @@ static struct consumer *getter_of(struct channel *ch, struct queue *q)
 
 static void got_send(struct channel *ch, struct queue_call *call)
 {
-    struct delivery got = call->got;
+    struct delivery got = call->get.got;
     lv_assert(call->consumer->is_getter);
     struct lv_buffer header = {0};
     if (got.tells_count)
         got.header = delivery_header_with_count(&header, got.header, got.delivery_count);
     uint64_t tag = ++ch->delivery_tag;
-    if (!call->no_ack)
+    if (!call->get.no_ack)
         channel_add_unacked(ch, tag, call->consumer, got.position);
     if (trace_is_on(ch->connection->session.vhost))
         session_trace_delivery(&ch->connection->session, ch->number, queue_name(call->queue), &got);
     CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = got.redelivered,
                  .exchange = got.exchange, .routing_key = got.routing_key,
-                 .message_count = (uint32_t)call->ready);
+                 .message_count = (uint32_t)call->get.ready);
     channel_write_content(ch, got.header, got.body, got.message);
     lv_buffer_free(&header);
     net_dirty(ch->connection->session.net);
@@ -202,12 +202,12 @@ static void got_send(struct channel *ch, struct queue_call *call)
 
 static void get_done(struct channel *ch, struct queue_call *call)
 {
-    if (call->got.message) {
+    if (call->get.got.message) {
         if (ch)
             got_send(ch, call);
-        else if (!call->no_ack)
-            consumer_settle(call->consumer, call->got.position, 1, SETTLE_REQUEUE);
-        message_unref(&call->got.message);
+        else if (!call->get.no_ack)
+            consumer_settle(call->consumer, call->get.got.position, 1, SETTLE_REQUEUE);
+        message_unref(&call->get.got.message);
     } else if (ch && !call->refused) {
         CHANNEL_SEND(ch, basic_get_empty, .reserved1 = SLICE_EMPTY);
     }
@@ -228,6 +228,6 @@ void cmd_basic_get(struct channel *ch, struct slice args)
     struct queue_call *call = channel_call(ch, q, AMQP_BASIC_GET, queue_call_get, get_done);
     call->consumer = getter_of(ch, q);
     consumer_hold(call->consumer);
-    call->no_ack = m.no_ack;
+    call->get.no_ack = m.no_ack;
     channel_call_start(call);
 }

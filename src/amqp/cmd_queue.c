@@ -33,10 +33,11 @@ struct redeclaration {
 static void redeclare_done(struct channel *ch, struct queue_call *call)
 {
     struct redeclaration *r = call->owner;
-    if (ch && call->is_gone)
+    if (ch && call->redeclare.is_gone)
         channel_repeat(ch, AMQP_QUEUE_DECLARE, slice_of(r->args, r->bytes));
     else if (ch && !r->no_wait)
-        declare_ok(ch, queue_name(call->queue), call->ready, call->consumers);
+        declare_ok(ch, queue_name(call->queue), call->redeclare.status.ready,
+                   call->redeclare.status.consumers);
     free(r);
 }
 
@@ -55,7 +56,7 @@ static void queue_redeclare(struct channel *ch, struct queue *q, bool no_wait, s
 static void count_done(struct channel *ch, struct queue_call *call)
 {
     if (ch && !call->refused)
-        declare_ok(ch, queue_name(call->queue), call->ready, call->consumers);
+        declare_ok(ch, queue_name(call->queue), call->status.ready, call->status.consumers);
 }
 
 static void answer_existing(struct channel *ch, struct queue *q, const struct queue_declaration *d,
@@ -187,7 +188,7 @@ void cmd_queue_unbind(struct channel *ch, struct slice args)
 static void purge_done(struct channel *ch, struct queue_call *call)
 {
     if (ch && !call->refused && !call->owner)
-        CHANNEL_SEND(ch, queue_purge_ok, .message_count = (uint32_t)call->ready);
+        CHANNEL_SEND(ch, queue_purge_ok, .message_count = (uint32_t)call->purge.dropped);
 }
 
 /* Marks a call whose answer the client does not want. */
@@ -211,7 +212,7 @@ void cmd_queue_purge(struct channel *ch, struct slice args)
 static void delete_done(struct channel *ch, struct queue_call *call)
 {
     if (ch && !call->refused && !call->owner)
-        CHANNEL_SEND(ch, queue_delete_ok, .message_count = (uint32_t)call->ready);
+        CHANNEL_SEND(ch, queue_delete_ok, .message_count = (uint32_t)call->deletion.dropped);
 }
 
 void cmd_queue_delete(struct channel *ch, struct slice args)
@@ -234,8 +235,8 @@ void cmd_queue_delete(struct channel *ch, struct slice args)
     }
     struct queue_call *call =
         channel_call(ch, q, AMQP_QUEUE_DELETE, queue_call_delete, delete_done);
-    call->if_unused = m.if_unused;
-    call->if_empty = m.if_empty;
+    call->deletion.if_unused = m.if_unused;
+    call->deletion.if_empty = m.if_empty;
     call->owner = m.no_wait ? no_wait_mark : NULL;
     channel_call_start(call);
 }

@@ -170,7 +170,7 @@ void channel_cancel_consumer(struct channel *ch, struct consumer *c, bool return
     call->run = queue_call_cancel;
     call->done = detach_done;
     call->consumer = c;
-    call->returns_all = returns_all;
+    call->cancel.returns_all = returns_all;
     call->owner = ch;
     ch->detaching++;
     queue_call_start(call);

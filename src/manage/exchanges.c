@@ -56,7 +56,7 @@ static void count_delayed(struct manage *m, struct exchange_facts *f)
     struct home_call h = {.call = {.queue = f->delayed, .run = queue_call_status}};
     f->is_counted = f->delayed && home_call_run(m, &h) == 0;
     if (f->is_counted && !h.call.refused)
-        f->messages_delayed = h.call.ready + h.call.unacked;
+        f->messages_delayed = h.call.status.ready + h.call.status.unacked;
 }
 
 bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct slice vhost_name,

@@ -77,7 +77,7 @@ bool manage_cancel_delayed(struct manage *m, const struct actor *actor, struct s
     int err = ask_queue(m, q, ids ? delayed_call_cancel : queue_call_purge, &what, &h);
     if (err < 0)
         return manage_end(error, err);
-    *ret = ids ? what.cancelled : h.call.ready;
+    *ret = ids ? what.cancelled : h.call.purge.dropped;
     actor_log(actor, "%llu delayed messages of exchange '%.*s' in vhost '%.*s' are cancelled",
               (unsigned long long)*ret, SLICE_ARG(exchange), SLICE_ARG(vhost));
     return true;

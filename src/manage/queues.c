@@ -82,23 +82,23 @@ static void gathering_begin(struct vhost *vhost, struct gathering *g)
     }
 }
 
-static void take_counts(struct queue_facts *f, const struct queue_call *call)
+static void take_counts(struct queue_facts *f, const struct queue_status *status)
 {
-    f->consumers = call->consumers;
-    f->ready = call->ready;
-    f->ready_bytes = call->ready_bytes;
-    f->unacked = call->unacked;
-    f->unacked_bytes = call->unacked_bytes;
-    f->dead_letters = call->dead_letters;
-    f->dead_letter_bytes = call->dead_letter_bytes;
-    f->disk_ready = call->disk_ready;
-    f->disk_ready_bytes = call->disk_bytes;
-    f->persistent = call->persistent;
-    f->persistent_bytes = call->persistent_bytes;
-    f->utilisation = call->utilisation;
-    f->has_head_time = call->has_head_time;
-    f->head_time = call->head_time;
-    f->counters = call->counters;
+    f->consumers = status->consumers;
+    f->ready = status->ready;
+    f->ready_bytes = status->ready_bytes;
+    f->unacked = status->unacked;
+    f->unacked_bytes = status->unacked_bytes;
+    f->dead_letters = status->dead_letters;
+    f->dead_letter_bytes = status->dead_letter_bytes;
+    f->disk_ready = status->disk_ready;
+    f->disk_ready_bytes = status->disk_ready_bytes;
+    f->persistent = status->persistent;
+    f->persistent_bytes = status->persistent_bytes;
+    f->utilisation = status->utilisation;
+    f->has_head_time = status->has_head_time;
+    f->head_time = status->head_time;
+    f->counters = status->counters;
     f->memory = queue_memory(f->queue) + f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes +
                 (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
 }
@@ -124,7 +124,7 @@ static void facts_fill(struct loop *loop, struct queue_facts *f)
     queue_call_start(&call);
     f->policy = effective_policy_ref(queue_policy(q));
     f->is_gone = call.refused;
-    take_counts(f, &call);
+    take_counts(f, &call.status);
     const struct consumer *c = queue_exclusive_consumer(q);
     if (!f->is_gone && c)
         take_exclusive_consumer(f, c);
@@ -310,7 +310,7 @@ bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slic
         .call = {.queue = manage_queue(m, vhost, name, error), .run = queue_call_purge}};
     if (!h.call.queue || !change_queue(m, &h, error))
         return false;
-    *ret = h.call.ready;
+    *ret = h.call.purge.dropped;
     actor_log(actor, "queue '%.*s' in vhost '%.*s' is purged of %llu messages", SLICE_ARG(name),
               SLICE_ARG(vhost), (unsigned long long)*ret);
     return true;
@@ -332,20 +332,19 @@ bool manage_delete_queue(struct manage *m, const struct actor *actor,
         return false;
     struct home_call h = {.call = {.queue = manage_queue(m, what->vhost, what->name, error),
                                    .run = queue_call_delete,
-                                   .is_hasty = true,
                                    .user = actor->name,
-                                   .if_unused = what->if_unused,
-                                   .if_empty = what->if_empty}};
+                                   .deletion = {.is_hasty = true,
+                                                .if_unused = what->if_unused,
+                                                .if_empty = what->if_empty}}};
     if (!h.call.queue)
         return false;
     if (!may_delete(actor, h.call.queue, error)) {
         queue_unref(&h.call.queue);
         return false;
     }
-    h.call.connection_id = queue_entry(h.call.queue)->exclusive_owner;
     if (!change_queue(m, &h, error))
         return false;
-    *ret = h.call.ready;
+    *ret = h.call.deletion.dropped;
     actor_log(actor, "queue '%.*s' in vhost '%.*s' is deleted, with %llu messages",
               SLICE_ARG(what->name), SLICE_ARG(what->vhost), (unsigned long long)*ret);
     return true;

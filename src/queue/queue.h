@@ -4,12 +4,12 @@
  * which it begins. Its messages and consumers belong to its home loop alone; other loops send mail.
  * Each function says where it may be called: *any loop*, or *home*.
  *
- * A message that comes goes to a consumer at once if one can take it and nothing waits before it;
- * else it is ready in the backlog until a consumer has credit.
+ * A message that arrives is given to a consumer at once if one can take it and nothing waits before
+ * it; otherwise it is ready in the backlog until a consumer has credit.
  *
  *   (1) Messages are ready only while no consumer can take one, or a delivery run is scheduled.
- *   (2) A deleted queue has no messages, no consumers and no name. What still arrives for it by
- *       mail is answered with CONFIRM_GONE: it was not taken. */
+ *   (2) A deleted queue has no messages, no consumers and no name. A message that still arrives for
+ *       it by mail is not taken: the answer is CONFIRM_GONE. */
 #ifndef LEVERET_QUEUE_QUEUE_H
 #define LEVERET_QUEUE_QUEUE_H
 
@@ -36,14 +36,14 @@ struct queue_counters {
     uint64_t got_no_ack;
     uint64_t redelivered;
     uint64_t acked;
-    uint64_t replaced; /* by a newer message of the same value (conflation.h) */
+    uint64_t replaced; /* by a newer message with the same value (conflation.h) */
     struct lane_counters disk;
     uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
 };
 
-/* --- what never changes, or may be read by anybody: any thread -------------------------------- */
+/* --- what never changes, or is atomic: any thread --------------------------------------------- */
 
-/* The queue as the topology knows it: its flags and arguments, its exclusive owner ... */
+/* Returns the queue as the topology knows it: its flags and arguments, its exclusive owner ... */
 static inline struct queue_entry *queue_entry(const struct queue *q)
 {
     return (struct queue_entry *)q; /* it begins with one */
@@ -69,7 +69,7 @@ static inline struct slice queue_name(const struct queue *q)
     return queue_entry_name(queue_entry(q));
 }
 
-/* The queue of an entry that has one: every entry in a vhost's table, or in a route. */
+/* Returns the queue of an entry of a vhost's table or of a route. */
 static inline struct queue *queue_of_entry(struct queue_entry *entry)
 {
     return (struct queue *)entry;
@@ -93,10 +93,10 @@ struct queue *queue_ref(struct queue *q);
 void queue_unref(struct queue **queue);
 
 struct queue_declaration {
-    struct slice name; /* not empty: the session makes up names */
-    bool is_generated; /* the session has made it up: it may begin with "amq." */
+    struct slice name; /* not empty: the session generates names */
+    bool is_generated; /* by the session: it may begin with "amq." */
     bool passive;
-    /* The user's permissions were checked for a queue that exists. If it does not, and the
+    /* The user's permissions were checked for a queue that exists. If there is none by now, and the
      * declaration is not passive, the answer is CHANGE_REFUSED without an error. */
     bool only_if_there;
     struct queue_flags flags;
@@ -104,41 +104,41 @@ struct queue_declaration {
     uint64_t connection_id;
 };
 
-/* queue.declare as RabbitMQ answers it. *ret is valid until the end of the turn. A new queue is at
- * home on the calling loop when it is exclusive, else on the next loop in turn. */
+/* Declares a queue, and answers as RabbitMQ answers queue.declare. *ret is valid until the end of
+ * the turn. An exclusive queue is at home on the calling loop, others on each loop in turn. Any
+ * loop. */
 enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  const struct queue_declaration *d, struct durable_done done,
                                  struct broker_error *error, struct queue **ret, bool *ret_created);
 
-/* Recovery: makes a durable queue, without checks and without storing it. Before the loops
- * start. */
+/* Recovery: makes a durable queue without checking or storing it. Before the loops start. */
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
                             struct slice arguments, uint64_t id);
 
-/* Whether it belongs to an exchange that delays messages: they wait in it until they are due. Any
- * thread. */
+/* Returns whether the queue belongs to an exchange that delays messages: they wait in it until they
+ * are due. Any thread. */
 bool queue_is_delaying(const struct queue *q);
 
-/* Fixed when the queue is declared. Any thread. */
+/* Returns the queue's type, which never changes. Any thread. */
 enum queue_type queue_type(const struct queue *q);
 
-/* Its number in the store, which no other queue has or ever had. Any thread. */
+/* Returns the queue's id in the store, which no other queue has or ever had. Any thread. */
 uint64_t queue_id(const struct queue *q);
 
-/* What the queue itself costs, without messages. Any thread. */
+/* Returns how many bytes the queue itself takes, without messages. Any thread. */
 size_t queue_memory(const struct queue *q);
 
 /* --- publishing: any loop --------------------------------------------------------------------- */
 
-/* Puts the message into one queue: now if the queue is at home on this loop, else by mail. The
+/* Puts the message into one queue: now if the queue is at home on this loop, otherwise by mail. The
  * message is shared: a reference is taken. With a sink, CONFIRM_LATER promises one answer with this
  * number: from another loop, or when a persistent message is safe on disk. Without a sink the
  * return value means nothing. */
 enum confirm_answer queue_publish(struct loop *loop, struct queue *q, struct message *message,
                                   struct confirm_sink *sink, uint64_t number);
 
-/* Like queue_publish(), for a message that comes out of another queue, which keeps it if it is
- * refused. It is not checked for being a duplicate, and refusing it makes no dead letter. */
+/* Like queue_publish(), for a message that comes from another queue, which keeps it if it is
+ * refused. It is never dropped as a duplicate, and never dead-lettered when it is refused. */
 enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, struct message *message,
                                         struct confirm_sink *sink, uint64_t number);
 
@@ -147,91 +147,110 @@ enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, stru
 enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q,
                                       struct confirm_sink *sink);
 
-/* Whether the queue's home has so much to do that publishers to this queue should pause. Any
+/* Returns whether publishers to this queue should pause, because its home has too much to do. Any
  * loop. */
 bool queue_is_behind(const struct queue *q);
 
-/* The short way: hands the bytes to the next consumer where they lie, without making a message.
- * Returns false, and has done nothing, unless the queue is at home on this loop, is empty, and its
- * next consumer is here, takes messages without acknowledgements and has no limit. */
+/* The fast path: gives the bytes to the next consumer where they are, without making a message.
+ * Returns false, and has done nothing, unless the queue is at home on this loop and empty, and its
+ * next consumer is on this loop, does not acknowledge and has no limit. */
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery);
 
 /* --- calls: any loop asks, home answers ------------------------------------------------------- */
 
+/* What a queue holds and has counted. */
+struct queue_status {
+    uint64_t ready, ready_bytes;
+    uint64_t unacked, unacked_bytes;
+    uint64_t dead_letters, dead_letter_bytes; /* given up, and kept until they have arrived */
+    uint64_t disk_ready, disk_ready_bytes;    /* of the ready ones: only on disk */
+    uint64_t persistent, persistent_bytes;    /* ready or unacked, and kept across a restart */
+    uint64_t consumers;
+    double utilisation; /* queue_use.h */
+    bool has_head_time; /* the first ready message is in memory and has a timestamp ... */
+    uint64_t head_time; /* ... this one */
+    struct queue_counters counters;
+};
+
 /* One question to a queue's home. The caller owns the struct, and keeps it until done() is called
- * on its loop: within queue_call_start() if home is here and the answer is known, else by mail in a
- * later turn. The caller holds a reference of the queue meanwhile. */
+ * on its loop: within queue_call_start() if home is here and the answer is known, otherwise by mail
+ * in a later turn. The caller holds a reference of the queue meanwhile.
+ *
+ * run() is one of the queue_call_... functions below. Each uses the member of the union that is
+ * named after it; its inputs are set before queue_call_start(), everything else is zero. */
 struct queue_call {
     struct queue *queue;
     struct loop *from;
-    void (*run)(struct queue_call *call); /* one of the queue_call_... below */
+    void (*run)(struct queue_call *call);
     void (*done)(struct queue_call *call);
-    /* Asked. */
-    struct consumer *consumer; /* consume, cancel, get (the getter) */
-    bool if_unused, if_empty;  /* delete */
-    bool is_hasty;             /* delete: answered at once, before the commit */
-    bool returns_all;          /* cancel: all that the consumer holds comes back right after */
-    bool no_ack;               /* get */
-    uint64_t connection_id;    /* delete: whose */
-    void *owner;               /* the caller's */
-    struct slice user;         /* who asks, for events (events.h); lives as long as the call */
+    void *owner;       /* the caller's */
+    struct slice user; /* who asks, for events (events.h); lives as long as the call */
     /* The call's own. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
     bool is_waiting;             /* run() has no answer yet; it is run again (queue_call_wait) */
-    /* Answered. */
+    /* The answer of every question: whether it is refused, and why. */
     bool refused;
-    bool is_gone; /* redeclare: the queue has ended since it was found */
     struct broker_error error;
-    uint64_t ready;
-    uint64_t consumers;
-    struct delivery got; /* get: valid in done(); got.message == NULL: empty */
-    struct queue_counters counters;
-    uint64_t unacked, ready_bytes, unacked_bytes;
-    uint64_t dead_letters, dead_letter_bytes; /* given up, and here until somebody has them */
-    uint64_t disk_ready, disk_bytes;          /* of what is ready: on disk alone */
-    uint64_t persistent;       /* of what is ready or unacked: what outlives a restart ... */
-    uint64_t persistent_bytes; /* ... and their bodies */
-    double utilisation;        /* queue_use.h */
-    bool has_head_time;        /* the first ready message is in memory and has a timestamp ... */
-    uint64_t head_time;        /* ... this one */
+    struct consumer *consumer; /* consume, cancel; get: the getter that holds the message */
+    union {
+        struct queue_status status;
+        struct {
+            struct queue_status status;
+            bool is_gone; /* the queue has ended since it was found; then there is no status */
+        } redeclare;
+        struct {
+            bool returns_all; /* all that the consumer holds is returned right after this */
+        } cancel;
+        struct {
+            bool no_ack;
+            struct delivery got; /* valid in done(), which owns got.message; NULL: empty */
+            uint64_t ready;      /* how many are left */
+        } get;
+        struct {
+            uint64_t dropped; /* how many messages */
+        } purge;
+        struct {
+            bool if_unused, if_empty;
+            bool is_hasty;    /* answered at once, before the deletion is stored */
+            uint64_t dropped; /* how many ready messages were in it */
+        } deletion;
+    };
 };
 
 /* Asks. On the loop call->from. */
 void queue_call_start(struct queue_call *call);
 
-/* What call->run can be; refused with 404 if the queue is deleted, unless it says otherwise.
- * Home. */
-void queue_call_status(struct queue_call *call);    /* ready, consumers, and what else is counted */
-void queue_call_redeclare(struct queue_call *call); /* like a status; is_gone if it is deleted */
+/* What call->run can be. Refused with 404 if the queue is deleted, unless the comment says
+ * otherwise. Home. */
+void queue_call_status(struct queue_call *call);
+void queue_call_redeclare(struct queue_call *call); /* not refused, but is_gone */
 void queue_call_consume(struct queue_call *call);   /* attaches call->consumer */
-void queue_call_cancel(struct queue_call *call);    /* detaches call->consumer */
-void queue_call_get(struct queue_call *call);       /* `got`, with a reference that done() owns */
-void queue_call_purge(struct queue_call *call);     /* ready: how many were dropped */
-void queue_call_delete(
-    struct queue_call *call); /* ready: how many were in it; not refused with 404 */
+void queue_call_cancel(struct queue_call *call);    /* detaches call->consumer; not refused */
+void queue_call_get(struct queue_call *call);
+void queue_call_purge(struct queue_call *call);
+void queue_call_delete(struct queue_call *call); /* of a deleted queue: 0 dropped, not refused */
 
 /* Deletes the queue without conditions, at its home, by mail. Any loop; from NULL: any thread. */
 void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* --- home ------------------------------------------------------------------------------------- */
 
-/* Every queue at home on this loop pages out what it can: topology->is_short_of_memory has been
- * set. */
+/* Pages out what every queue at home on this loop can, after topology->is_short_of_memory was set.
+ */
 void queues_relieve(struct topology *topology, struct loop *loop);
 
-/* What its arguments and policies say together (queue_settings.h). Borrowed until the end of the
- * turn. */
+/* Returns the queue's settings (queue_settings.h). Borrowed until the end of the turn. */
 const struct queue_arguments *queue_settings(const struct queue *q);
 
-/* The policy that rules it, borrowed until the end of the turn; NULL: none. */
+/* Returns the policy that applies to the queue, borrowed until the end of the turn; NULL: none. */
 struct effective_policy *queue_policy(const struct queue *q);
 
-/* The consumer that has the queue for itself, or NULL. Borrowed until the end of the turn. */
+/* Returns the exclusive consumer, or NULL. Borrowed until the end of the turn. */
 const struct consumer *queue_exclusive_consumer(const struct queue *q);
 
-/* Adds an exclusive queue to the list of the connection that owns it, and finds the first of such a
- * list, or NULL. It leaves the list when it is deleted. The connection is at home on the same
- * loop. */
+/* Adds an exclusive queue to the list of the connection that owns it; returns the first queue of
+ * such a list, or NULL. A queue is removed from the list when it is deleted. The connection is on
+ * the same loop. */
 void queue_add_owned(struct lv_list *owned, struct queue *q);
 struct queue *queue_first_owned(const struct lv_list *owned);
 
@@ -239,13 +258,13 @@ struct queue *queue_first_owned(const struct lv_list *owned);
  * the deletion is stored if it is durable. Returns how many messages were ready. */
 uint64_t queue_delete(struct queue *q);
 
-/* Gives the consumer turns, or lets it wait for being the single active one. Whether it may come is
- * the caller's business (queue_call_consume checks it). */
+/* Adds the consumer: it gets its turn, or waits to become the single active one. The caller has
+ * checked that it may (queue_call_consume does). */
 void queue_attach(struct queue *q, struct consumer *consumer);
 
-/* Takes the consumer's turns away; what it holds stays with it. `returns_all`: the session gives
- * back what the consumer holds right after this; the next single active consumer takes over only
- * behind that, so that the order is kept. Does nothing if the consumer is not attached. */
+/* Removes the consumer; it keeps what it holds. `returns_all`: the session returns all that the
+ * consumer holds right after this; the next single active consumer takes over only after that, so
+ * that the order is kept. Does nothing if the consumer is not attached. */
 void queue_detach(struct queue *q, struct consumer *consumer, bool returns_all);
 
 #endif

@@ -72,52 +72,60 @@ static bool call_finds_queue(struct queue_call *call)
     return false;
 }
 
-/* What is on disk is not read for it, as in RabbitMQ. */
-static void find_head_time(struct queue *q, struct queue_call *call)
+/* A message on disk is not read for it, as in RabbitMQ. */
+static void status_find_head_time(struct queue *q, struct queue_status *ret)
 {
     struct lane *l = lane_first_ready(&q->lanes);
     uint64_t sequence;
     if (!l || backlog_next(&l->backlog, &sequence) != BACKLOG_HERE)
         return;
     const struct message *m = backlog_find(&l->backlog, sequence);
-    call->has_head_time = m && message_timestamp(m, &call->head_time);
+    ret->has_head_time = m && message_timestamp(m, &ret->head_time);
+}
+
+static void status_fill(struct queue *q, struct queue_status *ret)
+{
+    const struct lane_totals totals = lanes_count(&q->lanes);
+    const struct queue_transit transit = q->ops->in_transit(q);
+    const bool is_durable = q->entry.flags.durable;
+    /* No consumer has a message that is in transit to another queue. A purge may have dropped it
+     * here, on disk, before it has arrived there. */
+    uint64_t unacked = totals.unacked > transit.messages ? totals.unacked - transit.messages : 0;
+    uint64_t unacked_bytes =
+        totals.unacked_bytes > transit.body_bytes ? totals.unacked_bytes - transit.body_bytes : 0;
+    *ret = (struct queue_status){
+        .ready = totals.ready,
+        .ready_bytes = totals.ready_bytes,
+        .unacked = unacked,
+        .unacked_bytes = unacked_bytes,
+        .dead_letters = transit.due_messages,
+        .dead_letter_bytes = transit.due_body_bytes,
+        .disk_ready = totals.disk_ready,
+        .disk_ready_bytes = totals.disk_bytes,
+        .persistent = is_durable ? totals.persistent : 0,
+        .persistent_bytes = is_durable ? totals.persistent_bytes : 0,
+        .consumers = q->consumer_count,
+        .utilisation = queue_use_average(&q->use, loop_now_ms(q->entry.home)),
+        .counters = q->counters,
+    };
+    status_find_head_time(q, ret);
 }
 
 void queue_call_status(struct queue_call *call)
 {
-    if (!call_finds_queue(call))
-        return;
-    struct queue *q = call->queue;
-    struct lane_totals totals = lanes_count(&q->lanes);
-    call->ready = totals.ready;
-    const struct queue_transit transit = q->ops->in_transit(q);
-    call->dead_letters = transit.due_messages;
-    call->dead_letter_bytes = transit.due_body_bytes;
-    /* No consumer has what is on its way to another queue. A purge may have dropped it here, on
-     * disk, before it has arrived there. */
-    call->unacked = totals.unacked > transit.messages ? totals.unacked - transit.messages : 0;
-    call->ready_bytes = totals.ready_bytes;
-    call->unacked_bytes =
-        totals.unacked_bytes > transit.body_bytes ? totals.unacked_bytes - transit.body_bytes : 0;
-    call->disk_ready = totals.disk_ready;
-    call->disk_bytes = totals.disk_bytes;
-    call->persistent = q->entry.flags.durable ? totals.persistent : 0;
-    call->persistent_bytes = q->entry.flags.durable ? totals.persistent_bytes : 0;
-    call->utilisation = queue_use_average(&q->use, loop_now_ms(q->entry.home));
-    find_head_time(q, call);
-    call->consumers = q->consumer_count;
-    call->counters = q->counters;
+    if (call_finds_queue(call))
+        status_fill(call->queue, &call->status);
 }
 
 void queue_call_redeclare(struct queue_call *call)
 {
     queue_assert_home(call->queue);
-    call->is_gone = atomic_load(&call->queue->entry.is_deleted);
-    if (!call->is_gone)
-        queue_call_status(call);
+    call->redeclare.is_gone = queue_is_deleted(call->queue);
+    if (!call->redeclare.is_gone)
+        status_fill(call->queue, &call->redeclare.status);
 }
 
-/* Whether clients may take messages from it at all. */
+/* Returns whether clients may take messages from the queue at all. */
 static bool check_clients(const struct queue *q, struct broker_error *error)
 {
     return !q->ops->check_clients || q->ops->check_clients(q, error);
@@ -150,7 +158,7 @@ void queue_call_consume(struct queue_call *call)
 void queue_call_cancel(struct queue_call *call)
 {
     lv_assert(call->consumer);
-    queue_detach(call->queue, call->consumer, call->returns_all);
+    queue_detach(call->queue, call->consumer, call->cancel.returns_all);
 }
 
 /* The first message, which can be given, for a get. */
@@ -160,7 +168,7 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
     bool redelivered;
     uint64_t position = 0;
     uint32_t delivery_count;
-    if (call->no_ack) {
+    if (call->get.no_ack) {
         struct backlog_left left;
         delivery_count = queue_first_delivery_count(l);
         m = backlog_pop(&l->backlog, &left);
@@ -174,14 +182,14 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
         consumer_spend_credit(call->consumer);
         consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
     }
-    call->got = delivery_of_message(m);
-    call->got.position = position;
-    call->got.tells_count = l->backlog.counts_deliveries;
-    call->got.delivery_count = delivery_count;
-    call->got.redelivered = redelivered;
+    call->get.got = delivery_of_message(m);
+    call->get.got.position = position;
+    call->get.got.tells_count = l->backlog.counts_deliveries;
+    call->get.got.delivery_count = delivery_count;
+    call->get.got.redelivered = redelivered;
     q->counters.redelivered += redelivered;
     COUNT_MANY(redelivered, redelivered);
-    if (call->no_ack) {
+    if (call->get.no_ack) {
         q->counters.got_no_ack++;
         COUNT(got_no_ack);
     } else {
@@ -193,7 +201,7 @@ static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
 
 void queue_call_get(struct queue_call *call)
 {
-    lv_assert(call->no_ack || call->consumer->is_getter);
+    lv_assert(call->get.no_ack || call->consumer->is_getter);
     if (!call_finds_queue(call))
         return;
     struct queue *q = call->queue;
@@ -213,7 +221,7 @@ void queue_call_get(struct queue_call *call)
         get_first(q, l, call);
     else
         COUNT(got_empty);
-    call->ready = lanes_count(&q->lanes).ready;
+    call->get.ready = lanes_count(&q->lanes).ready;
 }
 
 /* Gets that waited, in order, as far as messages are there for them. */
@@ -249,7 +257,7 @@ static void purge_disk(struct queue_call *call, struct lane *l)
 {
     size_t before = l->backlog.ready;
     pager_purge(l);
-    call->ready += before - l->backlog.ready;
+    call->purge.dropped += before - l->backlog.ready;
 }
 
 /* Drops one message, or what is on disk. False: there is nothing more to drop. */
@@ -268,7 +276,7 @@ static bool purge_one(struct queue_call *call, const struct purge_lane *at)
     struct message *m = backlog_pop(b, &left);
     queue_message_left(at->lane, &left);
     message_unref(&m);
-    call->ready++;
+    call->purge.dropped++;
     return true;
 }
 
@@ -344,13 +352,13 @@ void queue_call_delete(struct queue_call *call)
     if (atomic_load(&q->entry.is_deleted))
         return; /* deleting what is not there is fine */
     bool may = check_clients(q, &call->error);
-    if (may && call->if_unused && q->consumer_count > 0)
+    if (may && call->deletion.if_unused && q->consumer_count > 0)
         may = refuse_delete(call, REFUSAL_IN_USE, "in use");
-    else if (may && call->if_empty && lane_first_ready(&q->lanes))
+    else if (may && call->deletion.if_empty && lane_first_ready(&q->lanes))
         may = refuse_delete(call, REFUSAL_NOT_EMPTY, "not empty");
     call->refused = !may;
     if (may)
-        call->ready = queue_delete_with(
-            q, (struct durable_done){call->is_hasty ? NULL : deletion_is_committed, call},
+        call->deletion.dropped = queue_delete_with(
+            q, (struct durable_done){call->deletion.is_hasty ? NULL : deletion_is_committed, call},
             &call->is_waiting);
 }

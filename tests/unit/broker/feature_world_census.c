@@ -280,17 +280,17 @@ static void check_counts(struct feature_world *w, unsigned slot, const struct de
 {
     struct queue_call call = fw_call_home(w, slot, queue_call_status);
     const struct queue *q = w->slots[slot].queue;
-    if (call.ready != seen->ready)
-        fw_fail(w, "queue %u counts %" PRIu64 " ready, there are %" PRIu64, slot, call.ready,
+    if (call.status.ready != seen->ready)
+        fw_fail(w, "queue %u counts %" PRIu64 " ready, there are %" PRIu64, slot, call.status.ready,
                 seen->ready);
-    if (call.ready_bytes != seen->ready_bytes && !estimates_bytes(q))
-        fw_fail(w, "queue %u counts %" PRIu64 " bytes, there are %" PRIu64, slot, call.ready_bytes,
-                seen->ready_bytes);
-    if (call.unacked != 0 ||
+    if (call.status.ready_bytes != seen->ready_bytes && !estimates_bytes(q))
+        fw_fail(w, "queue %u counts %" PRIu64 " bytes, there are %" PRIu64, slot,
+                call.status.ready_bytes, seen->ready_bytes);
+    if (call.status.unacked != 0 ||
         (seen->unacked != forward_in_transit(q).messages && !w->slots[slot].was_purged))
         fw_fail(w,
                 "queue %u counts %" PRIu64 " unacked, of %" PRIu64 " seen, and forwards %" PRIu64,
-                slot, call.unacked, seen->unacked, forward_in_transit(q).messages);
+                slot, call.status.unacked, seen->unacked, forward_in_transit(q).messages);
 }
 
 static void check_limits(struct feature_world *w, unsigned slot, const struct dedup_cache *seen)

@@ -163,9 +163,9 @@ void fw_consume(struct feature_world *w, unsigned slot, bool no_ack, uint32_t pr
 static void get_done(struct queue_call *call)
 {
     struct fw_client *client = lv_container_of(call, struct asked, call)->client;
-    if (call->got.message) {
-        delivered(client, &call->got, call->no_ack);
-        message_unref(&call->got.message);
+    if (call->get.got.message) {
+        delivered(client, &call->get.got, call->get.no_ack);
+        message_unref(&call->get.got.message);
     }
     client->is_open = false;
     let_go(client);
@@ -177,7 +177,7 @@ void fw_get(struct feature_world *w, unsigned slot, bool no_ack)
     struct fw_client *client = client_make(w, slot);
     client->consumer->is_getter = true;
     struct queue_call *call = ask(client, queue_call_get, get_done);
-    call->no_ack = no_ack;
+    call->get.no_ack = no_ack;
     fw_step(w, "client %u on loop %u gets from queue %u%s", client->number,
             loop_index(client->consumer->loop), slot, no_ack ? " without acks" : "");
     start_call(call);
@@ -305,8 +305,8 @@ void fw_purge(struct feature_world *w, unsigned slot)
     loop_sim_give_units(queue_home(w->slots[slot].queue),
                         UINT32_MAX); /* at once, as far as anybody sees */
     struct queue_call call = fw_call_home(w, slot, queue_call_purge);
-    fw_step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
-    if (fw_call_home(w, slot, queue_call_status).ready > 0)
+    fw_step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.purge.dropped);
+    if (fw_call_home(w, slot, queue_call_status).status.ready > 0)
         fw_fail(w, "queue %u is purged, and not empty", slot);
     w->slots[slot].was_purged = true;
     for (uint32_t i = 0; i < w->message_count; i++)

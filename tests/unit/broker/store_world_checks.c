@@ -127,16 +127,17 @@ static void check_status(struct world *w, unsigned slot, uint64_t ready, uint64_
                          uint64_t unacked, uint64_t unacked_bytes)
 {
     struct queue_call call = world_call_home(w, slot, queue_call_status);
-    if (call.ready != ready || call.unacked != unacked)
+    if (call.status.ready != ready || call.status.unacked != unacked)
         world_fail(w,
                    "queue %u counts %" PRIu64 " ready and %" PRIu64 " unacked, there are %" PRIu64
                    " and %" PRIu64,
-                   slot, call.ready, call.unacked, ready, unacked);
-    if (call.ready_bytes != ready_bytes || call.unacked_bytes != unacked_bytes)
+                   slot, call.status.ready, call.status.unacked, ready, unacked);
+    if (call.status.ready_bytes != ready_bytes || call.status.unacked_bytes != unacked_bytes)
         world_fail(w,
                    "queue %u counts %" PRIu64 " bytes ready and %" PRIu64
                    " unacked, there are %" PRIu64 " and %" PRIu64,
-                   slot, call.ready_bytes, call.unacked_bytes, ready_bytes, unacked_bytes);
+                   slot, call.status.ready_bytes, call.status.unacked_bytes, ready_bytes,
+                   unacked_bytes);
 }
 
 /* The higher priority first, then by sequence number. */
@@ -258,7 +259,7 @@ static bool estimates_bytes(const struct queue *q)
 
 static void verify_slot(struct world *w, unsigned slot, bool is_last)
 {
-    struct queue_call before = world_call_home(w, slot, queue_call_status);
+    const struct queue_status before = world_call_home(w, slot, queue_call_status).status;
     const uint64_t then = world_now_ms(w);
     bool is_estimate = estimates_bytes(w->slots[slot].queue);
     struct dedup_cache seen = {0};

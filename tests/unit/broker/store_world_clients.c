@@ -293,9 +293,9 @@ struct client *world_consume(struct world *w, unsigned slot, bool no_ack, uint32
 static void get_done(struct queue_call *call)
 {
     struct client *client = lv_container_of(call, struct asked, call)->client;
-    if (call->got.message) {
-        delivered(client, &call->got, call->no_ack);
-        message_unref(&call->got.message);
+    if (call->get.got.message) {
+        delivered(client, &call->get.got, call->get.no_ack);
+        message_unref(&call->get.got.message);
     }
     client->is_open = false;
     let_go(client);
@@ -308,7 +308,7 @@ void world_get(struct world *w, unsigned slot, bool no_ack)
     struct client *client = client_make(w, slot, loop);
     client->consumer->is_getter = true;
     struct queue_call *call = ask(client, queue_call_get, get_done);
-    call->no_ack = no_ack;
+    call->get.no_ack = no_ack;
     world_step(w, "client %u on loop %u gets from queue %u%s", client->number, loop_index(loop),
                slot, no_ack ? " without acks" : "");
     start_call(call);

@@ -166,7 +166,7 @@ void world_purge(struct world *w, unsigned slot)
     loop_sim_give_units(queue_home(s->queue), UINT32_MAX); /* at once, as far as anybody sees */
     struct queue_call call = world_call_home(w, slot, queue_call_purge);
     s->has_purge = true;
-    world_step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.ready);
+    world_step(w, "queue %u is purged of %" PRIu64 " messages", slot, call.purge.dropped);
     for (size_t i = 0; i < s->count; i++) {
         struct copy *copy = &s->copies[i];
         if (copy->holder || copy->gone != NOT_GONE || copy->expect == NOT_THERE)
@@ -210,7 +210,7 @@ void world_delete_queue(struct world *w, unsigned slot)
     walker_let_go(w, slot, false);
     struct slot *s = &w->slots[slot];
     struct queue_call call = world_call_home(w, slot, queue_call_delete);
-    world_step(w, "queue %u is deleted with %" PRIu64 " messages", slot, call.ready);
+    world_step(w, "queue %u is deleted with %" PRIu64 " messages", slot, call.deletion.dropped);
     s->is_deleted = true;
     for (unsigned i = 0; i < w->client_count; i++) {
         struct client *client = w->clients[i];

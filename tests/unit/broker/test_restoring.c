@@ -151,7 +151,7 @@ static void ask(struct question *question, struct queue *q, void (*run)(struct q
                                            .from = loops_at(w.loops, 0),
                                            .run = run,
                                            .done = answered,
-                                           .no_ack = true}};
+                                           .get.no_ack = run == queue_call_get}};
     loop_sim_enter(loops_at(w.loops, 0));
     queue_call_start(&question->call);
     loop_sim_enter(NULL);
@@ -161,9 +161,9 @@ static uint32_t number_got(struct question *question)
 {
     uint32_t number;
     assert_int_equal(question->answers, 1);
-    assert_non_null(question->call.got.message);
-    memcpy(&number, question->call.got.body.p, sizeof number);
-    message_unref(&question->call.got.message);
+    assert_non_null(question->call.get.got.message);
+    memcpy(&number, question->call.get.got.body.p, sizeof number);
+    message_unref(&question->call.get.got.message);
     return number;
 }
 
@@ -181,7 +181,7 @@ static uint64_t ready(struct queue *q)
     ask(&question, q, queue_call_status);
     settle();
     assert_int_equal(question.answers, 1);
-    return question.call.ready;
+    return question.call.status.ready;
 }
 
 static struct queue *declare(const char *name)
@@ -253,7 +253,7 @@ static void calls_during_the_restore_are_answered_in_order_when_it_is_done(void 
         assert_int_equal(counts[i].answers, 1);
         /* A get may have to wait for the log to know of the delivery; then the counts come
          * first. */
-        assert_in_range(counts[i].call.ready, 102, 103);
+        assert_in_range(counts[i].call.status.ready, 102, 103);
         for (unsigned n = 1; n < 100; n++)
             assert_int_equal(get(w.queues[i]), 100 * i + n);
         for (unsigned n = 0; n < 3; n++)
@@ -376,10 +376,10 @@ static void a_purge_and_a_deletion_keep_their_order_among_the_publishes(void **s
     assert_int_equal(purge.answers + deletion.answers, 0);
     restore();
     assert_int_equal(purge.answers, 1);
-    assert_int_equal(purge.call.ready, 105);
+    assert_int_equal(purge.call.purge.dropped, 105);
     assert_int_equal(ready(w.queues[0]), 3);
     assert_int_equal(deletion.answers, 1);
-    assert_int_equal(deletion.call.ready, 102);
+    assert_int_equal(deletion.call.deletion.dropped, 102);
     assert_int_equal(w.answers, 10);
 }
 
@@ -398,7 +398,7 @@ static void a_store_that_is_closed_during_the_restore_answers_all_calls_and_keep
     assert_int_equal(w.answers, 10);
     assert_int_equal(w.refusals, 10);
     assert_int_equal(get_question.answers, 1);
-    assert_null(get_question.call.got.message);
+    assert_null(get_question.call.get.got.message);
     assert_int_equal(counts.answers, 1);
     end();
     begin();

@@ -161,12 +161,12 @@ static void at_once(struct queue_call *call)
     (void)call;
 }
 
-static struct queue_call status(const struct queue *q)
+static struct queue_status status(const struct queue *q)
 {
     struct queue_call call = {
         .queue = (struct queue *)q, .from = world.here, .run = queue_call_status, .done = at_once};
     queue_call_start(&call);
-    return call;
+    return call.status;
 }
 
 size_t world_ready(const struct queue *q)

@@ -91,7 +91,7 @@ static void line_let_go(struct line *line)
     line->under_way++;
     if (line->consumer) {
         struct queue_call *call = line_call(line, queue_call_cancel, line_cancelled);
-        call->returns_all = true;
+        call->cancel.returns_all = true;
         line->consumer->is_closed = true;
         line->consumer = NULL;
         queue_call_start(call);
