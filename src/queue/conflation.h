@@ -1,18 +1,16 @@
-/* Conflation: of the ready messages of a queue that bring the same value in the header which
- * x-last-value-key names, the newest alone is kept.
+/* Conflation: of a queue's ready messages with the same value in the header that x-last-value-key
+ * names, only the newest is kept.
  *
- *   a newer one comes      the older, ready one leaves, in memory or on disk; the newer is the last
- *   the older is unacked   its consumer keeps it; when it comes back, it leaves, unless the newer
- *                          one has left before
- *   several come back      the newest of them stays
- *   no such header         the message stands as in any queue
+ *   a newer one arrives      the older, ready one is dropped, in memory or on disk; the newer one
+ * is at the end of the queue the older is unacked     its consumer keeps it; if it is requeued, it
+ * is dropped, unless the newer one has left the queue before several are requeued     the newest of
+ * them stays no such header           the message is treated as in any queue
  *
- * A message that leaves so is settled, not dead-lettered. An index in memory leads from each
- * value to the position of its newest message: 32 bytes for each value that was ever ready,
- * swept when most of them are gone. After a start it is made anew of what recovery and the
- * segments hold.
+ * A dropped message is settled, not dead-lettered. An index in memory maps each value to the
+ * position of its newest message: 32 bytes for each value, dropped some time after its message has
+ * left. After a start the index is made again from what recovery and the segments hold.
  *
- * At the queue's home. */
+ * Everything at the queue's home. */
 #ifndef LEVERET_QUEUE_CONFLATION_H
 #define LEVERET_QUEUE_CONFLATION_H
 
@@ -20,34 +18,35 @@
 
 struct conflation;
 
-/* For a queue whose arguments ask for it; NULL for others. The caller owns it. */
+/* Makes the index for a queue whose arguments ask for conflation; returns NULL for others. The
+ * caller owns it; it borrows the table. */
 struct conflation *conflation_create(struct slice argument_table);
 
 /* Clears the pointer. NULL is fine. */
 void conflation_free(struct conflation **conflation);
 
-/* The message has come to this position: those before it with its value leave. */
+/* A message has arrived at this position: drops the older one with its value. */
 void conflation_came(struct queue *q, uint64_t position, const struct message *message);
 
-/* The message at this position, which is unacked, is about to come back. False: it has been
- * replaced meanwhile, and is to be settled. Else those before it with its value leave. */
+/* The unacked message at this position is about to be requeued. Returns false if a newer one has
+ * replaced it: the caller settles it. Otherwise drops the older one with its value. */
 bool conflation_comes_back(struct queue *q, uint64_t position, const struct message *message);
 
-/* A message is about to be put at the end of this lane: of the sequence numbers in all of the
- * queue's lanes its will be the highest. So the newer of two is known by its number, also after a
- * start. */
+/* A message is about to be put at the end of this lane: makes its sequence number the highest in
+ * all of the queue's lanes, so that the newer of two messages has the higher number, after a start
+ * too. */
 void conflation_number(struct queue *q, struct lane *lane);
 
-/* Whether a ready message would leave for this one, and how long its body is. */
+/* Returns whether this message would replace a ready one, and the length of that one's body. */
 bool conflation_would_replace(struct queue *q, const struct message *message,
                               uint64_t *ret_body_bytes);
 
-/* Recovery: a message stands at this position; its content header and what its body has. Any
- * order: of two with the same value the older leaves. */
+/* Recovery: there is a message at this position, with this content header and a body of this
+ * length. In any order: of two with the same value the older is dropped. */
 void conflation_found(struct queue *q, uint64_t position, struct slice header, uint64_t body_bytes,
                       bool is_persistent);
 
-/* Recovery: everything that the queue holds in memory has been found. */
+/* Recovery: finds all messages that the queue holds in memory. */
 void conflation_begin(struct queue *q);
 
 #endif

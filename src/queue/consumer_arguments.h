@@ -1,5 +1,5 @@
-/* The arguments of basic.consume: which there are, and what they may say. Texts of errors are
- * RabbitMQ's. */
+/* The arguments of basic.consume: which there are, and what values they may have. Texts of errors
+ * are RabbitMQ's. */
 #ifndef LEVERET_QUEUE_CONSUMER_ARGUMENTS_H
 #define LEVERET_QUEUE_CONSUMER_ARGUMENTS_H
 
@@ -11,14 +11,14 @@ struct consumer_arguments {
     struct browser_arguments browsing;
 };
 
-/* Reads and checks the arguments of a consumer of this type of queue. False with the error
+/* Reads and checks the arguments of a consumer of this type of queue. Returns false with the error
  * filled. */
 bool consumer_arguments_read(struct slice table, enum queue_type type, struct slice queue,
                              struct slice vhost, struct consumer_arguments *ret,
                              struct broker_error *error);
 
-/* Whether an argument of this name means anything to a consumer. What does not begin with "x-" is
- * the client's own note, and taken for known. */
+/* Returns whether an argument of this name has a meaning for consumers. A name that does not begin
+ * with "x-" is the client's own, and counts as known. */
 bool consumer_argument_is_known(struct slice name);
 
 #endif

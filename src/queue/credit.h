@@ -1,9 +1,9 @@
 /* A consumer's credit: how many messages it may be given.
  *
- * The queue does not know kinds of credit. It asks whether a consumer has any (consumer_has_room),
- * takes what a delivery needs (consumer_take_credit), spends it (consumer_spend_credit), and says
- * how many deliveries are settled (consumer_return_credit). A kind of credit is how these numbers
- * are set:
+ * The queue does not distinguish kinds of credit. It asks whether a consumer has any
+ * (consumer_has_room), takes what a delivery needs (consumer_take_credit), spends it
+ * (consumer_spend_credit), and returns it for settled deliveries (consumer_return_credit). Kinds of
+ * credit differ in how these numbers are set:
  *
  *   kind                        limit                cost   returned   who raises it
  *   without limit               CREDIT_UNLIMITED     0      0
@@ -21,25 +21,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/list.h"
 
 #define CREDIT_UNLIMITED UINT32_MAX
 
 struct shared_credit;
 
-/* The queue's home's, except where it says otherwise. */
+/* Used at the queue's home, except where a comment says otherwise. */
 struct credit {
     _Atomic uint32_t limit;       /* home changes it, any loop may read it */
-    uint32_t used;                /* more than the limit after the limit was lowered */
+    uint32_t used;                /* can be above the limit after the limit was lowered */
     uint8_t cost;                 /* of each delivery: 0 or 1 */
     uint8_t returned;             /* by each settled delivery: 0 or 1 */
-    bool is_in_line;              /* for shared credit, or on its way to the line */
-    uint32_t handed;              /* shared credit that the consumer may use in this call */
+    bool is_in_line;              /* for shared credit, or mail to join the line is under way */
+    uint32_t handed;              /* shared credit that it may use while it is handed out */
     struct shared_credit *shared; /* a reference; NULL: it shares none */
-    struct lv_list line_link;     /* in shared->line; the session loop's */
+    struct lv_list line_link;     /* in shared->line; used on the session's loop */
 };
 
-/* Without limit. */
+/* Begins without a limit. */
 static inline void credit_init(struct credit *credit)
 {
     *credit = (struct credit){0};
@@ -47,7 +48,7 @@ static inline void credit_init(struct credit *credit)
     lv_list_init(&credit->line_link);
 }
 
-/* At most `count` deliveries that are not settled; 0: any number. Before the consumer is
+/* Sets a prefetch: at most `count` unsettled deliveries; 0: any number. Before the consumer is
  * attached. */
 static inline void credit_begin_prefetch(struct credit *credit, uint32_t count)
 {
@@ -55,27 +56,27 @@ static inline void credit_begin_prefetch(struct credit *credit, uint32_t count)
     credit->cost = credit->returned = 1;
 }
 
-/* Another prefetch, also while the consumer holds deliveries. Home. */
+/* Changes the prefetch, also while the consumer holds deliveries. Home. */
 static inline void credit_set_prefetch(struct credit *credit, uint32_t count)
 {
     atomic_store_explicit(&credit->limit, count > 0 ? count : CREDIT_UNLIMITED,
                           memory_order_relaxed);
 }
 
-/* The limit, as AMQP writes a prefetch: 0 when there is none. Any loop. */
+/* Returns the limit as AMQP's prefetch count: 0 if there is none. Any loop. */
 static inline uint32_t credit_prefetch(const struct credit *credit)
 {
     uint32_t limit = atomic_load_explicit(&credit->limit, memory_order_relaxed);
     return limit == CREDIT_UNLIMITED ? 0 : limit;
 }
 
-/* Whether the consumer's own credit allows one more delivery. */
+/* Returns whether the consumer's own credit allows one more delivery. */
 static inline bool credit_has_room(const struct credit *credit)
 {
     return credit->used < atomic_load_explicit(&credit->limit, memory_order_relaxed);
 }
 
-/* Whether the consumer takes whatever comes, whatever it has got. */
+/* Returns whether no credit ever limits the consumer. */
 static inline bool credit_is_unlimited(const struct credit *credit)
 {
     return credit->cost == 0 && !credit->shared;
@@ -88,6 +89,7 @@ static inline void credit_spend(struct credit *credit)
 
 static inline void credit_return(struct credit *credit, uint32_t count)
 {
+    lv_assert(credit->used >= count * credit->returned);
     credit->used -= count * credit->returned;
 }
 

@@ -1,5 +1,5 @@
-/* The arguments of queues: which RabbitMQ knows, of what types and values they must
- * be, and whether two declarations are equivalent. All texts are RabbitMQ's (BEHAVIOUR.md, 406). */
+/* The arguments of queues: which ones RabbitMQ knows, what types and values they may have, and
+ * whether two declarations are equivalent. All texts are RabbitMQ's. */
 #ifndef LEVERET_QUEUE_QUEUE_ARGUMENTS_H
 #define LEVERET_QUEUE_QUEUE_ARGUMENTS_H
 
@@ -32,33 +32,35 @@ struct queue_arguments {
     bool single_active_consumer;
 };
 
-/* Reads and checks. False with the error filled. x-queue-type stream is refused with 540. */
+/* Reads and checks a table of arguments. Returns false with the error filled. x-queue-type stream
+ * is refused with 540. */
 bool queue_arguments_read(struct slice table, struct queue_flags flags, struct slice queue,
                           struct slice vhost, struct queue_arguments *ret,
                           struct broker_error *error);
 
-/* The n-th of the numbers in *values that a policy can make smaller, under the key of policies for
- * it; NULL: there are no more. *ret_is_time: it is in milliseconds. */
+/* Returns the n-th number in *values that a policy can lower, and the policies' key for it; NULL:
+ * there are no more. *ret_is_time: it is in milliseconds. */
 int64_t *queue_arguments_lowered(struct queue_arguments *values, size_t n, const char **ret_key,
                                  bool *ret_is_time);
 
-/* Whether an argument of this name means anything to a queue of some type. What does not begin with
- * "x-" is the client's own note, and taken for known. */
+/* Returns whether an argument of this name has a meaning for queues of some type. A name that does
+ * not begin with "x-" is the client's own, and counts as known. */
 bool queue_argument_is_known(struct slice name);
 
-/* False, and *ret unchanged, when it is none of the words. */
+/* Returns false, with *ret unchanged, if the word is not an overflow behaviour. */
 bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
 
-/* Refuses a queue whose name the server is to make up, when its type does not allow that. */
+/* Refuses a queue whose name the server generates, if its type does not allow that. */
 bool queue_arguments_check_generated(struct slice table, struct broker_error *error);
 
-/* Whether a declaration agrees with the queue that is there: flags but exclusive (durable,
- * auto_delete) and the arguments that RabbitMQ compares; x-queue-type not when that is relaxed. */
+/* Returns whether a declaration is equivalent to an existing queue: the flags durable and
+ * auto_delete, and the arguments that RabbitMQ compares; without x-queue-type if that is relaxed.
+ */
 bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,
                          struct slice want_table, bool is_type_relaxed, struct slice queue,
                          struct slice vhost, struct broker_error *error);
 
-/* Fills in error 406: the argument is one of another type of queue. Returns false. Private to the
+/* Fills in error 406: the argument belongs to another type of queue. Returns false. Private to the
  * files that read arguments (topology/argument_checks.h). */
 struct argument_subject;
 bool refuse_foreign(const struct argument_subject *s, struct slice argument, enum queue_type type);

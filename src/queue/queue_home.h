@@ -1,5 +1,5 @@
-/* A queue as broker/ sees it, which moves its messages on: dead letters, delays, retries. All at
- * the queue's home, unless it says otherwise. */
+/* A queue as broker/ sees it, which moves messages from queue to queue: dead letters, delays,
+ * retries. Everything at the queue's home, unless the comment says otherwise. */
 #ifndef LEVERET_QUEUE_QUEUE_HOME_H
 #define LEVERET_QUEUE_QUEUE_HOME_H
 
@@ -13,66 +13,67 @@ struct policy;
 
 /* --- its life --------------------------------------------------------------------------------- */
 
-/* Makes a queue that clients have not declared and cannot use, under a name that no queue has. Its
+/* Makes a queue that clients have not declared and cannot use, with a name that no queue has. Its
  * definition is stored if it is durable. The topology lock is held; any thread. */
 struct queue *queue_create_owned(struct vhost *vhost, struct slice name, bool durable);
 
-/* Deletes it: its name at once, the rest at home by mail. The topology lock is held; any thread. */
+/* Deletes the queue: its name at once, the rest at home by mail. The topology lock is held; any
+ * thread. */
 void queue_delete_owned(struct queue *q);
 
 /* --- its policy: the topology lock is held; any thread ---------------------------------------- */
 
-/* Which policies were found for it, of each kind; NULL: none. policy_apply.c's to read and to
- * change. */
+/* Returns the queue's array of the policies that match it, by kind; NULL: none. policy_apply.c
+ * reads and changes it. */
 const struct policy **queue_matched_policies(struct queue *q);
 
-/* The queue is made, and nobody has seen it: begins with this policy (NULL: none), which is
- * taken. */
+/* Sets the first policy (NULL: none) of a new queue, before others can see it. Takes the policy. */
 void queue_begin_policy(struct queue *q, struct effective_policy *policy);
 
 /* --- its messages ----------------------------------------------------------------------------- */
 
-/* Its lanes, which hold its messages. */
+/* Returns the owner of the queue's lanes, which hold its messages. */
 struct lane_owner *queue_lanes(const struct queue *q);
 
-/* What it has counted. */
+/* Returns the queue's counters. */
 const struct queue_counters *queue_counters(const struct queue *q);
 
-/* The message at this position, which is unacked, leaves the queue. */
+/* Removes the message at this position, which is unacked. */
 void queue_settle_position(struct queue *q, uint64_t position);
 
 /* Takes the message that a browse of the queue has just found. */
 void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m);
 
-/* Puts a message back that queue_take_browsed() has taken, as if it had never been delivered. It
+/* Puts back a message that queue_take_browsed() has taken, as if it had never been delivered. It
  * leaves the queue if a newer message has replaced it meanwhile, or if the queue is full by now. */
 void queue_put_back(struct queue *q, uint64_t position, const struct message *m);
 
-/* Frees what the queue remembers of segments of which nothing is left; after
- * queue_take_browsed(). */
+/* Frees what the queue keeps about segments of which nothing is left; after queue_take_browsed().
+ */
 void queue_tidy(struct queue *q);
 
-/* What ops->can_send_on() schedules when there is room again: the queue's expiry, and its
- * deliveries, which keep its limits too. */
+/* The tasks that ops->can_send_on() has scheduled when there is room again: the queue's expiry, and
+ * its deliveries, which also keep its limits. */
 struct loop_task *queue_expiry_task(struct queue *q);
 struct loop_task *queue_delivery_task(struct queue *q);
 
 /* Counts a message that has arrived at the dead-letter exchange. */
 void queue_count_dead_letter(struct queue *q, enum death reason);
 
-/* --- what waits ------------------------------------------------------------------------------- */
+/* --- calls that wait -------------------------------------------------------------------------- */
 
-/* The call has no answer yet: it is run again when something in the queue has changed. */
+/* A call has no answer yet: it is run again when something in the queue has changed. */
 void queue_call_wait(struct queue_call *call);
 
 /* --- broker/'s part --------------------------------------------------------------------------- */
 
-/* What broker/ keeps with the queue (broker/departures.h), NULL at first. ops->free() frees it. */
+/* The struct that broker/ keeps with the queue (broker/departures.h), NULL at first. ops->free()
+ * frees it. */
 struct departures *queue_departures(const struct queue *q);
 void queue_set_departures(struct queue *q, struct departures *departures);
 
-/* Whether so many messages that the queue has turned away wait to be sent on that publishers should
- * pause: queue_is_behind() says so from here on. */
+/* Sets whether so many messages that the queue has turned away wait to be sent on that publishers
+ * should pause: then queue_is_behind() returns true. */
 void queue_set_departures_behind(struct queue *q, bool is_behind);
 
 #endif

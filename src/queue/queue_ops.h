@@ -1,7 +1,6 @@
-/* What a queue needs from those above it: how it is ruled, and what becomes of the messages that it
- * gives up. broker/ has a table for each kind of queue (broker/queue_ops.h), and says in
- * topology->queue_ops_for which one a new queue gets; the table is the queue's for as long as it
- * lives. */
+/* What a queue needs from the room above it: its policy, and what happens to the messages that it
+ * gives up. broker/ has a table for each kind of queue (broker/queue_ops.h);
+ * topology->queue_ops_for chooses the table of a new queue, which never changes. */
 #ifndef LEVERET_QUEUE_QUEUE_OPS_H
 #define LEVERET_QUEUE_QUEUE_OPS_H
 
@@ -14,59 +13,59 @@
 struct broker_error;
 struct queue;
 
-/* Messages of the queue that are on their way to somewhere else. They are unacked, and no consumer
+/* Messages of the queue that are on their way to another queue. They are unacked, and no consumer
  * has them. */
 struct queue_transit {
     uint64_t messages;
     uint64_t body_bytes;
-    uint64_t due_messages; /* of these, what stays until somebody has it ... */
+    uint64_t due_messages; /* of these: dead letters that are kept until they have arrived */
     uint64_t due_body_bytes;
 };
 
-/* Everything at the queue's home, unless it says otherwise. */
+/* Everything at the queue's home, unless the comment says otherwise. */
 struct queue_ops {
-    /* The queue is made, and not yet in its vhost's table: gets the policy that rules it, and its
-     * settings (queue_settings.h). The topology lock is held. */
+    /* Gives a new queue, not yet in its vhost's table, its policy and settings (queue_settings.h).
+     * The topology lock is held. */
     void (*begin)(struct queue *q);
 
-    /* When a message that comes now is due, as loop_steady_ms(); 0: never. NULL: as the queue's
-     * settings and the message's expiration say (queue_expiry.c). */
+    /* Returns when a message that arrives now is due, as loop_steady_ms(); 0: never. NULL: as the
+     * queue's settings and the message's expiration say (queue_expiry.c). */
     uint64_t (*deadline)(const struct queue *q, const struct message *m);
 
-    /* Whether a message that the queue gives up goes on to somewhere: then it is wanted with its
-     * body. */
+    /* Returns whether messages that the queue gives up are sent on: then they are needed with their
+     * bodies. */
     bool (*sends_on)(const struct queue *q);
 
-    /* Whether more messages may be on their way now. If not, the queue's expiry and its deliveries
-     * are scheduled when they may (queue_home.h). Asked before give_up() by whoever gives up many
-     * at a time that need not leave at once. */
+    /* Returns whether more messages may be sent on now. If not, the queue's expiry and its
+     * deliveries are scheduled as soon as they may (queue_home.h). Asked before give_up() by
+     * callers that give up many messages that can wait. */
     bool (*can_send_on)(struct queue *q);
 
-    /* The queue has done with the message at this position (lane.h), which is unacked: it is
-     * sent on and leaves the queue later, or leaves it at once. The message is borrowed; NULL:
-     * it could not be read. */
+    /* The queue gives up the message at this position (lane.h), which is unacked: it is sent on and
+     * leaves the queue later, or leaves it at once. The message is borrowed; NULL: it could not be
+     * read. */
     void (*give_up)(struct queue *q, uint64_t position, struct message *message, enum death reason);
 
     /* Like give_up(), for a message that the queue does not take: it has no position. */
     void (*turn_away)(struct queue *q, struct message *message, enum death reason);
 
-    /* What give_up() has sent on and has not left the queue yet. */
+    /* Returns what give_up() has sent on and is still in the queue. */
     struct queue_transit (*in_transit)(const struct queue *q);
 
-    /* Whether clients may consume from the queue, get from it and delete it: else 403. NULL: they
-     * may. */
+    /* Returns whether clients may consume from the queue, get from it and delete it: else 403.
+     * NULL: they may. */
     bool (*check_clients)(const struct queue *q, struct broker_error *error);
 
-    /* The queue is deleted: nothing more is begun, and what is on its way ends by itself. */
+    /* The queue is deleted: sends nothing more on; messages in transit end by themselves. */
     void (*stop)(struct queue *q);
 
-    /* The queue is freed: nothing is on its way. Home, or any thread after the loops have
-     * stopped. */
+    /* Frees what broker/ keeps with the queue; no message is in transit. Home, or any thread after
+     * the loops have stopped. */
     void (*free)(struct queue *q);
 
-    /* The queue belongs to an exchange that delays messages. Messages leave it in the order in
-     * which they are due, after a restart too: none leaves before all deadlines are known. It does
-     * not count as one of its vhost's queues. */
+    /* The queue belongs to an exchange that delays messages. Messages leave it in the order of
+     * their deadlines, after a restart too: none leaves before all deadlines are known. It does not
+     * count as one of its vhost's queues. */
     bool is_delaying;
 };
 

@@ -1,20 +1,20 @@
-/* Where answers by direct reply-to go: a queue for each reply consumer. The default exchange finds
+/* The queue of a direct reply-to consumer, which receives its replies. The default exchange finds
  * it by its name like any queue: a message reaches it by a publish, by the headers CC and BCC, or
- * as a dead letter, and has no route after the consumer has ended.
+ * as a dead letter, and is unroutable after the consumer has ended.
  *
  * No vhost lists it. Clients cannot bind it, consume from it or delete it; policies and limits do
- * not concern it. It lives on its consumer's loop, and is deleted with the consumer. Its name is
- * unique in the whole broker. */
+ * not apply to it. It is at home on its consumer's loop, and is deleted with the consumer. Its name
+ * is unique in the whole broker. */
 #ifndef LEVERET_QUEUE_REPLY_QUEUE_H
 #define LEVERET_QUEUE_REPLY_QUEUE_H
 
 #include "queue/queue.h"
 
-/* Makes one; the caller ends it. On the loop that is to be its home. */
+/* Makes a reply queue; the caller ends it. On the loop that is to be its home. */
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name);
 
-/* Deletes it at once, with its name and what it holds. No consumer is attached any more. Clears the
- * pointer. Home. */
+/* Deletes the queue at once, with its name and what it holds. No consumer is attached any longer.
+ * Clears the pointer. Home. */
 void reply_queue_end(struct queue **queue);
 
 #endif

@@ -1,14 +1,14 @@
-/* Recovery: what the log says, into the queues it says it of. One thread reads; nobody else touches
- * the queues meanwhile (held.h), and then each is given to its home. */
+/* Recovery: applies the log's records to the queues. One thread reads; nothing else uses the queues
+ * meanwhile (held.h). Then each queue is given to its home. */
 #ifndef LEVERET_QUEUE_RESTORE_H
 #define LEVERET_QUEUE_RESTORE_H
 
 #include "paging/journal.h"
 #include "topology/topology.h"
 
-/* Knows the broker's durable queues by their ids, for journal_open(): from here on they are being
- * restored. No queue that is made later gets an id that the log or a segment file knows. Before the
- * loops start. */
+/* Returns the restorer for journal_open(), which finds the broker's durable queues by their ids.
+ * From here on these are being restored. A queue that is made later gets no id that is found in the
+ * log or in a segment file's name while they are read. Before the loops start. */
 struct journal_restorer restore_begin(struct topology *topology);
 
 #endif
