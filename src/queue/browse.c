@@ -1,18 +1,19 @@
-/* Where a browse is in each lane, and the next message from there, in memory or by a pager_reader
- * on disk. Messages that are to be passed over are counted by chunks, not read. */
+/* A browse's position in each lane, and how the next message is found from there: in memory, or
+ * with a pager_reader on disk. Messages that are skipped are counted by chunks, not read. */
 #include "queue/browse.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/vec.h"
 #include "paging/pager.h"
 #include "queue/queue_private.h"
 
-/* Where it is in a lane. */
+/* A browse's position in a lane. */
 struct browse_lane {
     unsigned priority;
-    uint64_t next; /* sequence number of what it has not seen */
-    uint64_t end;  /* what is not below does not concern it */
+    uint64_t next; /* the first sequence number that it has not seen */
+    uint64_t end;  /* it ends before this one */
     struct pager_reader_cursor disk;
 };
 
@@ -23,16 +24,16 @@ struct browse {
     bool with_unacked;
     void (*wake)(void *arg);
     void *arg;
-    uint64_t skip; /* still to be passed over */
+    uint64_t skip; /* how many messages are still to be skipped */
     size_t passed;
-    struct browse_lane *lanes; /* those it has been in */
+    struct browse_lane *lanes; /* the lanes in which it has a position */
     size_t lane_count, lane_capacity;
-    struct pager_reader *reader; /* NULL: nothing on disk yet */
-    /* What was found last. */
+    struct pager_reader *reader; /* NULL: nothing was on disk yet */
+    /* The message that was found last. */
     struct lane *found_lane;
     bool is_here;
     uint64_t sequence;
-    struct pager_found found; /* when it is not here */
+    struct pager_found found; /* if it is on disk */
 };
 
 /* --- its life --------------------------------------------------------------------------------- */
@@ -43,16 +44,13 @@ static struct browse_lane *browse_lane_at(struct browse *br, const struct lane *
         if (br->lanes[i].priority == l->priority)
             return &br->lanes[i];
     }
-    if (br->lane_count == br->lane_capacity) {
-        br->lane_capacity = br->lane_capacity ? br->lane_capacity * 2 : 1;
-        br->lanes = lv_realloc(br->lanes, br->lane_capacity * sizeof *br->lanes);
-    }
+    lv_vec_room(br->lanes, br->lane_count, br->lane_capacity);
     struct browse_lane *at = &br->lanes[br->lane_count++];
     *at = (struct browse_lane){.priority = l->priority, .end = br->is_bounded ? 0 : UINT64_MAX};
     return at;
 }
 
-static void pass_all(struct browse *br)
+static void browse_pass_all(struct browse *br)
 {
     for (unsigned i = 0; i < br->queue->lanes.lane_count; i++) {
         const struct lane *l = queue_lane(br->queue, i);
@@ -63,6 +61,7 @@ static void pass_all(struct browse *br)
 struct browse *browse_open(struct queue *q, const struct browse_options *options)
 {
     queue_assert_home(q);
+    lv_assert(options->wake);
     struct browse *br = lv_calloc(1, sizeof *br);
     br->queue = queue_ref(q);
     br->is_bounded = options->is_bounded;
@@ -78,7 +77,7 @@ struct browse *browse_open(struct queue *q, const struct browse_options *options
     if (options->start.is_last)
         br->skip = ready > 0 ? ready - 1 : 0;
     if (options->start.is_next) {
-        pass_all(br);
+        browse_pass_all(br);
         br->passed = ready;
     }
     return br;
@@ -109,12 +108,12 @@ void browses_wake(struct queue *q)
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-static bool is_on_disk(const struct backlog *b, uint64_t chunk)
+static bool chunk_is_on_disk(const struct backlog *b, uint64_t chunk)
 {
     return backlog_has_disk(b) && chunk >= b->disk_begin && chunk < b->disk_end;
 }
 
-/* Slots of the chunk, from this sequence number on, that are in memory and wanted. */
+/* Returns the slots of a chunk, from this sequence number on, that are in memory and wanted. */
 static uint64_t slots_here(const struct browse *br, const struct backlog_chunk *chunk, uint64_t c,
                            uint64_t from)
 {
@@ -122,7 +121,7 @@ static uint64_t slots_here(const struct browse *br, const struct backlog_chunk *
     return c == from / SEQMAP_ENTRIES ? slots & (~UINT64_C(0) << from % SEQMAP_ENTRIES) : slots;
 }
 
-static bool is_due(const struct browse *br, uint64_t deadline_ms)
+static bool deadline_is_over(const struct browse *br, uint64_t deadline_ms)
 {
     return deadline_ms != 0 && deadline_ms <= loop_steady_ms(br->queue->entry.home);
 }
@@ -143,7 +142,8 @@ static enum browse_result found_on_disk(struct browse *br, struct lane *l)
     return BROWSE_ITEM;
 }
 
-/* All of a lane that is on disk is to be passed over, and nothing of it has been yet. */
+/* Skips all that is on disk in a lane, if all of it is to be skipped and none of it has been seen.
+ */
 static bool skip_disk(struct browse *br, const struct lane *l, uint64_t from)
 {
     const struct backlog *b = &l->backlog;
@@ -154,7 +154,7 @@ static bool skip_disk(struct browse *br, const struct lane *l, uint64_t from)
     return true;
 }
 
-/* Whole chunks that are to be passed over go in one step. */
+/* Skips these slots of a chunk at once, if all of them are to be skipped. */
 static bool skip_slots(struct browse *br, const struct backlog *b, uint64_t slots)
 {
     unsigned count = (unsigned)__builtin_popcountll(slots);
@@ -179,8 +179,8 @@ static enum pager_reader_result browse_look_on_disk(struct browse *br, struct la
     return pager_reader_find(br->reader, l, &at->disk, from, br->with_unacked, &br->found);
 }
 
-/* The first message of the lane that has not been seen. BROWSE_END: there is none, and the
- * cursor is at the lane's end. */
+/* Finds the first message of the lane that has not been seen. BROWSE_END: there is none, and the
+ * position is at the lane's end. */
 static enum browse_result browse_look(struct browse *br, struct lane *l, struct browse_lane *at)
 {
     const struct backlog *b = &l->backlog;
@@ -192,13 +192,13 @@ static enum browse_result browse_look(struct browse *br, struct lane *l, struct 
             at->next = begin;
         uint64_t here = slots_here(br, chunk, c, at->next);
         uint64_t first = begin + (here ? (unsigned)__builtin_ctzll(here) : 0);
-        if (!is_on_disk(b, c)) {
+        if (!chunk_is_on_disk(b, c)) {
             if (here && !skip_slots(br, b, here))
                 return found_here(br, l, first);
             continue;
         }
         if (here && c == b->disk_begin)
-            return found_here(br, l, first); /* what is on disk of this chunk comes behind it */
+            return found_here(br, l, first); /* the part of this chunk on disk is after it */
         if (c == b->disk_begin && skip_disk(br, l, at->next)) {
             c = b->disk_end - 1;
             continue;
@@ -213,8 +213,7 @@ static enum browse_result browse_look(struct browse *br, struct lane *l, struct 
     return BROWSE_END;
 }
 
-/* Of what was found. */
-static bool is_unacked(const struct browse *br)
+static bool found_is_unacked(const struct browse *br)
 {
     const struct backlog *b = &br->found_lane->backlog;
     if (!br->is_here)
@@ -223,11 +222,13 @@ static bool is_unacked(const struct browse *br)
     return !(chunk->ready >> (br->sequence % SEQMAP_ENTRIES) & 1);
 }
 
-static bool is_passed_over(struct browse *br)
+/* Skips the message that was found, if it has expired or is to be skipped. */
+static bool found_is_skipped(struct browse *br)
 {
     const struct backlog *b = &br->found_lane->backlog;
     uint64_t deadline_ms = br->is_here ? backlog_deadline(b, br->sequence) : br->found.deadline_ms;
-    if (is_due(br, deadline_ms) && !is_unacked(br)) { /* whoever has it keeps it */
+    if (deadline_is_over(br, deadline_ms) &&
+        !found_is_unacked(br)) { /* an unacked one does not expire */
         browse_lane_at(br, br->found_lane)->next = br->sequence + 1;
         return true;
     }
@@ -246,7 +247,7 @@ static void item_fill(const struct browse *br, struct browse_item *ret)
         .is_here = br->is_here,
         .passed = br->passed,
         .redelivered = br->found.redelivered,
-        .is_unacked = is_unacked(br),
+        .is_unacked = found_is_unacked(br),
     };
     if (!br->is_here)
         return;
@@ -258,7 +259,7 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
 {
     queue_assert_home(br->queue);
     struct queue *q = br->queue;
-    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (queue_is_deleted(q))
         return BROWSE_GONE;
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
@@ -269,7 +270,7 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
                 return result;
             if (result == BROWSE_ITEM && br->sequence >= at->end)
                 at->next = at->end;
-            else if (result == BROWSE_ITEM && !is_passed_over(br)) {
+            else if (result == BROWSE_ITEM && !found_is_skipped(br)) {
                 item_fill(br, ret);
                 return BROWSE_ITEM;
             }
@@ -277,7 +278,7 @@ enum browse_result browse_peek(struct browse *br, struct browse_item *ret)
     }
     if (br->reader)
         pager_reader_rest(br->reader);
-    br->skip = 0; /* what comes now is new */
+    br->skip = 0; /* messages that arrive from now on are not skipped */
     return BROWSE_END;
 }
 

@@ -1,4 +1,4 @@
-/* A browser delivers what its browse finds, a few messages a turn, as long as its consumer has
+/* A browser delivers the messages that its browse finds, a few each turn, while its consumer has
  * credit. */
 #include "queue/browser.h"
 
@@ -8,14 +8,14 @@
 #include "queue/browse.h"
 #include "queue/queue_private.h"
 
-/* What one browser gets in a turn, at most. */
+/* One browser gets at most this much in a turn. */
 enum { MESSAGES_A_TURN = 64, BYTES_A_TURN = 256 * 1024 };
 
 struct browser {
     struct consumer *consumer;
     struct browse *browse;
     struct loop_task run;
-    struct loop_timer run_later; /* in the next turn: others first */
+    struct loop_timer run_later; /* in the next turn, after other work */
 };
 
 static struct loop *browser_home(const struct browser *b)
@@ -34,14 +34,15 @@ static void browser_hand_over(struct consumer *c, struct message *m, const struc
     consumer_deliver(c, &d);
 }
 
-/* The queue is gone, or all of it has been seen and no more is wanted. */
+/* Cancels a browser whose queue was deleted, or that has seen everything and wants no more. */
 static void browser_finish(struct consumer *c)
 {
     browser_detach(c);
     consumer_tell_cancelled(c);
 }
 
-/* Whether it may go on. The browser may be gone afterwards. */
+/* Gives the consumer one message. Returns false if it can go on only later; the browser may have
+ * been freed then. */
 static bool browser_give_one(struct consumer *c, uint64_t *ret_bytes)
 {
     struct browse *browse = c->browser->browse;

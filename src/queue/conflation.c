@@ -1,6 +1,6 @@
-/* The index of conflation: from each value to the position of its newest message. A value is
- * known by its 128-bit hash, as in message/dedup_cache.h, so that two values are never taken for
- * one. An entry is swept some time after its message has left the queue. */
+/* The index of conflation: maps each value to the position of its newest message. A value is
+ * identified by its 128-bit hash, as in message/dedup_cache.h, so that two values are never
+ * confused. An entry is swept some time after its message has left the queue. */
 #include "queue/conflation.h"
 
 #include <stdlib.h>
@@ -19,10 +19,10 @@ struct entry {
     struct value_hash value;
     uint64_t position;
     uint64_t body_bytes : 62;
-    uint64_t is_persistent : 1; /* to the store: in a quorum queue all are */
-    uint64_t is_used : 1;       /* else it is empty */
+    uint64_t is_persistent : 1; /* it is stored: in a quorum queue all are */
+    uint64_t is_used : 1;       /* 0: the entry is empty */
 };
-_Static_assert(sizeof(struct entry) == 32, "conflation.h says what an entry costs");
+_Static_assert(sizeof(struct entry) == 32, "conflation.h documents the size of an entry");
 
 struct conflation {
     struct slice header;    /* its name; in the queue's argument table */
@@ -52,7 +52,7 @@ void conflation_free(struct conflation **conflation)
 
 /* --- the index -------------------------------------------------------------------------------- */
 
-/* The value of a message with this headers table. Returns false if it has none. */
+/* Finds the value in a message's headers table. Returns false if it has none. */
 static bool value_of(const struct conflation *c, struct slice headers, struct value_hash *ret)
 {
     struct slice name;
@@ -66,28 +66,29 @@ static bool value_of(const struct conflation *c, struct slice headers, struct va
     return false;
 }
 
-static bool is_of(const struct entry *e, struct value_hash value)
+static bool entry_is_of(const struct entry *e, struct value_hash value)
 {
     return e->value.low == value.low && e->value.high == value.high;
 }
 
-/* The value's entry, or the empty one where it would be. There is room. */
+/* Returns the value's entry, or the empty one where it would be. There is room. */
 static struct entry *entry_at(const struct conflation *c, struct value_hash value)
 {
+    lv_assert(c->count < c->capacity);
     size_t i = (size_t)(value.low >> 8) & (c->capacity - 1);
-    while (c->entries[i].is_used && !is_of(&c->entries[i], value))
+    while (c->entries[i].is_used && !entry_is_of(&c->entries[i], value))
         i = (i + 1) & (c->capacity - 1);
     return &c->entries[i];
 }
 
-/* The value's entry, or NULL. */
+/* Returns the value's entry, or NULL. */
 static const struct entry *entry_find(const struct conflation *c, struct value_hash value)
 {
     const struct entry *e = c->capacity ? entry_at(c, value) : NULL;
     return e && e->is_used ? e : NULL;
 }
 
-/* Whether a message is still at this position, ready or unacked. */
+/* Returns whether there is still a message at this position, ready or unacked. */
 static bool position_is_live(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_find(&q->lanes, position_priority(position));
@@ -111,7 +112,7 @@ static bool position_is_ready(struct queue *q, uint64_t position)
     return l && pager_may_deliver(l, sequence);
 }
 
-/* Entries whose messages have gone go; what is left has room to grow. */
+/* Drops the entries whose messages have left, and makes room to grow. */
 static void conflation_sweep(struct queue *q, struct conflation *c)
 {
     struct conflation fresh = {0};
@@ -136,8 +137,9 @@ static void conflation_sweep(struct queue *q, struct conflation *c)
     c->capacity = fresh.capacity;
 }
 
-/* --- messages that leave ---------------------------------------------------------------------- */
+/* --- dropping messages ------------------------------------------------------------------------ */
 
+/* Drops the message of an entry, if it is ready. */
 static void conflation_drop(struct queue *q, const struct entry *e)
 {
     struct lane *l = lane_find(&q->lanes, position_priority(e->position));
@@ -149,7 +151,7 @@ static void conflation_drop(struct queue *q, const struct entry *e)
     if (chunk && (chunk->live & bit)) {
         bool redelivered;
         if (!(chunk->ready & bit))
-            return; /* somebody has it */
+            return; /* a consumer has it */
         backlog_deliver_at(&l->backlog, sequence, &redelivered);
     } else if (!pager_deliver_known_on_disk(l, sequence, e->body_bytes, e->is_persistent)) {
         return;
@@ -260,7 +262,7 @@ void conflation_begin(struct queue *q)
                 const struct message *m = chunk->messages[slot];
                 conflation_found(q, lane_position(l, c * SEQMAP_ENTRIES + slot), message_header(m),
                                  m->body_bytes, queue_stores(q, m));
-                chunk = backlog_chunk(&l->backlog, c); /* the last one that leaves takes it along */
+                chunk = backlog_chunk(&l->backlog, c); /* freed with its last message */
                 if (!chunk)
                     break;
             }

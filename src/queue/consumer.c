@@ -6,7 +6,8 @@
 #include "base/memory.h"
 #include "queue/queue_private.h"
 
-/* What one consumer may have under way by mail before its session has said that it took some. */
+/* The window: how much one consumer may have under way by mail before its session reports arrivals.
+ */
 enum { WINDOW_BYTES = 256 * 1024, DELIVERY_OVERHEAD_BYTES = 64 };
 
 enum { ARRIVE_REDELIVERED = 1, ARRIVE_TELLS_COUNT = 2, ARRIVE_COUNT_SHIFT = 8 };
@@ -64,7 +65,8 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
 
 static void consumer_free(struct consumer *c)
 {
-    lv_assert(!c->is_attached);
+    lv_assert(c->magic == CONSUMER_MAGIC && !c->is_attached && c->holds == 0);
+    c->magic = 0;
     shared_credit_part(c);
     queue_unref(&c->queue);
     free((void *)c->tag.p);
@@ -87,16 +89,16 @@ static void released_mail(struct loop *at, struct mail *mail)
 
 void consumer_release(struct consumer **consumer)
 {
-    lv_assert((*consumer)->holds > 0);
     struct consumer *c = *consumer;
     *consumer = NULL;
-    lv_assert(c->holds > 0);
+    consumer_assert_session(c);
+    lv_assert(c->magic == CONSUMER_MAGIC && c->holds > 0);
     if (--c->holds > 0)
         return;
     c->is_closed = true;
     c->session = NULL;
-    shared_credit_leave_line(c); /* nothing may be handed to it behind the mail that frees it */
-    /* Also when home is here: mail about it may be under way on this loop. */
+    shared_credit_leave_line(c); /* no mail may follow the one that frees it */
+    /* By mail even if home is this loop: mail about it may be under way here. */
     struct mail mail = {.deliver = released_mail, .a = c};
     loop_mail(c->loop, c->queue->entry.home, &mail);
 }
@@ -112,6 +114,7 @@ static void arrived_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct consumer *c = mail->a;
+    lv_assert(c->mailed_bytes >= mail->c);
     c->mailed_bytes -= mail->c;
     c->is_stalled = c->mailed_bytes >= WINDOW_BYTES;
     queue_consumer_ready(c->queue, c);
@@ -260,9 +263,9 @@ void consumer_end_returns(struct consumer *c, void (*done)(void *arg), void *arg
         loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
-/* --- what may change while it runs ------------------------------------------------------------ */
+/* --- changes while it runs -------------------------------------------------------------------- */
 
-static void set_prefetch(struct consumer *c, uint32_t prefetch)
+static void consumer_apply_prefetch(struct consumer *c, uint32_t prefetch)
 {
     credit_set_prefetch(&c->credit, prefetch);
     queue_consumer_ready(c->queue, c);
@@ -271,14 +274,14 @@ static void set_prefetch(struct consumer *c, uint32_t prefetch)
 static void set_prefetch_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
-    set_prefetch(mail->a, (uint32_t)mail->c);
+    consumer_apply_prefetch(mail->a, (uint32_t)mail->c);
 }
 
 void consumer_set_prefetch(struct consumer *c, uint32_t prefetch)
 {
     consumer_assert_session(c);
     if (c->queue->entry.home == c->loop) {
-        set_prefetch(c, prefetch);
+        consumer_apply_prefetch(c, prefetch);
         return;
     }
     struct mail mail = {.deliver = set_prefetch_mail, .a = c, .c = prefetch};
@@ -303,7 +306,7 @@ void consumer_set_timeout(struct consumer *c, int64_t timeout_ms)
     loop_mail(c->queue->entry.home, c->loop, &mail);
 }
 
-/* --- the queue is gone ------------------------------------------------------------------------ */
+/* --- a deleted queue -------------------------------------------------------------------------- */
 
 static void cancelled_mail(struct loop *at, struct mail *mail)
 {

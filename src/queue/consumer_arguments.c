@@ -14,7 +14,7 @@ static bool read_flag(struct argument_subject *s, const char *name, bool *ret)
     return true;
 }
 
-/* A number of messages, or a word. */
+/* x-browse-offset is a number of messages to skip, or a word. */
 static bool read_browse_offset(struct argument_subject *s, struct browser_arguments *ret)
 {
     static const char *const words[] = {"first", "last", "next", NULL};
@@ -35,7 +35,7 @@ static bool read_browse_offset(struct argument_subject *s, struct browser_argume
     return true;
 }
 
-/* Leveret's own: a consumer that looks only. */
+/* Leveret's own arguments: a browser. */
 static bool browser_arguments_read(struct argument_subject *s, struct browser_arguments *ret)
 {
     *ret = (struct browser_arguments){0};

@@ -5,8 +5,8 @@
 #include "topology/vhost.h"
 #include "wire/table.h"
 
-/* A vhost that says "classic" says so in every queue's arguments; a broker that says it says
- * nothing. */
+/* A vhost's default "classic" is added to every queue's arguments; a broker's default "classic" is
+ * not. */
 static struct slice default_type(const struct vhost *vhost)
 {
     const char *of_broker =

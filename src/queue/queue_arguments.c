@@ -1,9 +1,9 @@
 /* Arguments of queues, as RabbitMQ 3.10 checks them: in its order, so that of two mistakes the same
- * one is named; in its words. One table has every argument: who knows it, how it is checked, when
- * it is compared, which number it sets.
+ * one is reported, and with its texts. One table has every argument: which queue types know it, how
+ * it is checked, when it is compared, which number it sets.
  *
- * Each queue type knows some arguments. Those are checked by value; an argument that only another
- * type knows is refused; what no type knows is taken and ignored. */
+ * The arguments that a queue's type knows are checked; one that only another type knows is refused;
+ * one that no type knows is ignored. */
 #include "queue/queue_arguments.h"
 
 #include <inttypes.h>
@@ -116,13 +116,13 @@ static bool check_type(const struct argument_subject *s, const struct field *f)
 
 /* --- the arguments of queues ------------------------------------------------------------------ */
 
-/* What a queue's value of this argument is, where it is a number. */
+/* Returns an argument's integer; ARGUMENT_UNSET if it is not one. */
 static int64_t read_integer(const struct field *f)
 {
     return field_is_integer(f) ? f->i : ARGUMENT_UNSET;
 }
 
-/* Any value is taken: one that is no number, or negative, means that there is no limit. */
+/* Any value is accepted: one that is not a number, or negative, means that there is no limit. */
 static int64_t read_delivery_limit(const struct field *f)
 {
     return field_is_integer(f) && f->i >= 0 ? f->i : DELIVERY_LIMIT_NONE;
@@ -133,8 +133,8 @@ static int64_t read_timeout(const struct field *f)
     return !field_is_integer(f) ? ARGUMENT_UNSET : f->i > 0 ? f->i : 0;
 }
 
-/* Numbers: policies leave it alone; may lower it; may lower it, and it is a time in
- * milliseconds. */
+/* What a policy may do to a number: nothing; lower it; lower it, and it is a time in milliseconds.
+ */
 enum { ALONE = 1, POLICY, POLICY_MS };
 
 #define NUMBER(member, lowered_by) offsetof(struct queue_arguments, member), lowered_by
@@ -144,12 +144,12 @@ static const struct argument {
     const char *name;
     unsigned types; /* which queue types know it */
     bool (*check)(const struct argument_subject *s, const struct field *f); /* NULL: any value */
-    /* When a classic, when a quorum queue is declared again: in which turn it is compared; 0: it is
-     * not. */
+    /* The turn in which it is compared when a classic, or a quorum queue is declared again; 0: it
+     * is not compared. */
     uint8_t compared[2];
-    size_t number; /* where its int64_t is in struct queue_arguments; 0: it is no number */
+    size_t number; /* offset of its int64_t in struct queue_arguments; 0: it sets no number */
     int lowered_by;
-    int64_t (*read)(const struct field *); /* what a number's field says; NULL: the integer */
+    int64_t (*read)(const struct field *); /* reads the number; NULL: read_integer() */
 } arguments[] = {
     {"x-expires", BOTH, check_expires, {1, 4}, NUMBER(expires_ms, POLICY_MS)},
     {"x-message-ttl", BOTH, check_milliseconds, {2, 14}, NUMBER(message_ttl_ms, POLICY_MS)},
@@ -208,7 +208,7 @@ static bool check_known(struct argument_subject *s, unsigned type)
     return true;
 }
 
-/* The types that know this argument; 0: none does. */
+/* Returns the types that know this argument; 0: none does. */
 static unsigned types_of(struct slice argument)
 {
     for (int i = 0; i < ARGUMENTS; i++) {
@@ -218,7 +218,7 @@ static unsigned types_of(struct slice argument)
     return 0;
 }
 
-/* The first argument, in the table's order, that only other types know. */
+/* Refuses the first argument, in the order of the client's table, that only other types know. */
 static bool check_foreign(const struct argument_subject *s, unsigned type)
 {
     struct slice rest = s->table;
@@ -388,7 +388,7 @@ static bool check_flag(const struct argument_subject *s, const char *flag, bool 
                          have ? "true" : "false");
 }
 
-/* The argument that is compared in this turn; NULL: there are no more. */
+/* Returns the argument that is compared in this turn, or NULL after the last one. */
 static const char *compared_in(enum queue_type type, unsigned turn)
 {
     for (int i = 0; i < ARGUMENTS; i++) {

@@ -1,4 +1,4 @@
-/* Questions that other loops ask a queue's home. */
+/* Questions that other loops ask a queue's home (struct queue_call). */
 #include "queue/queue_private.h"
 
 #include <stdlib.h>
@@ -12,21 +12,22 @@
 #include "queue/held.h"
 #include "topology/vhost.h"
 
-static void call_back_mail(struct loop *at, struct mail *mail)
+static void call_done_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct queue_call *call = mail->a;
     call->done(call);
 }
 
-/* Home: the answer is there. By mail also when the asker is here but has waited. */
+/* Mails the answer, from the home. By mail also if the caller is on this loop, but has waited. */
 static void call_answer(struct loop *at, struct queue_call *call)
 {
-    struct mail back = {.deliver = call_back_mail, .a = call};
+    lv_assert(!call->is_waiting);
+    struct mail back = {.deliver = call_done_mail, .a = call};
     loop_mail(at, call->from, &back);
 }
 
-static void run_call(struct queue_call *call)
+static void call_run(struct queue_call *call)
 {
     queue_assert_home(call->queue);
     struct slice before = events_act_as(call->user);
@@ -39,7 +40,7 @@ static void call_mail(struct loop *at, struct mail *mail)
     struct queue_call *call = mail->a;
     if (held_takes(call->queue, mail))
         return;
-    run_call(call);
+    call_run(call);
     if (!call->is_waiting)
         call_answer(at, call);
 }
@@ -48,6 +49,7 @@ void queue_call_start(struct queue_call *call)
 {
     lv_assert(call->run && call->done);
     lv_assert(!loop_current() || loop_current() == call->from);
+    lv_assert(!call->is_waiting);
     struct mail mail = {.deliver = call_mail, .a = call};
     lv_list_init(&call->waiting_link);
     if (call->queue->entry.home != call->from) {
@@ -56,16 +58,16 @@ void queue_call_start(struct queue_call *call)
     }
     if (held_takes(call->queue, &mail))
         return;
-    run_call(call);
+    call_run(call);
     if (!call->is_waiting)
         call->done(call);
 }
 
-/* The queue may have gone since the caller found it. */
+/* Refuses the call if the queue was deleted after the caller had found it. */
 static bool call_finds_queue(struct queue_call *call)
 {
     struct queue *q = call->queue;
-    if (!atomic_load(&q->entry.is_deleted))
+    if (!queue_is_deleted(q))
         return true;
     call->refused = true;
     queue_entry_refuse_missing(queue_name(q), q->entry.vhost, &call->error);
@@ -161,8 +163,8 @@ void queue_call_cancel(struct queue_call *call)
     queue_detach(call->queue, call->consumer, call->cancel.returns_all);
 }
 
-/* The first message, which can be given, for a get. */
-static void get_first(struct queue *q, struct lane *l, struct queue_call *call)
+/* Gives the lane's first message, which can be delivered, to a get. */
+static void get_take_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
     struct message *m;
     bool redelivered;
@@ -218,20 +220,19 @@ void queue_call_get(struct queue_call *call)
     }
     call->is_waiting = false;
     if (is_deliverable)
-        get_first(q, l, call);
+        get_take_first(q, l, call);
     else
         COUNT(got_empty);
     call->get.ready = lanes_count(&q->lanes).ready;
 }
 
-/* Gets that waited, in order, as far as messages are there for them. */
 void queue_answer_waiting_calls(struct queue *q)
 {
     queue_assert_home(q);
     while (!lv_list_is_empty(&q->waiting_calls)) {
         struct queue_call *call =
             lv_list_item(q->waiting_calls.next, struct queue_call, waiting_link);
-        bool is_gone = atomic_load(&q->entry.is_deleted);
+        bool is_gone = queue_is_deleted(q);
         if (is_gone)
             call->is_waiting = false;
         call->run(call);
@@ -242,14 +243,15 @@ void queue_answer_waiting_calls(struct queue *q)
     }
 }
 
-/* Everything that is ready goes; what is unacked stays, and what comes while it lasts. */
+/* A purge drops all messages that are ready when it begins; unacked ones stay, and so do those that
+ * arrive while it goes on. */
 struct purge {
     struct loop_job job;
     struct queue_call *call;
     unsigned lane_count;
     struct purge_lane {
-        struct lane *lane; /* as the queue: the call holds it */
-        uint64_t below;    /* sequence numbers that were given when it began */
+        struct lane *lane;
+        uint64_t below; /* messages with lower sequence numbers are dropped */
     } lanes[];
 };
 
@@ -260,7 +262,7 @@ static void purge_disk(struct queue_call *call, struct lane *l)
     call->purge.dropped += before - l->backlog.ready;
 }
 
-/* Drops one message, or what is on disk. False: there is nothing more to drop. */
+/* Drops one message, or all that is on disk. Returns false if nothing is left to drop. */
 static bool purge_one(struct queue_call *call, const struct purge_lane *at)
 {
     uint64_t sequence;
@@ -280,7 +282,7 @@ static bool purge_one(struct queue_call *call, const struct purge_lane *at)
     return true;
 }
 
-/* As far as the slice goes. Whether all is dropped. */
+/* Drops as much as the slice allows. Returns true if all is dropped. */
 static bool purge_some(struct loop *loop, struct purge *purge)
 {
     while (purge->lane_count > 0) {
@@ -292,7 +294,7 @@ static bool purge_some(struct loop *loop, struct purge *purge)
     return true;
 }
 
-static bool purge_on(struct loop *loop, struct loop_job *job)
+static bool purge_run(struct loop *loop, struct loop_job *job)
 {
     struct purge *purge = lv_container_of(job, struct purge, job);
     if (!purge_some(loop, purge))
@@ -309,7 +311,7 @@ void queue_call_purge(struct queue_call *call)
         return;
     struct queue *q = call->queue;
     struct purge *purge = lv_malloc(sizeof *purge + q->lanes.lane_count * sizeof purge->lanes[0]);
-    loop_job_init(&purge->job, purge_on);
+    loop_job_init(&purge->job, purge_run);
     purge->call = call;
     purge->lane_count = q->lanes.lane_count;
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
@@ -324,7 +326,7 @@ void queue_call_purge(struct queue_call *call)
         free(purge);
 }
 
-static bool refuse_delete(struct queue_call *call, enum refusal refusal, const char *why)
+static bool deletion_refuse(struct queue_call *call, enum refusal refusal, const char *why)
 {
     return broker_refuse_as(&call->error, refusal, 406, "queue '%.*s' in vhost '%.*s' %s",
                             SLICE_ARG(queue_name(call->queue)),
@@ -333,13 +335,15 @@ static bool refuse_delete(struct queue_call *call, enum refusal refusal, const c
 
 static void deletion_mail(struct loop *at, struct mail *mail)
 {
-    call_answer(at, mail->a);
+    struct queue_call *call = mail->a;
+    call->is_waiting = false;
+    call_answer(at, call);
 }
 
-/* On the definitions' thread: only now is it said that the queue is gone. */
+/* On the definitions' thread: the deletion is stored, and may be answered. */
 static void deletion_is_committed(void *arg, int error)
 {
-    (void)error; /* logged by the definitions; the queue is gone from memory all the same */
+    (void)error; /* logged by the definitions; the queue is deleted from memory anyway */
     struct queue_call *call = arg;
     struct mail mail = {.deliver = deletion_mail, .a = call};
     loop_mail_from_outside(call->queue->entry.home, &mail);
@@ -349,13 +353,13 @@ void queue_call_delete(struct queue_call *call)
 {
     queue_assert_home(call->queue);
     struct queue *q = call->queue;
-    if (atomic_load(&q->entry.is_deleted))
-        return; /* deleting what is not there is fine */
+    if (queue_is_deleted(q))
+        return; /* deleting a missing queue succeeds */
     bool may = check_clients(q, &call->error);
     if (may && call->deletion.if_unused && q->consumer_count > 0)
-        may = refuse_delete(call, REFUSAL_IN_USE, "in use");
+        may = deletion_refuse(call, REFUSAL_IN_USE, "in use");
     else if (may && call->deletion.if_empty && lane_first_ready(&q->lanes))
-        may = refuse_delete(call, REFUSAL_NOT_EMPTY, "not empty");
+        may = deletion_refuse(call, REFUSAL_NOT_EMPTY, "not empty");
     call->refused = !may;
     if (may)
         call->deletion.dropped = queue_delete_with(

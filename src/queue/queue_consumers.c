@@ -1,10 +1,11 @@
-/* Who gets the next message: a queue's consumers, those that can take one in the order of their
- * turns.
+/* Which consumer gets the next message: those that can take one are in a list, in the order of
+ * their turns.
  *
- * With a single active consumer only that one has turns; the others wait for it to leave. Then the
- * one of the highest priority follows, of several the one that came first: not before everything is
- * back that the old one will give back, so that messages keep their order. One that cancels by
- * itself keeps what it holds, and the next one goes on behind that. */
+ * With a single active consumer only that one gets messages; the others wait for it to leave. Then
+ * the one with the highest priority follows, of several the one that came first. If the old one
+ * returns what it holds, the next one starts after all of it is back, so that messages keep their
+ * order. A consumer that cancels itself keeps what it holds, and the next one goes on with the
+ * messages after that. */
 #include "queue/queue_private.h"
 
 #include "base/counters.h"
@@ -14,7 +15,8 @@
 
 /* --- whose turn it is ------------------------------------------------------------------------- */
 
-/* Into a list, by the link at this offset: behind everybody of its priority. */
+/* Inserts the consumer into a list, by the link at this offset, behind the others of its priority.
+ */
 static inline void insert_by_priority(struct lv_list *list, struct consumer *c, size_t link)
 {
     struct lv_list *at = list;
@@ -24,7 +26,7 @@ static inline void insert_by_priority(struct lv_list *list, struct consumer *c, 
     lv_list_insert_before(at, (struct lv_list *)(void *)((char *)c + link));
 }
 
-/* Into the list of those who can take a message. */
+/* Adds the consumer to those that can take a message. */
 static void ready_insert(struct queue *q, struct consumer *c)
 {
     insert_by_priority(&q->ready_consumers, c, offsetof(struct consumer, ready_link));
@@ -43,7 +45,6 @@ struct consumer *queue_next_consumer(struct queue *q)
     return NULL;
 }
 
-/* It has got its message: to the end of the line, or out of it. */
 void queue_after_turn(struct queue *q, struct consumer *c)
 {
     if (!consumer_has_room(c)) {
@@ -51,12 +52,12 @@ void queue_after_turn(struct queue *q, struct consumer *c)
         return;
     }
     if (c->ready_link.next == c->ready_link.prev)
-        return; /* alone */
+        return; /* it is the only one */
     lv_list_remove(&c->ready_link);
     ready_insert(q, c);
 }
 
-static bool has_turns(const struct queue *q, const struct consumer *c)
+static bool consumer_has_turns(const struct queue *q, const struct consumer *c)
 {
     return !q->arguments.single_active_consumer || q->active_consumer == c;
 }
@@ -69,7 +70,7 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
         browser_go_on(c);
         return;
     }
-    if (!has_turns(q, c))
+    if (!consumer_has_turns(q, c))
         return;
     if (lv_list_is_empty(&c->ready_link))
         ready_insert(q, c);
@@ -80,7 +81,7 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
 
 /* --- the single active consumer --------------------------------------------------------------- */
 
-/* Somebody becomes the active consumer, if there is none: they stand by priority
+/* Makes the first consumer the active one, if there is none: they are listed by priority
  * (queue_attach()). */
 static void activate_next(struct queue *q)
 {
@@ -97,13 +98,13 @@ void queue_consumer_settled(struct queue *q, struct consumer *c)
     lv_assert(c->queue == q);
     if (q->active_consumer != c || c->is_attached || c->unacked > 0)
         return;
-    q->active_consumer = NULL; /* it had left: now everything is back */
+    q->active_consumer = NULL; /* it was detached, and all that it held is back now */
     activate_next(q);
 }
 
 /* --- timeouts --------------------------------------------------------------------------------- */
 
-/* What the table says of it; CONSUMER_TIMEOUT_UNSET: nothing that counts. */
+/* Returns the timeout in a table of arguments, or CONSUMER_TIMEOUT_UNSET. */
 static int64_t timeout_in(struct slice table)
 {
     struct field f;
@@ -158,7 +159,7 @@ bool queue_check_get(const struct queue *q, struct broker_error *error)
 void queue_attach(struct queue *q, struct consumer *c)
 {
     queue_assert_home(q);
-    lv_assert(!c->is_attached);
+    lv_assert(!c->is_attached && c->queue == q && !queue_is_deleted(q));
     c->is_attached = true;
     c->is_unlimited = c->no_ack && credit_is_unlimited(&c->credit);
     if (q->arguments.single_active_consumer)
@@ -185,6 +186,7 @@ void queue_take_out(struct queue *q, struct consumer *c)
     c->is_attached = false;
     lv_list_remove(&c->link);
     lv_list_remove(&c->ready_link);
+    lv_assert(q->consumer_count > 0);
     q->consumer_count--;
     COUNT(consumers_removed);
     if (q->exclusive_consumer == c)

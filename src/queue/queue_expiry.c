@@ -1,20 +1,20 @@
-/* What time does to a queue: messages whose deadline has come leave it, wherever they stand, in the
- * order of their deadlines; a queue that nobody uses goes.
+/* Deadlines: messages that are due leave the queue from any position, in the order of their
+ * deadlines; a queue that is not used for long enough is deleted.
  *
- * One timer, for the earliest deadline of all lanes. What must go on elsewhere and stands on disk
- * is read a little before its time. */
+ * There is one timer, for the earliest deadline of all lanes. A message that is sent on and is on
+ * disk is read a little before it is due. */
 #include "queue/queue_private.h"
 
 #include "message/message_header.h"
 #include "paging/pager.h"
 
 enum {
-    WATCH_MS_MAX = 60000, /* the machine may sleep meanwhile, and timers with it */
+    WATCH_MS_MAX = 60000, /* timers stand still while the machine sleeps: look again */
 };
 
 /* --- deadlines -------------------------------------------------------------------------------- */
 
-static uint64_t expires_at(const struct queue *q, const struct message *m)
+static uint64_t deadline_by_ttl(const struct queue *q, const struct message *m)
 {
     uint64_t ttl_ms = (uint64_t)q->settings.message_ttl_ms, own_ms;
     bool has_ttl = q->settings.message_ttl_ms != ARGUMENT_UNSET;
@@ -27,7 +27,7 @@ static uint64_t expires_at(const struct queue *q, const struct message *m)
 
 uint64_t queue_deadline(const struct queue *q, const struct message *m)
 {
-    return q->ops->deadline ? q->ops->deadline(q, m) : expires_at(q, m);
+    return q->ops->deadline ? q->ops->deadline(q, m) : deadline_by_ttl(q, m);
 }
 
 /* --- the timer -------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ void queue_watch_deadline(struct queue *q, uint64_t deadline_ms)
         due_timer_start(q, deadline_ms);
 }
 
-/* The earliest deadline of all lanes. */
+/* Finds the message with the earliest deadline in all lanes. Returns false if none has one. */
 static bool find_due(struct queue *q, struct lane **ret_lane, struct backlog_first_due *ret)
 {
     bool is_found = false;
@@ -66,8 +66,8 @@ static bool find_due(struct queue *q, struct lane **ret_lane, struct backlog_fir
 
 /* --- expiry ----------------------------------------------------------------------------------- */
 
-/* Takes the message that is due. False: its body is wanted and not here yet. */
-static bool take_due(struct queue *q, struct lane *l, const struct backlog_first_due *due,
+/* Makes the message that is due unacked. Returns false if its body is needed and not read yet. */
+static bool due_take(struct queue *q, struct lane *l, const struct backlog_first_due *due,
                      struct message **ret)
 {
     *ret = NULL;
@@ -88,18 +88,19 @@ static bool take_due(struct queue *q, struct lane *l, const struct backlog_first
     return true;
 }
 
-/* False: it must wait, and comes again. */
-static bool expire_one(struct queue *q, struct lane *l, const struct backlog_first_due *due)
+/* Gives up a message that is due. Returns false if it must wait; the expiry is scheduled again
+ * then. */
+static bool due_give_up(struct queue *q, struct lane *l, const struct backlog_first_due *due)
 {
     struct message *m;
     if (q->ops->sends_on(q) && !q->ops->can_send_on(q))
         return false;
-    if (!take_due(q, l, due, &m))
+    if (!due_take(q, l, due, &m))
         return false;
     q->ops->give_up(q, lane_position(l, due->sequence), m, DEATH_EXPIRED);
     if (m)
         message_unref(&m);
-    queue_schedule_deliveries(q); /* somebody may have waited for what stood at the head */
+    queue_schedule_deliveries(q); /* it may have been at the head, with the next one deliverable */
     return true;
 }
 
@@ -109,10 +110,10 @@ void queue_expire(struct queue *q)
     struct lane *l = NULL;
     struct backlog_first_due due = {0};
     const uint64_t now = loop_steady_ms(q->entry.home);
-    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (queue_is_deleted(q))
         return;
     if (q->ops->is_delaying && pager_must_scan(&q->lanes.first))
-        return; /* queue_fetched() comes when all is known */
+        return; /* queue_fetched() is called when all deadlines are known */
     for (unsigned i = 0; i < q->lanes.lane_count && q->ops->sends_on(q); i++)
         pager_fetch_ahead(queue_lane(q, i), now);
     for (;;) {
@@ -128,7 +129,7 @@ void queue_expire(struct queue *q)
             loop_job_start(q->entry.home, &q->work);
             return;
         }
-        if (!expire_one(q, l, &due))
+        if (!due_give_up(q, l, &due))
             return;
     }
 }
@@ -147,7 +148,7 @@ static bool work_on(struct loop *loop, struct loop_job *job)
     if (q->is_over_limit)
         queue_keep_limits(q);
     queue_deliver_soon(q);
-    return false; /* whoever has not ended has started it again */
+    return false; /* what is not finished has started the job again */
 }
 
 static void on_due(struct loop *loop, struct loop_timer *timer)
@@ -159,10 +160,11 @@ static void on_due(struct loop *loop, struct loop_timer *timer)
 void queue_fetched(struct queue *q, bool is_deadline)
 {
     queue_assert_home(q);
-    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (queue_is_deleted(q))
         return;
     if (is_deadline || q->waits_for_disk)
-        loop_schedule(q->entry.home, &q->expiry_run); /* else what has come was not due yet */
+        loop_schedule(q->entry.home,
+                      &q->expiry_run); /* otherwise nothing that arrived is due yet */
     if (q->ops->is_delaying)
         queue_schedule_deliveries(q); /* calls that wait for what is on disk */
 }
@@ -172,7 +174,7 @@ struct loop_task *queue_expiry_task(struct queue *q)
     return &q->expiry_run;
 }
 
-/* --- a queue that nobody uses ----------------------------------------------------------------- */
+/* --- a queue that is not used ----------------------------------------------------------------- */
 
 void queue_used(struct queue *q)
 {
@@ -198,7 +200,7 @@ static void on_idle(struct loop *loop, struct loop_timer *timer)
 {
     struct queue *q = lv_container_of(timer, struct queue, idle_timer);
     if (q->consumer_count > 0)
-        return; /* the last one that goes starts it again */
+        return; /* the timer starts again when the last one leaves */
     uint64_t end =
         atomic_load_explicit(&q->used_ms, memory_order_relaxed) + (uint64_t)q->settings.expires_ms;
     if (end > loop_now_ms(loop))
@@ -219,7 +221,7 @@ void queue_init_expiry(struct queue *q)
 
 static void expiry_begin(struct queue *q)
 {
-    if (atomic_load(&q->entry.is_deleted))
+    if (queue_is_deleted(q))
         return;
     queue_watch_use(q);
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
@@ -227,7 +229,7 @@ static void expiry_begin(struct queue *q)
             pager_scan(queue_lane(q, i));
     }
     queue_expire(q);
-    queue_keep_limits(q); /* what was unacked before a restart is ready, too */
+    queue_keep_limits(q); /* messages that were unacked before a restart are ready now */
 }
 
 static void expiry_begin_mail(struct loop *at, struct mail *mail)

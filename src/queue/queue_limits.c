@@ -1,15 +1,15 @@
-/* How much may be ready in a queue: what comes above that is refused, or pushes out what stands at
- * the head. Counted are messages that are ready, and the bytes of their bodies. */
+/* How much may be ready in a queue: a message above the limit is refused, or messages at the head
+ * are dropped for it. Ready messages count, and the bytes of their bodies. */
 #include "queue/queue_private.h"
 
 #include "paging/pager.h"
 #include "queue/conflation.h"
 
-/* As many always leave for one that comes, so that a queue is at its limit however busy its loop
- * is. */
+/* At least this many may always be dropped for a message that arrives, so that a queue stays at its
+ * limit however busy its loop is. */
 enum { DROPS_AT_ONCE = 16 };
 
-static bool is_above(const struct queue_arguments *settings, uint64_t ready, uint64_t bytes)
+static bool limits_exceeded(const struct queue_arguments *settings, uint64_t ready, uint64_t bytes)
 {
     return (settings->max_length != ARGUMENT_UNSET && ready > (uint64_t)settings->max_length) ||
            (settings->max_length_bytes != ARGUMENT_UNSET &&
@@ -28,14 +28,15 @@ bool queue_would_overflow(struct queue *q, const struct message *m)
         return false;
     struct lane_totals totals = lanes_count(&q->lanes);
     uint64_t bytes = totals.ready_bytes + m->body_bytes, replaced_bytes;
-    if (!is_above(&q->settings, totals.ready + 1, bytes))
+    if (!limits_exceeded(&q->settings, totals.ready + 1, bytes))
         return false;
     return !q->conflation || !conflation_would_replace(q, m, &replaced_bytes) ||
-           is_above(&q->settings, totals.ready, bytes - replaced_bytes);
+           limits_exceeded(&q->settings, totals.ready, bytes - replaced_bytes);
 }
 
-/* The lane's first ready message is here. If not, it is asked for, and this goes on when it is. */
-static bool is_here(struct lane *l)
+/* Returns whether the lane's first ready message is in memory. If not, it is asked for, and
+ * dropping goes on when it is. */
+static bool first_is_here(struct lane *l)
 {
     uint64_t sequence;
     enum backlog_next next = backlog_next(&l->backlog, &sequence);
@@ -51,7 +52,7 @@ void queue_keep_limits(struct queue *q)
         return;
     for (unsigned n = 0;; n++) {
         struct lane_totals totals = lanes_count(&q->lanes);
-        if (totals.ready == 0 || !is_above(&q->settings, totals.ready, totals.ready_bytes))
+        if (totals.ready == 0 || !limits_exceeded(&q->settings, totals.ready, totals.ready_bytes))
             return;
         if (n >= DROPS_AT_ONCE && !loop_spend(q->entry.home, 1)) {
             q->is_over_limit = true;
@@ -59,7 +60,7 @@ void queue_keep_limits(struct queue *q)
             return;
         }
         struct lane *l = lane_first_ready(&q->lanes);
-        if (!is_here(l) || (q->ops->sends_on(q) && !q->ops->can_send_on(q))) {
+        if (!first_is_here(l) || (q->ops->sends_on(q) && !q->ops->can_send_on(q))) {
             q->is_over_limit = true;
             return;
         }

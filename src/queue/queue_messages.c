@@ -1,4 +1,4 @@
-/* A message's way through a queue, at its home: published, delivered, settled. */
+/* A message in its queue, at home: it is published, delivered and settled. */
 #include "queue/queue_private.h"
 
 #include "base/counters.h"
@@ -29,8 +29,8 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
     }
 }
 
-static void hand_over(struct queue *q, struct consumer *c, struct message *m, uint64_t position,
-                      bool redelivered, uint32_t delivery_count)
+static void queue_hand_over(struct queue *q, struct consumer *c, struct message *m,
+                            uint64_t position, bool redelivered, uint32_t delivery_count)
 {
     struct delivery d = delivery_of_message(m);
     d.position = position;
@@ -43,7 +43,6 @@ static void hand_over(struct queue *q, struct consumer *c, struct message *m, ui
     queue_after_turn(q, c);
 }
 
-/* A message has left the queue for good: the store hears of it. */
 void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
@@ -60,15 +59,15 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
         uint32_t count = queue_first_delivery_count(l);
         struct message *m = backlog_pop(&l->backlog, &left);
         queue_message_left(l, &left);
-        hand_over(q, c, m, 0, left.redelivered, count);
+        queue_hand_over(q, c, m, 0, left.redelivered, count);
         message_unref(&m);
         return;
     }
     uint64_t sequence;
     bool redelivered;
     struct message *m = backlog_deliver(&l->backlog, &sequence, &redelivered);
-    hand_over(q, c, m, lane_position(l, sequence), redelivered,
-              backlog_deliveries(&l->backlog, sequence));
+    queue_hand_over(q, c, m, lane_position(l, sequence), redelivered,
+                    backlog_deliveries(&l->backlog, sequence));
 }
 
 void queue_settle_position(struct queue *q, uint64_t position)
@@ -84,6 +83,7 @@ void queue_take_browsed(struct queue *q, const struct browse_item *item, const s
     queue_assert_home(q);
     bool redelivered;
     struct lane *l = lane_find(&q->lanes, position_priority(item->position));
+    lv_assert(l && !item->is_unacked);
     if (item->is_here)
         backlog_deliver_at(&l->backlog, position_sequence(item->position), &redelivered);
     else
@@ -105,8 +105,8 @@ struct loop_task *queue_delivery_task(struct queue *q)
     return &q->delivery_run;
 }
 
-/* Whether this message's time has come: then the expiry has it. */
-static bool is_due(const struct lane *l, uint64_t sequence)
+/* Returns whether this message is due: then it expires, and is not delivered. */
+static bool message_is_due(const struct lane *l, uint64_t sequence)
 {
     uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;
     return deadline_ms != 0 && deadline_ms <= loop_steady_ms(l->owner->home);
@@ -120,24 +120,24 @@ bool queue_first_is_deliverable(struct lane *l)
     enum backlog_next next = backlog_next(&l->backlog, &sequence);
     while (next == BACKLOG_ON_DISK && pager_want(l))
         next = backlog_next(&l->backlog, &sequence);
-    if (next == BACKLOG_HERE && is_due(l, sequence)) {
+    if (next == BACKLOG_HERE && message_is_due(l, sequence)) {
         loop_schedule(l->owner->home, &queue_of_lane(l)->expiry_run);
         return false;
     }
     return next == BACKLOG_HERE && journal_may_deliver(l, sequence);
 }
 
-/* Then others have their turns. */
+/* After this many deliveries a run gives way to other work of the loop. */
 enum { DELIVERIES_A_RUN = 2048 };
 
-static void read_ahead(struct queue *q)
+static void queue_read_ahead(struct queue *q)
 {
     for (unsigned i = 0; i < q->lanes.lane_count; i++)
         pager_read_ahead(queue_lane(q, i));
 }
 
-/* A message waits: for a consumer, if none is ready. */
-static void watch_use(struct queue *q)
+/* A message waits: if no consumer can take it, the queue is starved (queue_use.h). */
+static void watch_starving(struct queue *q)
 {
     if (!q->use.is_starved && lv_list_is_empty(&q->ready_consumers))
         queue_use_set(&q->use, true, loop_now_ms(q->entry.home));
@@ -164,8 +164,8 @@ void queue_run_deliveries(struct loop *loop, struct loop_task *task)
         deliver_first(q, l, c);
     }
     if (lane_first_ready(&q->lanes))
-        watch_use(q);
-    read_ahead(q);
+        watch_starving(q);
+    queue_read_ahead(q);
 }
 
 void queue_deliver_to(struct queue *q, struct consumer *c)
@@ -173,8 +173,7 @@ void queue_deliver_to(struct queue *q, struct consumer *c)
     queue_consumer_ready(q, c);
     if (c->is_browser)
         browser_give(c);
-    else if (q->delivery_run
-                 .scheduled) /* there is something to deliver, and nothing on its way back */
+    else if (q->delivery_run.scheduled) /* else nothing waits, or returns are under way */
         queue_run_deliveries(q->entry.home, &q->delivery_run);
 }
 
@@ -187,13 +186,13 @@ void queue_schedule_deliveries(struct queue *q)
 
 void queue_deliver_soon(struct queue *q)
 {
-    if (!atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (!queue_is_deleted(q))
         queue_schedule_deliveries(q);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
 
-/* Where the message waits. Only a queue with priorities looks into it. */
+/* Returns the lane for a message. Only a queue with priorities reads the message's. */
 static struct lane *lane_for(struct queue *q, const struct message *m)
 {
     int64_t most = q->settings.max_priority;
@@ -202,13 +201,13 @@ static struct lane *lane_for(struct queue *q, const struct message *m)
     return lane_of(&q->lanes, m->priority < most ? m->priority : (unsigned)most);
 }
 
-/* Nobody can take it now: it waits. */
+/* Puts in a message that no consumer can take now. */
 static void queue_push(struct queue *q, struct lane *l, struct message *message,
                        uint64_t deadline_ms)
 {
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push(&l->backlog, &kept);
-    watch_use(q);
+    watch_starving(q);
     journal_enqueue(l, message, sequence, false, deadline_ms);
     if (deadline_ms) {
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
@@ -228,8 +227,9 @@ static void queue_push(struct queue *q, struct lane *l, struct message *message,
 
 enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
 {
-    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (queue_is_deleted(q))
         return CONFIRM_GONE;
+    lv_assert(!q->is_restoring);
     enum confirm_answer answer = journal_answer(&q->lanes, message);
     if (answer == CONFIRM_REFUSED)
         return answer;
@@ -250,7 +250,7 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
         return answer;
     }
     if (c->no_ack) {
-        hand_over(q, c, message, 0, false, 0);
+        queue_hand_over(q, c, message, 0, false, 0);
         return CONFIRM_TOOK;
     }
     struct message *kept = message_ref(message);
@@ -260,11 +260,11 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
     if (q->conflation)
         conflation_came(q, lane_position(l, sequence), message);
-    hand_over(q, c, message, lane_position(l, sequence), false, 0);
+    queue_hand_over(q, c, message, lane_position(l, sequence), false, 0);
     return answer;
 }
 
-/* Mail with messages to one loop may cost so much before publishers are held back. */
+/* Publishers are held back while mail with messages to one loop takes more than this. */
 static const uint64_t MAILED_BYTES_MAX = 32 * 1024 * 1024;
 
 static _Atomic uint64_t *mailed_bytes(const struct queue *q)
@@ -340,8 +340,8 @@ enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, stru
     return publish_by_mail(loop, q, message, sink, number, publish_again_mail);
 }
 
-/* Home. */
-static enum confirm_answer answer_settled(struct queue *q, struct confirm_sink *sink)
+/* Asks the journal for an answer when all that was settled is safe. Home. */
+static enum confirm_answer queue_answer_settled(struct queue *q, struct confirm_sink *sink)
 {
     enum confirm_answer answer = journal_answer_settled(&q->lanes);
     if (answer == CONFIRM_LATER)
@@ -352,7 +352,7 @@ static enum confirm_answer answer_settled(struct queue *q, struct confirm_sink *
 static void ask_settled_mail(struct loop *at, struct mail *mail)
 {
     struct queue *q = mail->a;
-    enum confirm_answer answer = answer_settled(q, mail->b);
+    enum confirm_answer answer = queue_answer_settled(q, mail->b);
     if (answer != CONFIRM_LATER)
         confirm_sink_answer(at, mail->b, 0, answer, NULL);
     queue_unref(&q);
@@ -361,7 +361,7 @@ static void ask_settled_mail(struct loop *at, struct mail *mail)
 enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q, struct confirm_sink *sink)
 {
     if (q->entry.home == loop)
-        return answer_settled(q, sink);
+        return queue_answer_settled(q, sink);
     struct mail mail = {.deliver = ask_settled_mail, .a = queue_ref(q), .b = sink};
     loop_mail(loop, q->entry.home, &mail);
     return CONFIRM_LATER;
@@ -386,7 +386,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home --------------------------------------------------------------------------- */
 
-/* A consumer wants no more of it. */
+/* A consumer has rejected the message without requeueing it. */
 static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
 {
     struct message *m = backlog_find_unacked(&l->backlog, sequence);
@@ -397,7 +397,7 @@ static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
 void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32_t count,
                   enum settle_kind kind)
 {
-    lv_assert(c->queue == q);
+    lv_assert(c->queue == q && count > 0);
     if (c->is_browser) {
         browser_settle(c, count);
         return;

@@ -1,4 +1,4 @@
-/* A queue that drops duplicates (dedup.h), at its home. */
+/* Publishing to a queue that drops duplicates (topology/dedup.h), at its home. */
 #include "message/message_header.h"
 #include "paging/journal.h"
 #include "queue/queue_private.h"
@@ -25,7 +25,7 @@ enum confirm_answer queue_take_once(struct queue *q, struct message *m, struct c
     struct dedup_claims claims = {0};
     if (!q->entry.dedup)
         return queue_take_confirmed(q, m, false, sink, number);
-    if (atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (queue_is_deleted(q))
         return CONFIRM_GONE;
     if (!dedup_admits(q->entry.dedup, message_headers(m), &claims))
         return dedup_answer_duplicate(&claims, sink, number);

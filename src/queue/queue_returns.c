@@ -1,5 +1,5 @@
-/* Messages that come back to their queue, which a quorum queue counts: how often one may, what the
- * next delivery says of it, and what becomes of one that has come back too often. */
+/* Messages that are returned to their queue. A quorum queue counts that: the next delivery carries
+ * the count, and a message that was returned too often is given up. */
 #include "queue/queue_private.h"
 
 #include "base/counters.h"
@@ -7,9 +7,9 @@
 #include "paging/pager.h"
 #include "queue/conflation.h"
 
-/* A quorum queue whose declaration says nothing about it, and that has where to put them, gives up
- * on messages that have come back more often. Without a dead-letter exchange they would be lost
- * though nobody asked for that: then they come back for ever. */
+/* The delivery limit of a quorum queue that has a dead-letter exchange and sets no limit. Without a
+ * dead-letter exchange messages would be lost though nobody asked for that: then there is no
+ * limit. */
 enum { DELIVERY_LIMIT_DEFAULT = 20 };
 
 static int64_t delivery_limit(const struct queue *q)
@@ -30,7 +30,7 @@ uint32_t queue_first_delivery_count(struct lane *l)
     return backlog_deliveries(&l->backlog, sequence);
 }
 
-static void give_back(struct queue *q, struct lane *l, uint64_t sequence)
+static void message_return(struct queue *q, struct lane *l, uint64_t sequence)
 {
     const struct message *m = q->conflation ? backlog_find_unacked(&l->backlog, sequence) : NULL;
     if (m && !conflation_comes_back(q, lane_position(l, sequence), m)) {
@@ -56,7 +56,7 @@ void queue_return(struct queue *q, struct lane *l, uint64_t sequence)
     if (m && (int64_t)backlog_deliveries(&l->backlog, sequence) >= delivery_limit(q))
         q->ops->give_up(q, lane_position(l, sequence), m, DEATH_DELIVERY_LIMIT);
     else
-        give_back(q, l, sequence);
+        message_return(q, l, sequence);
 }
 
 void queue_put_back(struct queue *q, uint64_t position, const struct message *m)

@@ -1,4 +1,4 @@
-/* Merges a queue's arguments with its policy, and sends the result to the queue's home. */
+/* Merges a queue's arguments with its policy, and mails a new policy to the queue's home. */
 #include "queue/queue_settings.h"
 
 #include "queue/held.h"
@@ -7,7 +7,8 @@
 
 /* --- merging ---------------------------------------------------------------------------------- */
 
-/* No time need be longer than 10 years, RabbitMQ's bound for arguments; so sums do not overflow. */
+/* 10 years, RabbitMQ's bound for arguments. Longer times in policies are cut to it, so that sums do
+ * not overflow. */
 static const int64_t TIME_MS_MAX = 315360000000;
 
 static void merge_number(const json_t *value, bool is_time, int64_t *number)
@@ -83,7 +84,7 @@ static void settings_arrive(struct loop *at, struct mail *mail)
     q->policy = mail->b;
     queue_settings_merge(&q->arguments, q->policy, &q->settings);
     effective_policy_unref(&old);
-    if (!atomic_load_explicit(&q->entry.is_deleted, memory_order_relaxed))
+    if (!queue_is_deleted(q))
         queue_settings_changed(q);
     queue_unref(&q);
 }

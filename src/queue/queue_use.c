@@ -1,10 +1,10 @@
-/* The average of a queue's use: the two transitions are added up, and folded into it now and
- * then. */
+/* The average of a queue's use: times are added up at each transition, and folded into the average
+ * from time to time. */
 #include "queue/queue_use.h"
 
 #include <math.h>
 
-enum { FOLD_MS = 100 }; /* so much is added up before the average is reckoned: exp() is not cheap */
+enum { FOLD_MS = 100 }; /* this much is added up before it is folded in: exp() is not cheap */
 
 static const double FORGET_MS = 1000;
 

@@ -1,4 +1,4 @@
-/* The broker's table of reply queues. */
+/* Reply queues are found in a table of their own, topology->reply_queues. */
 #include "queue/reply_queue.h"
 
 #include "queue/queue_private.h"
@@ -14,10 +14,10 @@ struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct 
     return q;
 }
 
-/* No generation moves: routes that lead here are never kept. */
+/* Cached routes stay valid: routes to reply queues are never cached. */
 void reply_queue_end(struct queue **queue)
 {
-    lv_assert(lv_list_is_empty(&(*queue)->consumers));
+    lv_assert((*queue)->entry.is_apart && lv_list_is_empty(&(*queue)->consumers));
     struct queue *q = *queue;
     *queue = NULL;
     struct topology *topology = q->entry.vhost->topology;

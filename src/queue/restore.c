@@ -1,24 +1,26 @@
 /* Recovery, in this order:
- *   - restore_begin(): every durable queue is known by its id, and marked as being restored;
- *   - list_segments(): which segment files are there;
- *   - log_read() calls the visitor for each record, and the lane it is about is changed;
- *   - read_to_end(): lanes and files are matched; files of no queue are removed;
- *   - hand_over(), once on each loop: its queues are its own.
+ *   - restore_begin(): lists the durable queues by id, and marks them as being restored;
+ *   - list_segments(): lists the segment files that exist;
+ *   - log_read() calls the visitor for each record, which changes its lane;
+ *   - read_to_end(): matches lanes and files, and removes files that no lane needs;
+ *   - hand_over(), once on each loop: gives the loop its queues.
  *
- * A record about a queue that no definition names is passed over: the queue was deleted. */
+ * A record of a queue that has no definition is ignored: the queue was deleted. */
 #include "queue/restore.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/search.h"
+#include "base/vec.h"
 #include "paging/journal.h"
 #include "paging/pager.h"
 #include "queue/conflation.h"
 #include "queue/queue_private.h"
 #include "store/log_records.h"
 
-/* A segment file that is there. */
+/* A segment file that exists. */
 struct found_segment {
     uint64_t id;
     uint64_t number;
@@ -33,13 +35,13 @@ struct restore {
     struct segments *segments;
     struct found_segment *found;
     size_t found_count, found_capacity;
-    struct lane **lanes; /* read_to_end() makes it: all, in the order of their files in the log */
+    struct lane **lanes; /* from read_to_end() on: all, by the log file that they depend on */
     size_t lane_count;
 };
 
 /* --- queues by their ids ---------------------------------------------------------------------- */
 
-static int by_id(const void *a, const void *b)
+static int queue_compare_ids(const void *a, const void *b)
 {
     const struct queue *x = *(struct queue *const *)a, *y = *(struct queue *const *)b;
     return (x->id > y->id) - (x->id < y->id);
@@ -50,17 +52,14 @@ static void add_queues(struct restore *r, struct vhost *vhost)
     struct lv_table_iter it;
     struct lv_table_node *node = lv_table_first(vhost->queues, &it);
     for (; node; node = lv_table_next(vhost->queues, &it)) {
-        if (r->count == r->capacity) {
-            r->capacity = r->capacity ? r->capacity * 2 : 64;
-            r->queues = lv_realloc(r->queues, r->capacity * sizeof(struct queue *));
-        }
+        lv_vec_room(r->queues, r->count, r->capacity);
         struct queue *q = r->queues[r->count++] = queue_of_node(node);
         q->is_restoring = true;
     }
 }
 
-/* Ids seen are never given out again. */
-static void pass_id(struct restore *r, uint64_t queue_id)
+/* Makes sure that an id in the log or in a file's name is not given to a new queue. */
+static void id_mark_used(struct restore *r, uint64_t queue_id)
 {
     _Atomic uint64_t *next = &r->topology->next_queue_id;
     uint64_t now = atomic_load(next);
@@ -68,30 +67,24 @@ static void pass_id(struct restore *r, uint64_t queue_id)
         continue;
 }
 
-/* The lane with this id, or NULL: its queue was deleted. */
+/* Returns the lane with this id, or NULL if its queue was deleted. */
 static struct lane *restore_find_lane(struct restore *r, uint64_t id)
 {
     uint64_t queue_id = lane_id_queue(id);
     if (lane_id_priority(id) >= LANES_MAX)
-        return NULL; /* a file that somebody else has named */
+        return NULL; /* a file that the broker has not made */
     if (r->last && r->last->id == queue_id)
         return lane_of(&r->last->lanes, lane_id_priority(id));
-    pass_id(r, queue_id);
-    size_t low = 0, high = r->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (r->queues[middle]->id < queue_id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == r->count || r->queues[low]->id != queue_id)
+    id_mark_used(r, queue_id);
+    size_t found;
+    LV_LOWER_BOUND(found, r->count, i, r->queues[i]->id < queue_id);
+    if (found == r->count || r->queues[found]->id != queue_id)
         return NULL;
-    r->last = r->queues[low];
+    r->last = r->queues[found];
     return lane_of(&r->last->lanes, lane_id_priority(id));
 }
 
-/* --- what the log says ------------------------------------------------------------------------ */
+/* --- records of the log ----------------------------------------------------------------------- */
 
 static void on_enqueue(void *arg, uint64_t file, uint64_t id, const struct log_carried *message)
 {
@@ -128,7 +121,7 @@ static void on_delivered(void *arg, uint64_t file, uint64_t id, uint64_t below)
     if (l->delivered_staged < below)
         l->delivered_staged = l->delivered_safe = below;
     if (l->dirty_file == 0)
-        l->dirty_file = file; /* what is said here counts as long as the queue has messages */
+        l->dirty_file = file; /* this record counts as long as the queue has messages */
 }
 
 static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *snapshot)
@@ -137,7 +130,7 @@ static void on_snapshot(void *arg, uint64_t file, const struct log_snapshot *sna
     if (!l)
         return;
     l->dirty_file = file;
-    l->is_named = false; /* what names it stands behind the snapshot */
+    l->is_named = false; /* the record with its name follows the snapshot */
     l->snapshot_bytes = log_snapshot_bytes(snapshot);
     l->delivered_staged = l->delivered_safe = snapshot->delivered_below;
     pager_restore_snapshot(l, snapshot);
@@ -152,9 +145,9 @@ static void on_segment_gone(void *arg, uint64_t id, uint64_t number)
 
 static void on_queue_gone(void *arg, uint64_t id)
 {
-    /* The definitions say which queues there are. One that is there although the log saw it go was
-     * being deleted when we stopped: it is as it was told to its last asker, empty. Or another had
-     * its id before it (journal_restore.c). */
+    /* The definitions decide which queues exist. One that exists although the log says that it was
+     * deleted was being deleted at the stop: it comes back, empty. Or another queue had its id
+     * before (journal_restore.c). */
     struct lane *l = restore_find_lane(arg, id);
     if (!l)
         return;
@@ -186,13 +179,10 @@ static const struct log_visitor visitor = {
 static void note_segment(void *arg, uint64_t id, uint64_t number, uint64_t bytes)
 {
     struct restore *r = arg;
-    if (r->found_count == r->found_capacity) {
-        r->found_capacity = r->found_capacity ? r->found_capacity * 2 : 64;
-        r->found = lv_realloc(r->found, r->found_capacity * sizeof *r->found);
-    }
+    lv_vec_room(r->found, r->found_count, r->found_capacity);
     r->found[r->found_count++] = (struct found_segment){id, number, bytes};
     if (lane_id_priority(id) < LANES_MAX)
-        pass_id(r, lane_id_queue(id));
+        id_mark_used(r, lane_id_queue(id));
 }
 
 static int list_segments(void *arg, struct segments *segments)
@@ -202,7 +192,8 @@ static int list_segments(void *arg, struct segments *segments)
     return segments_list(segments, note_segment, r);
 }
 
-static void segments_number(struct restore *r)
+/* Tells the lanes which of their segment files exist, and removes files that no lane needs. */
+static void segments_match(struct restore *r)
 {
     for (size_t i = 0; i < r->found_count; i++) {
         const struct found_segment *f = &r->found[i];
@@ -212,13 +203,13 @@ static void segments_number(struct restore *r)
     }
 }
 
-static int by_dirty_file(const void *a, const void *b)
+static int lane_compare_files(const void *a, const void *b)
 {
     const struct lane *x = *(struct lane *const *)a, *y = *(struct lane *const *)b;
     return (x->dirty_file > y->dirty_file) - (x->dirty_file < y->dirty_file);
 }
 
-static void list_lanes(struct restore *r)
+static void lanes_list(struct restore *r)
 {
     size_t count = 0;
     for (size_t i = 0; i < r->count; i++)
@@ -233,20 +224,21 @@ static void list_lanes(struct restore *r)
 static void read_to_end(void *arg)
 {
     struct restore *r = arg;
-    segments_number(r);
-    list_lanes(r);
+    segments_match(r);
+    lanes_list(r);
     if (r->lane_count > 1)
-        qsort(r->lanes, r->lane_count, sizeof(struct lane *), by_dirty_file);
+        qsort(r->lanes, r->lane_count, sizeof(struct lane *), lane_compare_files);
     for (size_t i = 0; i < r->lane_count; i++)
         pager_restore_end(r->lanes[i]);
 }
 
 /* --- each queue to its home ------------------------------------------------------------------- */
 
-/* Its lanes are given to the loop, in the order of the files that they depend on. */
-static void give_lanes(struct restore *r, struct journal_loop *home)
+/* Lists the loop's lanes by the files that they depend on. */
+static void lanes_give(struct restore *r, struct journal_loop *home)
 {
-    struct lv_list *others = home->dirty.next; /* made since; they depend on later files */
+    struct lv_list *others =
+        home->dirty.next; /* of queues made since: they depend on later files */
     for (size_t i = 0; i < r->lane_count; i++) {
         struct lane *l = r->lanes[i];
         if (l->owner->home != home->loop)
@@ -260,7 +252,7 @@ static void give_lanes(struct restore *r, struct journal_loop *home)
 static void begin_queue(struct queue *q)
 {
     if (q->conflation)
-        conflation_begin(q); /* while all that the log had is in memory */
+        conflation_begin(q); /* now: all messages of the log are still in memory */
     queue_begin_expiry(q);
 }
 
@@ -273,7 +265,7 @@ static void hand_over(void *arg, struct journal_loop *home, bool is_whole)
 {
     struct restore *r = arg;
     if (is_whole)
-        give_lanes(r, home);
+        lanes_give(r, home);
     for (size_t i = 0; i < r->count; i++) {
         struct queue *q = r->queues[i];
         if (q->entry.home != home->loop)
@@ -282,11 +274,13 @@ static void hand_over(void *arg, struct journal_loop *home, bool is_whole)
             begin_queue(q);
         else
             empty_queue(q);
+        lv_assert(q->is_restoring);
         q->is_restoring = false;
     }
 }
 
-/* Whoever sees it sends mail behind what gives the queues to their homes. */
+/* Mail that is sent by a loop that sees this arrives after the mail that gives queues to their
+ * homes. */
 static void is_sent(void *arg)
 {
     struct restore *r = arg;
@@ -313,7 +307,7 @@ struct journal_restorer restore_begin(struct topology *topology)
     for (; node; node = lv_table_next(topology->vhosts, &it))
         add_queues(r, lv_container_of(node, struct vhost, by_name));
     if (r->count > 1)
-        qsort(r->queues, r->count, sizeof(struct queue *), by_id);
+        qsort(r->queues, r->count, sizeof(struct queue *), queue_compare_ids);
     return (struct journal_restorer){
         .arg = r,
         .visitor = &visitor,

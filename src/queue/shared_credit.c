@@ -1,5 +1,5 @@
-/* Credit that consumers share: the line of those that wait for it, at the session, and its count,
- * anywhere. */
+/* Shared credit: its count, taken and returned on any loop, and the line of consumers that wait for
+ * it, on the session's loop. */
 #include "queue/shared_credit.h"
 
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 #include "queue/browser.h"
 #include "queue/queue_private.h"
 
-static bool is_counted(const struct consumer *c)
+/* Returns whether the consumer's deliveries use shared credit. */
+static bool consumer_is_counted(const struct consumer *c)
 {
     return !c->no_ack && !c->is_getter;
 }
@@ -42,7 +43,8 @@ void shared_credit_unref(struct shared_credit **shared)
 
 /* --- the line: session loop ------------------------------------------------------------------- */
 
-/* Behind everybody, but before those of the same queue that have a lower priority. */
+/* Adds a consumer at the end of the line, but before consumers of the same queue with a lower
+ * priority. */
 static void line_insert(struct shared_credit *s, struct consumer *c)
 {
     struct lv_list *it, *after, *at = &s->line;
@@ -63,6 +65,7 @@ static void line_insert(struct shared_credit *s, struct consumer *c)
 
 static void line_remove(struct shared_credit *s, struct consumer *c)
 {
+    lv_assert(s->line_count > 0);
     lv_list_remove(&c->credit.line_link);
     s->line_count--;
     atomic_fetch_sub(&s->waiting, 1);
@@ -74,7 +77,7 @@ static bool shared_credit_has_room(const struct shared_credit *s)
     return max == 0 || atomic_load(&s->used) < max;
 }
 
-/* Takes the share of one who stands in the line: what is free, divided among all of them. 0:
+/* Takes one consumer's share: what is free, divided by all in the line, rounded up. Returns 0 if
  * nothing is free. */
 static uint32_t shared_credit_take_share(struct shared_credit *s)
 {
@@ -94,8 +97,8 @@ static void shared_credit_hand_out(struct shared_credit *s)
 {
     while (!lv_list_is_empty(&s->line) && shared_credit_has_room(s)) {
         struct consumer *c = lv_list_item(s->line.next, struct consumer, credit.line_link);
-        uint32_t share = is_counted(c) ? shared_credit_take_share(s) : 0;
-        if (share == 0 && is_counted(c))
+        uint32_t share = consumer_is_counted(c) ? shared_credit_take_share(s) : 0;
+        if (share == 0 && consumer_is_counted(c))
             return;
         line_remove(s, c);
         struct mail mail = {.deliver = handed_mail, .a = c, .c = share};
@@ -115,7 +118,8 @@ static void room_mail(struct loop *at, struct mail *mail)
     shared_credit_unref(&s);
 }
 
-/* Once for all that comes free in a turn. Any loop, which is `from`. */
+/* Mails the session's loop that credit can be handed out, once for all that is returned until it
+ * has done so. On the loop `from`, which may be any. */
 static void shared_credit_tell(struct shared_credit *s, struct loop *from)
 {
     if (atomic_load(&s->waiting) == 0 || atomic_exchange(&s->is_told, true))
@@ -124,7 +128,7 @@ static void shared_credit_tell(struct shared_credit *s, struct loop *from)
     loop_mail(from, s->loop, &mail);
 }
 
-static void joins_line(struct consumer *c)
+static void line_join(struct consumer *c)
 {
     struct shared_credit *s = c->credit.shared;
     if (c->is_closed)
@@ -136,8 +140,8 @@ static void joins_line(struct consumer *c)
 static void wait_mail(struct loop *at, struct mail *mail)
 {
     struct consumer *c = mail->a;
-    joins_line(c);
-    shared_credit_tell(c->credit.shared, at); /* of what came free before it was in the line */
+    line_join(c);
+    shared_credit_tell(c->credit.shared, at); /* credit may have been returned before it joined */
 }
 
 void shared_credit_set(struct shared_credit *s, uint32_t max)
@@ -169,7 +173,7 @@ void shared_credit_join(struct shared_credit *s, struct consumer *c)
     lv_assert(c->credit.shared == NULL);
     c->credit.shared = shared_credit_ref(s);
     c->is_unlimited = false;
-    if (is_counted(c))
+    if (consumer_is_counted(c))
         atomic_fetch_add(&s->used, c->unacked);
 }
 
@@ -184,13 +188,13 @@ static void wait_in_line(struct consumer *c)
         loop_mail(home, s->loop, &mail);
         return;
     }
-    joins_line(c);
-    /* Some may have come free after we looked, and before others saw that somebody waits. */
+    line_join(c);
+    /* Credit may have been returned after it was looked for, and before `waiting` was raised. */
     if (shared_credit_has_room(s))
         shared_credit_tell(s, home);
 }
 
-/* Takes one, unless others wait for some. */
+/* Takes one if some is free, and no consumer waits. */
 static bool shared_credit_take_free(struct shared_credit *s)
 {
     if (atomic_load(&s->waiting) > 0)
@@ -206,14 +210,15 @@ static bool shared_credit_take_free(struct shared_credit *s)
 
 bool shared_credit_take(struct consumer *c)
 {
+    lv_assert(c->credit.shared);
     if (c->credit.is_in_line)
         return false;
     if (c->credit.handed > 0) {
         c->credit.handed--;
         return true;
     }
-    if (is_counted(c) ? shared_credit_take_free(c->credit.shared)
-                      : shared_credit_has_room(c->credit.shared))
+    if (consumer_is_counted(c) ? shared_credit_take_free(c->credit.shared)
+                               : shared_credit_has_room(c->credit.shared))
         return true;
     wait_in_line(c);
     return false;
@@ -221,21 +226,23 @@ bool shared_credit_take(struct consumer *c)
 
 static void shared_credit_return(struct consumer *c, uint32_t count)
 {
-    atomic_fetch_sub(&c->credit.shared->used, count);
+    uint32_t used = atomic_fetch_sub(&c->credit.shared->used, count);
+    lv_assert(used >= count);
     shared_credit_tell(c->credit.shared, c->queue->entry.home);
 }
 
 void shared_credit_give(struct consumer *c, uint32_t count)
 {
-    if (is_counted(c))
+    if (consumer_is_counted(c))
         shared_credit_return(c, count);
 }
 
-/* The consumer's turn has come: it uses what it can of this now, and gives back the rest. */
+/* The consumer has been handed credit: it uses what it can now, and returns the rest. */
 static void handed_mail(struct loop *at, struct mail *mail)
 {
     (void)at;
     struct consumer *c = mail->a;
+    lv_assert(c->credit.is_in_line && c->credit.handed == 0);
     c->credit.is_in_line = false;
     c->credit.handed = (uint32_t)mail->c;
     queue_deliver_to(c->queue, c);
