@@ -65,8 +65,9 @@ void journal_forget_lane(struct lane *l);
 
 /* --- journal_restore.c ------------------------------------------------------------------------ */
 
-/* The store is closed: owners whose messages were not read become empty, and what is held for them
- * is answered. Does nothing if they have been handed over. After the loops have stopped. */
+/* The store is closed: owners whose messages were not read become empty, and mail that is held
+ * for them is answered. Does nothing if they have been handed over. After the loops have stopped.
+ */
 void journal_restore_give_up(struct journal *journal);
 
 void journal_restore_begin_loop(struct journal_loop *p);

@@ -251,7 +251,8 @@ static void segment_end(struct lane *l, struct segment *s)
     pager_segment_free(s);
 }
 
-/* Removes a segment in which nothing is live; if it may not go yet, whoever keeps it does that. */
+/* Removes a segment in which nothing is live, unless a snapshot or a hold keeps it; it is removed
+ * when that ends. */
 static void segment_end_if_empty(struct lane *l, struct segment *s)
 {
     struct pager *p = l->pager;

@@ -166,7 +166,7 @@ void queue_fetched(struct queue *q, bool is_deadline)
         loop_schedule(q->entry.home,
                       &q->expiry_run); /* otherwise nothing that arrived is due yet */
     if (q->ops->is_delaying)
-        queue_schedule_deliveries(q); /* calls that wait for what is on disk */
+        queue_schedule_deliveries(q); /* for calls that wait for messages on disk */
 }
 
 struct loop_task *queue_expiry_task(struct queue *q)

@@ -126,7 +126,7 @@ struct queue *world_queue(const char *name, const struct lv_buffer *arguments)
 {
     const struct queue_declaration d = {
         .name = slice_str(name),
-        .flags.exclusive = true, /* is at home where it is declared */
+        .flags.exclusive = true, /* at home on the declaring loop */
         .arguments = arguments ? lv_buffer_slice(arguments) : SLICE_EMPTY,
         .connection_id = 1,
     };
@@ -283,7 +283,7 @@ static void on_timeout(struct consumer *c)
 
 static const struct consumer_calls calls = {on_deliver, on_cancelled, on_timeout};
 
-/* A call from the session's loop, until it is answered. */
+/* Runs a call from the session's loop until it is answered. */
 static void call_and_settle(struct queue_call *call)
 {
     loop_sim_enter(call->from);

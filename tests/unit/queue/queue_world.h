@@ -1,5 +1,5 @@
 /* Queues and their consumers, without sessions, without a store, and without the rooms above: the
- * table of queue_ops.h is the test's own, and writes down what a queue gives up. One world at a
+ * table of queue_ops.h is the test's own, and records what a queue gives up. One world at a
  * time. */
 #ifndef LEVERET_TESTS_QUEUE_WORLD_H
 #define LEVERET_TESTS_QUEUE_WORLD_H
@@ -25,10 +25,10 @@ extern struct world {
     struct loop *here, *there; /* every queue is at home here */
     struct topology topology;
     struct vhost *vhost;
-    /* What the queues have given up or turned away, in order: "expired a, maxlen b". */
+    /* The messages that the queues gave up or turned away, in order: "expired a, maxlen b". */
     char given_up[WORLD_TEXT_MAX];
-    bool sends_on;    /* what is given up is wanted with its body, as for dead letters */
-    bool has_no_room; /* can_send_on() says no */
+    bool sends_on;    /* messages given up are needed with their bodies, as dead letters are */
+    bool has_no_room; /* can_send_on() returns false */
 } world;
 
 void world_start(void);
@@ -36,22 +36,22 @@ void world_stop(void);
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
-/* Declares one. Arguments: what world_argument() has written; NULL: none. */
+/* Declares a queue with the arguments written by world_argument(); NULL: none. */
 struct queue *world_queue(const char *name, const struct lv_buffer *arguments);
 void world_argument(struct lv_buffer *arguments, const char *name, int64_t number);
 void world_argument_text(struct lv_buffer *arguments, const char *name, const char *text);
 
-/* How many messages are ready, and how many are unacked. */
+/* Return how many messages are ready, and how many are unacked. */
 size_t world_ready(const struct queue *q);
 size_t world_unacked(const struct queue *q);
 
-/* The bodies of the messages that are ready, in the order in which they would be delivered: "abc".
- * Good until the next call. */
+/* Returns the bodies of the ready messages, in the order in which they would be delivered: "abc".
+ * Valid until the next call. */
 const char *world_bodies(struct queue *q);
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-/* What a message may have beside its body. */
+/* A message: its body and what else it may have. */
 struct world_message {
     const char *body;
     const char *expiration; /* NULL: none */
@@ -59,15 +59,15 @@ struct world_message {
     uint8_t priority;
 };
 
-/* Publishes on the queue's loop; the answer, when it has come. */
+/* Publishes on the queue's loop, and returns the final answer. */
 enum confirm_answer world_publish(struct queue *q, const struct world_message *m);
 
-/* One message for each letter. */
+/* Publishes one message for each letter. */
 void world_publish_all(struct queue *q, const char *bodies);
 
 /* --- consumers -------------------------------------------------------------------------------- */
 
-/* A session with one consumer: what it has got. */
+/* A session with one consumer, and the messages that it was given. */
 struct taker {
     struct consumer *consumer;
     char got[WORLD_TEXT_MAX]; /* the bodies, in order: "ab" */
@@ -86,10 +86,10 @@ struct taker_options {
 
 void taker_start(struct taker *taker, struct queue *q, const struct taker_options *options);
 
-/* The first `count` deliveries that it has not settled yet. */
+/* Settles the first `count` deliveries that are not settled yet. */
 void taker_settle(struct taker *taker, uint32_t count, enum settle_kind kind);
 
-/* Cancels, gives back what is not settled, and lets go of the consumer. */
+/* Cancels the consumer, requeues what is not settled, and releases the consumer. */
 void taker_stop(struct taker *taker);
 
 #endif

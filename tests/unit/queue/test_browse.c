@@ -1,4 +1,4 @@
-/* Looking at messages takes none of them. */
+/* Browsing a queue takes none of its messages. */
 #include "queue_world.h"
 
 static struct queue *q;
@@ -32,7 +32,7 @@ static struct browse *look(struct browse_options options)
     return browse_open(q, &options);
 }
 
-/* The bodies from where the browse is to its end. What is unacked is in brackets. */
+/* Returns the bodies from the browse's position to its end. Unacked ones are in brackets. */
 static const char *seen(struct browse *browse)
 {
     static char text[WORLD_TEXT_MAX];
@@ -61,7 +61,7 @@ static void ready_messages_are_seen_in_order_and_stay(void **state)
     browse_close(&browse);
 }
 
-static void what_comes_later_wakes_the_browse_and_is_seen(void **state)
+static void messages_that_arrive_later_wake_the_browse_and_are_seen(void **state)
 {
     (void)state;
     struct browse *browse = look((struct browse_options){0});
@@ -83,7 +83,7 @@ static void a_bounded_browse_ends_where_the_queue_ended_when_it_began(void **sta
     browse_close(&browse);
 }
 
-static void it_begins_where_it_is_asked_to(void **state)
+static void a_browse_begins_where_it_is_asked_to(void **state)
 {
     (void)state;
     world_publish_all(q, "abcd");
@@ -100,7 +100,7 @@ static void it_begins_where_it_is_asked_to(void **state)
     browse_close(&next);
 }
 
-static void what_a_consumer_holds_is_passed_over_unless_it_is_asked_for(void **state)
+static void unacked_messages_are_skipped_unless_they_are_asked_for(void **state)
 {
     (void)state;
     struct taker taker;
@@ -110,7 +110,7 @@ static void what_a_consumer_holds_is_passed_over_unless_it_is_asked_for(void **s
     struct browse *all = look((struct browse_options){.with_unacked = true});
     assert_string_equal(seen(ready), "bc");
     assert_string_equal(seen(all), "(a)bc");
-    taker_stop(&taker); /* a is ready again, behind where the browse is */
+    taker_stop(&taker); /* a is ready again, before the browse's position */
     assert_string_equal(seen(ready), "");
     browse_close(&ready);
     browse_close(&all);
@@ -133,7 +133,7 @@ static void higher_priorities_are_seen_first(void **state)
     lv_buffer_free(&arguments);
 }
 
-static void the_end_of_the_queue_wakes_it_and_is_told(void **state)
+static void a_deleted_queue_wakes_the_browse_and_is_reported(void **state)
 {
     (void)state;
     struct browse_item item;
@@ -151,12 +151,12 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(ready_messages_are_seen_in_order_and_stay),
-        TEST(what_comes_later_wakes_the_browse_and_is_seen),
+        TEST(messages_that_arrive_later_wake_the_browse_and_are_seen),
         TEST(a_bounded_browse_ends_where_the_queue_ended_when_it_began),
-        TEST(it_begins_where_it_is_asked_to),
-        TEST(what_a_consumer_holds_is_passed_over_unless_it_is_asked_for),
+        TEST(a_browse_begins_where_it_is_asked_to),
+        TEST(unacked_messages_are_skipped_unless_they_are_asked_for),
         TEST(higher_priorities_are_seen_first),
-        TEST(the_end_of_the_queue_wakes_it_and_is_told),
+        TEST(a_deleted_queue_wakes_the_browse_and_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

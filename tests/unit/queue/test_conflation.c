@@ -1,4 +1,4 @@
-/* Of messages with the same value the newest alone is kept. */
+/* Of messages with the same value only the newest is kept. */
 #include "queue_world.h"
 
 static struct queue *q;
@@ -37,7 +37,7 @@ static void only_the_newest_of_each_value_is_ready_and_at_the_end(void **state)
     put("d", "two");
     put("e", "two");
     assert_string_equal(world_bodies(q), "ce");
-    assert_string_equal(world.given_up, ""); /* what is replaced is no dead letter */
+    assert_string_equal(world.given_up, ""); /* a replaced message is not dead-lettered */
 }
 
 static void messages_without_the_header_all_stay(void **state)
@@ -50,7 +50,7 @@ static void messages_without_the_header_all_stay(void **state)
     assert_string_equal(world_bodies(q), "abc");
 }
 
-static void a_message_that_comes_back_leaves_if_a_newer_one_is_there(void **state)
+static void a_requeued_message_is_dropped_if_a_newer_one_is_there(void **state)
 {
     (void)state;
     struct taker taker;
@@ -64,7 +64,7 @@ static void a_message_that_comes_back_leaves_if_a_newer_one_is_there(void **stat
     assert_int_equal(world_unacked(q), 0);
 }
 
-static void a_message_that_comes_back_stays_if_the_newer_one_has_left(void **state)
+static void a_requeued_message_stays_if_the_newer_one_has_left(void **state)
 {
     (void)state;
     struct taker old, fresh;
@@ -80,7 +80,7 @@ static void a_message_that_comes_back_stays_if_the_newer_one_has_left(void **sta
     assert_string_equal(world_bodies(q), "a");
 }
 
-static void of_several_that_come_back_the_newest_stays(void **state)
+static void of_several_requeued_messages_the_newest_stays(void **state)
 {
     (void)state;
     struct taker taker;
@@ -157,9 +157,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_the_newest_of_each_value_is_ready_and_at_the_end),
         TEST(messages_without_the_header_all_stay),
-        TEST(a_message_that_comes_back_leaves_if_a_newer_one_is_there),
-        TEST(a_message_that_comes_back_stays_if_the_newer_one_has_left),
-        TEST(of_several_that_come_back_the_newest_stays),
+        TEST(a_requeued_message_is_dropped_if_a_newer_one_is_there),
+        TEST(a_requeued_message_stays_if_the_newer_one_has_left),
+        TEST(of_several_requeued_messages_the_newest_stays),
         TEST(values_are_kept_apart_however_many_there_are),
         TEST(the_index_forgets_values_whose_messages_have_left),
         TEST(a_full_queue_takes_a_message_that_replaces_another),

@@ -1,4 +1,4 @@
-/* How many messages consumers are given, and whose turn it is. */
+/* How many messages consumers are given, and in which order they take turns. */
 #include "queue_world.h"
 
 static struct queue *q;
@@ -57,7 +57,7 @@ static void a_consumer_without_acknowledgements_is_given_everything(void **state
     taker_stop(&taker);
 }
 
-static void a_prefetch_that_is_lowered_counts_what_is_out_already(void **state)
+static void a_lowered_prefetch_counts_unsettled_deliveries(void **state)
 {
     (void)state;
     struct taker taker;
@@ -104,7 +104,7 @@ static void the_higher_priority_is_served_first_while_it_has_credit(void **state
     taker_stop(&high);
 }
 
-static void what_comes_back_keeps_its_place(void **state)
+static void a_requeued_message_keeps_its_position(void **state)
 {
     (void)state;
     struct taker taker;
@@ -189,10 +189,10 @@ int main(void)
         TEST(a_consumer_is_given_as_many_as_its_prefetch_and_one_for_each_it_settles),
         TEST(rejecting_returns_credit_like_acknowledging),
         TEST(a_consumer_without_acknowledgements_is_given_everything),
-        TEST(a_prefetch_that_is_lowered_counts_what_is_out_already),
+        TEST(a_lowered_prefetch_counts_unsettled_deliveries),
         TEST(consumers_of_one_priority_take_turns),
         TEST(the_higher_priority_is_served_first_while_it_has_credit),
-        TEST(what_comes_back_keeps_its_place),
+        TEST(a_requeued_message_keeps_its_position),
         TEST(consumers_that_share_credit_never_hold_more_than_it_together),
         TEST(shared_credit_that_one_queue_cannot_use_goes_to_the_next_in_line),
         TEST(a_consumer_needs_its_own_credit_beside_the_shared_one),

@@ -1,4 +1,4 @@
-/* What time does to messages, and to a queue that nobody uses. */
+/* Messages expire, and so does a queue that is not used. */
 #include "queue_world.h"
 
 static struct lv_buffer arguments;
@@ -41,7 +41,7 @@ static bool is_there(const char *name)
     return queue_find(world.vhost, slice_str(name)) != NULL;
 }
 
-static void a_message_leaves_when_its_time_has_come_and_not_before(void **state)
+static void a_message_expires_on_time_and_not_before(void **state)
 {
     (void)state;
     struct queue *q = with("x-message-ttl", 1000);
@@ -56,7 +56,7 @@ static void a_message_leaves_when_its_time_has_come_and_not_before(void **state)
     assert_string_equal(world.given_up, "expired a, expired b");
 }
 
-static void of_the_queues_time_and_the_messages_own_the_shorter_counts(void **state)
+static void of_the_queues_ttl_and_the_messages_own_the_shorter_counts(void **state)
 {
     (void)state;
     struct queue *q = with("x-message-ttl", 1000);
@@ -68,7 +68,7 @@ static void of_the_queues_time_and_the_messages_own_the_shorter_counts(void **st
     assert_string_equal(world.given_up, "expired b, expired a");
 }
 
-static void a_message_leaves_from_anywhere_in_the_queue(void **state)
+static void a_message_expires_at_any_position_in_the_queue(void **state)
 {
     (void)state;
     struct queue *q = world_queue("q", NULL);
@@ -83,7 +83,7 @@ static void a_message_leaves_from_anywhere_in_the_queue(void **state)
     assert_string_equal(world.given_up, "expired d, expired b");
 }
 
-static void what_a_consumer_holds_expires_when_it_comes_back(void **state)
+static void an_unacked_message_expires_when_it_is_requeued(void **state)
 {
     (void)state;
     struct taker taker;
@@ -98,7 +98,7 @@ static void what_a_consumer_holds_expires_when_it_comes_back(void **state)
     assert_string_equal(world.given_up, "expired a");
 }
 
-static void a_time_of_nothing_lets_a_message_reach_a_consumer_that_waits(void **state)
+static void a_ttl_of_0_lets_a_message_reach_a_waiting_consumer(void **state)
 {
     (void)state;
     struct taker taker;
@@ -111,7 +111,7 @@ static void a_time_of_nothing_lets_a_message_reach_a_consumer_that_waits(void **
     taker_stop(&taker);
 }
 
-static void what_is_due_stays_until_it_can_be_sent_on_and_is_not_delivered(void **state)
+static void an_expired_message_stays_undelivered_until_it_can_be_sent_on(void **state)
 {
     (void)state;
     struct taker taker;
@@ -129,7 +129,7 @@ static void what_is_due_stays_until_it_can_be_sent_on_and_is_not_delivered(void 
     taker_stop(&taker);
 }
 
-static void a_queue_that_nobody_uses_is_deleted(void **state)
+static void an_unused_queue_is_deleted(void **state)
 {
     (void)state;
     with("x-expires", 500);
@@ -139,7 +139,7 @@ static void a_queue_that_nobody_uses_is_deleted(void **state)
     assert_false(is_there("q"));
 }
 
-static void a_consumer_keeps_a_queue_and_its_end_begins_the_time_anew(void **state)
+static void a_consumer_keeps_a_queue_and_the_idle_time_begins_when_it_leaves(void **state)
 {
     (void)state;
     struct taker taker;
@@ -175,14 +175,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(a_message_leaves_when_its_time_has_come_and_not_before),
-        TEST(of_the_queues_time_and_the_messages_own_the_shorter_counts),
-        TEST(a_message_leaves_from_anywhere_in_the_queue),
-        TEST(what_a_consumer_holds_expires_when_it_comes_back),
-        TEST(a_time_of_nothing_lets_a_message_reach_a_consumer_that_waits),
-        TEST(what_is_due_stays_until_it_can_be_sent_on_and_is_not_delivered),
-        TEST(a_queue_that_nobody_uses_is_deleted),
-        TEST(a_consumer_keeps_a_queue_and_its_end_begins_the_time_anew),
+        TEST(a_message_expires_on_time_and_not_before),
+        TEST(of_the_queues_ttl_and_the_messages_own_the_shorter_counts),
+        TEST(a_message_expires_at_any_position_in_the_queue),
+        TEST(an_unacked_message_expires_when_it_is_requeued),
+        TEST(a_ttl_of_0_lets_a_message_reach_a_waiting_consumer),
+        TEST(an_expired_message_stays_undelivered_until_it_can_be_sent_on),
+        TEST(an_unused_queue_is_deleted),
+        TEST(a_consumer_keeps_a_queue_and_the_idle_time_begins_when_it_leaves),
         TEST(publishing_does_not_count_as_use_and_declaring_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* How much may be ready in a queue, and what becomes of the rest. */
+/* How much may be ready in a queue, and what happens to messages above that. */
 #include "queue_world.h"
 
 static struct lv_buffer arguments;
@@ -32,7 +32,7 @@ static enum confirm_answer put(struct queue *q, const char *body)
     return world_publish(q, &(struct world_message){.body = body});
 }
 
-static void one_too_many_pushes_out_the_oldest(void **state)
+static void a_message_above_the_limit_drops_the_oldest(void **state)
 {
     (void)state;
     struct queue *q = limited(2, NULL);
@@ -71,11 +71,11 @@ static void the_bytes_of_bodies_are_counted(void **state)
     assert_string_equal(world_bodies(q), "ab");
     put(q, "c");
     assert_string_equal(world_bodies(q), "bc");
-    put(q, "ddddddddddd"); /* more than all that may be there */
+    put(q, "ddddddddddd"); /* longer than the limit */
     assert_string_equal(world_bodies(q), "");
 }
 
-static void what_consumers_hold_does_not_count(void **state)
+static void unacked_messages_do_not_count(void **state)
 {
     (void)state;
     struct taker taker;
@@ -84,11 +84,11 @@ static void what_consumers_hold_does_not_count(void **state)
     world_publish_all(q, "abc");
     assert_string_equal(taker.got, "ab");
     assert_int_equal(put(q, "d"), CONFIRM_REFUSED);
-    taker_stop(&taker); /* and what comes back is not refused */
+    taker_stop(&taker); /* returned messages are not refused */
     assert_string_equal(world_bodies(q), "abc");
 }
 
-static void what_comes_back_to_a_full_queue_pushes_out_the_oldest(void **state)
+static void a_message_requeued_to_a_full_queue_drops_the_oldest(void **state)
 {
     (void)state;
     struct taker taker;
@@ -100,7 +100,7 @@ static void what_comes_back_to_a_full_queue_pushes_out_the_oldest(void **state)
     assert_string_equal(world.given_up, "maxlen a");
 }
 
-static void a_limit_of_nothing_still_hands_messages_to_a_consumer(void **state)
+static void a_limit_of_0_still_hands_messages_to_a_consumer(void **state)
 {
     (void)state;
     struct taker taker;
@@ -130,13 +130,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(one_too_many_pushes_out_the_oldest),
+        TEST(a_message_above_the_limit_drops_the_oldest),
         TEST(with_reject_publish_the_newest_is_refused),
         TEST(with_reject_publish_dlx_the_newest_is_also_a_dead_letter),
         TEST(the_bytes_of_bodies_are_counted),
-        TEST(what_consumers_hold_does_not_count),
-        TEST(what_comes_back_to_a_full_queue_pushes_out_the_oldest),
-        TEST(a_limit_of_nothing_still_hands_messages_to_a_consumer),
+        TEST(unacked_messages_do_not_count),
+        TEST(a_message_requeued_to_a_full_queue_drops_the_oldest),
+        TEST(a_limit_of_0_still_hands_messages_to_a_consumer),
         TEST(the_queue_stays_above_its_limit_until_what_it_gives_up_can_be_sent_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Arguments of queues, exchanges and consumers. Every text is what RabbitMQ 3.10 answers. */
+/* Arguments of queues, exchanges and consumers. Every text is RabbitMQ 3.10's. */
 #include "queue/consumer_arguments.h"
 #include "queue/queue_arguments.h"
 #include "topology/topology_world.h"
@@ -42,7 +42,7 @@ static struct slice table_of(struct lv_buffer *b, const char *text)
 
 static const struct {
     const char *table;
-    const char *text; /* NULL: taken */
+    const char *text; /* NULL: accepted */
 } queue_rows[] = {
     {"", NULL},
     {"x-unknown D", NULL},
@@ -111,7 +111,7 @@ static const struct {
     {"x-stream-max-segment-size-bytes I 1",
      "invalid arg 'x-stream-max-segment-size-bytes'" FOR CLASSIC_TYPE},
     {"x-initial-cluster-size I 1", "invalid arg 'x-initial-cluster-size'" FOR CLASSIC_TYPE},
-    /* Of several mistakes, which is named. */
+    /* Which of several mistakes is reported. */
     {"x-delivery-limit I 1; x-message-ttl I -1; x-expires I 0",
      "invalid arg 'x-expires'" FOR ": {value_zero,0}"},
     {"x-max-age I 1; x-delivery-limit I 1", "invalid arg 'x-max-age'" FOR CLASSIC_TYPE},
@@ -164,7 +164,7 @@ static void each_argument_of_a_queue_is_checked(void **state)
     lv_buffer_free(&b);
 }
 
-static void quorum_queues_are_durable_and_nobodys(void **state)
+static void quorum_queues_are_durable_and_not_exclusive(void **state)
 {
     (void)state;
     static const struct {
@@ -205,7 +205,7 @@ static void streams_are_not_implemented(void **state)
     lv_buffer_free(&b);
 }
 
-static void what_is_set_is_read_and_what_is_not_is_unset(void **state)
+static void arguments_that_are_set_are_read_and_others_are_unset(void **state)
 {
     (void)state;
     struct lv_buffer b = {0};
@@ -358,7 +358,7 @@ static void flags_are_compared_before_arguments(void **state)
     lv_buffer_free(&b);
 }
 
-static void the_type_may_be_another_where_that_is_relaxed(void **state)
+static void the_type_may_differ_where_that_is_relaxed(void **state)
 {
     (void)state;
     struct world w = {0};
@@ -416,12 +416,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_argument_of_a_queue_is_checked),
-        cmocka_unit_test(quorum_queues_are_durable_and_nobodys),
+        cmocka_unit_test(quorum_queues_are_durable_and_not_exclusive),
         cmocka_unit_test(streams_are_not_implemented),
-        cmocka_unit_test(what_is_set_is_read_and_what_is_not_is_unset),
+        cmocka_unit_test(arguments_that_are_set_are_read_and_others_are_unset),
         cmocka_unit_test(a_redeclaration_agrees_with_the_queue_or_says_where_not),
         cmocka_unit_test(flags_are_compared_before_arguments),
-        cmocka_unit_test(the_type_may_be_another_where_that_is_relaxed),
+        cmocka_unit_test(the_type_may_differ_where_that_is_relaxed),
         cmocka_unit_test(consumers_have_a_priority),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

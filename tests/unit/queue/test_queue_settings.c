@@ -1,4 +1,4 @@
-/* What a queue's arguments and its policy say together. */
+/* A queue's arguments merged with its policy. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +77,7 @@ static void without_a_policy_the_arguments_are_the_settings(void **state)
     assert_memory_equal(&settings, &arguments, sizeof settings);
 }
 
-static void what_only_one_of_them_says_counts(void **state)
+static void a_value_that_only_one_of_them_sets_counts(void **state)
 {
     (void)state;
     number("x-max-length", 7);
@@ -115,7 +115,7 @@ static void a_delivery_limit_that_was_lifted_by_argument_stays_lifted(void **sta
     assert_int_equal(merged().delivery_limit, DELIVERY_LIMIT_NONE);
 }
 
-static void of_two_names_the_arguments_counts(void **state)
+static void of_two_names_that_of_the_argument_counts(void **state)
 {
     (void)state;
     text("x-dead-letter-exchange", "mine");
@@ -129,7 +129,7 @@ static void of_two_names_the_arguments_counts(void **state)
     assert_int_equal(s.overflow, OVERFLOW_REJECT_PUBLISH);
 }
 
-static void what_a_policy_says_in_a_wrong_type_is_left_out(void **state)
+static void policy_values_of_a_wrong_type_are_ignored(void **state)
 {
     (void)state;
     says("max-length", json_string("5"));
@@ -158,11 +158,11 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(without_a_policy_the_arguments_are_the_settings),
-        TEST(what_only_one_of_them_says_counts),
+        TEST(a_value_that_only_one_of_them_sets_counts),
         TEST(of_two_numbers_the_smaller_counts),
         TEST(a_delivery_limit_that_was_lifted_by_argument_stays_lifted),
-        TEST(of_two_names_the_arguments_counts),
-        TEST(what_a_policy_says_in_a_wrong_type_is_left_out),
+        TEST(of_two_names_that_of_the_argument_counts),
+        TEST(policy_values_of_a_wrong_type_are_ignored),
         TEST(no_time_is_longer_than_ten_years),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

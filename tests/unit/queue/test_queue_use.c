@@ -1,4 +1,4 @@
-/* The part of the time in which a queue could deliver, on a clock that is told the time. */
+/* The part of the time in which a queue could deliver, on a simulated clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,13 +22,13 @@ static void a_queue_that_never_waited_for_a_consumer_is_fully_used(void **state)
     assert_near(queue_use_average(&use, 99000), 1);
 }
 
-static void what_waits_for_long_brings_it_down_to_nothing(void **state)
+static void a_long_wait_brings_the_average_down_to_0(void **state)
 {
     (void)state;
     struct queue_use use;
     queue_use_init(&use, 0);
     queue_use_set(&use, true, 0);
-    assert_near(queue_use_average(&use, 1000), 0.368); /* 1/e of what was */
+    assert_near(queue_use_average(&use, 1000), 0.368); /* 1/e of before */
     queue_use_set(&use, true, 3000);                   /* still */
     assert_near(queue_use_average(&use, 10000), 0);
     queue_use_set(&use, false, 10000);
@@ -52,7 +52,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_queue_that_never_waited_for_a_consumer_is_fully_used),
-        cmocka_unit_test(what_waits_for_long_brings_it_down_to_nothing),
+        cmocka_unit_test(a_long_wait_brings_the_average_down_to_0),
         cmocka_unit_test(turns_shorter_than_the_clock_can_tell_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
