@@ -14,7 +14,6 @@
 struct definitions *definitions_opened(const char *dir)
 {
     struct definitions *d = NULL;
-
     assert_int_equal(definitions_open(dir, &d), 0);
     return d;
 }
@@ -41,11 +40,9 @@ struct definition_change *put_binding(const char *vhost, const char *source, con
 
 void check_rows_after_restart(const char *dir, struct definitions **d, const char *expected)
 {
-    char *text;
-
     definitions_close(d);
     *d = definitions_opened(dir);
-    text = rows_text(*d);
+    char *text = rows_text(*d);
     assert_string_equal(text, expected);
     free(text);
 }
@@ -55,7 +52,6 @@ void check_rows_after_restart(const char *dir, struct definitions **d, const cha
 void outcome_done(void *arg, int error)
 {
     struct outcome *outcome = arg;
-
     if (error < 0) {
         atomic_store(&outcome->last_error, error);
         atomic_fetch_add(&outcome->failed, 1);
@@ -76,16 +72,14 @@ void outcome_wait(struct outcome *outcome, unsigned count)
 int count_queues(const char *dir)
 {
     char path[4200];
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    int count;
-
     snprintf(path, sizeof path, "%s/%s", dir, DEFINITIONS_FILE);
+    sqlite3 *db;
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_stmt *statement;
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM queues", -1, &statement, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    count = sqlite3_column_int(statement, 0);
+    int count = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     sqlite3_close(db);
     return count;
@@ -94,9 +88,8 @@ int count_queues(const char *dir)
 void change_file(const char *dir, const char *sql)
 {
     char path[4200];
-    sqlite3 *db;
-
     snprintf(path, sizeof path, "%s/%s", dir, DEFINITIONS_FILE);
+    sqlite3 *db;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
@@ -144,7 +137,6 @@ static int failing_truncate(sqlite3_file *file, sqlite3_int64 size)
 static const sqlite3_io_methods *replaced(const sqlite3_io_methods *real)
 {
     size_t i = 0;
-
     while (known[i].real && known[i].real != real)
         lv_assert(++i < sizeof known / sizeof known[0]);
     if (!known[i].real) {
@@ -160,7 +152,6 @@ static int failing_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *f
                         int *ret_flags)
 {
     int rc = real_vfs->xOpen(vfs, name, file, flags, ret_flags);
-
     if (rc == SQLITE_OK && file->pMethods)
         file->pMethods = replaced(file->pMethods);
     return rc;
@@ -270,10 +261,8 @@ char *rows_text(struct definitions *d)
         .seen = text_seen,
     };
     struct lv_buffer out = {0};
-    char *text;
-
     assert_int_equal(definitions_load(d, &visitor, &out), 0);
-    text = slice_strdup(lv_buffer_slice(&out));
+    char *text = slice_strdup(lv_buffer_slice(&out));
     lv_buffer_free(&out);
     return text;
 }

@@ -13,7 +13,6 @@
 static void answer_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 {
     struct world *w = arg;
-
     lv_buffer_printf(&w->answers, "%u:%" PRIu64 "%s ", stage, ticket, error < 0 ? "!" : "");
     assert_true(ticket > w->safe[stage]);
     if (error == 0)
@@ -24,7 +23,6 @@ static void answer_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 static void answer_space(void *arg, bool has_room)
 {
     struct world *w = arg;
-
     lv_buffer_printf(&w->answers, "%s ", has_room ? "room" : "no-room");
 }
 
@@ -33,7 +31,6 @@ static void answer_space(void *arg, bool has_room)
 static void read_enqueue(void *arg, uint64_t file, uint64_t queue, const struct log_carried *c)
 {
     struct world *w = arg;
-
     (void)file;
     w->enqueues++;
     lv_buffer_printf(&w->read, "%" PRIu64 ".%" PRIu64 "%s %.*s\n", queue, c->sequence,
@@ -45,14 +42,12 @@ static void read_enqueue(void *arg, uint64_t file, uint64_t queue, const struct 
 static void read_settle(void *arg, uint64_t queue, uint64_t from, uint64_t count)
 {
     struct world *w = arg;
-
     lv_buffer_printf(&w->read, "settle %" PRIu64 ".%" PRIu64 "+%" PRIu64 "\n", queue, from, count);
 }
 
 static void read_queue_gone(void *arg, uint64_t queue)
 {
     struct world *w = arg;
-
     lv_buffer_printf(&w->read, "gone %" PRIu64 "\n", queue);
 }
 
@@ -67,7 +62,6 @@ int log_open_and_read(const struct log_options *options, const struct log_visito
 {
     bool is_over = false;
     int err = log_open(options, ret);
-
     while (err == 0 && !is_over)
         err = log_read(*ret, to, arg, &is_over);
     if (err == 0)
@@ -104,7 +98,6 @@ void world_cut_power(struct world *w)
 struct world *world_create(void)
 {
     struct world *w = lv_calloc(1, sizeof *w);
-
     log_set_level(LOG_NONE);
     w->sim = disk_sim_create(1);
     w->options = (struct log_options){
@@ -135,7 +128,6 @@ void world_free(struct world *w)
 void world_enqueue(struct world *w, unsigned stage, uint64_t sequence, const char *body)
 {
     struct log_message message = {.body = slice_str(body), .is_persistent = true};
-
     log_enqueue(log_stage(w->log, stage), &message, body, stage + 1, sequence, 0, 0);
 }
 
@@ -143,7 +135,6 @@ void world_enqueue_body(struct world *w, unsigned stage, uint64_t queue, uint64_
                         struct slice body)
 {
     struct log_message message = {.body = body, .is_persistent = true};
-
     log_enqueue(log_stage(w->log, stage), &message, &message, queue, sequence, 0, 0);
     log_settle(log_stage(w->log, stage), 999, sequence, 1);
 }
@@ -151,7 +142,6 @@ void world_enqueue_body(struct world *w, unsigned stage, uint64_t queue, uint64_
 void world_write(struct world *w, uint64_t from, uint64_t count)
 {
     char body[1000];
-
     memset(body, 'x', sizeof body);
     for (uint64_t i = from; i < from + count; i++) {
         snprintf(body, sizeof body, "number %" PRIu64, i);
@@ -184,7 +174,6 @@ void world_set_floors(struct world *w, uint64_t file)
 static void count_file(void *arg, const char *name, uint64_t bytes)
 {
     unsigned *count = arg;
-
     (void)name, (void)bytes;
     ++*count;
 }
@@ -193,7 +182,6 @@ unsigned world_files(struct world *w)
 {
     struct disk *disk = disk_sim_port(w->sim);
     unsigned count = 0;
-
     assert_int_equal(disk->list(disk, "log", count_file, &count), 0);
     return count;
 }

@@ -84,7 +84,6 @@ static void trace_range(struct paper *p, uint64_t offset, size_t bytes)
 static int sheet_open(struct paper *p, const char *path, enum disk_open how, struct disk_file **ret)
 {
     struct sheet *sheet = sheet_find(p, path);
-
     if (p->open_count >= p->open_max)
         return ERR_NO_DESCRIPTORS;
     if (!sheet && how != DISK_OPEN_CREATE)
@@ -108,14 +107,12 @@ static int paper_open(struct disk *disk, const char *path, enum disk_open how,
     static const char *kinds[] = {"open", "open-to-write", "create"};
     struct paper *p = paper_of(disk);
     int err = call_begin(p, kinds[how], path);
-
     return call_end(p, err < 0 ? err : sheet_open(p, path, how, ret));
 }
 
 static void paper_close(struct disk *disk, struct disk_file **file)
 {
     struct paper *p = paper_of(disk);
-
     if (!*file)
         return;
     pthread_mutex_lock(&p->lock);
@@ -129,7 +126,6 @@ static void paper_close(struct disk *disk, struct disk_file **file)
 static void sheet_write(struct lv_buffer *to, uint64_t offset, const struct iovec *part)
 {
     uint64_t end_offset = offset + part->iov_len;
-
     if (to->n < end_offset) {
         uint8_t *more = lv_buffer_reserve(to, end_offset - to->n);
         memset(more, 0, end_offset - to->n);
@@ -144,7 +140,6 @@ static int paper_write(struct disk *disk, struct disk_file *file, uint64_t offse
     struct paper *p = paper_of(disk);
     int err = call_begin(p, "write", file->sheet->name);
     uint64_t at = offset;
-
     lv_assert(file->is_writable);
     p->last_written = parts[0].iov_base;
     for (size_t i = 0; i < count; i++) {
@@ -161,11 +156,10 @@ static int paper_read(struct disk *disk, struct disk_file *file, uint64_t offset
 {
     struct paper *p = paper_of(disk);
     int err = call_begin(p, "read", file->sheet->name);
-    const struct lv_buffer *from = &file->sheet->bytes;
-
     trace_range(p, offset, bytes);
     if (err < 0)
         return call_end(p, err);
+    const struct lv_buffer *from = &file->sheet->bytes;
     size_t n = offset >= from->n ? 0 : from->n - offset;
     *ret_read = n < bytes ? n : bytes;
     if (*ret_read > 0)
@@ -177,7 +171,6 @@ static int paper_sync(struct disk *disk, struct disk_file *file)
 {
     struct paper *p = paper_of(disk);
     int err = call_begin(p, "sync", file->sheet->name);
-
     lv_assert(file->is_writable);
     if (err == 0) {
         file->sheet->synced.n = 0;
@@ -191,7 +184,6 @@ static int paper_remove(struct disk *disk, const char *path)
     struct paper *p = paper_of(disk);
     int err = call_begin(p, "remove", path);
     struct sheet *sheet = sheet_find(p, path);
-
     if (err < 0 || !sheet)
         return call_end(p, err < 0 ? err : ERR_NOT_FOUND);
     lv_buffer_free(&sheet->bytes);
@@ -210,7 +202,6 @@ static int paper_sync_directory(struct disk *disk, const char *path)
 {
     struct paper *p = paper_of(disk);
     int err = call_begin(p, "sync-folder", path);
-
     return call_end(p, err == 0 && p->open_count >= p->open_max ? ERR_NO_DESCRIPTORS : err);
 }
 
@@ -220,7 +211,6 @@ static int paper_list(struct disk *disk, const char *path,
     struct paper *p = paper_of(disk);
     int err = call_begin(p, "list", path);
     size_t n = strlen(path);
-
     for (size_t i = 0; err == 0 && i < SHEETS_MAX; i++) {
         const char *name = p->sheets[i].name;
         if (strncmp(name, path, n) == 0 && name[n] == '/')
@@ -238,7 +228,6 @@ static uint64_t paper_room(struct disk *disk)
 struct paper *paper_create(void)
 {
     struct paper *p = lv_calloc(1, sizeof *p);
-
     p->disk = (struct disk){
         .open = paper_open,
         .close = paper_close,
@@ -259,7 +248,6 @@ struct paper *paper_create(void)
 void paper_free(struct paper **paper)
 {
     struct paper *p = *paper;
-
     lv_assert(p->open_count == 0);
     for (size_t i = 0; i < SHEETS_MAX; i++) {
         lv_buffer_free(&p->sheets[i].bytes);
@@ -280,7 +268,6 @@ struct disk *paper_disk(struct paper *paper)
 const char *paper_trace(struct paper *p)
 {
     struct lv_buffer before = p->shown;
-
     lv_buffer_add_u8(&p->trace, 0);
     p->shown = p->trace;
     p->trace = before;

@@ -12,7 +12,6 @@ char *scratch_create(void)
 {
     const char *tmp = getenv("TMPDIR");
     char *dir = lv_malloc(4096);
-
     snprintf(dir, 4096, "%s/leveret-test-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(dir));
     return dir;
@@ -21,9 +20,8 @@ char *scratch_create(void)
 void scratch_remove(char **dir)
 {
     DIR *d = opendir(*dir);
-    struct dirent *entry;
-
     assert_non_null(d);
+    struct dirent *entry;
     while ((entry = readdir(d)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             assert_int_equal(unlinkat(dirfd(d), entry->d_name, 0), 0);

@@ -16,7 +16,6 @@ void answer_add(void *arg, int error, struct lv_buffer *read)
 {
     struct expected_answer *expected = arg;
     struct lv_buffer *answers = &expected->w->answers;
-
     lv_buffer_printf(answers, "%s%s", answers->n ? ", " : "", expected->name);
     if (error < 0)
         lv_buffer_printf(answers, ": %s", lv_error_name(error));
@@ -28,7 +27,6 @@ void answer_add(void *arg, int error, struct lv_buffer *read)
 struct expected_answer *answer_expect(struct world *w, const char *name)
 {
     struct expected_answer *expected = lv_calloc(1, sizeof *expected);
-
     expected->w = w;
     snprintf(expected->name, sizeof expected->name, "%s", name);
     return expected;
@@ -57,7 +55,6 @@ void world_run(struct world *w)
 void submit_write(struct world *w, uint64_t number, uint64_t offset, const char *text)
 {
     struct lv_buffer b = {0};
-
     lv_buffer_add(&b, text, strlen(text));
     segments_write(w->s, 1, number, offset, &b, answer_add, answer_expect(w, "write"));
     assert_null(b.p);

@@ -41,9 +41,9 @@ static void the_example_of_the_format_is_read(void **state)
 {
     (void)state;
     char *dir = scratch_create();
-    struct clock_reading read;
     write_text(dir, "leveret clock 1\nsteady_ms 1700000000000\nwall_ms 1700003600000\n"
                     "up_ms 86400000\nboot 5c1a7f1e-5d5e-4a0c-9a58-0d3c8b1d7f52\n");
+    struct clock_reading read;
     assert_int_equal(clock_file_read(dir, &read), 0);
     assert_int_equal(read.steady_ms, 1700000000000);
     assert_int_equal(read.wall_ms, 1700003600000);
@@ -64,9 +64,9 @@ static void an_incomplete_file_is_refused(void **state)
         "leveret clock 1\nsteady_ms 1\nwall_ms 2\n",
     };
     char *dir = scratch_create();
-    struct clock_reading read;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         write_text(dir, bad[i]);
+        struct clock_reading read;
         assert_int_equal(clock_file_read(dir, &read), ERR_FORMAT);
     }
     scratch_remove(&dir);

@@ -40,10 +40,9 @@ static const char one_of_each_rows[] =
 
 static void every_kind_of_row_survives_a_restart(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_one_of_each(d, "/");
     check_rows_after_restart(dir, &d, one_of_each_rows);
     definitions_close(&d);
@@ -52,10 +51,9 @@ static void every_kind_of_row_survives_a_restart(void **state)
 
 static void a_put_replaces_the_row_of_the_same_identity(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_change(d, definition_put_global_parameter(
                          &(struct definition_global_parameter){S("cluster_name"), S("\"a\"")}));
     submit_change(d, definition_put_global_parameter(
@@ -69,10 +67,9 @@ static void a_put_replaces_the_row_of_the_same_identity(void **state)
 
 static void deleting_a_vhost_deletes_everything_within_and_nothing_else(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_one_of_each(d, "other");
     submit_one_of_each(d, "/");
     submit_change(d, definition_delete_vhost(S("other")));
@@ -83,10 +80,9 @@ static void deleting_a_vhost_deletes_everything_within_and_nothing_else(void **s
 
 static void deleting_a_user_deletes_its_permissions(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_one_of_each(d, "/");
     submit_change(d, definition_delete_user(S("ann")));
     submit_change(d, definition_delete_vhost(S("/")));
@@ -97,10 +93,9 @@ static void deleting_a_user_deletes_its_permissions(void **state)
 
 static void deleting_a_queue_or_an_exchange_deletes_its_bindings(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_change(d, put_queue("/", "x"));
     submit_change(d, put_binding("/", "e", "x", true, "to the queue"));
     submit_change(d, put_binding("/", "e", "x", false, "to the exchange"));
@@ -119,10 +114,9 @@ static void deleting_a_queue_or_an_exchange_deletes_its_bindings(void **state)
 
 static void every_delete_undoes_its_put(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_one_of_each(d, "/");
     submit_change(
         d, definition_put_global_parameter(&(struct definition_global_parameter){S("g"), S("1")}));
@@ -157,7 +151,6 @@ static void every_delete_undoes_its_put(void **state)
 static int check_odd_queue(void *arg, const struct definition_queue *row)
 {
     struct slice *expected = arg;
-
     assert_true(slice_equal(row->vhost, expected[0]));
     assert_true(slice_equal(row->name, expected[1]));
     assert_true(slice_equal(row->arguments, expected[2]));
@@ -166,14 +159,12 @@ static int check_odd_queue(void *arg, const struct definition_queue *row)
 
 static void names_are_bytes(void **state)
 {
+    (void)state;
     struct slice expected[] = {slice_of("\xff\xfe", 2), slice_of("a\0b'\x80\n", 6),
                                slice_of("\0\0\0", 3)};
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
     struct definition_queue row = {expected[0], expected[1], false, expected[2]};
-    char *text;
-
-    (void)state;
     submit_change(d, definition_put_queue(&row));
     definitions_close(&d);
     d = definitions_opened(dir);
@@ -182,7 +173,7 @@ static void names_are_bytes(void **state)
     submit_change(d, definition_delete_queue(row.vhost, row.name));
     definitions_close(&d);
     d = definitions_opened(dir);
-    text = rows_text(d);
+    char *text = rows_text(d);
     assert_string_equal(text, "");
     free(text);
     definitions_close(&d);
@@ -198,15 +189,14 @@ static int visit_and_refuse(void *arg, const struct definition_queue *row)
 
 static void a_visitor_ends_the_walk(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-    int calls = 0;
-
-    (void)state;
     submit_change(d, put_queue("/", "a"));
     submit_change(d, put_queue("/", "b"));
     definitions_close(&d);
     d = definitions_opened(dir);
+    int calls = 0;
     assert_int_equal(
         definitions_load(d, &(struct definitions_visitor){.queue = visit_and_refuse}, &calls),
         ERR_REFUSED);
@@ -227,21 +217,19 @@ static void put_seen(struct definitions *d, const char *vhost, const char *name,
                      uint64_t low, uint64_t number)
 {
     struct definition_seen row = seen(vhost, name, is_queue, low, number);
-
     submit_change(d, definition_put_seen(&row));
 }
 
 static void seen_values_are_loaded_in_the_order_of_their_numbers(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-    struct definition_seen gone = seen("/", "x", false, 1, 0);
-
-    (void)state;
     put_seen(d, "/", "x", false, 1, 1);
     put_seen(d, "/", "x", false, 3, 2);
     put_seen(d, "/", "x", false, 2, 3);
     put_seen(d, "/", "x", false, 3, 4); /* again: newer */
+    struct definition_seen gone = seen("/", "x", false, 1, 0);
     submit_change(d, definition_delete_seen(&gone));
     check_rows_after_restart(dir, &d,
                              "seen|/|x|0|2|ffffffffffffffff|3|7\n"
@@ -252,10 +240,9 @@ static void seen_values_are_loaded_in_the_order_of_their_numbers(void **state)
 
 static void seen_values_are_deleted_with_the_queue_or_exchange_that_saw_them(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     put_seen(d, "/", "same", true, 1, 1);
     put_seen(d, "/", "same", false, 1, 2);
     put_seen(d, "/", "other", true, 1, 3);
@@ -286,6 +273,5 @@ int main(void)
         cmocka_unit_test(seen_values_are_loaded_in_the_order_of_their_numbers),
         cmocka_unit_test(seen_values_are_deleted_with_the_queue_or_exchange_that_saw_them),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

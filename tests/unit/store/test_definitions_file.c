@@ -10,10 +10,9 @@
 
 static void a_file_older_than_its_mark_is_detected_until_it_is_changed(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = NULL;
-
-    (void)state;
     assert_int_equal(definitions_open(dir, &d), 0);
     assert_false(definitions_are_behind(d));
     definitions_submit(d, definition_delete_user(slice_str("nobody")), NULL, NULL);
@@ -35,10 +34,9 @@ static void a_file_older_than_its_mark_is_detected_until_it_is_changed(void **st
 
 static void the_file_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_change(d, put_queue("/", "kept"));
     definitions_close(&d);
     change_file(dir, "PRAGMA user_version = 999");
@@ -50,10 +48,9 @@ static void the_file_of_a_newer_version_is_refused_and_left_alone(void **state)
 
 static void an_older_file_gets_the_table_of_seen_values(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
-
-    (void)state;
     submit_change(d, put_queue("/", "kept"));
     definitions_close(&d);
     change_file(dir, "DROP TABLE seen");
@@ -67,16 +64,14 @@ static void an_older_file_gets_the_table_of_seen_values(void **state)
 
 static void a_file_that_is_not_ours_is_refused(void **state)
 {
-    char *dir = scratch_create();
-    struct definitions *d = NULL;
-    char path[4200];
-    FILE *file;
-
     (void)state;
+    char *dir = scratch_create();
     change_file(dir, "CREATE TABLE somebody_elses (x)");
+    struct definitions *d = NULL;
     assert_int_equal(definitions_open(dir, &d), ERR_FORMAT);
+    char path[4200];
     snprintf(path, sizeof path, "%s/%s", dir, DEFINITIONS_FILE);
-    file = fopen(path, "w");
+    FILE *file = fopen(path, "w");
     assert_non_null(file);
     for (int i = 0; i < 300; i++)
         fputs("this is no database, just a text.\n", file);
@@ -88,22 +83,20 @@ static void a_file_that_is_not_ours_is_refused(void **state)
 
 static void a_missing_directory_is_reported_as_not_found(void **state)
 {
-    struct definitions *d = NULL;
-
     (void)state;
+    struct definitions *d = NULL;
     assert_int_equal(definitions_open("/tmp/leveret-is-not-here", &d), ERR_NOT_FOUND);
     assert_null(d);
 }
 
 static void only_the_owner_can_read_the_file(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
     char path[4200];
-    struct stat st;
-
-    (void)state;
     snprintf(path, sizeof path, "%s/%s-wal", dir, DEFINITIONS_FILE);
+    struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     path[strlen(path) - 4] = '\0';
@@ -123,6 +116,5 @@ int main(void)
         cmocka_unit_test(a_missing_directory_is_reported_as_not_found),
         cmocka_unit_test(only_the_owner_can_read_the_file),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

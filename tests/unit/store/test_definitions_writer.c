@@ -27,23 +27,21 @@ struct numbered {
 static void check_number(void *arg, int error)
 {
     struct numbered *n = arg;
-
     if (error != 0 || n->number != n->sequence->expected++)
         n->sequence->wrong++;
 }
 
 static void done_is_called_in_the_order_of_the_submits(void **state)
 {
+    (void)state;
     enum { COUNT = 5000 };
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
     struct numbered *numbers = lv_calloc(COUNT, sizeof *numbers);
     struct sequence sequence = {0};
-    char name[32];
-
-    (void)state;
     for (unsigned i = 0; i < COUNT; i++) {
         numbers[i] = (struct numbered){&sequence, i};
+        char name[32];
         snprintf(name, sizeof name, "q%u", i % 7);
         definitions_submit(d,
                            i % 2 ? definition_delete_queue(S("/"), S(name)) : put_queue("/", name),
@@ -58,14 +56,12 @@ static void done_is_called_in_the_order_of_the_submits(void **state)
 
 static void a_change_is_committed_when_done_is_called(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
     struct outcome outcome = {0};
-
-    (void)state;
     for (unsigned i = 1; i <= 20; i++) {
         char name[32];
-
         snprintf(name, sizeof name, "q%u", i);
         definitions_submit(d, put_queue("/", name), outcome_done, &outcome);
         outcome_wait(&outcome, i);
@@ -84,22 +80,20 @@ struct chain {
 static void submit_next(void *arg, int error)
 {
     struct chain *chain = arg;
-    char name[32];
-
     assert_int_equal(error, 0);
     if (chain->left-- == 0)
         return;
+    char name[32];
     snprintf(name, sizeof name, "chained%d", chain->left);
     definitions_submit(chain->d, put_queue("/", name), submit_next, chain);
 }
 
 static void what_done_submits_while_closing_is_committed_too(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
     struct chain chain = {d, 5};
-
-    (void)state;
     definitions_submit(d, put_queue("/", "first"), submit_next, &chain);
     definitions_close(&d);
     assert_int_equal(count_queues(dir), 6);
@@ -115,9 +109,8 @@ struct submitter {
 static void *submit_many(void *arg)
 {
     struct submitter *s = arg;
-    char name[32];
-
     for (unsigned i = 0; i < 500; i++) {
+        char name[32];
         snprintf(name, sizeof name, "q%u.%u", s->number, i);
         definitions_submit(s->d, put_queue("/", name), outcome_done, s->outcome);
     }
@@ -126,13 +119,12 @@ static void *submit_many(void *arg)
 
 static void many_threads_submit_at_once(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct definitions *d = definitions_opened(dir);
     struct outcome outcome = {0};
     struct submitter submitters[4];
     pthread_t threads[4];
-
-    (void)state;
     for (unsigned i = 0; i < 4; i++) {
         submitters[i] = (struct submitter){d, &outcome, i};
         assert_int_equal(pthread_create(&threads[i], NULL, submit_many, &submitters[i]), 0);
@@ -153,18 +145,14 @@ static void many_threads_submit_at_once(void **state)
 static bool commit_three_batches(unsigned fail_at)
 {
     char *dir = scratch_create();
-    struct outcome outcomes[3] = {0};
-    struct definitions *d;
-    char expected[200] = "";
-    char *text;
-    bool has_failed = false;
-
     sqlite_fail_at(0);
-    d = definitions_opened(dir);
+    struct definitions *d = definitions_opened(dir);
     sqlite_fail_at(fail_at);
+    struct outcome outcomes[3] = {0};
+    char expected[200] = "";
+    bool has_failed = false;
     for (int i = 0; i < 3; i++) {
         char name[32];
-
         snprintf(name, sizeof name, "q%d", i);
         definitions_submit(d, put_queue("/", name), outcome_done, &outcomes[i]);
         outcome_wait(&outcomes[i], 1);
@@ -175,7 +163,7 @@ static bool commit_three_batches(unsigned fail_at)
             sprintf(expected + strlen(expected), "queue|/|q%d|0|0\n", i);
         }
     }
-    text = rows_text(d);
+    char *text = rows_text(d);
     assert_string_equal(text, expected);
     free(text);
     sqlite_fail_at(0);
@@ -187,10 +175,9 @@ static bool commit_three_batches(unsigned fail_at)
 
 static void a_failed_write_fails_only_its_batch(void **state)
 {
-    unsigned number = 1;
-
     (void)state;
     log_set_level(LOG_NONE);
+    unsigned number = 1;
     while (commit_three_batches(number)) /* until one run needs no failing operation */
         number++;
     log_set_level(LOG_INFO);
@@ -209,22 +196,20 @@ static void hold_writer(void *arg, int error)
 
 static void a_failed_commit_is_reported_to_every_change_in_it(void **state)
 {
-    char *dir = scratch_create();
-    struct definitions *d = NULL;
-    struct outcome outcome = {0};
-    _Atomic bool may_go_on = false;
-    char name[32];
-
     (void)state;
+    char *dir = scratch_create();
     log_set_level(LOG_NONE);
     sqlite_fail_at(0);
-    d = definitions_opened(dir);
+    struct definitions *d = definitions_opened(dir);
+    _Atomic bool may_go_on = false;
     definitions_submit(d, put_queue("/", "first"), hold_writer, &may_go_on);
     for (int i = 0; count_queues(dir) == 0; i++) {
         assert_true(i < 10000);
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
+    struct outcome outcome = {0};
     for (int i = 0; i < 10; i++) {
+        char name[32];
         snprintf(name, sizeof name, "q%d", i);
         definitions_submit(d, put_queue("/", name), outcome_done, &outcome);
     }
@@ -249,6 +234,5 @@ int main(void)
         cmocka_unit_test(a_failed_write_fails_only_its_batch),
         cmocka_unit_test(a_failed_commit_is_reported_to_every_change_in_it),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,6 @@ static struct disk_file *opened(struct disk_sim *sim, const char *path, enum dis
 {
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = NULL;
-
     assert_int_equal(disk->open(disk, path, how, &file), 0);
     return file;
 }
@@ -26,7 +25,6 @@ static int write_all(struct disk_sim *sim, struct disk_file *file, uint8_t value
     struct disk *disk = disk_sim_port(sim);
     uint8_t bytes[BYTES];
     struct iovec parts[] = {{bytes, 100}, {bytes + 100, BYTES - 100}};
-
     memset(bytes, value, sizeof bytes);
     return disk->write(disk, file, 0, parts, 2);
 }
@@ -36,7 +34,6 @@ static size_t read_all(struct disk_sim *sim, const char *path, uint8_t *bytes)
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = opened(sim, path, DISK_OPEN_READ);
     size_t n;
-
     assert_int_equal(disk->read(disk, file, 0, bytes, BYTES, &n), 0);
     disk->close(disk, &file);
     return n;
@@ -47,12 +44,10 @@ static struct disk_sim *disk_made(uint64_t seed)
 {
     struct disk_sim *sim = disk_sim_create(seed);
     struct disk *disk = disk_sim_port(sim);
-    struct disk_file *file;
-
     assert_int_equal(disk->make_directory(disk, "d"), 0);
     assert_int_equal(disk->make_directory(disk, "d"), 0);
     assert_int_equal(disk->sync_directory(disk, "."), 0);
-    file = opened(sim, "d/f", DISK_OPEN_CREATE);
+    struct disk_file *file = opened(sim, "d/f", DISK_OPEN_CREATE);
     assert_int_equal(write_all(sim, file, 1), 0);
     assert_int_equal(disk->sync(disk, file), 0);
     assert_int_equal(disk->sync_directory(disk, "d"), 0);
@@ -65,7 +60,6 @@ static bool is_there(struct disk_sim *sim, const char *path)
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = NULL;
     int err = disk->open(disk, path, DISK_OPEN_READ, &file);
-
     assert_true(err == 0 || err == ERR_NOT_FOUND);
     disk->close(disk, &file);
     return err == 0;
@@ -81,14 +75,13 @@ static void cut_and_restart(struct disk_sim *sim)
 
 static void what_was_synced_survives_with_any_seed(void **state)
 {
-    uint8_t bytes[BYTES], ones[BYTES];
-
     (void)state;
+    uint8_t ones[BYTES];
     memset(ones, 1, sizeof ones);
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk_sim *sim = disk_made(seed);
-
         cut_and_restart(sim);
+        uint8_t bytes[BYTES];
         assert_int_equal(read_all(sim, "d/f", bytes), BYTES);
         assert_memory_equal(bytes, ones, BYTES);
         disk_sim_free(&sim);
@@ -98,25 +91,22 @@ static void what_was_synced_survives_with_any_seed(void **state)
 /* All three cases occur over the seeds. */
 static void each_sector_that_was_not_synced_is_old_or_new_or_torn(void **state)
 {
-    unsigned kept = 0, lost = 0, torn = 0, mixed = 0;
-
     (void)state;
+    unsigned kept = 0, lost = 0, torn = 0, mixed = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
-        uint8_t bytes[BYTES];
         unsigned kept_before = kept, lost_before = lost;
-
         assert_int_equal(write_all(sim, file, 2), 0);
         disk->close(disk, &file);
+        uint8_t bytes[BYTES];
         assert_int_equal(read_all(sim, "d/f", bytes), BYTES);
         assert_int_equal(bytes[0], 2);
         cut_and_restart(sim);
         read_all(sim, "d/f", bytes);
         for (size_t s = 0; s < BYTES; s += SECTOR) {
             size_t n = 0;
-
             while (n < SECTOR && bytes[s + n] == 2)
                 n++;
             for (size_t i = n; i < SECTOR; i++)
@@ -139,12 +129,10 @@ static void the_same_seed_gives_the_same_disk(void **state)
     (void)state;
     for (uint64_t seed = 0; seed < 20; seed++) {
         uint8_t bytes[2][BYTES];
-
         for (unsigned i = 0; i < 2; i++) {
             struct disk_sim *sim = disk_made(seed);
             struct disk *disk = disk_sim_port(sim);
             struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
-
             write_all(sim, file, 2);
             disk->close(disk, &file);
             cut_and_restart(sim);
@@ -157,19 +145,17 @@ static void the_same_seed_gives_the_same_disk(void **state)
 
 static void a_size_that_was_not_synced_may_be_old_new_or_between(void **state)
 {
-    unsigned old = 0, new = 0, between = 0;
-
     (void)state;
+    unsigned old = 0, new = 0, between = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
-        uint64_t size;
-
         assert_int_equal(disk->fill(disk, file, 2 * BYTES), 0);
         disk->close(disk, &file);
         cut_and_restart(sim);
         file = opened(sim, "d/f", DISK_OPEN_READ);
+        uint64_t size;
         assert_int_equal(disk->size(disk, file, &size), 0);
         assert_in_range(size, BYTES, 2 * BYTES);
         old += size == BYTES;
@@ -185,14 +171,12 @@ static void a_size_that_was_not_synced_may_be_old_new_or_between(void **state)
 
 static void names_that_were_not_synced_may_be_lost(void **state)
 {
-    unsigned created = 0, removed = 0, renamed = 0;
-
     (void)state;
+    unsigned created = 0, removed = 0, renamed = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/g", DISK_OPEN_CREATE);
-
         disk->close(disk, &file);
         assert_int_equal(disk->rename(disk, "d/f", "d/h"), 0);
         assert_false(is_there(sim, "d/f"));
@@ -217,16 +201,13 @@ static void names_that_were_not_synced_may_be_lost(void **state)
 
 static void a_folder_that_was_not_synced_may_be_lost_with_what_is_in_it(void **state)
 {
-    unsigned lost = 0;
-
     (void)state;
+    unsigned lost = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk_sim *sim = disk_sim_create(seed);
         struct disk *disk = disk_sim_port(sim);
-        struct disk_file *file;
-
         assert_int_equal(disk->make_directory(disk, "d"), 0);
-        file = opened(sim, "d/f", DISK_OPEN_CREATE);
+        struct disk_file *file = opened(sim, "d/f", DISK_OPEN_CREATE);
         assert_int_equal(disk->sync(disk, file), 0);
         assert_int_equal(disk->sync_directory(disk, "d"), 0);
         disk->close(disk, &file);
@@ -239,18 +220,17 @@ static void a_folder_that_was_not_synced_may_be_lost_with_what_is_in_it(void **s
 
 static void a_killed_process_leaves_the_disk_as_it_reads(void **state)
 {
+    (void)state;
     struct disk_sim *sim = disk_made(1);
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
-    uint8_t bytes[BYTES];
-
-    (void)state;
     assert_int_equal(write_all(sim, file, 2), 0);
     disk_sim_kill(sim);
     assert_int_equal(write_all(sim, file, 3), ERR_IO);
     assert_int_equal(disk->sync(disk, file), ERR_IO);
     disk->close(disk, &file);
     disk_sim_restart(sim);
+    uint8_t bytes[BYTES];
     assert_int_equal(read_all(sim, "d/f", bytes), BYTES);
     assert_int_equal(bytes[0], 2);
     assert_int_equal(bytes[BYTES - 1], 2);
@@ -259,20 +239,18 @@ static void a_killed_process_leaves_the_disk_as_it_reads(void **state)
 
 static void a_failed_sync_forgets_what_it_did_not_write(void **state)
 {
-    unsigned forgotten = 0;
-
     (void)state;
+    unsigned forgotten = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct disk_sim *sim = disk_made(seed);
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
-        uint8_t bytes[BYTES];
-
         assert_int_equal(write_all(sim, file, 2), 0);
         disk_sim_fail_at(sim, disk_sim_calls(sim) + 1, ERR_IO);
         assert_int_equal(disk->sync(disk, file), ERR_IO);
         assert_int_equal(disk->sync(disk, file), 0); /* which is a lie */
         disk->close(disk, &file);
+        uint8_t bytes[BYTES];
         read_all(sim, "d/f", bytes);
         assert_null(memchr(bytes, 1, BYTES));
         cut_and_restart(sim);
@@ -291,7 +269,6 @@ static void the_power_can_go_in_the_middle_of_any_call(void **state)
         struct disk *disk = disk_sim_port(sim);
         struct disk_file *file = opened(sim, "d/f", DISK_OPEN_WRITE);
         uint64_t before = disk_sim_calls(sim);
-
         disk_sim_cut_power_at(sim, before + n);
         for (uint64_t i = 1; i <= 4; i++)
             assert_int_equal(write_all(sim, file, 2), i < n ? 0 : ERR_IO);
@@ -306,11 +283,10 @@ static void the_power_can_go_in_the_middle_of_any_call(void **state)
 
 static void a_full_disk_takes_no_more(void **state)
 {
+    (void)state;
     struct disk_sim *sim = disk_made(1);
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = opened(sim, "d/g", DISK_OPEN_CREATE);
-
-    (void)state;
     assert_int_equal(disk_sim_used(sim), BYTES);
     disk_sim_set_room(sim, BYTES + 100);
     assert_int_equal(write_all(sim, file, 2), ERR_NO_SPACE);
@@ -325,19 +301,17 @@ static void a_full_disk_takes_no_more(void **state)
 static void note_name(void *arg, const char *name, uint64_t bytes)
 {
     char *out = arg;
-
     snprintf(out + strlen(out), 100 - strlen(out), "%s:%u ", name, (unsigned)bytes);
 }
 
 static void a_folder_lists_its_own_files(void **state)
 {
+    (void)state;
     struct disk_sim *sim = disk_made(1);
     struct disk *disk = disk_sim_port(sim);
     struct disk_file *file = opened(sim, "top", DISK_OPEN_CREATE);
-    char names[100] = "";
-
-    (void)state;
     disk->close(disk, &file);
+    char names[100] = "";
     assert_int_equal(disk->list(disk, "d", note_name, names), 0);
     assert_int_equal(disk->list(disk, ".", note_name, names), 0);
     assert_string_equal(names, "f:4096 top:0 ");
@@ -362,6 +336,5 @@ int main(void)
         cmocka_unit_test(a_full_disk_takes_no_more),
         cmocka_unit_test(a_folder_lists_its_own_files),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

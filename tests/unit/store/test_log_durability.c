@@ -3,16 +3,14 @@
 
 static void without_syncs_a_ticket_is_answered_after_the_write(void **state)
 {
-    struct world *w = world_create();
-    uint64_t syncs;
-
     (void)state;
+    struct world *w = world_create();
     w->options.durability = LOG_NEVER;
     world_reopen(w);
     world_step(w);
     world_enqueue(w, 0, 1, "one");
     world_submit_and_step(w, 0); /* the files are ready: they need no more syncs */
-    syncs = disk_sim_syncs(w->sim);
+    uint64_t syncs = disk_sim_syncs(w->sim);
     world_enqueue(w, 0, 2, "two");
     world_submit_and_step(w, 0);
     check_text(&w->answers, "0:1 0:2 ");
@@ -27,10 +25,8 @@ static void without_syncs_a_ticket_is_answered_after_the_write(void **state)
 
 static void with_an_interval_the_sync_comes_later(void **state)
 {
-    struct world *w = world_create();
-    uint64_t syncs;
-
     (void)state;
+    struct world *w = world_create();
     w->options.durability = LOG_INTERVAL;
     world_reopen(w);
     world_step(w);
@@ -38,7 +34,7 @@ static void with_an_interval_the_sync_comes_later(void **state)
     world_submit_and_step(w, 0);
     world_enqueue(w, 0, 2, "two");
     log_submit(log_stage(w->log, 0));
-    syncs = disk_sim_syncs(w->sim);
+    uint64_t syncs = disk_sim_syncs(w->sim);
     w->answers.n = 0;
     assert_true(log_step(w->log));
     check_text(&w->answers, "0:2 ");
@@ -56,6 +52,5 @@ int main(void)
         cmocka_unit_test(without_syncs_a_ticket_is_answered_after_the_write),
         cmocka_unit_test(with_an_interval_the_sync_comes_later),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,14 +8,12 @@
 
 static void a_full_disk_stops_the_log_and_loses_nothing(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     world_write(w, 0, 1);
     disk_sim_set_room(w->sim, disk_sim_used(w->sim));
     for (uint64_t i = 1; i < 40; i++) {
         char body[300] = "later";
-
         world_enqueue_body(w, 1, 2, i, slice_of(body, sizeof body));
         log_submit(log_stage(w->log, 1));
         world_step(w);
@@ -37,12 +35,11 @@ static void a_full_disk_stops_the_log_and_loses_nothing(void **state)
 
 static void closing_on_a_full_disk_fails_the_remaining_tickets(void **state)
 {
-    struct world *w = world_create();
-    uint8_t body[3 * FILE_BYTES] = {0};
-
     (void)state;
+    struct world *w = world_create();
     world_step(w);
     disk_sim_set_room(w->sim, disk_sim_used(w->sim));
+    uint8_t body[3 * FILE_BYTES] = {0};
     world_enqueue_body(w, 0, 1, 1, slice_of(body, sizeof body));
     world_submit_and_step(w, 0);
     check_text(&w->answers, "no-room ");
@@ -58,13 +55,10 @@ static void closing_on_a_full_disk_fails_the_remaining_tickets(void **state)
 static void run_with_failure(uint64_t n, int error)
 {
     struct world *w = world_create();
-    uint64_t safe;
-    int failure;
-
     disk_sim_fail_at(w->sim, disk_sim_calls(w->sim) + n, error);
     world_write(w, 0, 30);
-    safe = w->safe[0];
-    failure = log_failure(w->log);
+    uint64_t safe = w->safe[0];
+    int failure = log_failure(w->log);
     if (failure == 0) {
         assert_int_equal(safe, 30);
     } else {
@@ -84,9 +78,8 @@ static void run_with_failure(uint64_t n, int error)
 
 static void nothing_safe_is_lost_whichever_disk_call_fails(void **state)
 {
-    static const int errors[] = {ERR_IO, ERR_NO_SPACE, ERR_NO_DESCRIPTORS};
-
     (void)state;
+    static const int errors[] = {ERR_IO, ERR_NO_SPACE, ERR_NO_DESCRIPTORS};
     for (size_t e = 0; e < sizeof errors / sizeof errors[0]; e++)
         for (uint64_t n = 1; n < 150; n++)
             run_with_failure(n, errors[e]);
@@ -95,16 +88,15 @@ static void nothing_safe_is_lost_whichever_disk_call_fails(void **state)
 /* Without the world's steps, in which the writer takes the small file at once. */
 static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **state)
 {
-    struct world *w = world_create();
-    uint8_t body[1000] = {0};
-    enum log_progress progress = LOG_WORKED;
-
     (void)state;
+    struct world *w = world_create();
     world_write(w, 0, 1);
     disk_sim_set_room(w->sim, disk_sim_used(w->sim) + 3000);
+    uint8_t body[1000] = {0};
     for (uint64_t i = 1; i <= 20; i++)
         world_enqueue_body(w, 0, 1, i, slice_of(body, sizeof body));
     log_submit(log_stage(w->log, 0));
+    enum log_progress progress = LOG_WORKED;
     while (progress == LOG_WORKED)
         progress = log_writer_round(w->log);
     assert_int_equal(progress, LOG_BLOCKED); /* two files are full */
@@ -124,9 +116,8 @@ static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **s
 
 static void a_log_starts_on_a_full_disk_and_continues_in_its_reserve(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     world_write(w, 0, 3);
     world_step(w);
     log_close(&w->log);
@@ -152,6 +143,5 @@ int main(void)
         cmocka_unit_test(a_small_file_is_prepared_until_there_is_room_for_a_full_one),
         cmocka_unit_test(a_log_starts_on_a_full_disk_and_continues_in_its_reserve),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

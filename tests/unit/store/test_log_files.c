@@ -8,10 +8,9 @@
 
 static void files_that_no_stage_needs_are_used_again(void **state)
 {
+    (void)state;
     struct world *w = world_create();
     unsigned most = 0;
-
-    (void)state;
     for (uint64_t i = 0; i < 200; i++) {
         world_write(w, i, 1);
         world_set_floors(w, log_current_file(w->log));
@@ -30,9 +29,8 @@ static void files_that_no_stage_needs_are_used_again(void **state)
 
 static void a_file_is_kept_as_long_as_one_stage_needs_it(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     world_write(w, 0, 50);
     log_set_floor(log_stage(w->log, 0), log_current_file(w->log));
     log_set_floor(log_stage(w->log, 2), UINT64_MAX);
@@ -47,9 +45,8 @@ static void a_file_is_kept_as_long_as_one_stage_needs_it(void **state)
 
 static void a_staged_message_keeps_its_file_whatever_floor_was_set(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     world_set_floors(w, UINT64_MAX);
     world_write(w, 0, 50); /* over several files; no floor is set again */
     world_cut_power(w);
@@ -59,9 +56,8 @@ static void a_staged_message_keeps_its_file_whatever_floor_was_set(void **state)
 
 static void on_a_disk_with_no_room_for_one_more_file_no_spare_files_are_kept(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     world_write(w, 0, 40); /* files that are all needed */
     assert_true(world_files(w) > 5);
     disk_sim_set_room(w->sim, disk_sim_used(w->sim) + FILE_BYTES + FILE_BYTES / 2);
@@ -81,10 +77,9 @@ static void on_a_disk_with_no_room_for_one_more_file_no_spare_files_are_kept(voi
 
 static void a_record_larger_than_a_file_gets_a_file_of_its_own(void **state)
 {
+    (void)state;
     struct world *w = world_create();
     uint8_t *body = lv_calloc(1, 10 * FILE_BYTES);
-
-    (void)state;
     world_enqueue(w, 0, 1, "before");
     log_submit(log_stage(w->log, 0));
     world_enqueue_body(w, 0, 1, 2, slice_of(body, 10 * FILE_BYTES));
@@ -103,15 +98,13 @@ static void a_record_larger_than_a_file_gets_a_file_of_its_own(void **state)
 
 static void repeated_starts_do_not_add_files(void **state)
 {
-    struct world *w = world_create();
-    unsigned count;
-
     (void)state;
+    struct world *w = world_create();
     world_enqueue(w, 0, 1, "one");
     world_submit_and_step(w, 0);
     world_reopen(w);
     world_step(w);
-    count = world_files(w);
+    unsigned count = world_files(w);
     for (unsigned i = 0; i < 20; i++) {
         if (i % 2)
             disk_sim_cut_power(w->sim);
@@ -127,12 +120,10 @@ static void repeated_starts_do_not_add_files(void **state)
 static uint64_t salt_of_new_log(struct log_options options)
 {
     struct disk_sim *sim = disk_sim_create(1);
-    struct log *log = NULL;
-    uint64_t salt;
-
     options.disk = disk_sim_port(sim);
+    struct log *log = NULL;
     assert_int_equal(log_open(&options, &log), 0);
-    salt = log->salt;
+    uint64_t salt = log->salt;
     log_close(&log);
     disk_sim_free(&sim);
     return salt;
@@ -141,10 +132,9 @@ static uint64_t salt_of_new_log(struct log_options options)
 /* Also without threads: leveretd --recover-definitions may create the log. */
 static void a_new_log_has_a_random_salt_unless_it_is_given_one(void **state)
 {
+    (void)state;
     struct world *w = world_create();
     struct log_options options = w->options;
-
-    (void)state;
     assert_int_equal(salt_of_new_log(options), options.salt);
     options.salt = 0;
     assert_int_not_equal(salt_of_new_log(options), salt_of_new_log(options));
@@ -162,6 +152,5 @@ int main(void)
         cmocka_unit_test(repeated_starts_do_not_add_files),
         cmocka_unit_test(a_new_log_has_a_random_salt_unless_it_is_given_one),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

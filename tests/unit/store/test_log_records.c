@@ -28,7 +28,6 @@ struct page {
 static void page_add(struct page *page, enum log_type type, size_t length)
 {
     uint8_t *record = page->bytes + page->n;
-
     log_record_seal(record, type, length);
     log_record_bind(record, log_file_key(salt, NUMBER), page->n);
     page->n += log_record_bytes(record);
@@ -46,7 +45,6 @@ static void page_enqueue(struct page *page)
 {
     uint8_t *record = page->bytes + page->n;
     size_t length = (size_t)log_enqueue_bytes(&hello);
-
     log_put_enqueue(record, &hello);
     length = log_put_target(record, length, 42, 192, 0, 0);
     length = log_put_target(record, length, 43, 9, LOG_DELIVERED, 0);
@@ -56,7 +54,6 @@ static void page_enqueue(struct page *page)
 static void page_settle(struct page *page)
 {
     uint8_t *record = page->bytes + page->n;
-
     memset(record, 0, LOG_RECORD_HEADER_BYTES);
     log_put_range(record + 16, 42, (struct log_range){100, 64});
     log_put_range(record + 40, 43, (struct log_range){3, 1});
@@ -142,7 +139,6 @@ static void text_snapshot(void *arg, uint64_t file, const struct log_snapshot *s
                      (unsigned long long)s->next_sequence, (unsigned long long)s->delivered_below);
     for (size_t i = 0; i < s->segment_count; i++) {
         const struct log_segment *g = &s->segments[i];
-
         lv_buffer_printf(arg, "  segment %llu %llu..%llu %llu bytes, %llu live in %llu:",
                          (unsigned long long)g->number, (unsigned long long)g->first_sequence,
                          (unsigned long long)g->end_sequence, (unsigned long long)g->bytes,
@@ -198,7 +194,6 @@ static void check_texts(struct slice bytes, uint64_t offset, const char *expecte
     struct lv_buffer out = {0};
     struct log_scratch scratch = {0};
     struct log_record record;
-
     while (offset < bytes.n && read_at(bytes, NUMBER, offset, &record)) {
         assert_int_equal(log_record_visit(&record, NUMBER, &texts, &out, &scratch), 0);
         offset += record.bytes;
@@ -219,18 +214,17 @@ static const char example_text[] =
 
 static void the_example_in_the_format_page_is_a_file_of_the_log(void **state)
 {
-    struct lv_buffer bytes = format_page_bytes("docs/formats/log.md");
-    struct log_file_header header;
-    struct log_batch batch;
-    struct page page;
-
     (void)state;
+    struct lv_buffer bytes = format_page_bytes("docs/formats/log.md");
+    struct page page;
     page_example(&page);
     assert_int_equal(bytes.n, page.n);
     assert_memory_equal(bytes.p, page.bytes, page.n);
+    struct log_file_header header;
     assert_int_equal(log_read_file_header(bytes.p, &header), 0);
     assert_int_equal(header.number, NUMBER);
     assert_int_equal(header.salt, salt);
+    struct log_batch batch;
     assert_true(log_batch_read(slice_of(bytes.p + 64, bytes.n - 64), log_file_key(salt, NUMBER), 64,
                                &batch));
     assert_int_equal(batch.synced.file, 6);
@@ -245,6 +239,7 @@ static void the_example_in_the_format_page_is_a_file_of_the_log(void **state)
 
 static void every_kind_of_record_reads_as_it_was_written(void **state)
 {
+    (void)state;
     struct log_range live[] = {{64, 10}, {100, 1}, {7, 7}};
     struct log_segment segments[] = {
         {1, 64, 128, 5000, 11, 600, live, 2},
@@ -257,8 +252,6 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
     struct log_snapshot full = {42, 202, 150, segments, 3, carried, 2, counts, 2, true};
     struct log_snapshot empty = {.queue = 43, .next_sequence = LOG_SEQUENCE_MAX};
     struct page page = {.n = 64};
-
-    (void)state;
     log_put_pair(page.bytes + page.n, 42, 77);
     page_add(&page, LOG_DELIVERED_BELOW, LOG_PAIR_BYTES);
     log_put_snapshot_record(page.bytes + page.n, &full);
@@ -301,18 +294,17 @@ static void every_kind_of_record_reads_as_it_was_written(void **state)
 
 static void a_record_is_valid_only_at_its_own_file_and_offset(void **state)
 {
-    struct page page;
-    uint8_t moved[ROOM];
-    struct log_record record;
-    struct slice bytes = {page.bytes, sizeof page.bytes};
-
     (void)state;
+    struct page page;
     page_example(&page);
+    struct slice bytes = {page.bytes, sizeof page.bytes};
+    struct log_record record;
     assert_true(read_at(bytes, NUMBER, 128, &record));
     for (uint64_t number = 1; number < 100; number++)
         assert_int_equal(read_at(bytes, number, 128, &record), number == NUMBER);
     assert_false(log_record_read(slice_of(page.bytes + 128, 200), log_file_key(salt + 1, NUMBER),
                                  128, &record));
+    uint8_t moved[ROOM];
     for (uint64_t to = 64; to + 256 < ROOM; to += 8) {
         memcpy(moved + to, page.bytes + 128, 128);
         assert_int_equal(read_at(slice_of(moved, sizeof moved), NUMBER, to, &record), to == 128);
@@ -321,11 +313,10 @@ static void a_record_is_valid_only_at_its_own_file_and_offset(void **state)
 
 static void a_flipped_bit_makes_a_record_invalid(void **state)
 {
-    struct page page;
-    struct log_record record;
-
     (void)state;
+    struct page page;
     page_example(&page);
+    struct log_record record;
     assert_true(read_at(slice_of(page.bytes, page.n), NUMBER, 128, &record));
     size_t length = log_get32(page.bytes + 128 + 8);
     for (size_t bit = 0; bit < length * 8; bit++) {
@@ -337,16 +328,14 @@ static void a_flipped_bit_makes_a_record_invalid(void **state)
 
 static void a_record_that_is_cut_short_is_not_valid(void **state)
 {
-    struct page page;
-    struct log_record record;
-
     (void)state;
+    struct page page;
     page_example(&page);
     size_t length = log_get32(page.bytes + 128 + 8);
     for (size_t n = 0; n < length; n++) {
         uint8_t *exact = malloc(n + 1);
-
         memcpy(exact, page.bytes + 128, n);
+        struct log_record record;
         assert_false(log_record_read(slice_of(exact, n), log_file_key(salt, NUMBER), 128, &record));
         free(exact);
     }
@@ -373,11 +362,9 @@ static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
     struct log_scratch scratch = {0};
     unsigned refused = 0;
     unsigned count = 0;
-
     for (size_t i = 0; i < n * sizeof values; i++) {
         uint8_t *exact = malloc(n); /* so that a sanitizer notices any read beyond */
         struct log_record record = {.type = type, .payload = {exact, n}};
-
         memcpy(exact, payload, n);
         exact[i / sizeof values] = values[i % sizeof values];
         refused += 0 > log_record_visit(&record, 1, &visitor, &count, &scratch);
@@ -385,7 +372,6 @@ static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
     }
     for (size_t i = 0; i < n; i++) {
         struct log_record record = {.type = type, .payload = {payload, i}};
-
         assert_int_equal(log_record_visit(&record, 1, &visitor, &count, &scratch), ERR_INVALID);
     }
     assert_true(refused > 0);
@@ -394,13 +380,12 @@ static void check_hostile(const uint8_t *payload, size_t n, enum log_type type)
 
 static void a_malformed_payload_is_refused(void **state)
 {
+    (void)state;
     struct log_range live[] = {{64, 10}, {100, 1}};
     struct log_segment segment = {1, 64, 128, 5000, 11, 600, live, 2};
     struct log_carried carried = {200, 0, 0, hello};
     struct log_snapshot snapshot = {42, 202, 150, &segment, 1, &carried, 1};
     struct page page;
-
-    (void)state;
     page_example(&page);
     check_hostile(page.bytes + 128 + 16, log_get32(page.bytes + 128 + 8) - 16, LOG_ENQUEUE);
     memset(&page, 0, sizeof page);
@@ -410,14 +395,13 @@ static void a_malformed_payload_is_refused(void **state)
 
 static void a_message_keeps_the_format_of_its_header(void **state)
 {
+    (void)state;
     struct log_message mqtt = hello;
     mqtt.format = HEADER_MQTT;
     struct log_carried carried[] = {{200, 0, 0, mqtt}, {201, 0, 77, mqtt}, {202, 0, 77, hello}};
     struct log_snapshot snapshot = {
         .queue = 42, .next_sequence = 203, .carried = carried, .carried_count = 3};
     struct page page = {.n = 64};
-
-    (void)state;
     log_put_enqueue(page.bytes + page.n, &mqtt);
     page_add(&page, LOG_ENQUEUE,
              log_put_target(page.bytes + page.n, (size_t)log_enqueue_bytes(&mqtt), 42, 192, 0, 0));
@@ -435,12 +419,11 @@ static void a_message_keeps_the_format_of_its_header(void **state)
 /* Appends the record to the empty page, and returns what log_record_visit() returns for it. */
 static int visit_first(struct page *page, enum log_type type, size_t length, unsigned *ret_count)
 {
+    page_add(page, type, length);
+    struct log_record record;
+    assert_true(read_at(slice_of(page->bytes, page->n), NUMBER, 0, &record));
     const struct log_visitor visitor = {.enqueue = count_enqueue, .snapshot = count_snapshot};
     struct log_scratch scratch = {0};
-    struct log_record record;
-
-    page_add(page, type, length);
-    assert_true(read_at(slice_of(page->bytes, page->n), NUMBER, 0, &record));
     int err = log_record_visit(&record, NUMBER, &visitor, ret_count, &scratch);
     log_scratch_free(&scratch);
     return err;
@@ -449,14 +432,13 @@ static int visit_first(struct page *page, enum log_type type, size_t length, uns
 static void
 a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format(void **state)
 {
+    (void)state;
     struct log_message later = hello;
     later.format = HEADER_FORMATS;
     struct log_carried carried[] = {{200, 0, 0, hello}, {201, 0, 0, later}};
     struct log_snapshot snapshot = {.next_sequence = 202, .carried = carried, .carried_count = 2};
     size_t length = (size_t)log_enqueue_bytes(&hello);
     unsigned count = 0;
-
-    (void)state;
     struct page page = {0};
     log_put_enqueue(page.bytes, &hello);
     page.bytes[14] = LOG_RECORD_VERSION + 1;
@@ -477,10 +459,9 @@ a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format(voi
 
 static void a_header_of_a_newer_version_is_not_taken_for_a_damaged_one(void **state)
 {
+    (void)state;
     struct log_file_header header = {LOG_FORMAT_VERSION + 1, 3, 4};
     uint8_t bytes[LOG_FILE_HEADER_BYTES];
-
-    (void)state;
     log_put_file_header(bytes, &header);
     assert_int_equal(log_read_file_header(bytes, &header), ERR_FORMAT);
     header.version = LOG_FORMAT_VERSION;
@@ -509,9 +490,8 @@ int main(int argc, char **argv)
             a_record_that_only_a_newer_leveret_knows_is_refused_by_its_version_or_format),
         cmocka_unit_test(a_header_of_a_newer_version_is_not_taken_for_a_damaged_one),
     };
-    struct page page;
-
     if (argc > 1 && strcmp(argv[1], "--example") == 0) {
+        struct page page;
         page_example(&page);
         return fwrite(page.bytes, 1, page.n, stdout) != page.n;
     }

@@ -7,10 +7,9 @@
 
 static void a_ticket_is_safe_after_the_sync_and_not_before(void **state)
 {
+    (void)state;
     struct world *w = world_create();
     struct log_stage *stage = log_stage(w->log, 0);
-
-    (void)state;
     assert_int_equal(log_submit(stage), 0); /* nothing staged yet */
     assert_int_equal(log_ticket(stage), 0);
     world_enqueue(w, 0, 1, "one");
@@ -30,9 +29,8 @@ static void a_ticket_is_safe_after_the_sync_and_not_before(void **state)
 
 static void a_record_that_was_not_submitted_is_not_stored(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     world_enqueue(w, 0, 1, "one");
     world_submit_and_step(w, 0);
     world_enqueue(w, 0, 2, "two");
@@ -44,15 +42,13 @@ static void a_record_that_was_not_submitted_is_not_stored(void **state)
 
 static void many_turns_of_all_stages_share_one_sync(void **state)
 {
-    struct world *w = world_create();
-    uint64_t syncs;
-
     (void)state;
+    struct world *w = world_create();
     world_step(w); /* the next file is ready: the next write moves to it */
     world_enqueue(w, 0, 1, "first");
     world_submit_and_step(w, 0);
     w->answers.n = 0;
-    syncs = disk_sim_syncs(w->sim);
+    uint64_t syncs = disk_sim_syncs(w->sim);
     for (uint64_t i = 1; i <= 10; i++)
         for (unsigned s = 0; s < STAGES; s++) {
             world_enqueue(w, s, i + 1, "x");
@@ -66,12 +62,11 @@ static void many_turns_of_all_stages_share_one_sync(void **state)
 
 static void a_message_for_many_queues_is_stored_once(void **state)
 {
+    (void)state;
     struct world *w = world_create();
     uint8_t *body = lv_calloc(1, 100000);
     struct log_message message = {.body = slice_of(body, 100000)};
     uint64_t before = disk_sim_used(w->sim);
-
-    (void)state;
     for (uint64_t q = 1; q <= 5000; q++)
         log_enqueue(log_stage(w->log, 0), &message, &message, q, 7, q % 2 ? 0 : LOG_DELIVERED, 0);
     world_submit_and_step(w, 0);
@@ -85,9 +80,8 @@ static void a_message_for_many_queues_is_stored_once(void **state)
 
 static void messages_are_told_apart_even_at_the_same_address(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     world_enqueue_body(w, 0, 1, 1, slice_str("a"));
     world_enqueue_body(w, 0, 1, 2, slice_str("b"));
     world_submit_and_step(w, 0);
@@ -98,10 +92,9 @@ static void messages_are_told_apart_even_at_the_same_address(void **state)
 
 static void settles_one_by_one_become_one_range_for_each_queue(void **state)
 {
+    (void)state;
     struct world *w = world_create();
     struct log_stage *stage = log_stage(w->log, 0);
-
-    (void)state;
     for (uint64_t i = 0; i < 1000; i++)
         for (uint64_t q = 1; q <= 3; q++)
             log_settle(stage, q, q == 3 ? 5000 - i : 100 * q + i, 1);
@@ -119,14 +112,13 @@ static void settles_one_by_one_become_one_range_for_each_queue(void **state)
 
 static void settles_without_order_are_all_kept(void **state)
 {
-    struct world *w = world_create();
-    unsigned lines = 0;
-
     (void)state;
+    struct world *w = world_create();
     for (uint64_t i = 0; i < 5000; i++)
         log_settle(log_stage(w->log, 0), i % 700, i * 2, 1);
     world_submit_and_step(w, 0);
     world_cut_power(w);
+    unsigned lines = 0;
     for (size_t i = 0; i < w->read.n; i++)
         lines += w->read.p[i] == '\n';
     assert_int_equal(lines, 5000);
@@ -135,9 +127,8 @@ static void settles_without_order_are_all_kept(void **state)
 
 static void closing_stores_what_was_submitted(void **state)
 {
-    struct world *w = world_create();
-
     (void)state;
+    struct world *w = world_create();
     for (uint64_t i = 1; i <= 3; i++) {
         world_enqueue(w, 0, i, "x");
         log_submit(log_stage(w->log, 0));
@@ -160,6 +151,5 @@ int main(void)
         cmocka_unit_test(settles_without_order_are_all_kept),
         cmocka_unit_test(closing_stores_what_was_submitted),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

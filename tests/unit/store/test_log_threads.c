@@ -23,7 +23,6 @@ struct threaded {
 static void threaded_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 {
     struct threaded *t = arg;
-
     pthread_mutex_lock(&t->lock);
     t->safe[stage] = ticket;
     t->error = error < 0 ? error : t->error;
@@ -34,7 +33,6 @@ static void threaded_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 static void threaded_await(struct threaded *t, unsigned stage, uint64_t ticket)
 {
     struct timespec until;
-
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 30;
     pthread_mutex_lock(&t->lock);
@@ -55,13 +53,11 @@ static void *produce(void *arg)
     struct producer *p = arg;
     struct log_stage *stage = log_stage(p->t->log, p->index);
     uint8_t body[700];
+    memset(body, (int)p->index, sizeof body);
     uint64_t sequence = 0;
     uint64_t ticket = 0;
-
-    memset(body, (int)p->index, sizeof body);
     for (unsigned turn = 0; turn < TURNS; turn++) {
         struct log_message message = {.is_persistent = true};
-
         for (unsigned i = 0; i < PER_TURN; i++) {
             message.body = slice_of(body, 50 + (sequence * 37) % 600);
             log_enqueue(stage, &message, body + i, p->index, sequence, 0, 0);
@@ -80,7 +76,6 @@ static void *produce(void *arg)
 static void threaded_enqueue(void *arg, uint64_t file, uint64_t queue, const struct log_carried *c)
 {
     struct threaded *t = arg;
-
     (void)file;
     assert_int_equal(c->sequence, t->read[queue]++);
     assert_int_equal(c->message.body.n, 50 + (c->sequence * 37) % 600);
@@ -90,7 +85,6 @@ static void threaded_enqueue(void *arg, uint64_t file, uint64_t queue, const str
 static void threaded_settle(void *arg, uint64_t queue, uint64_t from, uint64_t count)
 {
     struct threaded *t = arg;
-
     assert_int_equal(from, t->settled[queue]);
     t->settled[queue] += count;
     assert_true(t->settled[queue] <= t->read[queue]);
@@ -104,7 +98,6 @@ static const struct log_visitor threaded_visitor = {
 static void remove_log(char **dir)
 {
     char *folder = lv_malloc(strlen(*dir) + sizeof "/log");
-
     sprintf(folder, "%s/log", *dir);
     scratch_remove(&folder);
     scratch_remove(dir);
@@ -123,13 +116,12 @@ static void run_threaded(struct threaded *t, enum log_durability durability)
         .on_safe = threaded_safe,
         .arg = t,
     };
-    struct producer producers[PRODUCERS];
-    pthread_t threads[PRODUCERS];
-    struct log_recovery recovery;
-
     log_set_level(LOG_NONE);
+    struct log_recovery recovery;
     assert_int_equal(log_open_and_read(&options, &threaded_visitor, t, &recovery, &t->log), 0);
     assert_int_equal(log_start(t->log), 0);
+    struct producer producers[PRODUCERS];
+    pthread_t threads[PRODUCERS];
     for (unsigned i = 0; i < PRODUCERS; i++) {
         producers[i] = (struct producer){t, i};
         assert_int_equal(pthread_create(&threads[i], NULL, produce, &producers[i]), 0);
@@ -153,15 +145,13 @@ static void run_threaded(struct threaded *t, enum log_durability durability)
 
 static void loops_on_threads_of_their_own_share_a_log(void **state)
 {
-    static const enum log_durability all[] = {LOG_SYNC, LOG_INTERVAL, LOG_NEVER};
-
     (void)state;
+    static const enum log_durability all[] = {LOG_SYNC, LOG_INTERVAL, LOG_NEVER};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         struct threaded t = {
             .lock = PTHREAD_MUTEX_INITIALIZER,
             .cond = PTHREAD_COND_INITIALIZER,
         };
-
         run_threaded(&t, all[i]);
     }
 }
@@ -171,6 +161,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loops_on_threads_of_their_own_share_a_log),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,6 @@ static void add_entry(struct segment_block *block, unsigned slot, struct slice e
 static void make_small(struct segment_block *block)
 {
     struct slice header = slice_of("\x10\x00\x02", 3);
-
     *block = (struct segment_block){.chunk = CHUNK};
     add_entry(block, 0, slice_str("shop"), slice_str("order.new"), header, slice_str("a hare"));
     add_entry(block, 5, slice_str("shop"), slice_str("order.paid"), header, slice_str("two"));
@@ -61,7 +60,6 @@ static void check_read(struct slice bytes, uint64_t offset, const struct segment
 {
     struct segment_block got;
     uint64_t n = 0;
-
     assert_int_equal(segment_read_block(bytes, QUEUE, NUMBER, offset, &got, &n), SEGMENT_BLOCK);
     assert_int_equal(n, expected_bytes);
     check_block(&got, expected);
@@ -72,17 +70,15 @@ static enum segment_result result_at(struct slice bytes, uint64_t queue, uint64_
 {
     struct segment_block got;
     uint64_t n;
-
     return segment_read_block(bytes, queue, number, offset, &got, &n);
 }
 
 static void a_block_is_read_as_it_was_written(void **state)
 {
-    struct segment_block block;
-    struct lv_buffer b = {0};
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 64, &block);
     assert_int_equal(b.n % 8, 0);
     check_read(lv_buffer_slice(&b), 64, &block, b.n);
@@ -91,13 +87,12 @@ static void a_block_is_read_as_it_was_written(void **state)
 
 static void fields_that_repeat_are_stored_once(void **state)
 {
-    struct segment_block block = {.chunk = CHUNK};
-    struct lv_buffer b = {0};
-
     (void)state;
+    struct segment_block block = {.chunk = CHUNK};
     for (unsigned i = 0; i < SEGMENT_BLOCK_ENTRIES; i++)
         add_entry(&block, i, slice_str("shop"), slice_str("order.new"), slice_str("hdr"),
                   slice_str("sixteen octets !"));
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &block);
     assert_int_equal(b.n, 40 + 64 * (12 + 16) + 16);
     check_read(lv_buffer_slice(&b), 0, &block, b.n);
@@ -117,7 +112,6 @@ static unsigned random_below(unsigned n)
 static struct slice random_bytes(unsigned max)
 {
     static uint8_t pool[80000];
-
     if (pool[0] == 0)
         for (size_t i = 0; i < sizeof pool; i++)
             pool[i] = (uint8_t)(i * 7 + i / 251 + 1);
@@ -127,7 +121,6 @@ static struct slice random_bytes(unsigned max)
 static void random_block(struct segment_block *block)
 {
     unsigned body_max = random_below(20) == 0 ? 70000 : 40;
-
     *block = (struct segment_block){.chunk = random_below(1u << 30)};
     for (unsigned slot = 0; slot < SEGMENT_BLOCK_ENTRIES; slot++) {
         if (random_below(3) == 0)
@@ -147,10 +140,10 @@ static void any_blocks_one_after_another_are_read_as_they_were_written(void **st
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
+        random_state = seed;
         struct segment_block blocks[8];
         uint64_t ends[8];
         struct lv_buffer b = {0};
-        random_state = seed;
         for (int i = 0; i < 8; i++) {
             random_block(&blocks[i]);
             segment_put_block(&b, QUEUE, NUMBER, b.n, &blocks[i]);
@@ -167,10 +160,9 @@ static void any_blocks_one_after_another_are_read_as_they_were_written(void **st
 /* Gives a block at offset 0 the checksums that the format asks for. */
 static void seal(uint8_t *p, size_t n)
 {
-    uint8_t location_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
     uint64_t sum = XXH3_64bits(p + 40, n - 40);
-
     memcpy(p + 24, &sum, 8);
+    uint8_t location_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
     memcpy(location_and_header + 24, p, 32);
     sum = XXH3_64bits(location_and_header, sizeof location_and_header);
     memcpy(p + 32, &sum, 8);
@@ -178,11 +170,10 @@ static void seal(uint8_t *p, size_t n)
 
 static void a_block_of_version_1_is_read(void **state)
 {
-    struct segment_block block;
-    struct lv_buffer b = {0};
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &block);
     b.p[4] = 1;
     seal(b.p, b.n);
@@ -196,13 +187,13 @@ static void a_block_of_version_1_is_read(void **state)
 static void
 the_format_of_a_header_takes_a_byte_unless_it_is_0_or_that_of_the_entry_before(void **state)
 {
-    struct segment_block block;
-    struct lv_buffer plain = {0}, b = {0};
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer plain = {0};
     segment_put_block(&plain, QUEUE, NUMBER, 0, &block);
     block.entries[0].message.format = block.entries[1].message.format = HEADER_MQTT;
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &block);
     assert_int_equal(b.n, plain.n); /* one byte, of the padding */
     check_read(lv_buffer_slice(&b), 0, &block, b.n);
@@ -218,17 +209,17 @@ the_format_of_a_header_takes_a_byte_unless_it_is_0_or_that_of_the_entry_before(v
 
 static void every_truncation_asks_for_more(void **state)
 {
-    struct segment_block block, got;
-    struct lv_buffer b = {0};
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &block);
     for (size_t n = 0; n < b.n; n++) {
         uint8_t *exact = malloc(n + !n); /* so that a sanitizer sees a byte too far */
-        uint64_t bytes = 0;
         assert_non_null(exact);
         memcpy(exact, b.p, n);
+        struct segment_block got;
+        uint64_t bytes = 0;
         assert_int_equal(segment_read_block(slice_of(exact, n), QUEUE, NUMBER, 0, &got, &bytes),
                          SEGMENT_SHORT);
         assert_int_equal(bytes, n < SEGMENT_BLOCK_HEADER_BYTES ? SEGMENT_BLOCK_HEADER_BYTES : b.n);
@@ -239,11 +230,10 @@ static void every_truncation_asks_for_more(void **state)
 
 static void every_flipped_bit_is_found(void **state)
 {
-    struct segment_block block;
-    struct lv_buffer b = {0};
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &block);
     for (size_t bit = 0; bit < b.n * 8; bit++) {
         b.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -256,11 +246,10 @@ static void every_flipped_bit_is_found(void **state)
 
 static void a_block_is_valid_only_where_it_was_written(void **state)
 {
-    struct segment_block block;
-    struct lv_buffer b = {0};
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 800, &block);
     struct slice bytes = lv_buffer_slice(&b);
     assert_int_equal(result_at(bytes, QUEUE, NUMBER, 800), SEGMENT_BLOCK);
@@ -273,15 +262,15 @@ static void a_block_is_valid_only_where_it_was_written(void **state)
 
 static void zeros_are_not_a_block(void **state)
 {
-    static const uint8_t zeros[4096];
-
     (void)state;
+    static const uint8_t zeros[4096];
     assert_int_equal(result_at(slice_of(zeros, sizeof zeros), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
     assert_int_equal(result_at(slice_of(zeros, sizeof zeros), 0, 0, 0), SEGMENT_BROKEN);
 }
 
 static void wrong_contents_are_refused_although_the_checksums_are_right(void **state)
 {
+    (void)state;
     static const struct {
         size_t at;
         uint8_t byte;
@@ -307,10 +296,8 @@ static void wrong_contents_are_refused_although_the_checksums_are_right(void **s
         {54, 1},               /* the same exchange, with bytes */
     };
     struct segment_block block;
-    struct lv_buffer b = {0};
-
-    (void)state;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &block);
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         uint8_t before = b.p[faults[i].at];
@@ -332,16 +319,15 @@ static void wrong_contents_are_refused_although_the_checksums_are_right(void **s
 
 static void the_next_block_is_found_whatever_byte_is_damaged(void **state)
 {
-    struct segment_block block;
-    struct lv_buffer b = {0};
-    uint64_t first_bytes, found;
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 4096, &block);
-    first_bytes = b.n;
+    uint64_t first_bytes = b.n;
     segment_put_block(&b, QUEUE, NUMBER, 4096 + b.n, &block);
     segment_put_block(&b, QUEUE, NUMBER, 4096 + b.n, &block);
+    uint64_t found;
     for (size_t i = 0; i < first_bytes; i++) {
         b.p[i] ^= 0x55;
         assert_true(segment_find_block(lv_buffer_slice(&b), QUEUE, NUMBER, 4096, &found));
@@ -361,21 +347,22 @@ static void the_next_block_is_found_whatever_byte_is_damaged(void **state)
 
 static void a_block_in_the_body_of_a_message_is_not_found(void **state)
 {
-    struct segment_block inner, outer = {.chunk = CHUNK};
-    struct lv_buffer forged = {0}, b = {0};
-    uint64_t found;
-
     (void)state;
+    struct segment_block inner;
     make_small(&inner);
+    struct lv_buffer forged = {0};
     segment_put_block(&forged, QUEUE, NUMBER, 56, &inner); /* for the offset at which it will be */
+    struct segment_block outer = {.chunk = CHUNK};
     add_entry(&outer, 0, SLICE_EMPTY, SLICE_EMPTY, slice_of("\0\0\0\0", 4),
               lv_buffer_slice(&forged));
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &outer);
     uint64_t outer_bytes = b.n;
     assert_int_equal(result_at(slice_of(b.p + 56, b.n - 56), QUEUE, NUMBER, 56), SEGMENT_BLOCK);
     segment_put_block(&b, QUEUE, NUMBER, b.n, &inner);
     b.p[52] ^= 1;
     assert_int_equal(result_at(lv_buffer_slice(&b), QUEUE, NUMBER, 0), SEGMENT_BROKEN);
+    uint64_t found;
     assert_true(segment_find_block(lv_buffer_slice(&b), QUEUE, NUMBER, 0, &found));
     assert_int_equal(found, outer_bytes);
     lv_buffer_free(&forged);
@@ -384,17 +371,16 @@ static void a_block_in_the_body_of_a_message_is_not_found(void **state)
 
 static void a_block_that_ends_beyond_the_buffer_is_found(void **state)
 {
-    struct segment_block block;
-    struct lv_buffer b = {0};
-    uint64_t found, first_bytes;
-
     (void)state;
+    struct segment_block block;
     make_small(&block);
+    struct lv_buffer b = {0};
     segment_put_block(&b, QUEUE, NUMBER, 0, &block);
-    first_bytes = b.n;
+    uint64_t first_bytes = b.n;
     segment_put_block(&b, QUEUE, NUMBER, b.n, &block);
     b.p[0] ^= 1;
     for (uint64_t n = first_bytes; n <= b.n; n++) {
+        uint64_t found;
         bool is_found = segment_find_block(slice_of(b.p, n), QUEUE, NUMBER, 0, &found);
         assert_int_equal(is_found, n >= first_bytes + SEGMENT_BLOCK_HEADER_BYTES);
         /* The next buffer overlaps. */
@@ -412,12 +398,12 @@ static void a_block_that_ends_beyond_the_buffer_is_found(void **state)
 
 static void the_example_in_the_format_page_is_a_block(void **state)
 {
-    struct lv_buffer page = format_page_bytes("docs/formats/segment.md"), written = {0};
-    struct segment_block block;
-
     (void)state;
+    struct lv_buffer page = format_page_bytes("docs/formats/segment.md");
+    struct segment_block block;
     make_small(&block);
     check_read(lv_buffer_slice(&page), 0, &block, page.n);
+    struct lv_buffer written = {0};
     segment_put_block(&written, QUEUE, NUMBER, 0, &block);
     assert_int_equal(written.n, page.n);
     assert_memory_equal(written.p, page.p, page.n);
@@ -444,6 +430,5 @@ int main(void)
         cmocka_unit_test(a_block_that_ends_beyond_the_buffer_is_found),
         cmocka_unit_test(the_example_in_the_format_page_is_a_block),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,8 @@
 
 static void a_write_that_found_no_room_can_be_repeated(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "one");
     world_run(&w);
@@ -27,9 +26,8 @@ static void a_write_that_found_no_room_can_be_repeated(void **state)
 
 static void a_failed_write_is_final_until_the_file_is_removed(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "one");
     check_answers(&w, "write");
@@ -51,9 +49,8 @@ static void a_failed_write_is_final_until_the_file_is_removed(void **state)
 
 static void a_failed_sync_is_never_tried_again(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     paper_fail(w.paper, "sync", 1, 1, ERR_IO);
     submit_write(&w, 1, 0, "one");
@@ -68,9 +65,8 @@ static void a_failed_sync_is_never_tried_again(void **state)
 
 static void a_failed_sync_of_the_folder_is_final_for_all_files(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     paper_fail(w.paper, "sync-folder", 1, 1, ERR_IO);
     submit_write(&w, 1, 0, "one");
@@ -85,9 +81,8 @@ static void a_failed_sync_of_the_folder_is_final_for_all_files(void **state)
 
 static void a_failed_removal_is_reported_and_can_be_repeated(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "one");
     paper_fail(w.paper, "remove", 1, 1, ERR_IO);
@@ -112,7 +107,6 @@ struct trial {
 static void trial_done(void *arg, int error, struct lv_buffer *read)
 {
     struct trial *trial = arg;
-
     (void)read;
     trial->done++;
     trial->failed += error < 0;
@@ -121,7 +115,6 @@ static void trial_done(void *arg, int error, struct lv_buffer *read)
 static void trial_written(void *arg, int error, struct lv_buffer *read)
 {
     struct trial *trial = arg;
-
     trial_done(arg, error, read);
     trial->writes_failed += error < 0;
 }
@@ -129,7 +122,6 @@ static void trial_written(void *arg, int error, struct lv_buffer *read)
 static void check_synced(struct trial *trial, const char *path, const char *text)
 {
     struct slice synced = paper_synced(trial->paper, path);
-
     assert_true(slice_equal(synced, paper_bytes(trial->paper, path)));
     if (trial->writes_failed == 0)
         assert_true(slice_is(synced, text));
@@ -153,7 +145,6 @@ static void trial_write(struct segments *s, uint64_t number, uint64_t offset, co
                         struct trial *trial)
 {
     struct lv_buffer b = {0};
-
     lv_buffer_add(&b, text, strlen(text));
     segments_write(s, 1, number, offset, &b, trial_written, trial);
 }
@@ -163,7 +154,6 @@ static bool run_trial(unsigned number, int error)
 {
     struct trial trial = {.paper = paper_create()};
     struct segments *s;
-
     assert_int_equal(segments_open(paper_disk(trial.paper), true, &s), 0);
     paper_set_open_max(trial.paper, 2);
     paper_fail(trial.paper, NULL, number, 1, error);
@@ -188,10 +178,9 @@ static bool run_trial(unsigned number, int error)
 
 static void whichever_call_of_the_disk_fails_every_job_has_a_true_answer(void **state)
 {
+    (void)state;
     static const int errors[] = {ERR_IO, ERR_NO_SPACE, ERR_NOT_FOUND, ERR_NO_DESCRIPTORS,
                                  ERR_REFUSED};
-
-    (void)state;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         unsigned number = 1;
         while (run_trial(number, errors[i]))
@@ -210,6 +199,5 @@ int main(void)
         cmocka_unit_test(a_failed_removal_is_reported_and_can_be_repeated),
         cmocka_unit_test(whichever_call_of_the_disk_fails_every_job_has_a_true_answer),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

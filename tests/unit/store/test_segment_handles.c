@@ -14,9 +14,8 @@ static void submit_writes(struct world *w, uint64_t from, uint64_t below)
 
 static void at_most_64_files_are_open_unless_they_wait_for_a_sync(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_writes(&w, 0, 300);
     assert_int_equal(paper_open_count(w.paper), 256);
@@ -33,9 +32,8 @@ static void at_most_64_files_are_open_unless_they_wait_for_a_sync(void **state)
 
 static void files_that_need_no_sync_are_closed_first(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_writes(&w, 0, 64);
     submit_sync(&w, 5);
@@ -54,9 +52,8 @@ static void files_that_need_no_sync_are_closed_first(void **state)
 
 static void with_256_unsynced_files_the_oldest_is_synced_and_closed(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_writes(&w, 0, 256);
     paper_trace(w.paper);
@@ -71,9 +68,8 @@ static void with_256_unsynced_files_the_oldest_is_synced_and_closed(void **state
 
 static void a_sync_that_failed_when_its_file_was_closed_fails_later_jobs(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_writes(&w, 0, 256);
     paper_fail(w.paper, "sync", 1, 1, ERR_IO);
@@ -88,9 +84,8 @@ static void a_sync_that_failed_when_its_file_was_closed_fails_later_jobs(void **
 
 static void with_too_few_descriptors_other_files_are_closed(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     paper_set_open_max(w.paper, 3);
     submit_writes(&w, 0, 10);
@@ -104,9 +99,8 @@ static void with_too_few_descriptors_other_files_are_closed(void **state)
 
 static void without_any_descriptor_jobs_fail_and_nothing_is_lost(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "x");
     check_answers(&w, "write");
@@ -136,6 +130,5 @@ int main(void)
         cmocka_unit_test(with_too_few_descriptors_other_files_are_closed),
         cmocka_unit_test(without_any_descriptor_jobs_fail_and_nothing_is_lost),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

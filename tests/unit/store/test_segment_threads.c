@@ -33,7 +33,6 @@ static void client_done(void *arg, int error, struct lv_buffer *read)
     bool is_right = error == 0 && e->is_read == (read != NULL) &&
                     (!read || (read->n == BLOCK_BYTES && read->p[0] == e->byte &&
                                read->p[BLOCK_BYTES - 1] == e->byte));
-
     if (!is_right)
         atomic_fetch_add(&e->client->wrong, 1);
     atomic_fetch_add(&e->client->done, 1);
@@ -43,7 +42,6 @@ static void client_done(void *arg, int error, struct lv_buffer *read)
 static struct expected *expect(struct client *client, uint8_t byte, bool is_read)
 {
     struct expected *e = lv_malloc(sizeof *e);
-
     *e = (struct expected){client, byte, is_read};
     return e;
 }
@@ -52,7 +50,6 @@ static void client_block(struct client *client, uint64_t number, unsigned block)
 {
     uint8_t byte = (uint8_t)(client->queue * 100 + number + block);
     struct lv_buffer b = {0};
-
     memset(lv_buffer_reserve(&b, BLOCK_BYTES), byte, BLOCK_BYTES);
     b.n = BLOCK_BYTES;
     segments_write(client->s, client->queue, number, block * (uint64_t)BLOCK_BYTES, &b, client_done,
@@ -66,7 +63,6 @@ static void client_block(struct client *client, uint64_t number, unsigned block)
 static void *client_run(void *arg)
 {
     struct client *client = arg;
-
     for (unsigned block = 0; block < BLOCKS_EACH; block++)
         for (uint64_t number = 0; number < FILES_EACH; number++)
             client_block(client, number, block);
@@ -77,11 +73,10 @@ static void *client_run(void *arg)
 
 static void check_clients(struct disk *disk)
 {
+    struct segments *s;
+    assert_int_equal(segments_open(disk, false, &s), 0);
     struct client clients[CLIENTS];
     pthread_t threads[CLIENTS];
-    struct segments *s;
-
-    assert_int_equal(segments_open(disk, false, &s), 0);
     for (unsigned i = 0; i < CLIENTS; i++) {
         clients[i] = (struct client){.s = s, .queue = i + 1};
         assert_int_equal(pthread_create(&threads[i], NULL, client_run, &clients[i]), 0);
@@ -97,21 +92,19 @@ static void check_clients(struct disk *disk)
 
 static void many_threads_submit_jobs_and_each_gets_its_own_answers(void **state)
 {
-    struct paper *paper = paper_create();
-
     (void)state;
+    struct paper *paper = paper_create();
     check_clients(paper_disk(paper));
     paper_free(&paper);
 }
 
 static void many_threads_do_so_on_a_real_disk(void **state)
 {
+    (void)state;
     char *dir = scratch_create();
     struct disk *disk = disk_posix_create(dir);
-    char folder[4200];
-
-    (void)state;
     check_clients(disk);
+    char folder[4200];
     snprintf(folder, sizeof folder, "%s/segments", dir);
     assert_int_equal(rmdir(folder), 0); /* nothing is left in it */
     disk_posix_free(&disk);
@@ -124,6 +117,5 @@ int main(void)
         cmocka_unit_test(many_threads_submit_jobs_and_each_gets_its_own_answers),
         cmocka_unit_test(many_threads_do_so_on_a_real_disk),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,10 +11,9 @@
 
 static void opening_makes_the_folder_and_syncs_its_name(void **state)
 {
+    (void)state;
     struct paper *paper = paper_create();
     struct segments *s = NULL;
-
-    (void)state;
     assert_int_equal(segments_open(paper_disk(paper), true, &s), 0);
     assert_string_equal(paper_trace(paper), "make-folder segments\n"
                                             "sync-folder segments\n"
@@ -33,9 +32,8 @@ static void opening_makes_the_folder_and_syncs_its_name(void **state)
 
 static void a_file_is_written_synced_with_its_name_read_and_removed(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 0x1f, 0, "hare");
     submit_sync(&w, 0x1f);
@@ -59,9 +57,8 @@ static void a_file_is_written_synced_with_its_name_read_and_removed(void **state
 
 static void a_file_of_a_newer_version_is_refused_by_its_name(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "LvSb\x03 and what we do not know");
     check_answers(&w, "write");
@@ -77,9 +74,8 @@ static void a_file_of_a_newer_version_is_refused_by_its_name(void **state)
 
 static void an_existing_file_is_not_truncated(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "abcdef");
     world_run(&w);
@@ -93,9 +89,8 @@ static void an_existing_file_is_not_truncated(void **state)
 
 static void a_file_open_for_reading_is_opened_again_to_write(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "abc");
     world_run(&w);
@@ -117,9 +112,8 @@ static void a_file_open_for_reading_is_opened_again_to_write(void **state)
 
 static void a_missing_file_is_an_error_except_for_its_removal(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_read(&w, 1, 0, 10);
     submit_sync(&w, 1);
@@ -140,14 +134,14 @@ static void keep_buffer(void *arg, int error, struct lv_buffer *read)
 
 static void buffers_are_moved_not_copied(void **state)
 {
-    struct world w;
-    struct lv_buffer b = {0}, kept = {0};
-
     (void)state;
+    struct world w;
     world_start(&w);
+    struct lv_buffer b = {0};
     lv_buffer_add(&b, "the bytes", 9);
     const void *bytes = b.p;
     segments_write(w.s, 1, 1, 0, &b, NULL, NULL);
+    struct lv_buffer kept = {0};
     segments_read(w.s, 1, 1, 4, 100, keep_buffer, &kept);
     world_run(&w);
     assert_ptr_equal(paper_last_written(w.paper), bytes);
@@ -166,14 +160,14 @@ static void keep_unwritten(void *arg, int error, struct lv_buffer *unwritten)
 
 static void bytes_that_could_not_be_written_are_given_back(void **state)
 {
-    struct world w;
-    struct lv_buffer b = {0}, kept = {0};
-
     (void)state;
+    struct world w;
     world_start(&w);
+    struct lv_buffer b = {0};
     lv_buffer_add(&b, "the bytes", 9);
     const void *bytes = b.p;
     paper_fail(w.paper, "create", 1, 1, ERR_NO_SPACE);
+    struct lv_buffer kept = {0};
     segments_write(w.s, 1, 1, 0, &b, keep_unwritten, &kept);
     world_run(&w);
     assert_ptr_equal(kept.p, bytes);
@@ -188,9 +182,8 @@ static void bytes_that_could_not_be_written_are_given_back(void **state)
 
 static void a_read_overtakes_jobs_of_other_files(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "read me");
     submit_write(&w, 2, 0, "x");
@@ -209,9 +202,8 @@ static void a_read_overtakes_jobs_of_other_files(void **state)
 
 static void reads_do_not_starve_other_jobs(void **state)
 {
-    struct world w;
-
     (void)state;
+    struct world w;
     world_start(&w);
     submit_write(&w, 1, 0, "a");
     check_answers(&w, "write");
@@ -234,12 +226,11 @@ struct chain {
 static void chain_done(void *arg, int error, struct lv_buffer *read)
 {
     struct chain *chain = arg;
-    struct lv_buffer b = {0};
-
     (void)read;
     assert_int_equal(error, 0);
     if (++chain->done >= chain->links)
         return;
+    struct lv_buffer b = {0};
     lv_buffer_add_u8(&b, 'x');
     segments_write(chain->s, 1, chain->done % 3, 0, &b, chain_done, chain);
 }
@@ -250,10 +241,10 @@ static void closing_does_all_jobs_and_those_that_done_submits(void **state)
     for (int is_stepped = 0; is_stepped < 2; is_stepped++) {
         struct paper *paper = paper_create();
         struct chain chain = {.links = 20};
-        struct lv_buffer b = {0};
         struct segments *s;
         assert_int_equal(segments_open(paper_disk(paper), is_stepped, &s), 0);
         chain.s = s;
+        struct lv_buffer b = {0};
         lv_buffer_add_u8(&b, 'x');
         segments_write(s, 1, 0, 0, &b, chain_done, &chain);
         segments_close(&s);
@@ -274,17 +265,14 @@ static void put_file(struct paper *paper, const char *path)
 {
     struct disk *disk = paper_disk(paper);
     struct disk_file *file;
-
     assert_int_equal(disk->open(disk, path, DISK_OPEN_CREATE, &file), 0);
     disk->close(disk, &file);
 }
 
 static void only_segment_files_are_listed(void **state)
 {
-    struct world w;
-    struct lv_buffer listed = {0};
-
     (void)state;
+    struct world w;
     world_start(&w);
     segments_close(&w.s);
     put_file(w.paper, "segments/0-0.seg");
@@ -300,6 +288,7 @@ static void only_segment_files_are_listed(void **state)
     assert_int_equal(segments_open(paper_disk(w.paper), true, &w.s), 0);
     submit_write(&w, 0xab, 0, "12345");
     world_run(&w);
+    struct lv_buffer listed = {0};
     assert_int_equal(segments_list(w.s, visit, &listed), 0);
     lv_buffer_add_u8(&listed, 0);
     assert_string_equal((const char *)listed.p, "0 0 0\n"
@@ -327,6 +316,5 @@ int main(void)
         cmocka_unit_test(closing_does_all_jobs_and_those_that_done_submits),
         cmocka_unit_test(only_segment_files_are_listed),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

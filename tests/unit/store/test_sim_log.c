@@ -102,7 +102,6 @@ static uint64_t all_records;
 static uint64_t rnd(struct world *w, uint64_t n)
 {
     uint64_t x = w->random;
-
     x ^= x >> 12;
     x ^= x << 25;
     x ^= x >> 27;
@@ -154,7 +153,6 @@ static uint64_t hash_enqueue(uint64_t queue, uint64_t sequence, unsigned flags,
                              const struct log_message *m)
 {
     uint64_t h = hash_number(1, queue);
-
     return hash_message(hash_number(hash_number(h, sequence), flags), m);
 }
 
@@ -166,11 +164,9 @@ static uint64_t hash_three(uint64_t kind, uint64_t a, uint64_t b)
 static uint64_t hash_snapshot(const struct log_snapshot *s)
 {
     uint64_t h = hash_three(3, s->queue, s->next_sequence);
-
     h = hash_number(h, s->delivered_below);
     for (size_t i = 0; i < s->segment_count; i++) {
         const struct log_segment *g = &s->segments[i];
-
         h = hash_number(hash_number(hash_number(h, g->number), g->first_sequence), g->end_sequence);
         h = hash_number(hash_number(h, g->bytes), g->persistent_live);
         h = hash_number(hash_number(h, g->persistent_bytes), g->live_count);
@@ -212,7 +208,6 @@ static struct log_message make_message(struct world *w, uint8_t *body, size_t bo
 {
     size_t n = 8 + rnd(w, rnd(w, 40) == 0 ? body_max - 8 : 200);
     uint64_t id = ++w->next_id;
-
     for (size_t i = 0; i < n; i++)
         body[i] = (uint8_t)(id * 31 + i * 7);
     memcpy(body, &id, 8);
@@ -232,13 +227,11 @@ static void stage_enqueue(struct world *w, unsigned i)
     struct stage_model *m = &w->stages[i];
     struct log_message message = make_message(w, body, BODY_MAX);
     uint64_t targets = rnd(w, 4) ? 1 : 1 + rnd(w, rnd(w, 30) ? 6 : 500);
-
     m->depends_on_nothing = false;
     for (uint64_t t = 0; t < targets; t++) {
         uint64_t queue = queue_of(w, i);
         uint64_t sequence = m->next_sequence++;
         unsigned flags = rnd(w, 5) ? 0 : LOG_DELIVERED;
-
         log_enqueue(m->stage, &message, &message, queue, sequence, flags, 0);
         add_event(m, hash_enqueue(queue, sequence, flags, &message));
     }
@@ -255,10 +248,8 @@ static void stage_settle(struct world *w, unsigned i)
     uint64_t queue = queue_of(w, i);
     uint64_t count = 1 + rnd(w, 5);
     bool is_backwards = rnd(w, 2);
-
     for (uint64_t k = 0; k < count; k++) {
         uint64_t sequence = m->next_sequence + (is_backwards ? count - 1 - k : k);
-
         log_settle(m->stage, queue, sequence, 1);
         ADD(m->settles, m->settle_count, m->settle_capacity,
             (struct settled){queue, sequence, m->event_count, false});
@@ -273,7 +264,6 @@ static void stage_small(struct world *w, unsigned i)
     uint64_t queue = queue_of(w, i);
     uint64_t number = m->next_sequence++;
     uint64_t kind = 10 + rnd(w, 3);
-
     if (kind == 10)
         log_delivered(m->stage, queue, number);
     else if (kind == 11)
@@ -307,7 +297,6 @@ static void stage_snapshot(struct world *w, unsigned i)
         .carried_count = rnd(w, 2),
     };
     uint64_t file = log_current_file(w->log);
-
     m->depends_on_nothing = false;
     log_put_snapshot(m->stage, &snapshot);
     add_event(m, hash_snapshot(&snapshot));
@@ -321,7 +310,6 @@ static void stage_snapshot(struct world *w, unsigned i)
 static void stage_submit(struct stage_model *m)
 {
     uint64_t ticket = log_submit(m->stage);
-
     m->staged_events = m->staged_settles = 0;
     if (m->point_count == 0 || m->points[m->point_count - 1].ticket != ticket)
         ADD(m->points, m->point_count, m->point_capacity,
@@ -332,7 +320,6 @@ static void stage_submit(struct stage_model *m)
 static void stage_floor(struct world *w, struct stage_model *m)
 {
     size_t safe = m->point_count ? m->points[m->point_count - 1].events : m->event_count;
-
     if (m->next_ticket == 0 && m->staged_events + m->staged_settles == 0 && rnd(w, 8) == 0 &&
         m->safe_events == m->event_count && safe == m->event_count) {
         m->needed_from = m->event_count;
@@ -347,7 +334,6 @@ static void stage_something(struct world *w, unsigned i)
         stage_enqueue, stage_enqueue, stage_enqueue,  stage_settle,
         stage_settle,  stage_small,   stage_snapshot,
     };
-
     things[rnd(w, sizeof things / sizeof things[0])](w, i);
 }
 
@@ -357,12 +343,11 @@ static void world_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 {
     struct world *w = arg;
     struct stage_model *m = &w->stages[stage];
-    size_t i = 0;
-
     if (error < 0) {
         CHECK(w, log_failure(w->log) == error);
         return;
     }
+    size_t i = 0;
     while (i < m->point_count && m->points[i].ticket != ticket)
         i++;
     CHECK(w, i < m->point_count);
@@ -379,7 +364,6 @@ static void world_safe(void *arg, unsigned stage, uint64_t ticket, int error)
 static void world_space(void *arg, bool has_room)
 {
     struct world *w = arg;
-
     CHECK(w, has_room != w->has_room);
     w->has_room = has_room;
 }
@@ -389,7 +373,6 @@ static void world_space(void *arg, bool has_room)
 static void visited_event(struct world *w, uint64_t queue, uint64_t hash)
 {
     struct stage_model *m = &w->stages[queue % STAGES];
-
     if (m->visited == 0) {
         for (m->first = 0; m->first < m->event_count; m->first++)
             if (m->events[m->first].hash == hash)
@@ -434,10 +417,8 @@ static void visit_settle(void *arg, uint64_t queue, uint64_t from, uint64_t coun
 {
     struct world *w = arg;
     struct stage_model *m = &w->stages[queue % STAGES];
-
     for (uint64_t k = 0; k < count; k++) {
         size_t i = m->settle_count;
-
         while (i-- > 0)
             if (m->settles[i].queue == queue && m->settles[i].sequence == from + k)
                 break;
@@ -469,8 +450,6 @@ static void begin_reading(struct stage_model *m)
 static void stage_check(struct world *w, struct stage_model *m)
 {
     size_t end = m->first + m->visited;
-    size_t left = 0;
-
     TELL(w, "  stage: needed from %zu, safe to %zu, found %zu..%zu of %zu\n", m->needed_from,
          m->safe_events, m->first, end, m->event_count);
     if (m->needed_from < m->safe_events) {
@@ -480,10 +459,10 @@ static void stage_check(struct world *w, struct stage_model *m)
     }
     for (size_t i = 0; i < m->safe_settles; i++)
         CHECK(w, m->settles[i].is_visited || m->settles[i].position <= m->needed_from);
+    size_t left = 0;
     for (size_t i = 0; i < m->settle_count; i++)
         if (m->settles[i].is_visited) {
             struct settled s = m->settles[i];
-
             s.position = s.position > m->first ? s.position - m->first : 0;
             m->settles[left++] = s;
         }
@@ -512,13 +491,11 @@ static int world_open(struct world *w)
         .arg = w,
         .is_stepped = true,
     };
-    bool is_over = false;
-    int err;
-
     for (unsigned i = 0; i < STAGES; i++)
         begin_reading(&w->stages[i]);
     w->has_room = true;
-    err = log_open(&options, &w->log);
+    int err = log_open(&options, &w->log);
+    bool is_over = false;
     while (err == 0 && !is_over) {
         if (rnd(w, 2))
             log_step(w->log); /* the log may be written to meanwhile */
@@ -543,7 +520,6 @@ static void lose_promises(struct world *w)
         return;
     for (unsigned i = 0; i < STAGES; i++) {
         struct stage_model *m = &w->stages[i];
-
         m->needed_from = m->safe_events = m->safe_settles = 0;
     }
 }
@@ -554,13 +530,11 @@ static void world_recover(struct world *w)
     for (int tries = 0;; tries++) {
         uint64_t trouble = tries < 3 ? rnd(w, 6) : 9;
         uint64_t at = disk_sim_calls(w->disk) + 1 + rnd(w, 20);
-        int err;
-
         if (trouble == 0)
             disk_sim_cut_power_at(w->disk, at);
         if (trouble == 1)
             disk_sim_fail_at(w->disk, at, rnd(w, 2) ? ERR_IO : ERR_NO_SPACE);
-        err = world_open(w);
+        int err = world_open(w);
         TELL(w, "open: %s\n", err ? lv_error_name(err) : "well");
         if (err == 0)
             return;
@@ -576,10 +550,8 @@ static void world_recover(struct world *w)
 static void some_work(struct world *w)
 {
     uint64_t turns = 1 + rnd(w, 60);
-
     for (uint64_t t = 0; t < turns && !disk_sim_is_cut(w->disk); t++) {
         unsigned i = (unsigned)rnd(w, STAGES);
-
         for (uint64_t n = rnd(w, 6); n > 0; n--)
             stage_something(w, i);
         if (rnd(w, 3))
@@ -608,7 +580,6 @@ static void check_all_safe(struct world *w)
 static void end_life(struct world *w)
 {
     uint64_t how = rnd(w, 4);
-
     if (how == 0)
         disk_sim_cut_power(w->disk);
     if (how == 1)
@@ -632,7 +603,6 @@ static void run_life(struct world *w)
 {
     uint64_t trouble = rnd(w, 6);
     uint64_t at = disk_sim_calls(w->disk) + 1 + rnd(w, 120);
-
     if (trouble <= 1)
         disk_sim_cut_power_at(w->disk, at);
     if (trouble == 2)
@@ -652,7 +622,6 @@ static void run_life(struct world *w)
 static void world_run(uint64_t seed, bool is_loud)
 {
     struct world *w = lv_calloc(1, sizeof *w);
-
     w->seed = seed;
     w->is_loud = is_loud;
     w->random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
@@ -679,16 +648,14 @@ static void world_run(uint64_t seed, bool is_loud)
 static uint64_t number_from(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
-
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 static void nothing_safe_is_lost_whatever_the_disk_does(void **state)
 {
+    (void)state;
     uint64_t worlds = number_from("LEVERET_WORLDS", WORLDS);
     uint64_t seed = number_from("LEVERET_SEED", UINT64_MAX);
-
-    (void)state;
     log_set_level(LOG_NONE);
     if (seed != UINT64_MAX) {
         log_set_level(LOG_DEBUG);
@@ -708,6 +675,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_safe_is_lost_whatever_the_disk_does),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
