@@ -41,14 +41,14 @@ static int read_text(const char *path, char text[TEXT_BYTES_MAX])
 int clock_file_read(const char *dir, struct clock_reading *ret)
 {
     struct lv_buffer path = {0};
-    struct clock_reading r = {0};
-    char text[TEXT_BYTES_MAX];
-    int end = 0;
     lv_buffer_printf(&path, "%s/clock", dir);
+    char text[TEXT_BYTES_MAX];
     int n = read_text((const char *)path.p, text);
     lv_buffer_free(&path);
     if (n < 0)
         return n;
+    int end = 0;
+    struct clock_reading r = {0};
     if (sscanf(text, FORMAT_READ, &r.steady_ms, &r.wall_ms, &r.up_ms, r.boot, &end) != 4 ||
         end + 1 != n || text[end] != '\n')
         return ERR_FORMAT;
@@ -60,11 +60,11 @@ int clock_file_read(const char *dir, struct clock_reading *ret)
 
 static int write_synced(const char *path, const char *text, size_t n)
 {
-    int err = 0;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return lv_error_from_errno(errno);
     ssize_t written = write(fd, text, n);
+    int err = 0;
     if (written < 0 || fsync(fd) != 0)
         err = lv_error_from_errno(errno);
     else if ((size_t)written < n)
@@ -76,8 +76,8 @@ static int write_synced(const char *path, const char *text, size_t n)
 int clock_file_write(const char *dir, const struct clock_reading *r)
 {
     struct lv_buffer path = {0}, fresh = {0};
-    char text[TEXT_BYTES_MAX];
     lv_assert(memchr(r->boot, '\0', sizeof r->boot) != NULL);
+    char text[TEXT_BYTES_MAX];
     int n = snprintf(text, sizeof text, FORMAT, r->steady_ms, r->wall_ms, r->up_ms,
                      r->boot[0] ? r->boot : unknown_boot);
     lv_assert(n > 0 && n < TEXT_BYTES_MAX);
@@ -93,8 +93,8 @@ int clock_file_write(const char *dir, const struct clock_reading *r)
 
 void clock_file_boot(char ret[CLOCK_BOOT_BYTES_MAX])
 {
-    char text[TEXT_BYTES_MAX];
     ret[0] = '\0';
+    char text[TEXT_BYTES_MAX];
     if (read_text("/proc/sys/kernel/random/boot_id", text) > 0)
         sscanf(text, "%63s", ret);
 }

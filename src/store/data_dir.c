@@ -27,12 +27,11 @@ static int failed(const char *path)
 
 static int directory_make(const char *path)
 {
-    struct stat st;
-
     if (mkdir(path, 0700) == 0)
         return 0;
     if (errno != EEXIST)
         return failed(path);
+    struct stat st;
     if (stat(path, &st) != 0)
         return failed(path);
     return S_ISDIR(st.st_mode) ? 0 : lv_error_explain(ERR_EXISTS, "%s is not a directory", path);
@@ -42,7 +41,6 @@ int data_dir_create(const char *dir)
 {
     char *path = lv_strdup(dir);
     int err = 0;
-
     for (char *p = path + 1; err == 0 && path[0] && *p; p++) {
         if (*p != '/')
             continue;
@@ -61,7 +59,6 @@ static void write_process_id(int fd)
 {
     char text[32];
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-
     lv_assert(n > 0 && (size_t)n < sizeof text);
     if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n && ftruncate(fd, 0) != 0)
         return; /* an incomplete number stays */
@@ -71,14 +68,13 @@ static void write_process_id(int fd)
  * overwritten. */
 static int lock_open(const char *path, int *ret_fd)
 {
-    struct stat st;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-
     if (fd < 0 && errno == ELOOP)
         return lv_error_explain(ERR_REFUSED, "%s is a symbolic link: remove it", path);
     if (fd < 0)
         return failed(path);
     *ret_fd = fd;
+    struct stat st;
     if (fstat(fd, &st) != 0)
         return failed(path);
     return S_ISREG(st.st_mode) ? 0
@@ -88,11 +84,9 @@ static int lock_open(const char *path, int *ret_fd)
 int data_dir_lock(const char *dir, int *ret_fd)
 {
     struct lv_buffer path = {0};
-    int fd = -1;
-    int err;
-
     lv_buffer_printf(&path, "%s/lock", dir);
-    err = lock_open((const char *)path.p, &fd);
+    int fd = -1;
+    int err = lock_open((const char *)path.p, &fd);
     if (err == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
         err = errno == EWOULDBLOCK ? ERR_BUSY : failed((const char *)path.p);
     lv_buffer_free(&path);
@@ -112,19 +106,16 @@ static bool ends_with(const char *name, const char *suffix)
 {
     size_t n = strlen(name);
     size_t m = strlen(suffix);
-
     return n > m && strcmp(name + n - m, suffix) == 0;
 }
 
 static bool folder_has(const char *dir, const char *folder, const char *suffix)
 {
     struct lv_buffer path = {0};
-    const struct dirent *entry;
-    bool has = false;
-    DIR *entries;
-
     lv_buffer_printf(&path, "%s/%s", dir, folder);
-    entries = opendir((const char *)path.p);
+    DIR *entries = opendir((const char *)path.p);
+    bool has = false;
+    const struct dirent *entry;
     while (entries && !has && (entry = readdir(entries)))
         has = ends_with(entry->d_name, suffix);
     if (entries)
@@ -146,11 +137,9 @@ bool data_dir_has_segments(const char *dir)
 bool data_dir_has_definitions(const char *dir)
 {
     struct lv_buffer path = {0};
-    struct stat st;
-    bool has;
-
     lv_buffer_printf(&path, "%s/" DEFINITIONS_FILE, dir);
-    has = lstat((const char *)path.p, &st) == 0;
+    struct stat st;
+    bool has = lstat((const char *)path.p, &st) == 0;
     lv_buffer_free(&path);
     return has;
 }

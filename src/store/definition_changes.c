@@ -20,8 +20,6 @@ static struct definition_change *change_make(enum definition_operation operation
     struct definition_change *change;
     size_t head = sizeof *change + (size_t)count * sizeof *values;
     size_t n = head;
-    uint8_t *p;
-
     lv_assert(count > 0);
     lv_assert(count <= DEFINITION_VALUES_MAX);
     lv_assert(operation < DEFINITION_OPERATION_COUNT);
@@ -29,7 +27,7 @@ static struct definition_change *change_make(enum definition_operation operation
         n += values[i].bytes.n;
     change = lv_malloc(n);
     *change = (struct definition_change){.operation = operation, .count = count};
-    p = (uint8_t *)change + head;
+    uint8_t *p = (uint8_t *)change + head;
     for (int i = 0; i < count; i++) {
         change->values[i] = values[i];
         change->values[i].bytes.p = p;

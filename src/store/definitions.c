@@ -37,7 +37,6 @@ const char *definitions_explain(sqlite3 *db, const char *path, int rc)
 {
     int number = db ? sqlite3_system_errno(db) : 0;
     int err = definitions_error(rc);
-
     lv_error_explain(err, "%s: %s%s%s", path, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc),
                      number ? ": " : "", number ? strerror(number) : "");
     return lv_error_reason(err);
@@ -46,7 +45,6 @@ const char *definitions_explain(sqlite3 *db, const char *path, int rc)
 int definitions_run(sqlite3_stmt *statement)
 {
     int rc = sqlite3_step(statement);
-
     sqlite3_reset(statement);
     return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -62,13 +60,12 @@ static struct definitions *definitions_new(const char *data_dir)
 {
     struct definitions *d = lv_calloc(1, sizeof *d);
     struct lv_buffer path = {0};
-    pthread_condattr_t attr;
-
     lv_buffer_printf(&path, "%s/%s", data_dir, DEFINITIONS_FILE);
     d->path = (char *)path.p; /* lv_buffer_printf() ends it with a NUL */
     d->mark_fd = -1;
     pthread_mutex_init(&d->db_lock, NULL);
     pthread_mutex_init(&d->queue_lock, NULL);
+    pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&d->queue_grew, &attr);
@@ -78,15 +75,13 @@ static struct definitions *definitions_new(const char *data_dir)
 
 static void close_database(struct definitions *d)
 {
-    int rc;
-
     for (int i = 0; i < DEFINITION_STATEMENT_COUNT; i++)
         sqlite3_finalize(d->prepared[i]);
     sqlite3_finalize(d->begin);
     sqlite3_finalize(d->commit);
     sqlite3_finalize(d->rollback);
     sqlite3_finalize(d->count);
-    rc = sqlite3_close(d->db);
+    int rc = sqlite3_close(d->db);
     lv_assert(rc == SQLITE_OK); /* else a statement was not finalized above */
     if (d->mark_fd >= 0)
         close(d->mark_fd);
@@ -100,7 +95,6 @@ static void close_database(struct definitions *d)
 static int open_database(struct definitions *d)
 {
     int err = definitions_open_database(d);
-
     if ((err == ERR_NO_SPACE || err == ERR_IO) && definitions_release_reserve(d)) {
         close_database(d);
         err = definitions_open_database(d);
@@ -112,7 +106,6 @@ int definitions_open(const char *data_dir, struct definitions **ret)
 {
     struct definitions *d = definitions_new(data_dir);
     int err = definitions_create_file(data_dir, d->path);
-
     if (err == 0)
         err = open_database(d);
     if (err == 0)
@@ -128,7 +121,6 @@ int definitions_open(const char *data_dir, struct definitions **ret)
 void definitions_close(struct definitions **definitions)
 {
     struct definitions *d = *definitions;
-
     if (!d)
         return;
     *definitions = NULL;
@@ -154,7 +146,6 @@ static struct slice column(sqlite3_stmt *s, int index)
 {
     const void *p = sqlite3_column_blob(
         s, index); /* first: it may change what sqlite3_column_bytes() returns */
-
     return slice_of(p, (size_t)sqlite3_column_bytes(s, index));
 }
 
@@ -304,11 +295,10 @@ static int table_walk(struct definitions *d, const char *sql, row_visit visit,
 
 int definitions_load(struct definitions *d, const struct definitions_visitor *visitor, void *arg)
 {
-    int err = 0;
-
     lv_assert(visitor != NULL);
     lv_assert(d->db != NULL);
     pthread_mutex_lock(&d->db_lock);
+    int err = 0;
 #define KIND_WALK(kind, table)                                                                     \
     if (err == 0 && visitor->kind)                                                                 \
         err = table_walk(d, "SELECT * FROM " table, visit_##kind, visitor, arg);

@@ -91,7 +91,6 @@ static int sync_directory(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int err = fd >= 0 && fsync(fd) == 0 ? 0 : failed(dir);
-
     if (fd >= 0)
         close(fd);
     return err;
@@ -103,14 +102,11 @@ static int sync_directory(const char *dir)
 static int file_create(const char *dir, const char *path)
 {
     struct lv_buffer fresh = {0};
-    const char *name;
-    int err = 0;
-    int fd;
-
     lv_buffer_printf(&fresh, "%s.new", path);
-    name = (const char *)fresh.p;
+    const char *name = (const char *)fresh.p;
     /* SQLite would make it readable for everybody, and it will contain password hashes. */
-    fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int err = 0;
     if (fd < 0)
         err = failed(name);
     if (err == 0)
@@ -128,11 +124,9 @@ static int file_create(const char *dir, const char *path)
 int definitions_create_file(const char *dir, const char *path)
 {
     struct stat st;
-    int err;
-
     if (stat(path, &st) == 0)
         return 0;
-    err = errno == ENOENT ? file_create(dir, path) : failed(path);
+    int err = errno == ENOENT ? file_create(dir, path) : failed(path);
     if (err < 0)
         log_error("definitions: cannot create %s: %s", path, lv_error_reason(err));
     return err;
@@ -159,7 +153,6 @@ static int check_format(struct definitions *d)
     int64_t application = 0;
     int64_t version = 0;
     int rc = number_read(d->db, "PRAGMA user_version", &version);
-
     if (rc == SQLITE_OK)
         rc = number_read(d->db, "PRAGMA application_id", &application);
     if (rc != SQLITE_OK) {
@@ -188,7 +181,6 @@ static const char settings_sql[] = "PRAGMA journal_mode = WAL; PRAGMA synchronou
 static int configure_database(struct definitions *d)
 {
     int rc = sqlite3_exec(d->db, settings_sql, NULL, NULL, NULL);
-
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(d->db, seen_sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
@@ -213,12 +205,11 @@ static int refuse_links(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     struct lv_buffer one = {0};
-    struct stat st;
     int err = 0;
-
     for (size_t i = 0; err == 0 && i < sizeof suffixes / sizeof suffixes[0]; i++) {
         one.n = 0;
         lv_buffer_printf(&one, "%s%s", path, suffixes[i]);
+        struct stat st;
         if (lstat((const char *)one.p, &st) != 0)
             err = errno == ENOENT ? 0 : failed((const char *)one.p);
         else if (!S_ISREG(st.st_mode))
@@ -237,15 +228,12 @@ static int refuse_links(const char *path)
 int definitions_open_database(struct definitions *d)
 {
     int err = refuse_links(d->path);
-    int rc;
-
     lv_assert(!d->db);
     lv_assert(d->mark_fd < 0);
     if (err < 0)
         return err;
-    rc = sqlite3_open_v2(d->path, &d->db,
-                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-
+    int rc = sqlite3_open_v2(
+        d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(d->db, BUSY_TIMEOUT_MS);
     if (rc == SQLITE_OK && (err = check_format(d)) < 0)

@@ -25,24 +25,21 @@ static int64_t mark_read(int fd)
 {
     char text[MARK_BYTES + 1] = "";
     ssize_t n = pread(fd, text, MARK_BYTES, 0);
-    char *end;
-    long long changes;
-
     if (n != MARK_BYTES || strncmp(text, "changes ", 8) != 0)
         return 0;
-    changes = strtoll(text + 8, &end, 10);
+    char *end;
+    long long changes = strtoll(text + 8, &end, 10);
     return changes > 0 && *end == ' ' ? changes : 0;
 }
 
 int definitions_open_mark(struct definitions *d)
 {
     struct lv_buffer path = {0};
-    int err = 0;
-
     lv_assert(d->mark_fd < 0);
     lv_buffer_printf(&path, "%s.mark", d->path);
     d->mark_fd =
         open((const char *)path.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    int err = 0;
     if (d->mark_fd < 0) {
         err = lv_error_explain(lv_error_from_errno(errno), "%s: %s", (const char *)path.p,
                                strerror(errno));
@@ -58,7 +55,6 @@ void definitions_put_mark(const struct definitions *d)
 {
     char text[MARK_BYTES + 1];
     int n = snprintf(text, sizeof text, "changes %-23" PRId64, d->changes);
-
     lv_assert(n == MARK_BYTES - 1);
     lv_assert(d->mark_fd >= 0);
     text[MARK_BYTES - 1] = '\n';

@@ -16,10 +16,8 @@ enum { RESERVE_BYTES = 512 * 1024 };
 static int reserve_open(const struct definitions *d, int flags)
 {
     struct lv_buffer path = {0};
-    int fd;
-
     lv_buffer_printf(&path, "%s.reserve", d->path);
-    fd = open((const char *)path.p, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
+    int fd = open((const char *)path.p, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
     lv_buffer_free(&path);
     return fd;
 }
@@ -27,13 +25,11 @@ static int reserve_open(const struct definitions *d, int flags)
 bool definitions_release_reserve(struct definitions *d)
 {
     int fd = reserve_open(d, 0);
-    struct stat st;
-    bool has_given;
-
     d->has_reserve = false;
     if (fd < 0)
         return false;
-    has_given =
+    struct stat st;
+    bool has_given =
         fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && ftruncate(fd, 0) == 0;
     close(fd);
     if (has_given)
@@ -43,11 +39,9 @@ bool definitions_release_reserve(struct definitions *d)
 
 void definitions_make_reserve(struct definitions *d)
 {
-    int fd;
-
     if (d->has_reserve)
         return;
-    fd = reserve_open(d, O_CREAT);
+    int fd = reserve_open(d, O_CREAT);
     if (fd < 0)
         return; /* whatever needs the reserve reports the full disk */
     d->has_reserve = posix_fallocate(fd, 0, RESERVE_BYTES) == 0;

@@ -34,7 +34,6 @@ enum { CHECKPOINT_MS = 200 };
 static uint64_t now_ms(void)
 {
     struct timespec t;
-
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
@@ -53,7 +52,6 @@ static int statement_run(sqlite3_stmt *statement, const struct definition_change
 {
     int count = sqlite3_bind_parameter_count(statement);
     int rc = SQLITE_OK;
-
     lv_assert(count <= change->count);
     for (int i = 0; i < count && rc == SQLITE_OK; i++)
         rc = value_bind(statement, i + 1, &change->values[i]);
@@ -63,7 +61,6 @@ static int statement_run(sqlite3_stmt *statement, const struct definition_change
 static int change_apply(struct definitions *d, const struct definition_change *change)
 {
     int rc = SQLITE_OK;
-
     for (int i = d->first[change->operation];
          i < DEFINITION_STATEMENT_COUNT && statements[i].operation == change->operation &&
          rc == SQLITE_OK;
@@ -87,14 +84,12 @@ static bool commit_is_counted(const struct definitions *d)
 static int count_write(struct definitions *d)
 {
     int rc = sqlite3_bind_int64(d->count, 1, d->changes + 1);
-
     return rc == SQLITE_OK ? definitions_run(d->count) : rc;
 }
 
 static int write_batch(struct definitions *d, const struct definition_change *batch)
 {
     int rc = definitions_run(d->begin);
-
     for (const struct definition_change *c = batch; c && rc == SQLITE_OK; c = c->next)
         rc = change_apply(d, c);
     if (rc == SQLITE_OK && commit_is_counted(d))
@@ -150,11 +145,9 @@ static bool is_checkpoint_due(const struct definitions *d)
 
 static int commit_batch(struct definitions *d, const struct definition_change *batch)
 {
-    int rc;
-
     lv_assert(batch != NULL);
     pthread_mutex_lock(&d->db_lock);
-    rc = write_batch(d, batch);
+    int rc = write_batch(d, batch);
     if ((rc & 0xff) == SQLITE_FULL && definitions_release_reserve(d)) {
         if (!sqlite3_get_autocommit(d->db))
             definitions_run(d->rollback);
@@ -172,7 +165,6 @@ static void finish_batch(struct definition_change *batch, int err)
 {
     while (batch) {
         struct definition_change *change = batch;
-
         batch = change->next;
         if (change->done)
             change->done(change->arg, err);
@@ -186,7 +178,6 @@ static void wait_for_work(struct definitions *d)
 {
     struct timespec until = {(time_t)((d->dirty_ms + CHECKPOINT_MS) / 1000),
                              (long)((d->dirty_ms + CHECKPOINT_MS) % 1000) * 1000000};
-
     if (d->dirty_ms == 0)
         pthread_cond_wait(&d->queue_grew, &d->queue_lock);
     else
@@ -196,8 +187,6 @@ static void wait_for_work(struct definitions *d)
 /* Waits for changes and returns all that are queued, or NULL if the writer is to end. */
 static struct definition_change *take_batch(struct definitions *d)
 {
-    struct definition_change *batch;
-
     pthread_mutex_lock(&d->queue_lock);
     while (!d->head && !d->is_closing) {
         wait_for_work(d);
@@ -207,7 +196,7 @@ static struct definition_change *take_batch(struct definitions *d)
         checkpoint(d);
         pthread_mutex_lock(&d->queue_lock);
     }
-    batch = d->head;
+    struct definition_change *batch = d->head;
     d->head = NULL;
     d->tail = NULL;
     pthread_mutex_unlock(&d->queue_lock);
@@ -218,7 +207,6 @@ static void *writer(void *arg)
 {
     struct definitions *d = arg;
     struct definition_change *batch;
-
     while ((batch = take_batch(d)) != NULL) {
         finish_batch(batch, commit_batch(d, batch));
         if (is_checkpoint_due(d))
@@ -230,15 +218,13 @@ static void *writer(void *arg)
 void definitions_submit(struct definitions *d, struct definition_change *change,
                         definitions_done done, void *arg)
 {
-    bool was_empty;
-
     lv_assert(!change->next);
     lv_assert(!change->done); /* it was not submitted before */
     change->done = done;
     change->arg = arg;
     pthread_mutex_lock(&d->queue_lock);
     lv_assert(!d->is_closing || pthread_equal(d->thread, pthread_self()));
-    was_empty = !d->head;
+    bool was_empty = !d->head;
     if (was_empty)
         d->head = change;
     else
@@ -263,15 +249,13 @@ static void statements_find(struct definitions *d)
 /* The writer blocks all signals: they are handled on the main thread. */
 int definitions_start_writer(struct definitions *d)
 {
-    sigset_t all;
-    sigset_t before;
-    int number;
-
     lv_assert(!d->has_thread);
     statements_find(d);
+    sigset_t all;
     sigfillset(&all);
+    sigset_t before;
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    number = pthread_create(&d->thread, NULL, writer, d);
+    int number = pthread_create(&d->thread, NULL, writer, d);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (number != 0)
         return lv_error_from_errno(number);

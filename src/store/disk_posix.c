@@ -45,7 +45,6 @@ struct disk_file {
 static struct disk_posix *posix_of(struct disk *disk)
 {
     struct disk_posix *d = lv_container_of(disk, struct disk_posix, port);
-
     lv_assert(d->magic == DISK_MAGIC);
     return d;
 }
@@ -89,16 +88,14 @@ static int posix_open(struct disk *disk, const char *path, enum disk_open how,
         [DISK_OPEN_WRITE] = O_RDWR,
         [DISK_OPEN_CREATE] = O_RDWR | O_CREAT | O_TRUNC,
     };
-    struct disk_file *file;
     size_t path_bytes = strlen(path) + 1;
     int fd;
-
     do
         fd = open_at(posix_of(disk)->directory, path, flags[how] | O_CLOEXEC | O_NOFOLLOW);
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return failed(path);
-    file = lv_malloc(sizeof *file + path_bytes);
+    struct disk_file *file = lv_malloc(sizeof *file + path_bytes);
     *file = (struct disk_file){FILE_MAGIC, fd};
     memcpy(file->path, path, path_bytes);
     *ret = file;
@@ -120,7 +117,6 @@ static void posix_close(struct disk *disk, struct disk_file **file)
 static size_t parts_skip(struct iovec *parts, size_t count, size_t done)
 {
     size_t first = 0;
-
     while (first < count && done >= parts[first].iov_len)
         done -= parts[first++].iov_len;
     memmove(parts, parts + first, (count - first) * sizeof *parts);
@@ -136,7 +132,6 @@ static int write_parts(struct disk_file *file, uint64_t *offset, struct iovec *p
 {
     while (count > 0) {
         ssize_t n = pwritev(fd_of(file), parts, (int)count, (off_t)*offset);
-
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -152,13 +147,11 @@ static int write_parts(struct disk_file *file, uint64_t *offset, struct iovec *p
 static int posix_write(struct disk *disk, struct disk_file *file, uint64_t offset,
                        const struct iovec *parts, size_t count)
 {
-    struct iovec some[PARTS_PER_CALL];
-    int err = 0;
-
     (void)disk;
+    int err = 0;
     while (err == 0 && count > 0) {
         size_t n = count < PARTS_PER_CALL ? count : PARTS_PER_CALL;
-
+        struct iovec some[PARTS_PER_CALL];
         memcpy(some, parts, n * sizeof *parts);
         err = write_parts(file, &offset, some, n);
         parts += n;
@@ -170,12 +163,10 @@ static int posix_write(struct disk *disk, struct disk_file *file, uint64_t offse
 static int posix_read(struct disk *disk, struct disk_file *file, uint64_t offset, void *to,
                       size_t bytes, size_t *ret_read)
 {
-    size_t got = 0;
-
     (void)disk;
+    size_t got = 0;
     while (got < bytes) {
         ssize_t n = pread(fd_of(file), (uint8_t *)to + got, bytes - got, (off_t)(offset + got));
-
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -196,9 +187,8 @@ static int posix_sync(struct disk *disk, struct disk_file *file)
 
 static int posix_size(struct disk *disk, struct disk_file *file, uint64_t *ret_bytes)
 {
-    struct stat st;
-
     (void)disk;
+    struct stat st;
     if (fstat(fd_of(file), &st) != 0)
         return failed(file->path);
     *ret_bytes = (uint64_t)st.st_size;
@@ -218,7 +208,6 @@ static int write_zeros(struct disk_file *file, uint64_t offset, uint64_t bytes)
     static const uint8_t zeros[FILL_BYTES];
     struct iovec part = {(void *)(uintptr_t)zeros, (size_t)bytes};
     uint64_t end = offset;
-
     lv_assert(bytes <= FILL_BYTES);
     int err = write_parts(file, &end, &part, 1);
     if (err < 0)
@@ -236,7 +225,6 @@ static int write_zeros(struct disk_file *file, uint64_t offset, uint64_t bytes)
 static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
 {
     int err = posix_truncate(disk, file, 0);
-
     if (err == 0 && bytes > 0 && fallocate(fd_of(file), 0, 0, (off_t)bytes) != 0 &&
         errno != EOPNOTSUPP && errno != ENOSYS)
         err = failed(file->path);
@@ -250,7 +238,6 @@ static int posix_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
 static int posix_rename(struct disk *disk, const char *from, const char *to)
 {
     int directory = posix_of(disk)->directory;
-
     lv_assert(from[0] != '/' && to[0] != '/');
     return renameat(directory, from, directory, to) == 0 ? 0 : failed(from);
 }
@@ -270,11 +257,9 @@ static int posix_make_directory(struct disk *disk, const char *path)
 static int posix_sync_directory(struct disk *disk, const char *path)
 {
     int fd = open_at(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err;
-
     if (fd < 0)
         return failed(path);
-    err = fsync(fd) == 0 ? 0 : failed(path);
+    int err = fsync(fd) == 0 ? 0 : failed(path);
     close(fd);
     return err;
 }
@@ -283,9 +268,8 @@ static int visit_entries(DIR *entries, const char *path,
                          void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg)
 {
     struct dirent *entry;
-    struct stat st;
-
     for (errno = 0; (entry = readdir(entries)); errno = 0) {
+        struct stat st;
         if (fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno == ENOENT)
                 continue; /* removed meanwhile */
@@ -301,18 +285,15 @@ static int posix_list(struct disk *disk, const char *path,
                       void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg)
 {
     int fd = open_at(posix_of(disk)->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *entries;
-    int err;
-
     if (fd < 0)
         return failed(path);
-    entries = fdopendir(fd);
+    DIR *entries = fdopendir(fd);
     if (!entries) {
-        err = failed(path);
+        int err = failed(path);
         close(fd);
         return err;
     }
-    err = visit_entries(entries, path, visit, arg);
+    int err = visit_entries(entries, path, visit, arg);
     closedir(entries);
     return err;
 }
@@ -320,7 +301,6 @@ static int posix_list(struct disk *disk, const char *path,
 static uint64_t posix_room(struct disk *disk)
 {
     struct statvfs fs;
-
     if (fstatvfs(posix_of(disk)->directory, &fs) != 0)
         return UINT64_MAX;
     return (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
@@ -348,7 +328,6 @@ static const struct disk posix_port = {
 struct disk *disk_posix_create(const char *directory)
 {
     struct disk_posix *d = lv_malloc(sizeof *d);
-
     *d = (struct disk_posix){.port = posix_port, .magic = DISK_MAGIC};
     d->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return &d->port;
@@ -356,11 +335,9 @@ struct disk *disk_posix_create(const char *directory)
 
 void disk_posix_free(struct disk **disk)
 {
-    struct disk_posix *d;
-
     if (!*disk)
         return;
-    d = posix_of(*disk);
+    struct disk_posix *d = posix_of(*disk);
     if (d->directory >= 0)
         close(d->directory);
     d->magic = 0;

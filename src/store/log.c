@@ -42,13 +42,12 @@ void log_unlock(struct log *log)
  * and held again afterwards. */
 static void lock_wait(struct log *log, pthread_cond_t *cond, uint64_t ms)
 {
-    struct timespec until;
-
     log_assert_locked(log);
     log_lock_of = NULL;
     if (ms == UINT64_MAX) {
         pthread_cond_wait(cond, &log->lock);
     } else {
+        struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += (time_t)(ms / 1000);
         until.tv_nsec += (long)(ms % 1000) * 1000000;
@@ -66,10 +65,8 @@ static void lock_wait(struct log *log, pthread_cond_t *cond, uint64_t ms)
 uint64_t log_floor(const struct log *log)
 {
     uint64_t floor = atomic_load_explicit(&log->current_number, memory_order_acquire);
-
     for (unsigned i = 0; i < log->options.stages; i++) {
         uint64_t of_stage = atomic_load_explicit(&log->stages[i].floor, memory_order_acquire);
-
         if (of_stage < floor)
             floor = of_stage;
     }
@@ -141,14 +138,12 @@ static bool is_unblocked(const struct log *log)
  * left that can be done. */
 static bool writer_wait(struct log *log, enum log_progress last)
 {
-    bool goes_on;
-
     log_lock(log);
     if (last == LOG_BLOCKED && !log->is_stopping && !is_unblocked(log))
         writer_sleep(log, LOG_RETRY_MS);
     else if (last == LOG_IDLE && !log->is_stopping && !log_writer_has_work(log))
         writer_sleep(log, log_writer_due_ms(log));
-    goes_on =
+    bool goes_on =
         !log->is_stopping || last == LOG_WORKED || (last == LOG_IDLE && log_writer_has_work(log));
     log_unlock(log);
     return goes_on;
@@ -157,9 +152,8 @@ static bool writer_wait(struct log *log, enum log_progress last)
 static void *writer_main(void *arg)
 {
     struct log *log = arg;
-    enum log_progress last = LOG_WORKED;
-
     log_role = LOG_ROLE_WRITER;
+    enum log_progress last = LOG_WORKED;
     while (writer_wait(log, last))
         last = log_writer_round(log);
     return NULL;
@@ -168,9 +162,8 @@ static void *writer_main(void *arg)
 static void *keeper_main(void *arg)
 {
     struct log *log = arg;
-    bool is_stopping = false;
-
     log_role = LOG_ROLE_KEEPER;
+    bool is_stopping = false;
     while (!is_stopping) {
         log_files_keep(log);
         log_lock(log);
@@ -188,12 +181,10 @@ static void *keeper_main(void *arg)
 static int thread_start(pthread_t *ret, void *(*main)(void *arg), struct log *log, const char *name)
 {
     sigset_t all;
-    sigset_t before;
-    int number;
-
     sigfillset(&all);
+    sigset_t before;
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    number = pthread_create(ret, NULL, main, log);
+    int number = pthread_create(ret, NULL, main, log);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (number != 0)
         return lv_error_from_errno(number);
@@ -212,13 +203,11 @@ static void keeper_stop(struct log *log)
 
 int log_start(struct log *log)
 {
-    int err;
-
     lv_assert(!log->options.is_stepped);
     lv_assert(!log->has_threads);
     lv_assert(!log->is_stopping);
     log->has_threads = true;
-    err = thread_start(&log->keeper, keeper_main, log, "log-keeper");
+    int err = thread_start(&log->keeper, keeper_main, log, "log-keeper");
     if (err == 0) {
         err = thread_start(&log->writer, writer_main, log, "log-writer");
         if (err < 0)
@@ -244,10 +233,8 @@ static void threads_stop(struct log *log)
 
 bool log_step(struct log *log)
 {
-    bool has_kept;
-
     lv_assert(log->options.is_stepped);
-    has_kept = log_files_keep(log);
+    bool has_kept = log_files_keep(log);
     return log_writer_round(log) == LOG_WORKED || has_kept;
 }
 
@@ -257,7 +244,6 @@ static uint64_t random_salt(void)
 {
     uint64_t salt = 0;
     ssize_t n = getrandom(&salt, sizeof salt, 0);
-
     lv_assert(n == sizeof salt);
     return salt;
 }
@@ -265,8 +251,6 @@ static uint64_t random_salt(void)
 static struct log *log_create(const struct log_options *options)
 {
     struct log *log = lv_calloc(1, sizeof *log);
-    pthread_condattr_t attr;
-
     lv_assert(options->disk != NULL);
     lv_assert(options->on_safe != NULL);
     lv_assert(options->stages > 0);
@@ -280,6 +264,7 @@ static struct log *log_create(const struct log_options *options)
     for (unsigned i = 0; i < options->stages; i++)
         log_stage_init(&log->stages[i], log, i);
     pthread_mutex_init(&log->lock, NULL);
+    pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&log->writer_wake, &attr);
@@ -291,7 +276,6 @@ static struct log *log_create(const struct log_options *options)
 static void log_free(struct log *log)
 {
     struct disk *disk = log->options.disk;
-
     lv_assert(!log->has_threads);
     log_unread_free(&log->unread);
     disk->close(disk, &log->current.handle);
@@ -310,7 +294,6 @@ static int folder_create(struct log *log)
 {
     struct disk *disk = log->options.disk;
     int err = disk->make_directory(disk, LOG_FOLDER);
-
     return err < 0 ? err : disk->sync_directory(disk, ".");
 }
 
@@ -324,14 +307,12 @@ static int begin_file(struct log *log, const struct log_recovered *found)
         .floor = found->floor,
         .bytes = LOG_BATCH_BYTES,
     };
-    int err;
-
     log->files.last_number = found->last_number;
     log->files.floor = found->floor;
     if (batch.floor == 0)
         batch.floor = log->files.floor = found->last_number + 1;
     log_files_find_reserve(log);
-    err = log_files_begin(log, &batch, &log->current);
+    int err = log_files_begin(log, &batch, &log->current);
     if (err < 0)
         return err;
     log->key = log_file_key(log->salt, log->current.number);
@@ -350,7 +331,6 @@ int log_open(const struct log_options *options, struct log **ret)
     struct log *log = log_create(options);
     struct log_recovered found = {0};
     int err = folder_create(log);
-
     if (err == 0)
         err = log_recover(log, &found);
     if (err == 0) {
@@ -377,7 +357,6 @@ struct log_recovery log_recovered(const struct log *log)
 static void write_submitted(struct log *log)
 {
     bool has_kept = true;
-
     lv_assert(!log->has_threads);
     while (has_kept) {
         while (log_writer_round(log) == LOG_WORKED)

@@ -38,7 +38,6 @@ uint64_t log_file_number(const char *name)
 {
     struct slice rest = slice_str(name);
     uint64_t number;
-
     if (!lv_digits_take(&rest, &number) || rest.p != (const uint8_t *)name + NAME_DIGITS)
         return 0;
     return slice_is(rest, ".log") ? number : 0;
@@ -52,8 +51,6 @@ static int file_write_head(struct log *log, struct log_file *file, const struct 
     struct disk *disk = log->options.disk;
     uint8_t head[LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES];
     struct iovec part = {head, LOG_FILE_HEADER_BYTES};
-    int err;
-
     log_put_file_header(head,
                         &(struct log_file_header){LOG_FORMAT_VERSION, file->number, log->salt});
     if (batch) {
@@ -62,7 +59,7 @@ static int file_write_head(struct log *log, struct log_file *file, const struct 
                         LOG_FILE_HEADER_BYTES);
         part.iov_len += LOG_BATCH_BYTES;
     }
-    err = disk->write(disk, file->handle, 0, &part, 1);
+    int err = disk->write(disk, file->handle, 0, &part, 1);
     return err < 0 ? err : disk->sync(disk, file->handle);
 }
 
@@ -71,13 +68,11 @@ static int file_create(struct log *log, uint64_t bytes, const struct log_batch *
                        struct log_file *file)
 {
     struct disk *disk = log->options.disk;
-    char path[LOG_PATH_BYTES];
-    int err;
-
     log_assert_unlocked();
     lv_assert(!file->handle);
+    char path[LOG_PATH_BYTES];
     log_file_path(path, file->number);
-    err = disk->open(disk, path, DISK_OPEN_CREATE, &file->handle);
+    int err = disk->open(disk, path, DISK_OPEN_CREATE, &file->handle);
     if (err == 0 && bytes > 0)
         err = disk->fill(disk, file->handle, bytes);
     if (err == 0)
@@ -97,14 +92,12 @@ static int file_adopt(struct log *log, const char *old_path, uint64_t bytes,
                       const struct log_batch *batch, struct log_file *file)
 {
     struct disk *disk = log->options.disk;
-    char path[LOG_PATH_BYTES];
-    int err;
-
     log_assert_unlocked();
     lv_assert(!file->handle);
     lv_assert(bytes >= LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES);
+    char path[LOG_PATH_BYTES];
     log_file_path(path, file->number);
-    err = disk->open(disk, old_path, DISK_OPEN_WRITE, &file->handle);
+    int err = disk->open(disk, old_path, DISK_OPEN_WRITE, &file->handle);
     if (err == 0)
         err = file_write_head(log, file, batch);
     if (err == 0)
@@ -120,9 +113,8 @@ static int file_adopt(struct log *log, const char *old_path, uint64_t bytes,
 static int file_reuse(struct log *log, uint64_t old_number, const struct log_batch *batch,
                       struct log_file *file)
 {
-    char old_path[LOG_PATH_BYTES];
-
     lv_assert(old_number < file->number);
+    char old_path[LOG_PATH_BYTES];
     log_file_path(old_path, old_number);
     return file_adopt(log, old_path, log->options.file_bytes, batch, file);
 }
@@ -139,10 +131,8 @@ static bool disk_has_room(const struct log *log, uint64_t bytes)
 {
     struct disk *disk = log->options.disk;
     uint64_t least = atomic_load(&log->room_min);
-    uint64_t room;
-
     log_assert_unlocked();
-    room = disk->room(disk);
+    uint64_t room = disk->room(disk);
     return room >= bytes && room - bytes >= least;
 }
 
@@ -152,7 +142,6 @@ void log_files_find_reserve(struct log *log)
     struct disk_file *file = NULL;
     uint64_t bytes = 0;
     int err = disk->open(disk, LOG_RESERVE, DISK_OPEN_READ, &file);
-
     if (err == 0)
         err = disk->size(disk, file, &bytes);
     disk->close(disk, &file);
@@ -164,7 +153,6 @@ void log_files_find_reserve(struct log *log)
 static int file_from_reserve(struct log *log, const struct log_batch *batch, struct log_file *file)
 {
     int err = file_adopt(log, LOG_RESERVE, reserve_bytes(log), batch, file);
-
     file->is_reserve = true;
     if (err == 0)
         log_info("the disk is full: the log continues in its reserve");
@@ -175,10 +163,8 @@ static int reserve_create(struct log *log)
 {
     struct disk *disk = log->options.disk;
     struct disk_file *file = NULL;
-    int err;
-
     log_assert_unlocked();
-    err = disk->open(disk, LOG_RESERVE, DISK_OPEN_CREATE, &file);
+    int err = disk->open(disk, LOG_RESERVE, DISK_OPEN_CREATE, &file);
     if (err == 0)
         err = disk->fill(disk, file, reserve_bytes(log));
     if (err == 0)
@@ -198,7 +184,6 @@ static int reserve_create(struct log *log)
 void log_files_add_old(struct log *log, struct log_old_file file)
 {
     struct log_files *files = &log->files;
-
     lv_assert(file.number > 0);
     log_lock(log);
     lv_vec_room(files->old, files->old_count, files->old_capacity);
@@ -222,7 +207,6 @@ static size_t find_reusable(const struct log *log)
 {
     const struct log_files *files = &log->files;
     size_t i = 0;
-
     while (i < files->old_count &&
            !(old_is_free(files, &files->old[i]) && old_is_reusable(log, &files->old[i])))
         i++;
@@ -236,7 +220,6 @@ static size_t find_removable(const struct log *log)
     const struct log_files *files = &log->files;
     size_t spares_max = atomic_load(&log->is_short) || files->is_tight ? 0 : LOG_SPARES_MAX;
     size_t spares = 0;
-
     for (size_t i = 0; i < files->old_count; i++) {
         if (!old_is_free(files, &files->old[i]))
             continue;
@@ -248,10 +231,8 @@ static size_t find_removable(const struct log *log)
 
 static struct log_old_file old_take(struct log_files *files, size_t i)
 {
-    struct log_old_file file;
-
     lv_assert(i < files->old_count);
-    file = files->old[i];
+    struct log_old_file file = files->old[i];
     files->old[i] = files->old[--files->old_count];
     return file;
 }
@@ -259,12 +240,10 @@ static struct log_old_file old_take(struct log_files *files, size_t i)
 static void old_remove(struct log *log, struct log_old_file file)
 {
     struct disk *disk = log->options.disk;
-    char path[LOG_PATH_BYTES];
-    int err;
-
     log_assert_unlocked();
+    char path[LOG_PATH_BYTES];
     log_file_path(path, file.number);
-    err = disk->remove(disk, path);
+    int err = disk->remove(disk, path);
     if (err < 0 && err != ERR_NOT_FOUND)
         log_warning("cannot remove %s, which is no longer needed: %s", path, lv_error_reason(err));
 }
@@ -293,7 +272,6 @@ static int file_make_next(struct log *log, bool is_pressing, bool has_reserve,
 {
     uint64_t bytes = log->options.file_bytes;
     int err = ERR_NO_SPACE;
-
     if (disk_has_room(log, bytes))
         err = file_create(log, bytes, NULL, file);
     else
@@ -318,18 +296,16 @@ static bool keep_next(struct log *log)
     struct log_old_file old = {0};
     bool is_pressing = files->is_pressing;
     bool has_reserve = files->has_reserve;
-    bool is_tight;
-    int err;
-
     lv_assert(!files->next.handle);
     if (reusable < files->old_count)
         old = old_take(files, reusable);
     log_unlock(log);
+    int err;
     if (old.number > 0)
         err = file_reuse(log, old.number, NULL, &file);
     else
         err = file_make_next(log, is_pressing, has_reserve, &file);
-    is_tight = !disk_has_room(log, log->options.file_bytes);
+    bool is_tight = !disk_has_room(log, log->options.file_bytes);
     log_lock(log);
     lv_assert(!files->next.handle); /* nobody else makes one */
     files->is_tight = is_tight;
@@ -356,11 +332,10 @@ static bool wants_reserve(const struct log_files *files)
 static bool keep_reserve(struct log *log)
 {
     struct log_files *files = &log->files;
-    int err = ERR_NO_SPACE;
-
     if (!wants_reserve(files))
         return false;
     log_unlock(log);
+    int err = ERR_NO_SPACE;
     if (disk_has_room(log, reserve_bytes(log)))
         err = reserve_create(log);
     log_lock(log);
@@ -380,7 +355,6 @@ static bool keep_looking_for_room(struct log *log)
 {
     struct log_files *files = &log->files;
     bool has_room = find_reusable(log) < files->old_count;
-
     if (!has_room) {
         log_unlock(log);
         has_room = disk_has_room(log, log->options.file_bytes);
@@ -395,7 +369,6 @@ static bool keep_removing(struct log *log, size_t removable)
 {
     struct log_files *files = &log->files;
     struct log_old_file old = old_take(files, removable);
-
     files->had_no_room = false;
     log_unlock(log);
     old_remove(log, old);
@@ -406,14 +379,12 @@ static bool keep_removing(struct log *log, size_t removable)
 static bool wants_next(const struct log *log)
 {
     const struct log_files *files = &log->files;
-
     return !files->next.handle && (files->next_error == 0 || log_is_out_of_room(files->next_error));
 }
 
 bool log_files_has_work(const struct log *log)
 {
     const struct log_files *files = &log->files;
-
     log_assert_locked(log);
     return (wants_next(log) && files->next_error == 0) || wants_reserve(files) ||
            find_removable(log) < files->old_count;
@@ -423,12 +394,10 @@ bool log_files_has_work(const struct log *log)
 bool log_files_keep(struct log *log)
 {
     struct log_files *files = &log->files;
-    size_t removable;
-    bool has_worked;
-
     log_assert_role(log, LOG_ROLE_KEEPER);
     log_lock(log);
-    removable = find_removable(log);
+    size_t removable = find_removable(log);
+    bool has_worked;
     if (removable < files->old_count && (!wants_next(log) || files->next_error < 0))
         has_worked = keep_removing(log, removable);
     else if (wants_next(log))
@@ -452,13 +421,12 @@ int log_files_begin(struct log *log, const struct log_batch *batch, struct log_f
     struct log_files *files = &log->files;
     struct log_file file = {.number = ++files->last_number};
     size_t i = 0;
-    int err;
-
     lv_assert(!log->has_threads && !files->next.handle);
     while (i < files->old_count &&
            !(old_is_reusable(log, &files->old[i]) &&
              (files->old[i].is_empty || files->old[i].number < files->floor)))
         i++;
+    int err;
     if (i < files->old_count)
         err = file_reuse(log, old_take(files, i).number, batch, &file);
     else if (files->has_reserve && !disk_has_room(log, log->options.file_bytes))

@@ -11,7 +11,6 @@
 static void report_damage(struct log_unread *r, uint64_t file, uint64_t from, uint64_t to)
 {
     char what[96];
-
     snprintf(what, sizeof what, "damaged, %" PRIu64 " bytes cannot be read and are skipped",
              to - from);
     unread_report(r, file, from, to - from, what);
@@ -21,7 +20,6 @@ static void report_damage(struct log_unread *r, uint64_t file, uint64_t from, ui
 static int refuse_record(const struct found_file *f, uint64_t offset)
 {
     char why[128];
-
     snprintf(why, sizeof why, "%s", lv_error_reason(ERR_FORMAT));
     return lv_error_explain(ERR_FORMAT,
                             LOG_FOLDER "/%020" PRIu64 ".log, offset %" PRIu64
@@ -34,7 +32,6 @@ static int visit_record(struct log_unread *r, const struct found_file *f,
                         const struct log_record *record, uint64_t offset)
 {
     int err = log_record_visit(record, f->number, r->visitor, r->arg, &r->scratch);
-
     if (err == ERR_FORMAT)
         return refuse_record(f, offset);
     if (err < 0)
@@ -48,20 +45,18 @@ static int visit_record(struct log_unread *r, const struct found_file *f,
 static int read_records(struct log_unread *r, const struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
-    struct log_record record;
-    uint64_t offset = LOG_FILE_HEADER_BYTES;
-    uint64_t next;
     int err = unread_read_to_end(r, f, &bytes);
-
     if (err < 0)
         return err;
     r->counts.files++;
     r->counts.bytes_read += bytes.n;
     if (!f->has_header)
         unread_report(r, f->number, 0, LOG_FILE_HEADER_BYTES, "the header is damaged");
+    uint64_t offset = LOG_FILE_HEADER_BYTES;
     for (;;) {
+        struct log_record record;
+        uint64_t next;
         enum step what = unread_step(r, f, bytes, offset, &record, &next);
-
         if (what == STEP_END || what == STEP_TORN)
             return 0;
         if (what == STEP_DAMAGE)
@@ -95,11 +90,9 @@ static void log_what_was_read(const struct log_recovery *c)
 int log_read(struct log *log, const struct log_visitor *visitor, void *arg, bool *ret_is_over)
 {
     struct log_unread *r = log->unread;
-    const struct found_file *f;
-
     lv_assert(r != NULL);
     lv_assert(visitor != NULL);
-    f = next_to_read(r);
+    const struct found_file *f = next_to_read(r);
     r->visitor = visitor;
     r->arg = arg;
     if (f) {
@@ -122,7 +115,6 @@ uint64_t log_unread_bytes(const struct log *log)
 {
     const struct log_unread *r = log->unread;
     uint64_t bytes = 0;
-
     for (size_t i = r ? r->next : 0; r && i < r->count; i++)
         if (r->files[i].is_in_chain)
             bytes += r->files[i].end ? r->files[i].end : r->files[i].bytes;

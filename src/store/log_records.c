@@ -64,7 +64,6 @@ int log_read_file_header(const uint8_t *in, struct log_file_header *ret)
 {
     bool has_magic = memcmp(in, magic, sizeof magic) == 0;
     uint32_t version = log_get32(in + 8);
-
     /* A newer version may have another checksum, or have it elsewhere: it is not checked. */
     if (has_magic && version > LOG_FORMAT_VERSION && version <= LOG_FORMAT_VERSION_PLAUSIBLE) {
         ret->version = version;
@@ -80,7 +79,6 @@ int log_read_file_header(const uint8_t *in, struct log_file_header *ret)
 uint64_t log_file_key(uint64_t salt, uint64_t number)
 {
     uint64_t x = number ^ salt;
-
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
     return x ^ (x >> 31);
@@ -101,19 +99,15 @@ void log_record_seal(uint8_t *record, enum log_type type, size_t length)
 static bool checksum_fits(const uint8_t *p, size_t length, uint64_t file_key, uint64_t offset)
 {
     uint64_t bound = file_key + offset * UINT64_C(0x9e3779b97f4a7c15);
-
     return log_get64(p) == (XXH3_64bits(p + 8, length - 8) ^ bound);
 }
 
 bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset, struct log_record *ret)
 {
-    size_t length;
-    unsigned type;
-
     if (bytes.n < LOG_RECORD_HEADER_BYTES)
         return false;
-    length = log_get32(bytes.p + 8);
-    type = bytes.p[12];
+    size_t length = log_get32(bytes.p + 8);
+    unsigned type = bytes.p[12];
     if (length < LOG_RECORD_HEADER_BYTES || length > bytes.n || type == 0 || type >= LOG_TYPES)
         return false;
     if (!checksum_fits(bytes.p, length, file_key, offset))
@@ -130,7 +124,6 @@ bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset, str
 bool log_batch_read(struct slice bytes, uint64_t file_key, uint64_t offset, struct log_batch *ret)
 {
     const uint8_t *p = bytes.p;
-
     if (bytes.n < LOG_BATCH_BYTES || p[12] != LOG_BATCH || log_get32(p + 8) != LOG_BATCH_BYTES)
         return false;
     if (!checksum_fits(p, LOG_BATCH_BYTES, file_key, offset))
@@ -181,7 +174,6 @@ static uint8_t *put_slice(uint8_t *p, struct slice s)
 void log_put_enqueue(uint8_t *record, const struct log_message *m)
 {
     uint8_t *p = record + LOG_ENQUEUE_BYTES;
-
     lv_assert(m->exchange.n <= UINT16_MAX);
     lv_assert(m->routing_key.n <= UINT16_MAX);
     memset(record + 12, 0, 4);
@@ -244,7 +236,6 @@ uint64_t log_queue_bytes(const struct log_queue *q)
 void log_put_queue_record(uint8_t *record, const struct log_queue *q)
 {
     uint8_t *p = record + LOG_QUEUE_BYTES;
-
     lv_assert(q->vhost.n <= UINT16_MAX);
     lv_assert(q->name.n <= UINT16_MAX);
     memset(record + 12, 0, 4);
@@ -261,7 +252,6 @@ void log_put_queue_record(uint8_t *record, const struct log_queue *q)
 uint64_t log_snapshot_bytes(const struct log_snapshot *s)
 {
     uint64_t n = SNAPSHOT_BYTES;
-
     for (size_t i = 0; i < s->segment_count; i++)
         n += SEGMENT_BYTES + s->segments[i].live_count * SEGMENT_RANGE_BYTES;
     for (size_t i = 0; i < s->carried_count; i++) {
@@ -279,7 +269,6 @@ static uint8_t *put_segment(uint8_t *p, const struct log_segment *s)
         s->number,          s->first_sequence,   s->end_sequence, s->bytes,
         s->persistent_live, s->persistent_bytes, s->live_count,
     };
-
     _Static_assert(sizeof numbers == SEGMENT_BYTES, "a segment is seven numbers");
     memcpy(p, numbers, sizeof numbers);
     p += sizeof numbers;
@@ -295,7 +284,6 @@ static uint8_t *put_carried(uint8_t *p, const struct log_carried *c)
     const struct log_message *m = &c->message;
     unsigned flags = (c->flags & LOG_DELIVERED) | (m->is_persistent ? CARRIED_IS_PERSISTENT : 0) |
                      (m->format ? CARRIED_HAS_FORMAT : 0);
-
     lv_assert(m->exchange.n <= UINT16_MAX);
     lv_assert(m->routing_key.n <= UINT16_MAX);
     p = put_sequence(p, c->sequence, flags, c->deadline_ms);
@@ -314,7 +302,6 @@ static uint8_t *put_carried(uint8_t *p, const struct log_carried *c)
 void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
 {
     uint8_t *p = record + SNAPSHOT_BYTES;
-
     lv_assert(s->segment_count <= UINT32_MAX);
     lv_assert(s->carried_count <= UINT32_MAX);
     lv_assert(s->next_sequence <= LOG_SEQUENCE_MAX);
@@ -354,7 +341,6 @@ struct reader {
 static struct slice reader_take(struct reader *r, uint64_t n)
 {
     struct slice got = r->left;
-
     if (n > got.n) {
         r->has_failed = true;
         return SLICE_EMPTY;
@@ -386,7 +372,6 @@ static uint8_t take_format(struct reader *r)
 {
     struct slice s = reader_take(r, FORMAT_BYTES);
     uint8_t format = s.n == FORMAT_BYTES ? s.p[0] : HEADER_AMQP_0_9_1;
-
     r->format_max = format > r->format_max ? format : r->format_max;
     return format;
 }
@@ -415,7 +400,6 @@ static void take_message(struct reader *r, struct lengths n, struct log_message 
 static uint64_t take_sequence(struct reader *r, struct log_carried *ret)
 {
     uint64_t word = reader_take64(r);
-
     ret->sequence = word >> 8;
     ret->flags = (unsigned)(word & LOG_DELIVERED);
     ret->deadline_ms = word & HAS_DEADLINE ? reader_take64(r) : 0;
@@ -425,10 +409,9 @@ static uint64_t take_sequence(struct reader *r, struct log_carried *ret)
 /* Returns true if the rest is exactly this many targets. */
 static bool targets_are_whole(struct reader r, uint32_t targets)
 {
-    struct log_carried c;
-
     for (uint32_t i = 0; i < targets && !r.has_failed; i++) {
         reader_take64(&r);
+        struct log_carried c;
         take_sequence(&r, &c);
     }
     return !r.has_failed && r.left.n == 0;
@@ -441,11 +424,9 @@ static int visit_enqueue(const struct log_record *record, uint64_t file,
     struct log_message message = {.is_persistent = record->flags & IS_PERSISTENT,
                                   .format = (uint8_t)record->format};
     struct lengths n;
-    uint32_t targets;
-
     n.header = reader_take32(&r);
     n.body = reader_take32(&r);
-    targets = reader_take32(&r);
+    uint32_t targets = reader_take32(&r);
     n.exchange = reader_take16(&r);
     n.routing_key = reader_take16(&r);
     take_message(&r, n, &message);
@@ -457,7 +438,6 @@ static int visit_enqueue(const struct log_record *record, uint64_t file,
     for (uint32_t i = 0; visitor->enqueue && i < targets; i++) {
         struct log_carried c = {.message = message};
         uint64_t queue = reader_take64(&r);
-
         take_sequence(&r, &c);
         visitor->enqueue(arg, file, queue, &c);
     }
@@ -468,13 +448,11 @@ static int visit_settle(const struct log_record *record, const struct log_visito
                         void *arg)
 {
     struct reader r = {.left = record->payload};
-
     if (r.left.n % LOG_RANGE_BYTES != 0)
         return ERR_INVALID;
     while (visitor->settle && r.left.n > 0) {
         uint64_t queue = reader_take64(&r);
         uint64_t from = reader_take64(&r);
-
         visitor->settle(arg, queue, from, reader_take64(&r));
     }
     return 0;
@@ -486,7 +464,6 @@ static int visit_pair(const struct log_record *record, uint64_t file,
     struct reader r = {.left = record->payload};
     uint64_t first = reader_take64(&r);
     uint64_t second = reader_take64(&r);
-
     if (r.has_failed || r.left.n > 0)
         return ERR_INVALID;
     if (record->type == LOG_DELIVERED_BELOW && visitor->delivered)
@@ -504,7 +481,6 @@ static int visit_pair(const struct log_record *record, uint64_t file,
 static void *scratch_extend(struct lv_buffer *b, size_t count, size_t bytes)
 {
     void *p = lv_buffer_reserve(b, count * bytes);
-
     b->n += count * bytes;
     return p;
 }
@@ -513,27 +489,22 @@ static void *scratch_extend(struct lv_buffer *b, size_t count, size_t bytes)
 static void take_segment(struct reader *r, struct log_scratch *scratch)
 {
     struct log_segment s = {0};
-    struct slice ranges;
-    struct log_range *to;
-    uint64_t count;
-
     s.number = reader_take64(r);
     s.first_sequence = reader_take64(r);
     s.end_sequence = reader_take64(r);
     s.bytes = reader_take64(r);
     s.persistent_live = reader_take64(r);
     s.persistent_bytes = reader_take64(r);
-    count = reader_take64(r);
+    uint64_t count = reader_take64(r);
     if (count > r->left.n / SEGMENT_RANGE_BYTES)
         r->has_failed = true;
-    ranges = reader_take(r, count * SEGMENT_RANGE_BYTES);
+    struct slice ranges = reader_take(r, count * SEGMENT_RANGE_BYTES);
     if (r->has_failed)
         return;
     s.live_count = (size_t)count;
-    to = scratch_extend(&scratch->ranges, s.live_count, sizeof *to);
+    struct log_range *to = scratch_extend(&scratch->ranges, s.live_count, sizeof *to);
     for (size_t i = 0; i < s.live_count; i++) {
         const uint8_t *p = ranges.p + i * SEGMENT_RANGE_BYTES;
-
         to[i] = (struct log_range){log_get64(p), log_get64(p + 8)};
     }
     lv_buffer_add(&scratch->segments, &s, sizeof s);
@@ -545,7 +516,6 @@ static void link_ranges(struct log_scratch *scratch, size_t count)
     struct log_segment *segments = (void *)scratch->segments.p;
     const struct log_range *ranges = (void *)scratch->ranges.p;
     size_t used = 0;
-
     for (size_t i = 0; i < count; i++) {
         if (segments[i].live_count > 0)
             segments[i].live = ranges + used;
@@ -556,11 +526,10 @@ static void link_ranges(struct log_scratch *scratch, size_t count)
 static void take_carried(struct reader *r, struct log_scratch *scratch)
 {
     struct log_carried c = {0};
-    struct lengths n;
     uint64_t flags = take_sequence(r, &c);
-
     if (flags & CARRIED_HAS_FORMAT)
         c.message.format = take_format(r);
+    struct lengths n;
     n.header = reader_take32(r);
     n.body = reader_take32(r);
     n.exchange = reader_take16(r);
@@ -576,7 +545,6 @@ static void take_counts(struct reader *r, struct log_scratch *scratch, struct lo
     while (r->left.n > 0 && !r->has_failed) {
         uint64_t word = reader_take64(r);
         struct log_count count = {word >> 8, word & 0xff};
-
         lv_buffer_add(&scratch->counts, &count, sizeof count);
         s->count_count++;
     }
@@ -587,7 +555,6 @@ static int visit_snapshot(const struct log_record *record, uint64_t file,
 {
     struct reader r = {.left = record->payload};
     struct log_snapshot s = {0};
-
     s.queue = reader_take64(&r);
     s.next_sequence = reader_take64(&r);
     s.delivered_below = reader_take64(&r);
@@ -623,7 +590,6 @@ static int visit_queue(const struct log_record *record, const struct log_visitor
     uint32_t arguments = reader_take32(&r);
     uint16_t vhost = reader_take16(&r);
     uint16_t name = reader_take16(&r);
-
     q.vhost = reader_take(&r, vhost);
     q.name = reader_take(&r, name);
     q.arguments = reader_take(&r, arguments);

@@ -160,7 +160,6 @@ static inline void log_record_bind(uint8_t *record, uint64_t file_key, uint64_t 
 static inline size_t log_record_bytes(const uint8_t *record)
 {
     size_t length = log_get32(record + 8);
-
     lv_assert(length >= LOG_RECORD_HEADER_BYTES);
     return log_align(length);
 }

@@ -33,12 +33,11 @@
 /* Reads the header of a file. Returns ERR_FORMAT if it is of a newer version. */
 static int read_header(struct log_unread *r, struct found_file *f)
 {
-    struct log_file_header header;
     struct slice bytes = SLICE_EMPTY;
     int err = unread_read_beginning(r, f, &bytes);
-
     if (err < 0 || bytes.n < LOG_FILE_HEADER_BYTES)
         return err;
+    struct log_file_header header;
     err = log_read_file_header(bytes.p, &header);
     if (err == ERR_FORMAT) {
         return lv_error_explain(err,
@@ -86,7 +85,6 @@ static uint64_t next_batch(struct slice bytes, uint64_t key, uint64_t at, uint64
 {
     struct log_batch batch;
     uint64_t next = at + write_bytes;
-
     if (write_bytes >= LOG_BATCH_BYTES && next < bytes.n &&
         log_batch_read(slice_from(bytes, next), key, next, &batch))
         return next;
@@ -98,11 +96,10 @@ static uint64_t next_batch(struct slice bytes, uint64_t key, uint64_t at, uint64
 static void note_batches(struct log_unread *r, struct found_file *f, struct slice bytes)
 {
     uint64_t key = log_file_key(r->salt, f->number);
-    struct log_record record;
-    struct log_batch batch;
     bool is_in_step = true;
-
     for (uint64_t at = LOG_FILE_HEADER_BYTES; at + LOG_RECORD_HEADER_BYTES <= bytes.n;) {
+        struct log_record record;
+        struct log_batch batch;
         if (log_batch_read(slice_from(bytes, at), key, at, &batch)) {
             note_batch(r, f, &batch);
             is_in_step = true;
@@ -120,11 +117,10 @@ static void note_batches(struct log_unread *r, struct found_file *f, struct slic
 static int read_link(struct log_unread *r, struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
-    struct log_batch batch;
     int err = unread_read_beginning(r, f, &bytes);
-
     if (err < 0)
         return err;
+    struct log_batch batch;
     if (log_batch_read(slice_from(bytes, LOG_FILE_HEADER_BYTES), log_file_key(r->salt, f->number),
                        LOG_FILE_HEADER_BYTES, &batch)) {
         note_batch(r, f, &batch);
@@ -139,11 +135,10 @@ static int read_link(struct log_unread *r, struct found_file *f)
 /* Finds the newest file with a valid batch record (NULL: there is none). */
 static int find_newest(struct log_unread *r, struct found_file **ret)
 {
-    struct slice bytes = SLICE_EMPTY;
-    int err = 0;
-
     *ret = NULL;
+    int err = 0;
     for (size_t i = r->count; err == 0 && i-- > 0;) {
+        struct slice bytes = SLICE_EMPTY;
         err = unread_read(r, &r->files[i], UINT64_MAX, &bytes);
         if (err == 0)
             note_batches(r, &r->files[i], bytes);
@@ -168,13 +163,11 @@ static struct found_file *file_below(struct log_unread *r, uint64_t number)
 /* Returns the file before `f` in the chain, or NULL if none is needed. */
 static struct found_file *chain_back(struct log_unread *r, const struct found_file *f)
 {
-    struct found_file *before;
-
     if (!f->has_batch)
         return file_below(r, f->number);
     if (f->previous.file == 0 || f->previous.file < r->floor)
         return NULL;
-    before = unread_find_file(r, f->previous.file);
+    struct found_file *before = unread_find_file(r, f->previous.file);
     if (before) {
         before->end = f->previous.offset;
         return before;
@@ -188,7 +181,6 @@ static int find_chain(struct log_unread *r)
 {
     struct found_file *f;
     int err = find_newest(r, &f);
-
     while (err == 0 && f) {
         f->is_in_chain = true;
         f = chain_back(r, f);
@@ -206,9 +198,8 @@ static void count_torn(struct log_unread *r, const struct found_file *f, struct 
 {
     uint64_t key = log_file_key(r->salt, f->number);
     uint64_t end = batch_end > offset ? batch_end : offset;
-    struct log_record record;
-
     for (uint64_t at = unread_find_record(bytes, key, offset); at < bytes.n;) {
+        struct log_record record;
         if (!log_record_read(slice_from(bytes, at), key, at, &record))
             break;
         at += record.bytes;
@@ -227,15 +218,12 @@ static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t of
                          bool *ret_is_torn)
 {
     struct slice bytes = SLICE_EMPTY;
-    struct log_record record;
-    struct log_batch batch;
     uint64_t batch_end = 0;
-    uint64_t next;
     int err = unread_read_to_end(r, f, &bytes);
-
     while (err == 0) {
+        struct log_record record;
+        uint64_t next;
         enum step what = unread_step(r, f, bytes, offset, &record, &next);
-
         if (what == STEP_END)
             break;
         if (what == STEP_TORN) {
@@ -244,6 +232,7 @@ static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t of
             break;
         }
         f->has_records |= what == STEP_RECORD && record.type != LOG_BATCH;
+        struct log_batch batch;
         if (what == STEP_RECORD && record.type == LOG_BATCH &&
             log_batch_read(slice_from(bytes, offset), log_file_key(r->salt, f->number), offset,
                            &batch))
@@ -258,12 +247,11 @@ static int find_file_end(struct log_unread *r, struct found_file *f, uint64_t of
 static int find_records(struct log_unread *r, struct found_file *f)
 {
     struct slice bytes = SLICE_EMPTY;
-    struct log_record record;
     uint64_t offset = LOG_FILE_HEADER_BYTES;
     enum step what = STEP_DAMAGE;
     int err = unread_read_to_end(r, f, &bytes);
-
     while (err == 0 && !f->has_records && (what == STEP_DAMAGE || what == STEP_RECORD)) {
+        struct log_record record;
         what = unread_step(r, f, bytes, offset, &record, &offset);
         f->has_records = what == STEP_RECORD && record.type != LOG_BATCH;
     }
@@ -284,11 +272,9 @@ static int walk_unsynced(struct log_unread *r)
 {
     bool is_torn = false;
     int err = 0;
-
     for (size_t i = 0; err == 0 && i < r->count; i++) {
         struct found_file *f = &r->files[i];
         bool is_begun = f->number == r->synced.file && r->synced.offset > LOG_FILE_HEADER_BYTES;
-
         if (!f->is_in_chain || f->number < r->synced.file)
             continue;
         if (is_torn)
@@ -305,10 +291,8 @@ static int find_end(struct log_unread *r)
 {
     bool is_torn = false;
     int err = walk_unsynced(r);
-
     for (size_t i = r->count; err == 0 && r->end.file == 0 && i-- > 0;) {
         struct found_file *f = &r->files[i];
-
         if (!f->is_in_chain)
             continue;
         if (f->end == 0)
@@ -330,26 +314,22 @@ static int write_again(struct log_unread *r, const struct found_file *f, uint64_
                        struct disk_file *file)
 {
     struct slice bytes = SLICE_EMPTY;
-    struct iovec part;
     int err = unread_read(r, f, f->end, &bytes);
-
     if (err < 0 || from >= bytes.n)
         return err;
     lv_assert(bytes.p == r->memory);
-    part = (struct iovec){r->memory + from, bytes.n - (size_t)from};
+    struct iovec part = {r->memory + from, bytes.n - (size_t)from};
     return r->disk->write(r->disk, file, from, &part, 1);
 }
 
 static int sync_file(struct log_unread *r, const struct found_file *f)
 {
-    struct disk_file *file = NULL;
     uint64_t from = f->number == r->synced.file ? r->synced.offset : 0;
-    char path[LOG_PATH_BYTES];
-    int err;
-
     lv_assert(f->end > 0);
+    char path[LOG_PATH_BYTES];
     log_file_path(path, f->number);
-    err = r->disk->open(r->disk, path, DISK_OPEN_WRITE, &file);
+    struct disk_file *file = NULL;
+    int err = r->disk->open(r->disk, path, DISK_OPEN_WRITE, &file);
     if (err == 0 && from < f->end)
         err = write_again(r, f, from, file);
     if (err == 0)
@@ -361,7 +341,6 @@ static int sync_file(struct log_unread *r, const struct found_file *f)
 static int sync_chain(struct log_unread *r)
 {
     int err = 0;
-
     for (size_t i = 0; err == 0 && i < r->count; i++)
         if (r->files[i].is_in_chain && r->files[i].number >= r->synced.file)
             err = sync_file(r, &r->files[i]);
@@ -375,7 +354,6 @@ static void hand_over_files(struct log_unread *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct found_file *f = &r->files[i];
-
         log_files_add_old(r->log, (struct log_old_file){
                                       .number = f->number,
                                       .bytes = f->bytes,
@@ -388,7 +366,6 @@ static void hand_over_files(struct log_unread *r)
 static int recover_all(struct log_unread *r)
 {
     int err = unread_list(r);
-
     for (size_t i = 0; err == 0 && i < r->count; i++)
         err = read_header(r, &r->files[i]);
     if (err == 0)
@@ -406,10 +383,8 @@ static int recover_all(struct log_unread *r)
 
 int log_recover(struct log *log, struct log_recovered *ret)
 {
-    struct log_unread *r;
-
     lv_assert(!log->unread && !log->has_threads);
-    r = log->unread = lv_calloc(1, sizeof *r);
+    struct log_unread *r = log->unread = lv_calloc(1, sizeof *r);
     atomic_store(&log->has_unread, true);
     r->log = log;
     r->disk = log->options.disk;

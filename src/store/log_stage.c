@@ -24,7 +24,6 @@
 static struct log_chunk *chunk_create(size_t capacity)
 {
     struct log_chunk *chunk = lv_malloc(sizeof *chunk + capacity);
-
     *chunk = (struct log_chunk){.capacity = capacity};
     return chunk;
 }
@@ -33,7 +32,6 @@ static void chunks_free(struct log_chunk *chunk)
 {
     while (chunk) {
         struct log_chunk *next = chunk->next;
-
         free(chunk);
         chunk = next;
     }
@@ -42,10 +40,8 @@ static void chunks_free(struct log_chunk *chunk)
 /* Takes the chunks that the writer has given back. */
 static struct log_chunk *chunks_take_returned(struct log_stage *stage)
 {
-    struct log_chunk *chunk;
-
     log_lock(stage->log);
-    chunk = stage->returned;
+    struct log_chunk *chunk = stage->returned;
     stage->returned = NULL;
     stage->returned_count = 0;
     log_unlock(stage->log);
@@ -55,13 +51,11 @@ static struct log_chunk *chunks_take_returned(struct log_stage *stage)
 /* Returns an empty chunk with room for at least `bytes`. */
 static struct log_chunk *chunk_for(struct log_stage *stage, size_t bytes)
 {
-    struct log_chunk *chunk;
-
     if (bytes > LOG_CHUNK_BYTES)
         return chunk_create(bytes);
     if (!stage->idle)
         stage->idle = chunks_take_returned(stage);
-    chunk = stage->idle;
+    struct log_chunk *chunk = stage->idle;
     if (!chunk)
         return chunk_create(LOG_CHUNK_BYTES);
     lv_assert(chunk->capacity == LOG_CHUNK_BYTES);
@@ -86,7 +80,6 @@ static void chunk_append(struct log_stage *stage, struct log_chunk *chunk)
 static void stage_rewind(struct log_stage *stage)
 {
     struct log_chunk *old = stage->tail;
-
     lv_assert(stage->staged_bytes == 0);
     lv_assert(stage->open_length == 0);
     if (old->capacity > LOG_CHUNK_BYTES)
@@ -107,7 +100,6 @@ static void stage_rewind(struct log_stage *stage)
 static void record_close(struct log_stage *stage, enum log_type type, uint64_t length)
 {
     size_t aligned = log_align((size_t)length);
-
     lv_assert(stage->used + aligned <= stage->tail->capacity);
     log_record_seal(stage->tail->bytes + stage->used, type, (size_t)length);
     stage->used += aligned;
@@ -142,12 +134,10 @@ static uint8_t *record_reserve(struct log_stage *stage, uint64_t bytes)
 static void flush_runs(struct log_stage *stage)
 {
     size_t length = LOG_RECORD_HEADER_BYTES + stage->run_count * LOG_RANGE_BYTES;
-    uint8_t *record;
-
     if (stage->run_count == 0)
         return;
     close_open(stage);
-    record = record_reserve(stage, length);
+    uint8_t *record = record_reserve(stage, length);
     memset(record + 12, 0, 4);
     for (size_t i = 0; i < stage->run_count; i++)
         log_put_range(record + LOG_RECORD_HEADER_BYTES + i * LOG_RANGE_BYTES, stage->runs[i].queue,
@@ -160,7 +150,6 @@ static void flush_runs(struct log_stage *stage)
 static void depend_on_current(struct log_stage *stage)
 {
     uint64_t current = log_current_file(stage->log);
-
     if (stage->floor_wanted > current) {
         stage->floor_wanted = current;
         atomic_store_explicit(&stage->floor, current, memory_order_release);
@@ -173,7 +162,6 @@ static void move_open(struct log_stage *stage)
     size_t length = stage->open_length;
     const uint8_t *record = stage->tail->bytes + stage->used;
     struct log_chunk *chunk = chunk_for(stage, log_align(length + length / 2 + 1024));
-
     memcpy(chunk->bytes, record, length);
     chunk_append(stage, chunk);
 }
@@ -182,7 +170,6 @@ static void add_target(struct log_stage *stage, uint64_t queue, uint64_t sequenc
                        uint64_t deadline_ms)
 {
     size_t most = stage->open_length + LOG_TARGET_BYTES + LOG_DEADLINE_BYTES;
-
     lv_assert(stage->open_length >= LOG_ENQUEUE_BYTES);
     if (stage->tail->capacity - stage->used < log_align(most))
         move_open(stage);
@@ -194,7 +181,6 @@ void log_enqueue(struct log_stage *stage, const struct log_message *message, con
                  uint64_t queue, uint64_t sequence, unsigned flags, uint64_t deadline_ms)
 {
     uint64_t length = log_enqueue_bytes(message);
-
     lv_assert(identity != NULL);
     if (identity != stage->identity || stage->open_length > LOG_RECORD_BYTES_MAX / 2) {
         close_open(stage);
@@ -230,7 +216,6 @@ static bool run_extend(struct log_range *run, uint64_t from, uint64_t count)
 void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count)
 {
     uint16_t *slot = &stage->run_of[(queue * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
-
     lv_assert(count > 0);
     lv_assert(from + count - 1 <= LOG_SEQUENCE_MAX);
     stage->identity = NULL;
@@ -260,7 +245,6 @@ void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below)
 void log_count(struct log_stage *stage, uint64_t queue, struct log_count count)
 {
     uint64_t most = count.count < UINT8_MAX ? count.count : UINT8_MAX;
-
     lv_assert(count.sequence <= LOG_SEQUENCE_MAX);
     stage_pair(stage, LOG_COUNT, queue, count.sequence << 8 | most);
 }
@@ -278,7 +262,6 @@ void log_queue_gone(struct log_stage *stage, uint64_t queue)
 void log_put_queue(struct log_stage *stage, const struct log_queue *queue)
 {
     uint64_t length = log_queue_bytes(queue);
-
     close_open(stage);
     flush_runs(stage);
     log_put_queue_record(record_reserve(stage, length), queue);
@@ -288,7 +271,6 @@ void log_put_queue(struct log_stage *stage, const struct log_queue *queue)
 void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapshot)
 {
     uint64_t length = log_snapshot_bytes(snapshot);
-
     close_open(stage);
     flush_runs(stage);
     depend_on_current(stage);
@@ -301,8 +283,6 @@ void log_put_snapshot(struct log_stage *stage, const struct log_snapshot *snapsh
 uint64_t log_submit(struct log_stage *stage)
 {
     struct log *log = stage->log;
-    bool must_wake;
-
     flush_runs(stage);
     close_open(stage);
     if (stage->staged_bytes == 0)
@@ -316,7 +296,7 @@ uint64_t log_submit(struct log_stage *stage)
     stage->submitted_ticket = stage->ticket;
     stage->submitted_bytes += stage->staged_bytes;
     log->submits++;
-    must_wake = log->writer_sleeps;
+    bool must_wake = log->writer_sleeps;
     log_unlock(log);
     if (must_wake)
         pthread_cond_signal(&log->writer_wake);
@@ -333,8 +313,6 @@ uint64_t log_ticket(const struct log_stage *stage)
 void log_set_floor(struct log_stage *stage, uint64_t file)
 {
     struct log *log = stage->log;
-    bool must_wake;
-
     if (stage->floor_wanted == file)
         return;
     lv_assert(file < stage->floor_wanted ||
@@ -342,7 +320,7 @@ void log_set_floor(struct log_stage *stage, uint64_t file)
     stage->floor_wanted = file;
     atomic_store_explicit(&stage->floor, file, memory_order_release);
     log_lock(log);
-    must_wake = log->writer_sleeps;
+    bool must_wake = log->writer_sleeps;
     log_unlock(log);
     if (must_wake)
         pthread_cond_signal(&log->writer_wake);

@@ -24,7 +24,6 @@ static void note_file(void *arg, const char *name, uint64_t bytes)
 {
     struct log_unread *r = arg;
     uint64_t number = log_file_number(name);
-
     if (number == 0)
         return;
     lv_vec_room(r->files, r->count, r->capacity);
@@ -35,14 +34,12 @@ static int found_file_compare(const void *a, const void *b)
 {
     uint64_t x = ((const struct found_file *)a)->number;
     uint64_t y = ((const struct found_file *)b)->number;
-
     return (x > y) - (x < y);
 }
 
 struct found_file *unread_find_file(struct log_unread *r, uint64_t number)
 {
     struct found_file key = {.number = number};
-
     return r->count ? bsearch(&key, r->files, r->count, sizeof key, found_file_compare) : NULL;
 }
 
@@ -57,7 +54,6 @@ void unread_report(struct log_unread *r, uint64_t file, uint64_t offset, uint64_
 int unread_list(struct log_unread *r)
 {
     int err = r->disk->list(r->disk, LOG_FOLDER, note_file, r);
-
     if (err == 0 && r->count > 0)
         qsort(r->files, r->count, sizeof *r->files, found_file_compare);
     return err;
@@ -68,15 +64,13 @@ int unread_list(struct log_unread *r)
 /* Makes r->memory at least this large. Its content is lost if it grows. */
 static int memory_grow(struct log_unread *r, uint64_t bytes)
 {
-    void *p;
-
     if (bytes <= r->memory_bytes)
         return 0;
     if (r->memory)
         munmap(r->memory, r->memory_bytes);
     r->memory = NULL;
     r->memory_bytes = 0;
-    p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return ERR_NO_MEMORY;
     r->memory = p;
@@ -91,14 +85,11 @@ static int read_pieces(struct log_unread *r, struct disk_file *file, uint64_t nu
 {
     size_t failed = 0;
     size_t pieces = 0;
-    size_t got;
-    int err;
-
     for (size_t offset = 0; offset < bytes; offset += PIECE_BYTES, pieces++) {
         size_t n = bytes - offset < PIECE_BYTES ? bytes - offset : PIECE_BYTES;
-
         memset(r->memory + offset, 0, n);
-        err = r->disk->read(r->disk, file, offset, r->memory + offset, n, &got);
+        size_t got;
+        int err = r->disk->read(r->disk, file, offset, r->memory + offset, n, &got);
         if (err == 0)
             continue;
         failed++;
@@ -110,11 +101,6 @@ static int read_pieces(struct log_unread *r, struct disk_file *file, uint64_t nu
 
 int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes, struct slice *ret)
 {
-    struct disk_file *file = NULL;
-    char path[LOG_PATH_BYTES];
-    size_t got = 0;
-    int err;
-
     if (bytes > f->bytes)
         bytes = f->bytes;
     if (r->memory_file == f->number && bytes <= r->memory_got) {
@@ -122,10 +108,13 @@ int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes
         return 0;
     }
     r->memory_file = 0;
-    err = memory_grow(r, bytes);
+    int err = memory_grow(r, bytes);
+    char path[LOG_PATH_BYTES];
     log_file_path(path, f->number);
+    struct disk_file *file = NULL;
     if (err == 0)
         err = r->disk->open(r->disk, path, DISK_OPEN_READ, &file);
+    size_t got = 0;
     if (err == 0 && bytes > 0)
         err = r->disk->read(r->disk, file, 0, r->memory, (size_t)bytes, &got);
     if (err == ERR_IO && file)
@@ -142,14 +131,13 @@ int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes
 
 int unread_read_beginning(struct log_unread *r, const struct found_file *f, struct slice *ret)
 {
-    struct disk_file *file = NULL;
-    char path[LOG_PATH_BYTES];
-    size_t got = 0;
-
     if (r->memory_file == f->number && r->memory_got >= sizeof r->beginning)
         return unread_read(r, f, sizeof r->beginning, ret);
+    char path[LOG_PATH_BYTES];
     log_file_path(path, f->number);
+    struct disk_file *file = NULL;
     int err = r->disk->open(r->disk, path, DISK_OPEN_READ, &file);
+    size_t got = 0;
     if (err == 0)
         err = r->disk->read(r->disk, file, 0, r->beginning, sizeof r->beginning, &got);
     r->disk->close(r->disk, &file);
@@ -165,18 +153,16 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
  * may be arbitrary: they are taken from the budget, and without budget the answer is false. */
 static bool record_is_valid(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
 {
-    struct log_record record;
-    struct log_batch batch;
-    uint32_t length;
-
     if (bytes.n < LOG_RECORD_HEADER_BYTES || bytes.p[12] == 0 || bytes.p[12] >= LOG_TYPES)
         return false;
+    struct log_batch batch;
     if (log_batch_read(bytes, key, offset, &batch))
         return true;
-    length = log_get32(bytes.p + 8);
+    uint32_t length = log_get32(bytes.p + 8);
     if (length > bytes.n || length > *budget)
         return false;
     *budget -= length;
+    struct log_record record;
     return log_record_read(bytes, key, offset, &record);
 }
 
@@ -184,14 +170,12 @@ uint64_t unread_find_record(struct slice bytes, uint64_t key, uint64_t offset)
 {
     uint64_t budget = (uint64_t)bytes.n * SEARCH_FACTOR;
     struct slice here = slice_from(bytes, offset);
-    uint64_t next;
-
     if (here.n >= LOG_RECORD_HEADER_BYTES) {
-        next = offset + log_align(log_get32(here.p + 8));
+        uint64_t next = offset + log_align(log_get32(here.p + 8));
         if (next > offset && record_is_valid(slice_from(bytes, next), key, next, &budget))
             return next;
     }
-    for (next = offset + 8; next < bytes.n; next += 8)
+    for (uint64_t next = offset + 8; next < bytes.n; next += 8)
         if (record_is_valid(slice_from(bytes, next), key, next, &budget))
             return next;
     return bytes.n;
@@ -204,7 +188,6 @@ static uint64_t skip_damage(const struct log_unread *r, const struct found_file 
                             struct slice bytes, uint64_t offset)
 {
     uint64_t next = unread_find_record(bytes, log_file_key(r->salt, f->number), offset);
-
     if (next >= bytes.n)
         next = f->end;
     if (f->number == r->synced.file && (next == 0 || next > r->synced.offset))
@@ -216,7 +199,6 @@ enum step unread_step(const struct log_unread *r, const struct found_file *f, st
                       uint64_t offset, struct log_record *ret, uint64_t *ret_next)
 {
     uint64_t key = log_file_key(r->salt, f->number);
-
     lv_assert(offset >= LOG_FILE_HEADER_BYTES);
     *ret_next = offset;
     if (f->end > 0 && offset >= f->end)
@@ -241,7 +223,6 @@ int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct 
 void log_unread_free(struct log_unread **unread)
 {
     struct log_unread *r = *unread;
-
     *unread = NULL;
     if (!r)
         return;

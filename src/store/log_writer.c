@@ -30,7 +30,6 @@ static const uint8_t zeros[LOG_PAGE_BYTES];
 static uint64_t now_ms(void)
 {
     struct timespec t;
-
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
@@ -63,11 +62,9 @@ static void stage_take(struct log_stage *stage)
 static bool round_begin(struct log *log)
 {
     struct log_round *round = &log->round;
-    bool has_records;
-
     lv_assert(!round->is_active);
     log_lock(log);
-    has_records = log->submits != log->submits_seen;
+    bool has_records = log->submits != log->submits_seen;
     log->submits_seen = log->submits;
     for (unsigned i = 0; has_records && i < log->options.stages; i++)
         stage_take(&log->stages[i]);
@@ -96,7 +93,6 @@ static uint8_t *round_record(struct log *log)
 {
     struct log_round *round = &log->round;
     uint8_t *record = NULL;
-
     while (round->stage < log->options.stages &&
            !(record = stage_record(&log->stages[round->stage])))
         round->stage++;
@@ -109,14 +105,12 @@ static uint8_t *round_record(struct log *log)
 static struct log_chunk *chunks_give_back(struct log_stage *stage)
 {
     struct log_chunk *to_free = NULL;
-
     log_assert_locked(stage->log);
     while (stage->taken.chunk != stage->until.chunk) {
         struct log_chunk *chunk = stage->taken.chunk;
         bool is_kept =
             chunk->capacity == LOG_CHUNK_BYTES && stage->returned_count < LOG_CHUNKS_KEPT;
         struct log_chunk **list = is_kept ? &stage->returned : &to_free;
-
         stage->taken.chunk = chunk->next;
         stage->returned_count += is_kept;
         chunk->next = *list;
@@ -130,19 +124,15 @@ static struct log_chunk *chunks_give_back(struct log_stage *stage)
 static void stage_release(struct log_stage *stage)
 {
     struct log *log = stage->log;
-    struct log_chunk *to_free;
-    uint64_t unsafe_bytes;
-
     log_lock(log);
-    to_free = chunks_give_back(stage);
+    struct log_chunk *to_free = chunks_give_back(stage);
     log_unlock(log);
     while (to_free) {
         struct log_chunk *chunk = to_free;
-
         to_free = chunk->next;
         free(chunk);
     }
-    unsafe_bytes =
+    uint64_t unsafe_bytes =
         atomic_fetch_sub_explicit(&log->unsafe_bytes, stage->round_bytes, memory_order_relaxed);
     lv_assert(unsafe_bytes >= stage->round_bytes);
     atomic_store_explicit(&stage->done_ticket, stage->round_ticket, memory_order_release);
@@ -156,7 +146,6 @@ static void round_answer(struct log *log, int error)
     log->round.is_built = false;
     for (unsigned i = 0; i < log->options.stages; i++) {
         struct log_stage *stage = &log->stages[i];
-
         if (stage->answered_ticket == stage->round_ticket)
             continue;
         lv_assert(stage->round_ticket > stage->answered_ticket);
@@ -179,11 +168,9 @@ void log_writer_fail(struct log *log, int error, const char *what)
 
 void log_writer_report_space(struct log *log)
 {
-    bool has_no_room;
-
     log_assert_role(log, LOG_ROLE_WRITER);
     log_lock(log);
-    has_no_room = log->is_write_blocked || log_is_out_of_room(log->files.next_error);
+    bool has_no_room = log->is_write_blocked || log_is_out_of_room(log->files.next_error);
     log_unlock(log);
     if (has_no_room == log->has_reported_no_room)
         return;
@@ -199,12 +186,10 @@ void log_writer_report_space(struct log *log)
 static int sync_left_file(struct log *log, uint64_t number)
 {
     struct disk *disk = log->options.disk;
-    struct disk_file *file = NULL;
     char path[LOG_PATH_BYTES];
-    int err;
-
     log_file_path(path, number);
-    err = disk->open(disk, path, DISK_OPEN_WRITE, &file);
+    struct disk_file *file = NULL;
+    int err = disk->open(disk, path, DISK_OPEN_WRITE, &file);
     if (err == ERR_NOT_FOUND)
         return 0;
     if (err == 0)
@@ -219,7 +204,6 @@ static int writer_sync(struct log *log)
 {
     struct disk *disk = log->options.disk;
     int err = 0;
-
     log_assert_unlocked();
     lv_assert(atomic_load(&log->failure) == 0);
     lv_assert(log->unsynced_from <= log->current.number);
@@ -238,15 +222,13 @@ static int writer_sync(struct log *log)
 static void publish_floor(struct log *log)
 {
     uint64_t floor = atomic_load(&log->floor_written);
-    bool must_wake;
-
     if (log->files.floor == floor) /* only the writer changes it */
         return;
     lv_assert(floor > log->files.floor);
     lv_assert(!log->is_dirty);
     log_lock(log);
     log->files.floor = floor;
-    must_wake = log_files_has_work(log);
+    bool must_wake = log_files_has_work(log);
     log_unlock(log);
     if (must_wake)
         pthread_cond_signal(&log->keeper_wake);
@@ -263,7 +245,6 @@ static uint64_t current_bytes(const struct log *log)
 static void file_leave_current(struct log *log)
 {
     struct disk *disk = log->options.disk;
-
     disk->close(disk, &log->current.handle);
     log->previous = (struct log_position){log->current.number, log->offset};
     log_files_add_old(log, (struct log_old_file){
@@ -276,12 +257,10 @@ static void file_leave_current(struct log *log)
  * waits, and returns an error. */
 static int file_take_next(struct log *log, struct log_file *ret)
 {
-    int err;
-
     log_lock(log);
     *ret = log->files.next;
     log->files.next.handle = NULL;
-    err = log->files.next_error;
+    int err = log->files.next_error;
     log->files.is_pressing = !ret->handle;
     log_unlock(log);
     if (ret->handle)
@@ -295,7 +274,6 @@ static int file_move_to_next(struct log *log)
 {
     struct log_file next;
     int err = file_take_next(log, &next);
-
     if (err < 0)
         return err;
     lv_assert(next.number > log->current.number);
@@ -312,10 +290,8 @@ static int file_move_to_next(struct log *log)
 
 static bool file_has_next(struct log *log)
 {
-    bool has;
-
     log_lock(log);
-    has = log->files.next.handle != NULL;
+    bool has = log->files.next.handle != NULL;
     log_unlock(log);
     return has;
 }
@@ -331,7 +307,6 @@ static uint64_t file_limit(const struct log *log)
 static bool must_leave_file(struct log *log, size_t record_bytes)
 {
     uint64_t end = log->offset + LOG_BATCH_BYTES + record_bytes;
-
     if (log->offset == LOG_FILE_HEADER_BYTES)
         return false;
     return end > file_limit(log) || (log->current.bytes == 0 && file_has_next(log));
@@ -341,18 +316,16 @@ static bool must_leave_file(struct log *log, size_t record_bytes)
 static int make_room(struct log *log)
 {
     uint8_t *record = round_record(log);
-    int err;
-
     if (!must_leave_file(log, record ? log_record_bytes(record) : 0))
         return 0;
     if (log->options.durability != LOG_NEVER && log->is_dirty) {
-        err = writer_sync(log);
+        int err = writer_sync(log);
         if (err < 0) {
             log_writer_fail(log, err, "syncing");
             return err;
         }
     }
-    err = file_move_to_next(log);
+    int err = file_move_to_next(log);
     if (err < 0 && !log_is_out_of_room(err))
         log_writer_fail(log, err, "preparing the successor of");
     return err;
@@ -363,10 +336,8 @@ static int make_room(struct log *log)
 /* Adds a record to the write. Returns false if it has as many parts as are allowed. */
 static bool add_part(struct log_round *round, const uint8_t *record, size_t bytes)
 {
-    struct iovec *last;
-
     lv_assert(round->part_count > 0);
-    last = &round->parts[round->part_count - 1];
+    struct iovec *last = &round->parts[round->part_count - 1];
     if ((uint8_t *)last->iov_base + last->iov_len == record) {
         last->iov_len += bytes;
         return true;
@@ -383,7 +354,6 @@ static void add_padding(struct log *log)
     struct log_round *round = &log->round;
     uint64_t end = log->offset + round->bytes;
     uint64_t pad = -end % LOG_PAGE_BYTES;
-
     lv_assert(end % 8 == 0);
     if (pad > 0 && end + pad <= log->current.bytes)
         round->parts[round->part_count++] = (struct iovec){(void *)(uintptr_t)zeros, (size_t)pad};
@@ -395,18 +365,16 @@ static void round_build(struct log *log)
 {
     struct log_round *round = &log->round;
     uint64_t file_bytes = file_limit(log);
-    uint8_t *record;
-
     lv_assert(!round->is_built);
     lv_assert(log->offset >= LOG_FILE_HEADER_BYTES);
     round->parts[0] = (struct iovec){round->batch, LOG_BATCH_BYTES};
     round->part_count = 1;
     round->bytes = LOG_BATCH_BYTES;
+    uint8_t *record;
     while ((record = round_record(log))) {
         size_t bytes = log_record_bytes(record);
         uint64_t offset = log->offset + round->bytes;
         bool is_first = offset == LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES;
-
         if ((offset + bytes > file_bytes && !is_first) || !add_part(round, record, bytes))
             break;
         log_record_bind(record, log->key, offset);
@@ -421,7 +389,6 @@ static void round_put_batch(struct log *log)
 {
     struct log_round *round = &log->round;
     uint64_t floor = log_floor(log);
-
     lv_assert(!log_position_is_before((struct log_position){log->current.number, log->offset},
                                       log->synced));
     lv_assert(log->previous.file < log->current.number);
@@ -440,7 +407,6 @@ static void round_put_batch(struct log *log)
 static void note_room(struct log *log)
 {
     uint64_t left = log->current.bytes > log->offset ? log->current.bytes - log->offset : 0;
-
     atomic_store_explicit(&log->room, left, memory_order_relaxed);
 }
 
@@ -449,12 +415,10 @@ static int round_write(struct log *log)
 {
     struct disk *disk = log->options.disk;
     struct log_round *round = &log->round;
-    int err;
-
     log_assert_unlocked();
     lv_assert(round->part_count > 0 && round->bytes >= LOG_BATCH_BYTES);
     lv_assert(log->current.handle);
-    err = disk->write(disk, log->current.handle, log->offset, round->parts, round->part_count);
+    int err = disk->write(disk, log->current.handle, log->offset, round->parts, round->part_count);
     if (err == 0) {
         if (!log->is_dirty && log->options.durability == LOG_INTERVAL)
             log->dirty_since_ms = now_ms();
@@ -475,7 +439,6 @@ static int round_continue(struct log *log)
 {
     struct log_round *round = &log->round;
     int err = 0;
-
     lv_assert(round->is_active);
     while (err == 0 && (round->is_built || round->wants_batch || round_record(log))) {
         if (!round->is_built) {
@@ -494,13 +457,11 @@ static int round_continue(struct log *log)
 uint64_t log_writer_due_ms(const struct log *log)
 {
     uint64_t due = log->dirty_since_ms + log->options.interval_ms;
-    uint64_t now;
-
     if (log->options.durability != LOG_INTERVAL || !log->is_dirty || atomic_load(&log->failure) < 0)
         return UINT64_MAX;
     if (log->options.is_stepped)
         return 0;
-    now = now_ms();
+    uint64_t now = now_ms();
     return now < due ? due - now : 0;
 }
 
@@ -514,7 +475,6 @@ static bool must_sync(const struct log *log)
 static enum log_progress sync_and_answer(struct log *log)
 {
     int err = log->is_dirty ? writer_sync(log) : 0;
-
     if (err < 0) {
         log_writer_fail(log, err, "syncing");
         return LOG_WORKED;
@@ -527,8 +487,6 @@ static enum log_progress sync_and_answer(struct log *log)
 enum log_progress log_writer_round(struct log *log)
 {
     struct log_position before = {log->current.number, log->offset};
-    int err;
-
     log_writer_report_space(log);
     if (!log->round.is_active && !round_begin(log))
         return log_writer_due_ms(log) == 0 ? sync_and_answer(log) : LOG_IDLE;
@@ -536,7 +494,7 @@ enum log_progress log_writer_round(struct log *log)
         round_answer(log, atomic_load(&log->failure));
         return LOG_WORKED;
     }
-    err = round_continue(log);
+    int err = round_continue(log);
     log_writer_report_space(log);
     if (log_is_out_of_room(err) && atomic_load(&log->failure) == 0)
         return log_position_is_before(before,
@@ -559,10 +517,8 @@ enum log_progress log_writer_round(struct log *log)
  * recognised as damage, which else would look like a write that a crash has torn. */
 void log_writer_finish(struct log *log)
 {
-    int err;
-
     lv_assert(!log->has_threads && !log->round.is_active);
-    err = log->is_dirty ? writer_sync(log) : 0;
+    int err = log->is_dirty ? writer_sync(log) : 0;
     if (err == 0 && log->offset + LOG_BATCH_BYTES <= file_limit(log)) {
         log->round.part_count = 1;
         log->round.parts[0] = (struct iovec){log->round.batch, LOG_BATCH_BYTES};

@@ -120,7 +120,6 @@ static uint64_t header_checksum(const uint8_t *header, uint64_t queue, uint64_t 
                                 uint64_t offset)
 {
     uint8_t bytes[LOCATION_BYTES + HEADER_CHECKED_BYTES];
-
     put_u64(bytes, queue);
     put_u64(bytes + 8, number);
     put_u64(bytes + 16, offset);
@@ -167,7 +166,6 @@ static bool get_header(const uint8_t *p, uint64_t queue, uint64_t number, uint64
 static unsigned entry_flags(const struct segment_entry *e, const struct segment_entry *before)
 {
     unsigned flags = 0;
-
     if (e->message.is_persistent)
         flags |= ENTRY_PERSISTENT;
     if (e->redelivered)
@@ -193,7 +191,6 @@ static unsigned entry_flags(const struct segment_entry *e, const struct segment_
 static uint64_t entry_bytes(const struct segment_entry *e, unsigned flags)
 {
     uint64_t bytes = e->message.body.n;
-
     if (flags & ENTRY_HAS_DEADLINE)
         bytes += DEADLINE_BYTES;
     if (flags & ENTRY_HAS_FORMAT)
@@ -229,7 +226,6 @@ static uint8_t *put_bytes(uint8_t *p, struct slice s)
 static uint8_t *put_entry(uint8_t *p, uint8_t *to, const struct segment_entry *e, unsigned flags)
 {
     struct log_message m = e->message;
-
     if (flags & ENTRY_SAME_EXCHANGE)
         m.exchange = SLICE_EMPTY;
     if (flags & ENTRY_SAME_ROUTING_KEY)
@@ -257,13 +253,12 @@ static uint8_t *put_entry(uint8_t *p, uint8_t *to, const struct segment_entry *e
 void segment_put_block(struct lv_buffer *out, uint64_t queue, uint64_t number, uint64_t offset,
                        const struct segment_block *block)
 {
-    uint8_t flags[SEGMENT_BLOCK_ENTRIES];
     const struct segment_entry *before = NULL;
     uint64_t bytes = HEADER_BYTES + block->count * (uint64_t)ENTRY_BYTES;
-
     lv_assert(offset % BLOCK_ALIGNMENT == 0);
     lv_assert(block->count >= 1);
     lv_assert(block->count <= SEGMENT_BLOCK_ENTRIES);
+    uint8_t flags[SEGMENT_BLOCK_ENTRIES];
     for (size_t i = 0; i < block->count; i++) {
         const struct segment_entry *e = &block->entries[i];
         entry_check(e, before);
@@ -315,13 +310,11 @@ static uint8_t get_format(const uint8_t **at, unsigned flags, uint8_t before)
 static bool get_entry(const uint8_t *p, unsigned version, const uint8_t **at, const uint8_t *end,
                       const struct segment_entry *before, struct segment_entry *ret)
 {
-    static const struct segment_entry none;
     unsigned flags = p[1];
     uint64_t exchange_bytes = p[2];
     uint64_t key_bytes = p[3];
     uint64_t header_bytes = get_u32(p + 4);
     uint64_t body_bytes = get_u32(p + 8);
-
     if (p[0] >= SEGMENT_BLOCK_ENTRIES ||
         flags & ~(unsigned)(version == 1 ? ENTRY_FLAGS_VERSION_1 : ENTRY_FLAGS))
         return false;
@@ -341,6 +334,7 @@ static bool get_entry(const uint8_t *p, unsigned version, const uint8_t **at, co
         (uint64_t)(end - *at))
         return false;
 
+    static const struct segment_entry none;
     const struct log_message *same = before ? &before->message : &none.message;
     struct log_message *m = &ret->message;
     ret->slot = p[0];
@@ -371,7 +365,6 @@ static bool get_entries(const uint8_t *block, const struct block_header *h,
 {
     const uint8_t *at = block + HEADER_BYTES + h->count * (size_t)ENTRY_BYTES;
     const uint8_t *end = block + h->bytes;
-
     for (unsigned i = 0; i < h->count; i++) {
         const uint8_t *p = block + HEADER_BYTES + i * (size_t)ENTRY_BYTES;
         const struct segment_entry *before = i > 0 ? &ret->entries[i - 1] : NULL;
@@ -387,12 +380,11 @@ enum segment_result segment_read_block(struct slice bytes, uint64_t queue, uint6
                                        uint64_t offset, struct segment_block *ret,
                                        uint64_t *ret_bytes)
 {
-    struct block_header h;
-
     if (bytes.n < HEADER_BYTES) {
         *ret_bytes = HEADER_BYTES;
         return SEGMENT_SHORT;
     }
+    struct block_header h;
     if (!get_header(bytes.p, queue, number, offset, &h))
         return SEGMENT_BROKEN;
     if (bytes.n < h.bytes) {
@@ -415,7 +407,6 @@ static uint64_t search_begin_at(struct slice bytes, uint64_t queue, uint64_t num
                                 uint64_t offset)
 {
     struct block_header h;
-
     if (bytes.n >= HEADER_BYTES && get_header(bytes.p, queue, number, offset, &h))
         return h.bytes;
     return aligned(offset + 1) - offset;
@@ -427,7 +418,6 @@ static bool is_block_or_its_beginning(struct slice bytes, uint64_t queue, uint64
                                       uint64_t offset)
 {
     struct block_header h;
-
     if (!get_header(bytes.p, queue, number, offset, &h))
         return false;
     return h.bytes > bytes.n ||
@@ -438,7 +428,6 @@ bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uin
                         uint64_t *ret_offset)
 {
     uint64_t at = search_begin_at(bytes, queue, number, offset);
-
     for (; at <= bytes.n && bytes.n - at >= HEADER_BYTES; at += BLOCK_ALIGNMENT) {
         struct slice rest = slice_of(bytes.p + at, bytes.n - at);
         if (is_block_or_its_beginning(rest, queue, number, offset + at)) {

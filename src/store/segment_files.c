@@ -14,19 +14,17 @@ void segment_file_path(char *path, uint64_t queue, uint64_t number)
 {
     int n = snprintf(path, SEGMENT_PATH_BYTES, SEGMENTS_FOLDER "/%" PRIx64 "-%" PRIx64 ".seg",
                      queue, number);
-
     lv_assert(n < SEGMENT_PATH_BYTES);
 }
 
 /* Returns false unless segment_file_path() would have made this name. */
 static bool file_name_parse(const char *name, uint64_t *ret_queue, uint64_t *ret_number)
 {
-    char path[SEGMENT_PATH_BYTES];
     uint64_t queue;
     uint64_t number;
-
     if (sscanf(name, "%16" SCNx64 "-%16" SCNx64 ".seg", &queue, &number) != 2)
         return false;
+    char path[SEGMENT_PATH_BYTES];
     segment_file_path(path, queue, number);
     if (strcmp(path + sizeof SEGMENTS_FOLDER, name) != 0)
         return false;
@@ -46,7 +44,6 @@ static struct segment_file **file_bucket(struct segments *s, uint64_t queue, uin
 struct segment_file *segment_file_get(struct segments *s, uint64_t queue, uint64_t number)
 {
     struct segment_file **bucket = file_bucket(s, queue, number);
-
     lv_assert(s->is_locked);
     for (struct segment_file *f = *bucket; f; f = f->next)
         if (f->queue == queue && f->number == number)
@@ -69,7 +66,6 @@ static bool file_is_needed(const struct segment_file *f)
 void segment_file_free_unless_needed(struct segments *s, struct segment_file *f)
 {
     struct segment_file **at = file_bucket(s, f->queue, f->number);
-
     lv_assert(s->is_locked);
     lv_assert(segments_is_worker(s));
     if (file_is_needed(f))
@@ -94,7 +90,6 @@ static void listing_visit_name(void *arg, const char *name, uint64_t bytes)
     struct listing *listing = arg;
     uint64_t queue;
     uint64_t number;
-
     if (file_name_parse(name, &queue, &number))
         listing->visit(listing->arg, queue, number, bytes);
 }
@@ -104,7 +99,6 @@ int segments_list(struct segments *s,
                   void *arg)
 {
     struct listing listing = {visit, arg};
-
     lv_assert(visit != NULL);
     return s->disk->list(s->disk, SEGMENTS_FOLDER, listing_visit_name, &listing);
 }
@@ -117,26 +111,23 @@ struct file_id {
 static void file_id_add(void *arg, uint64_t queue, uint64_t number, uint64_t bytes)
 {
     const struct file_id id = {queue, number};
-
     (void)bytes;
     lv_buffer_add(arg, &id, sizeof id);
 }
 
 static int file_check_version(struct segments *s, const struct file_id *id)
 {
-    struct disk_file *file = NULL;
-    uint8_t beginning[8];
     char path[SEGMENT_PATH_BYTES];
-    size_t got = 0;
-    unsigned version;
-
     segment_file_path(path, id->queue, id->number);
+    struct disk_file *file = NULL;
     if (s->disk->open(s->disk, path, DISK_OPEN_READ, &file) < 0)
         return 0;
+    size_t got = 0;
+    uint8_t beginning[8];
     if (s->disk->read(s->disk, file, 0, beginning, sizeof beginning, &got) < 0)
         got = 0;
     s->disk->close(s->disk, &file);
-    version = segment_newer_version(slice_of(beginning, got));
+    unsigned version = segment_newer_version(slice_of(beginning, got));
     if (version == 0)
         return 0;
     return lv_error_explain(ERR_FORMAT,
@@ -149,7 +140,6 @@ int segment_files_check_versions(struct segments *s)
 {
     struct lv_buffer ids = {0};
     int err = segments_list(s, file_id_add, &ids);
-
     lv_assert(ids.n % sizeof(struct file_id) == 0);
     for (size_t at = 0; err == 0 && at < ids.n; at += sizeof(struct file_id))
         err = file_check_version(s, (const struct file_id *)(const void *)(ids.p + at));

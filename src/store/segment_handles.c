@@ -35,7 +35,6 @@ static struct segment_file *file_to_close(const struct segments *s)
 {
     struct lv_list *it;
     struct lv_list *after;
-
     lv_list_each (it, after, &s->open) {
         struct segment_file *f = lv_list_item(it, struct segment_file, open);
         if (!f->is_dirty)
@@ -57,7 +56,6 @@ static bool has_too_many_open(const struct segments *s, size_t more)
 bool segment_handles_close_one(struct segments *s)
 {
     struct segment_file *f = file_to_close(s);
-
     lv_assert(segments_is_worker(s));
     if (!f)
         return false;
@@ -83,7 +81,6 @@ static int path_open(struct segments *s, const char *path, enum disk_open how,
                      struct disk_file **ret)
 {
     int err;
-
     while ((err = s->disk->open(s->disk, path, how, ret)) == ERR_NO_DESCRIPTORS)
         if (!segment_handles_close_one(s))
             break;
@@ -94,7 +91,6 @@ static int path_open_writable(struct segments *s, const char *path, bool may_cre
                               struct disk_file **ret)
 {
     int err = path_open(s, path, DISK_OPEN_WRITE, ret);
-
     if (err != ERR_NOT_FOUND || !may_create)
         return err;
     err = path_open(s, path, DISK_OPEN_CREATE, ret);
@@ -106,9 +102,6 @@ static int path_open_writable(struct segments *s, const char *path, bool may_cre
 int segment_handle_open(struct segments *s, struct segment_file *f, bool is_writable,
                         bool may_create)
 {
-    char path[SEGMENT_PATH_BYTES];
-    int err;
-
     lv_assert(segments_is_worker(s));
     lv_assert(f->is_busy); /* so that closing others does not free it */
     if (f->handle && (f->is_writable || !is_writable)) {
@@ -120,9 +113,10 @@ int segment_handle_open(struct segments *s, struct segment_file *f, bool is_writ
     segment_handle_close(s, f);
     while (has_too_many_open(s, 1))
         segment_handles_close_one(s);
+    char path[SEGMENT_PATH_BYTES];
     segment_file_path(path, f->queue, f->number);
-    err = is_writable ? path_open_writable(s, path, may_create, &f->handle)
-                      : path_open(s, path, DISK_OPEN_READ, &f->handle);
+    int err = is_writable ? path_open_writable(s, path, may_create, &f->handle)
+                          : path_open(s, path, DISK_OPEN_READ, &f->handle);
     if (err < 0) {
         f->handle = NULL;
         return err;

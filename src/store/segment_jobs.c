@@ -21,7 +21,6 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
 {
     struct iovec part = {job->buffer.p, job->buffer.n};
     int err = segment_handle_open(s, f, true, job->offset == 0);
-
     if (err < 0 || job->buffer.n == 0)
         return err;
     f->is_dirty = true;
@@ -71,7 +70,6 @@ static int job_read(struct segments *s, struct segment_file *f, struct segment_j
 {
     struct lv_buffer *to = &job->buffer;
     int err = segment_handle_open(s, f, false, false);
-
     lv_assert(!to->p);
     if (err < 0)
         return err;
@@ -91,7 +89,6 @@ static int job_read(struct segments *s, struct segment_file *f, struct segment_j
 static int sync_folder(struct segments *s)
 {
     int err = s->folder_error;
-
     if (err < 0 || !s->has_new_names)
         return err;
     while ((err = s->disk->sync_directory(s->disk, SEGMENTS_FOLDER)) == ERR_NO_DESCRIPTORS)
@@ -105,7 +102,6 @@ static int sync_folder(struct segments *s)
 static int job_sync(struct segments *s, struct segment_file *f)
 {
     int err = f->error ? f->error : f->write_error;
-
     f->write_error = 0;
     if (err == 0)
         err = segment_handle_open(s, f, true, false);
@@ -125,11 +121,9 @@ static int job_sync(struct segments *s, struct segment_file *f)
 static int job_remove(struct segments *s, struct segment_file *f)
 {
     char path[SEGMENT_PATH_BYTES];
-    int err;
-
     segment_file_path(path, f->queue, f->number);
     segment_handle_close(s, f);
-    err = s->disk->remove(s->disk, path);
+    int err = s->disk->remove(s->disk, path);
     if (err < 0 && err != ERR_NOT_FOUND)
         return err;
     f->error = 0;
@@ -144,13 +138,12 @@ static int job_remove(struct segments *s, struct segment_file *f)
 static void report_failure(struct segment_file *f, const struct segment_job *job, int err)
 {
     static const char *const what[] = {"write", "read", "sync", "remove"};
-    char path[SEGMENT_PATH_BYTES];
     bool may_pass = err == ERR_NO_SPACE || err == ERR_NO_DESCRIPTORS || err == ERR_NO_MEMORY ||
                     (err == ERR_NOT_FOUND && job->kind != JOB_READ);
-
     if (err == 0 || may_pass || f->is_reported)
         return;
     f->is_reported = true;
+    char path[SEGMENT_PATH_BYTES];
     segment_file_path(path, f->queue, f->number);
     log_error("cannot %s %s: %s", what[job->kind], path, lv_error_reason(err));
 }
@@ -158,7 +151,6 @@ static void report_failure(struct segment_file *f, const struct segment_job *job
 void segment_job_do(struct segments *s, struct segment_file *f, struct segment_job *job)
 {
     int err = 0;
-
     lv_assert(segments_is_worker(s));
     lv_assert(f->is_busy);
     switch (job->kind) {

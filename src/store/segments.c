@@ -45,7 +45,6 @@ static struct segment_file *ready_list_next(struct segments *s)
     struct lv_list *others = &s->ready[READY_OTHERS];
     bool is_others_turn = s->reads_in_a_row >= READS_IN_A_ROW_MAX && !lv_list_is_empty(others);
     struct lv_list *list = lv_list_is_empty(reads) || is_others_turn ? others : reads;
-
     lv_assert(s->is_locked);
     if (lv_list_is_empty(list))
         return NULL;
@@ -57,12 +56,10 @@ static struct segment_file *ready_list_next(struct segments *s)
 static bool do_next_job(struct segments *s)
 {
     struct segment_file *f = ready_list_next(s);
-    struct segment_job *job;
-
     if (!f)
         return false;
     lv_assert(!f->is_busy);
-    job = f->first;
+    struct segment_job *job = f->first;
     f->first = job->next;
     lv_list_remove(&f->ready);
     f->is_busy = true;
@@ -88,7 +85,6 @@ static void wait_for_work(struct segments *s)
 static void *worker(void *arg)
 {
     struct segments *s = arg;
-
     segments_lock(s);
     s->worker = pthread_self();
     for (;;) {
@@ -117,7 +113,6 @@ static void job_submit(struct segments *s, uint64_t queue, uint64_t number,
                        const struct segment_job *wanted)
 {
     struct segment_job *job = lv_malloc(sizeof *job);
-
     *job = *wanted;
     segments_lock(s);
     lv_assert(!s->is_closing || segments_is_worker(s));
@@ -139,7 +134,6 @@ void segments_write(struct segments *s, uint64_t queue, uint64_t number, uint64_
 {
     struct segment_job job = {
         .kind = JOB_WRITE, .offset = offset, .buffer = *bytes, .done = done, .arg = arg};
-
     *bytes = (struct lv_buffer){0};
     job_submit(s, queue, number, &job);
 }
@@ -149,7 +143,6 @@ void segments_read(struct segments *s, uint64_t queue, uint64_t number, uint64_t
 {
     struct segment_job job = {
         .kind = JOB_READ, .offset = offset, .bytes = bytes, .done = done, .arg = arg};
-
     lv_assert(done != NULL);
     job_submit(s, queue, number, &job);
 }
@@ -184,14 +177,12 @@ void segments_watch_room(struct segments *s, uint64_t room_min, void (*on_low)(v
 /* The worker blocks all signals: they are handled on the main thread. */
 static int worker_start(struct segments *s)
 {
-    sigset_t all;
-    sigset_t before;
-    int number;
-
     lv_assert(!s->is_stepped);
+    sigset_t all;
     sigfillset(&all);
+    sigset_t before;
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    number = pthread_create(&s->thread, NULL, worker, s);
+    int number = pthread_create(&s->thread, NULL, worker, s);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (number != 0)
         return lv_error_from_errno(number);
@@ -212,7 +203,6 @@ static void worker_end(struct segments *s)
 static struct segments *segments_create(struct disk *disk, bool is_stepped)
 {
     struct segments *s = lv_calloc(1, sizeof *s);
-
     s->open_max = FILES_OPEN_MAX;
     s->dirty_max = FILES_DIRTY_MAX;
     s->disk = disk;
@@ -254,7 +244,6 @@ void segments_limit_open(struct segments *s, unsigned files_max)
 int segments_open(struct disk *disk, bool is_stepped, struct segments **ret)
 {
     int err = disk->make_directory(disk, SEGMENTS_FOLDER);
-
     /* A broker that was killed may have created files without having synced the folder. */
     if (err == 0)
         err = disk->sync_directory(disk, SEGMENTS_FOLDER);
@@ -277,7 +266,6 @@ int segments_open(struct disk *disk, bool is_stepped, struct segments **ret)
 void segments_close(struct segments **segments)
 {
     struct segments *s = *segments;
-
     if (!s)
         return;
     *segments = NULL;

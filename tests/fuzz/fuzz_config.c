@@ -25,13 +25,12 @@ static void no_difference(void *arg, const char *key, bool is_reloadable, const 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     struct config *config = config_create();
-    struct lv_buffer out = {0};
     bool has_error = false;
     int err = config_parse(config, slice_of(bytes, n), "fuzz", count_line, &has_error);
-
     lv_assert(err == 0 || err == ERR_INVALID);
     lv_assert(has_error ==
               (err == ERR_INVALID)); /* ERR_INVALID is explained, other errors are not */
+    struct lv_buffer out = {0};
     config_print(config, &out);
     config_compare(config, config, no_difference, NULL);
     lv_buffer_free(&out);

@@ -35,11 +35,11 @@ AMQP_METHODS(STABLE_METHOD, AMQP_NO_FIELD, AMQP_NO_END)
 
 static void check_method(struct slice payload)
 {
-    struct lv_buffer text = {0};
     if (payload.n < 4)
         return;
     uint32_t id = wire_u32(payload.p);
     struct slice args = slice_of(payload.p + 4, payload.n - 4);
+    struct lv_buffer text = {0};
     amqp_method_describe(&text, id, args);
     lv_assert(!memchr(text.p, '\n', text.n)); /* one line, for any input */
     lv_buffer_free(&text);

@@ -22,7 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct slice user = SLICE_EMPTY;
     struct slice password = SLICE_EMPTY;
     enum sasl_result result = sasl_parse(slice_str(mechanism), response, &user, &password);
-
     lv_assert(result == SASL_OK || result == SASL_MALFORMED);
     check_within(user, response);
     check_within(password, response);

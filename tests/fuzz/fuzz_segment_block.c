@@ -18,15 +18,13 @@ static void seal(uint8_t *p, size_t n)
 {
     uint8_t location_and_header[24 + 32] = {[0] = QUEUE, [8] = NUMBER};
     uint64_t bytes;
-    uint64_t sum;
-
     memcpy(&bytes, p + 8, sizeof bytes);
     if (bytes >= HEADER && bytes <= n) {
-        sum = XXH3_64bits(p + HEADER, bytes - HEADER);
+        uint64_t sum = XXH3_64bits(p + HEADER, bytes - HEADER);
         memcpy(p + 24, &sum, sizeof sum);
     }
     memcpy(location_and_header + 24, p, 32);
-    sum = XXH3_64bits(location_and_header, sizeof location_and_header);
+    uint64_t sum = XXH3_64bits(location_and_header, sizeof location_and_header);
     memcpy(p + 32, &sum, sizeof sum);
 }
 
@@ -56,11 +54,10 @@ static void check_entry(struct slice block, const struct segment_entry *a,
 static void check_block(struct slice bytes, const struct segment_block *block)
 {
     struct lv_buffer again = {0};
-    struct segment_block got;
-    uint64_t size;
-
     segment_put_block(&again, QUEUE, NUMBER, 0, block);
     lv_assert(again.n <= bytes.n); /* what is the same as before may have been stored again */
+    uint64_t size;
+    struct segment_block got;
     lv_assert(segment_read_block(lv_buffer_slice(&again), QUEUE, NUMBER, 0, &got, &size) ==
               SEGMENT_BLOCK);
     lv_assert(size == again.n);
@@ -75,8 +72,6 @@ static void check_bytes(struct slice bytes)
 {
     struct segment_block block;
     uint64_t size = 0;
-    uint64_t next;
-
     switch (segment_read_block(bytes, QUEUE, NUMBER, 0, &block, &size)) {
     case SEGMENT_BLOCK:
         lv_assert(size <= bytes.n);
@@ -85,6 +80,7 @@ static void check_bytes(struct slice bytes)
     case SEGMENT_SHORT: lv_assert(size > bytes.n); break;
     case SEGMENT_BROKEN: break;
     }
+    uint64_t next;
     if (segment_find_block(bytes, QUEUE, NUMBER, 0, &next)) {
         lv_assert(next % 8 == 0);
         lv_assert(next + HEADER <= bytes.n);

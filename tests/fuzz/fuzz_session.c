@@ -104,9 +104,9 @@ static struct slice take_name(struct world *w)
 static uint64_t take_number(struct world *w)
 {
     uint8_t first = take(w);
-    uint64_t number = 0;
     if (first < 0xf0)
         return first;
+    uint64_t number = 0;
     for (unsigned i = 0; i < first % 8 + 1u; i++)
         number = number << 8 | take(w);
     return number;
@@ -151,12 +151,12 @@ static struct slice take_table(struct world *w, struct lv_buffer *room)
         "BCC",
         "x-queue-master-locator",
     };
-    struct table_writer t;
     uint8_t count = take(w);
     if (count == 0)
         return SLICE_EMPTY;
     if (count > 4)
         return take_bytes(w);
+    struct table_writer t;
     table_begin(&t, room);
     for (unsigned i = 0; i < count; i++)
         take_value(w, &t, names[take(w) % (sizeof names / sizeof *names)]);
@@ -328,7 +328,6 @@ static void step_method(struct world *w, struct peer *peer)
 
 static struct slice take_properties(struct world *w, struct lv_buffer *room)
 {
-    struct lv_buffer table = {0};
     uint8_t how = take(w);
     if (how & 128)
         return take_bytes(w);
@@ -337,6 +336,7 @@ static struct slice take_properties(struct world *w, struct lv_buffer *room)
         p.flags |= PROPERTY_DELIVERY_MODE;
         p.delivery_mode = take(w);
     }
+    struct lv_buffer table = {0};
     if (how & 2) {
         p.flags |= PROPERTY_HEADERS;
         p.headers = take_table(w, &table);
@@ -373,7 +373,6 @@ static void put_frame(struct lv_buffer *out, uint8_t type, uint16_t channel, str
  * program asks for. */
 static void step_publish(struct world *w, struct peer *peer)
 {
-    static const uint8_t zeros[65536];
     struct lv_buffer out = {0}, properties = {0}, header = {0};
     uint8_t how = take(w);
     uint16_t channel = how & 1 ? 1 : 2;
@@ -387,6 +386,7 @@ static void step_publish(struct world *w, struct peer *peer)
     header.n = CONTENT_HEADER_FIXED_BYTES;
     lv_buffer_add_slice(&header, values);
     put_frame(&out, FRAME_HEADER, channel, lv_buffer_slice(&header));
+    static const uint8_t zeros[65536];
     for (size_t n; size > 0; size -= n) {
         n = size < frame ? size : frame;
         put_frame(&out, FRAME_BODY, channel, slice_of(zeros, n));
@@ -459,8 +459,8 @@ static void close_all(struct loop *at, struct mail *mail)
 static void visit_all(struct loop *at, struct mail *mail)
 {
     static const struct session_visitor visitor = {count_visits, count_channels, count_consumers};
-    size_t count = 0;
     (void)mail;
+    size_t count = 0;
     sessions_visit(at, &visitor, &count);
 }
 

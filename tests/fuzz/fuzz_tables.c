@@ -14,10 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 /* Writes the table again, field by field. */
 static void check_written(struct slice table)
 {
-    struct lv_buffer b = {0};
-    struct table_writer w;
     struct slice rest = table, name;
     struct field f, found;
+    struct table_writer w;
+    struct lv_buffer b = {0};
     table_begin(&w, &b);
     while (table_next(&rest, &name, &f)) {
         table_put_field(&w, name, &f);

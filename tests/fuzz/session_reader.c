@@ -107,11 +107,11 @@ static void read_method(struct session_reader *r, uint16_t channel, struct slice
 
 static void read_header(struct session_reader *r, uint16_t channel, struct slice payload)
 {
-    struct properties properties;
     lv_assert(r->awaits_header);
     lv_assert(r->channel == channel);
     lv_assert(payload.n >= CONTENT_HEADER_FIXED_BYTES);
     lv_assert(wire_u16(payload.p) == amqp_class_of(AMQP_BASIC_DELIVER));
+    struct properties properties;
     lv_assert(properties_read(
         slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES, payload.n - CONTENT_HEADER_FIXED_BYTES),
         &properties));

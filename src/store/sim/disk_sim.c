@@ -21,7 +21,6 @@ struct disk_file {
 static struct disk_sim *sim_of(struct disk *disk)
 {
     struct disk_sim *sim = lv_container_of(disk, struct disk_sim, port);
-
     lv_assert(sim->magic == DISK_MAGIC);
     return sim;
 }
@@ -29,7 +28,6 @@ static struct disk_sim *sim_of(struct disk *disk)
 uint64_t disk_sim_random(struct disk_sim *sim, uint64_t n)
 {
     uint64_t x = sim->random;
-
     lv_assert(n > 0);
     x ^= x >> 12;
     x ^= x << 25;
@@ -73,8 +71,6 @@ static int sim_open(struct disk *disk, const char *path, enum disk_open how, str
     struct disk_sim *sim = sim_of(disk);
     int err = call_begin(sim);
     struct name *name = names_find(&sim->now, path);
-    struct disk_file *file;
-
     if (err < 0)
         return err;
     if (!name && (how != DISK_OPEN_CREATE || !names_have_folder_of(&sim->now, path)))
@@ -86,7 +82,7 @@ static int sim_open(struct disk *disk, const char *path, enum disk_open how, str
     lv_assert(name->inode != NULL); /* a folder is not opened */
     if (how == DISK_OPEN_CREATE)
         inode_set_size(name->inode, 0);
-    file = lv_malloc(sizeof *file);
+    struct disk_file *file = lv_malloc(sizeof *file);
     *file = (struct disk_file){FILE_MAGIC, how != DISK_OPEN_READ, name->inode};
     sim->open_files++;
     *ret = file;
@@ -108,7 +104,6 @@ static void sim_close(struct disk *disk, struct disk_file **file)
 uint64_t disk_sim_used(const struct disk_sim *sim)
 {
     uint64_t used = 0;
-
     for (size_t i = 0; i < sim->now.count; i++)
         if (sim->now.at[i].inode)
             used += sim->now.at[i].inode->size;
@@ -118,7 +113,6 @@ uint64_t disk_sim_used(const struct disk_sim *sim)
 static bool has_room(const struct disk_sim *sim, const struct inode *inode, uint64_t end)
 {
     uint64_t more = end > inode->size ? end - inode->size : 0;
-
     return sim->room == UINT64_MAX || more == 0 || disk_sim_used(sim) + more <= sim->room;
 }
 
@@ -128,7 +122,6 @@ static void inode_write_parts(struct inode *inode, uint64_t offset, const struct
 {
     for (size_t i = 0; i < count && limit > 0; i++) {
         uint64_t n = parts[i].iov_len < limit ? parts[i].iov_len : limit;
-
         inode_write(inode, offset, parts[i].iov_base, n);
         offset += n;
         limit -= n;
@@ -140,12 +133,11 @@ static int sim_write(struct disk *disk, struct disk_file *file, uint64_t offset,
 {
     struct disk_sim *sim = sim_of(disk);
     struct inode *inode = inode_to_write(file);
-    uint64_t bytes = 0;
     bool was_off = sim->is_cut || sim->is_killed;
     int err = call_begin(sim);
-
     if (was_off)
         return err;
+    uint64_t bytes = 0;
     for (size_t i = 0; i < count; i++)
         bytes += parts[i].iov_len;
     if (err == 0 && !has_room(sim, inode, offset + bytes))
@@ -162,7 +154,6 @@ static int sim_read(struct disk *disk, struct disk_file *file, uint64_t offset, 
     const struct inode *inode = inode_of(file);
     uint64_t left = offset < inode->size ? inode->size - offset : 0;
     int err = call_begin(sim_of(disk));
-
     if (err < 0)
         return err;
     if (left < bytes)
@@ -179,7 +170,6 @@ static int sim_sync(struct disk *disk, struct disk_file *file)
     struct disk_sim *sim = sim_of(disk);
     bool was_off = sim->is_cut || sim->is_killed;
     int err = call_begin(sim);
-
     sim->syncs++;
     if (err == 0)
         inode_sync(inode_of(file));
@@ -191,7 +181,6 @@ static int sim_sync(struct disk *disk, struct disk_file *file)
 static int sim_size(struct disk *disk, struct disk_file *file, uint64_t *ret_bytes)
 {
     int err = call_begin(sim_of(disk));
-
     if (err == 0)
         *ret_bytes = inode_of(file)->size;
     return err;
@@ -202,7 +191,6 @@ static int sim_truncate(struct disk *disk, struct disk_file *file, uint64_t byte
     struct disk_sim *sim = sim_of(disk);
     struct inode *inode = inode_to_write(file);
     int err = call_begin(sim);
-
     if (err == 0 && !has_room(sim, inode, bytes))
         err = ERR_NO_SPACE;
     if (err == 0)
@@ -215,7 +203,6 @@ static int sim_fill(struct disk *disk, struct disk_file *file, uint64_t bytes)
     struct disk_sim *sim = sim_of(disk);
     struct inode *inode = inode_to_write(file);
     int err = call_begin(sim);
-
     if (!sim->is_cut && !sim->is_killed)
         inode_set_size(inode, 0);
     if (err == 0 && !has_room(sim, inode, bytes))
@@ -232,7 +219,6 @@ static int sim_rename(struct disk *disk, const char *from, const char *to)
     struct disk_sim *sim = sim_of(disk);
     struct name *name = names_find(&sim->now, from);
     int err = call_begin(sim);
-
     if (err < 0)
         return err;
     if (!name || !names_have_folder_of(&sim->now, to))
@@ -246,7 +232,6 @@ static int sim_remove(struct disk *disk, const char *path)
     struct disk_sim *sim = sim_of(disk);
     struct name *name = names_find(&sim->now, path);
     int err = call_begin(sim);
-
     if (err < 0)
         return err;
     if (!name || !name->inode)
@@ -259,7 +244,6 @@ static int sim_make_directory(struct disk *disk, const char *path)
 {
     struct disk_sim *sim = sim_of(disk);
     int err = call_begin(sim);
-
     if (err < 0)
         return err;
     if (!names_have_folder_of(&sim->now, path))
@@ -273,7 +257,6 @@ static int sim_sync_directory(struct disk *disk, const char *path)
 {
     struct disk_sim *sim = sim_of(disk);
     int err = call_begin(sim);
-
     if (err == 0)
         names_sync_folder(sim, path);
     return err;
@@ -285,14 +268,12 @@ static int sim_list(struct disk *disk, const char *path,
     struct disk_sim *sim = sim_of(disk);
     int err = call_begin(sim);
     size_t skip = strcmp(path, ".") == 0 ? 0 : strlen(path) + 1;
-
     if (err < 0)
         return err;
     if (skip > 0 && !names_find(&sim->now, path))
         return ERR_NOT_FOUND;
     for (size_t i = 0; i < sim->now.count; i++) {
         const struct name *name = &sim->now.at[i];
-
         if (name->inode && path_is_in_folder(name->path, path))
             visit(arg, name->path + skip, name->inode->size);
     }
@@ -303,7 +284,6 @@ static uint64_t sim_room(struct disk *disk)
 {
     const struct disk_sim *sim = sim_of(disk);
     uint64_t used = disk_sim_used(sim);
-
     if (sim->room == UINT64_MAX)
         return UINT64_MAX;
     return sim->room > used ? sim->room - used : 0;
@@ -332,7 +312,6 @@ static const struct disk sim_port = {
 static void inodes_drop_nameless(struct disk_sim *sim)
 {
     struct inode **link = &sim->inodes;
-
     for (struct inode *inode = sim->inodes; inode; inode = inode->next)
         inode->is_named = false;
     for (size_t i = 0; i < sim->safe.count; i++)
@@ -352,7 +331,6 @@ void disk_sim_restart(struct disk_sim *sim)
 {
     static const unsigned biases[] = {0, 1, 4, 7, 8}; /* eighths of what was not synced are kept */
     unsigned bias = biases[disk_sim_random(sim, sizeof biases / sizeof biases[0])];
-
     lv_assert(sim->open_files == 0);
     sim->fail_call = 0;
     sim->cut_call = 0;
@@ -421,7 +399,6 @@ void disk_sim_set_room(struct disk_sim *sim, uint64_t bytes)
 bool disk_sim_flip_bit(struct disk_sim *sim, const char *path, uint64_t offset, unsigned bit)
 {
     struct name *name = names_find(&sim->now, path);
-
     lv_assert(bit < 8);
     if (!name || !name->inode || offset >= name->inode->size)
         return false;
@@ -438,7 +415,6 @@ struct disk *disk_sim_port(struct disk_sim *sim)
 struct disk_sim *disk_sim_create(uint64_t seed)
 {
     struct disk_sim *sim = lv_calloc(1, sizeof *sim);
-
     sim->port = sim_port;
     sim->magic = DISK_MAGIC;
     sim->random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
@@ -450,13 +426,11 @@ struct disk_sim *disk_sim_create(uint64_t seed)
 void disk_sim_free(struct disk_sim **sim)
 {
     struct disk_sim *s = *sim;
-
     if (!s)
         return;
     lv_assert(s->open_files == 0);
     while (s->inodes) {
         struct inode *inode = s->inodes;
-
         s->inodes = inode->next;
         inode_free(inode);
     }

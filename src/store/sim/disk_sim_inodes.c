@@ -11,7 +11,6 @@
 struct inode *inode_create(struct disk_sim *sim)
 {
     struct inode *inode = lv_calloc(1, sizeof *inode);
-
     inode->next = sim->inodes;
     sim->inodes = inode;
     return inode;
@@ -29,7 +28,6 @@ void inode_free(struct inode *inode)
 static void *bytes_grow(void *p, uint64_t old, uint64_t bytes)
 {
     uint8_t *q = lv_realloc(p, (size_t)bytes);
-
     memset(q + old, 0, (size_t)(bytes - old));
     return q;
 }
@@ -38,7 +36,6 @@ static void inode_reserve(struct inode *inode, uint64_t bytes)
 {
     uint64_t old = inode->capacity;
     uint64_t capacity = (bytes + SIM_SECTOR - 1) / SIM_SECTOR * SIM_SECTOR;
-
     if (capacity <= old)
         return;
     if (capacity < 2 * old)
@@ -110,12 +107,10 @@ void inode_sync_partly(struct disk_sim *sim, struct inode *inode)
 void inode_lose_power(struct disk_sim *sim, struct inode *inode, unsigned bias)
 {
     uint64_t size = inode->safe_size;
-
     lv_assert(bias <= 8);
     lv_assert(inode->size <= inode->capacity && size <= inode->capacity);
     for (uint64_t i = 0; i < inode->capacity / SIM_SECTOR; i++) {
         uint64_t choice = disk_sim_random(sim, 8);
-
         if (!inode->dirty[i])
             continue;
         if (choice == 0)

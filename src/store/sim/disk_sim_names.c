@@ -18,7 +18,6 @@ struct name *names_find(const struct names *names, const char *path)
 static void names_remove(struct names *names, const char *path)
 {
     struct name *name = names_find(names, path);
-
     if (name)
         *name = names->at[--names->count];
 }
@@ -26,7 +25,6 @@ static void names_remove(struct names *names, const char *path)
 static void names_put(struct names *names, const char *path, struct inode *inode)
 {
     struct name *name = names_find(names, path);
-
     if (!name) {
         if (names->count == names->capacity) {
             names->capacity = names->capacity ? names->capacity * 2 : 16;
@@ -53,7 +51,6 @@ void names_change(struct disk_sim *sim, enum name_change_kind kind, const char *
                   const char *to, struct inode *inode)
 {
     struct name_change change = {.kind = kind, .inode = inode};
-
     lv_assert(strlen(path) < SIM_PATH_BYTES);
     lv_assert(strlen(to) < SIM_PATH_BYTES);
     snprintf(change.path, sizeof change.path, "%s", path);
@@ -69,7 +66,6 @@ void names_change(struct disk_sim *sim, enum name_change_kind kind, const char *
 bool path_is_in_folder(const char *path, const char *folder)
 {
     size_t n = strcmp(folder, ".") == 0 ? 0 : strlen(folder);
-
     if (n > 0 && (strncmp(path, folder, n) != 0 || path[n] != '/'))
         return false;
     return strchr(path + n + (n > 0), '/') == NULL;
@@ -78,25 +74,20 @@ bool path_is_in_folder(const char *path, const char *folder)
 bool names_have_folder_of(const struct names *names, const char *path)
 {
     char folder[SIM_PATH_BYTES];
-    char *slash;
-    struct name *name;
-
     snprintf(folder, sizeof folder, "%s", path);
-    slash = strrchr(folder, '/');
+    char *slash = strrchr(folder, '/');
     if (!slash)
         return true;
     *slash = '\0';
-    name = names_find(names, folder);
+    struct name *name = names_find(names, folder);
     return name && !name->inode;
 }
 
 void names_sync_folder(struct disk_sim *sim, const char *folder)
 {
     size_t left = 0;
-
     for (size_t i = 0; i < sim->change_count; i++) {
         struct name_change *change = &sim->changes[i];
-
         if (path_is_in_folder(change->path, folder))
             names_apply(&sim->safe, change);
         else
