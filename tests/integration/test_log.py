@@ -114,7 +114,7 @@ def test_what_is_no_amqp_header_is_said_with_its_first_bytes(said, octets, what)
         peer.write(octets)
         assert peer.octets(8) == HEADER
         shown = ''.join(chr(b) if 32 <= b < 127 else f'\\x{b:02x}' for b in octets[:24])
-        [_] = said('error', 'no AMQP 0-9-1 header', what, f'first bytes: "{shown}"')
+        [_] = said('error', 'not an AMQP 0-9-1 header', what, f'first bytes: "{shown}"')
 
 
 def test_a_handshake_that_vanishes_leaves_a_line_and_a_health_check_only_one_for_debug(said):
