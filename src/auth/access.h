@@ -22,8 +22,8 @@ bool access_queue(const struct auth_identity *who, struct slice vhost, enum auth
 bool access_exchange(const struct auth_identity *who, struct slice vhost, enum auth_action action,
                      struct slice exchange, struct broker_error *error);
 
-/* Returns true if it may publish (AUTH_WRITE) or bind (AUTH_READ) with this key at this exchange.
- */
+/* Returns true if the identity may publish (AUTH_WRITE) or bind (AUTH_READ) with this routing key
+ * at this exchange, as topic permissions say. */
 bool access_topic(const struct auth_identity *who, struct slice vhost, struct slice exchange,
                   enum auth_action action, struct slice routing_key, struct broker_error *error);
 

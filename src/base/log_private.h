@@ -42,8 +42,8 @@ struct log_repeated {
 
 /* Counts a line of the site. Returns false if it is one too many, and must not be written. */
 bool log_repeats_admit(enum log_level level, const char *site, uint64_t kind, const char *text);
-/* Takes the count of one site whose second has ended (of any site, if `at_once`). Returns false if
- * there is none. */
+/* Takes the count of suppressed lines of one call site: of one whose second of counting is over, or
+ * with `at_once` of any. Returns false if there is none. */
 bool log_repeats_take(bool at_once, struct log_repeated *ret);
 /* Returns when to call log_repeats_take() again, by log_now_ms(); UINT64_MAX if not before another
  * line is admitted. */

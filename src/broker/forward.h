@@ -92,8 +92,8 @@ void forward_start(struct queue *q, const struct forward_ops *ops, const struct 
  * ones included. Home. */
 bool forward_has_room(const struct queue *q);
 
-/* Schedules the task at the queue's home, once, when there is room again; at once if there is.
- * Home. */
+/* Schedules the task once, on the queue's home loop, when there is room again; now if there is
+ * room. On the home loop. */
 void forward_when_room(struct queue *q, struct loop_task *task);
 
 /* Undoes forward_when_room() for this task, unless the task is scheduled already. Home. */

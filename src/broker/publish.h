@@ -37,8 +37,8 @@ struct publish {
 /* What the queues answered, and what follows for the publisher. */
 struct publish_result {
     struct confirm_answers answers;
-    /* The first queue whose home is behind: the publisher should pause. Borrowed for this turn; or
-     * NULL. */
+    /* The first queue whose home loop has too much work waiting (queue_is_behind()): the publisher
+     * should pause. Borrowed for this turn; or NULL. */
     struct queue *behind;
     bool is_out_of_memory; /* the message was not sent to all queues */
 };

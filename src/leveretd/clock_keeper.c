@@ -3,8 +3,8 @@
  * The keeper's thread compares the wall clock with the steady one every LOOK_S seconds: a step
  * means that somebody has set the wall clock. It stores a reading of all clocks
  * (store/clock_file.h) after a step and at least every STORE_MS. After a reboot only the wall clock
- * tells how much time has passed, and a step before the last reading is then not taken for elapsed
- * time. */
+ * tells how much time has passed since the last reading. The reading after a step is why that step
+ * does not count as time that has passed. */
 #include "leveretd/clock_keeper.h"
 
 #include <inttypes.h>

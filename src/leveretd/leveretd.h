@@ -49,7 +49,7 @@ struct shutdown; /* see shutdown.c */
 struct restoring {
     pthread_t thread;
     bool has_thread;
-    bool is_over; /* all has been read before the loops start: there is no thread */
+    bool is_over; /* the messages were all read before the loops started, without a thread */
     _Atomic bool is_stopping;
 };
 

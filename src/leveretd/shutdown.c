@@ -5,9 +5,9 @@
  *
  * Then, on the same thread, after the loops have ended:
  *
- *   control socket -> definitions flushed, so that no commit is reported after this -> pending mail
- *   delivered, and the changes it makes flushed, until there is none -> sessions -> broker -> auth
- *   -> definitions -> loops -> callbacks that RCU has deferred
+ *   the control socket is closed -> the definitions are flushed, so that every commit under way is
+ *   reported -> pending mail is delivered and what it changed is flushed, again until there is none
+ *   -> freed are: sessions, broker, auth, definitions, loops, and what RCU has deferred
  *
  * A second signal ends the wait for connections. */
 #include <pthread.h>

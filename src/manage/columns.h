@@ -2,8 +2,8 @@
  * computed from the facts `f` (struct queue_facts ...) and from `m`, the struct manage.
  *
  * Columns are in the order in which help shows them. The names are part of the control protocol.
- * This header includes nothing, so that leveretctl, which may use no room but base/, can take the
- * names from it. */
+ * This header includes nothing, so that leveretctl, which may include nothing else of the broker
+ * but base/, can take the names from it. */
 #ifndef LEVERET_MANAGE_COLUMNS_H
 #define LEVERET_MANAGE_COLUMNS_H
 

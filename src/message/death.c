@@ -149,7 +149,8 @@ struct entry {
     size_t merged; /* number of entries with this cause */
 };
 
-/* A history may be long, and is read at every queue: so entries are found by a hash table. */
+/* A history (the header x-death) may be long, and is read each time a queue dead-letters the
+ * message: so entries are found by a hash table. */
 struct history {
     struct entry *entries;
     size_t count, capacity;

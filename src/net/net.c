@@ -1,4 +1,5 @@
-/* This room's part of every loop: its beginning, stop and end. */
+/* What net/ keeps for each loop: it is made, its connections are closed when the loop stops, and it
+ * is freed. */
 #include "net/net.h"
 
 #include <stdlib.h>

@@ -27,7 +27,7 @@ static enum confirm_answer local_answer_settled(const struct lane_owner *o)
         return CONFIRM_TOOK;
     if (log_failure(p->journal->log) < 0)
         return CONFIRM_REFUSED;
-    /* What was settled in an earlier turn may be safe by now. */
+    /* What was settled in an earlier turn may be synced by now: then the answer is known. */
     return log_ticket(p->stage) > p->safe_ticket ? CONFIRM_LATER : CONFIRM_TOOK;
 }
 

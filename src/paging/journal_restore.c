@@ -5,7 +5,8 @@
  *   (2) Nothing is staged about an owner that is being restored. So a crash meanwhile finds the log
  *       as the last run left it, followed by what has become of other owners since.
  *   (3) An owner that is made meanwhile may get the id of one that was deleted and still has
- * records in the log: the first record that is staged about it says that the older one is gone. */
+ *       records in the log: the first record that is staged about it says that the older one is
+ *       gone. */
 #include "paging/journal_private.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* A lane's segments: their list, in order and without overlap; what is live in each; when they
  * are removed.
  *
- *   written (pager_out.c) -> read back (pager_in.c) or settled (pager_left) -> nothing in it is
- * live
- *     -> the log is told -> that is safe -> its file is removed
+ *   its messages are written (pager_out.c)
+ *     -> each one is read back (pager_in.c) or settled (pager_left): no message in it is live
+ *     -> a record in the log says so, and is synced -> the file is removed
  *
  * A segment in which nothing is live stays while a snapshot that may name it is under way, and
  * while segments are held (pager_hold_segments). */

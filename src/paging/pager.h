@@ -157,7 +157,7 @@ void pager_try_again(struct lane *l);
 
 bool pager_has_segments(const struct lane *l);
 
-/* The owner has ended: removes the lane's files as soon as the log knows. */
+/* Removes the lane's files as soon as the record that its owner has ended is safe in the log. */
 void pager_delete(struct lane *l);
 
 /* Frees the pager's memory; files stay. Clears the pointer; NULL is fine. */

@@ -59,7 +59,8 @@ void pager_fetched_end(struct lane *l, uint64_t chunk);
 /* Removes the chunk's entry, with its messages, if it has one. */
 void pager_fetched_remove(struct fetches *all, uint64_t chunk);
 
-/* Keeps the messages of a block that are due up to the entry's time. */
+/* Keeps in memory the messages of a block that was read whose deadline is f->until_ms or
+ * earlier. */
 void pager_fetched_keep(struct lane *l, struct fetched_chunk *f, const struct segment_block *block);
 
 /* Returns a reference of the message with this number, or NULL if it has not been fetched. */

@@ -123,7 +123,7 @@ struct pager {
 /* Returns the lane's pager; makes it if there is none. Home, or recovery. */
 struct pager *pager_of(struct lane *l);
 
-/* Returns the store's segments, or NULL if nothing is stored, or no longer. */
+/* Returns the segment files of the broker, or NULL if it has no store or the store is closed. */
 struct segments *pager_files(const struct lane *l);
 
 /* Returns the limits of all lanes. The store is open. */
@@ -252,7 +252,7 @@ void pager_fetch_forget(struct pager *p, uint64_t chunk);
 /* Frees what was fetched of a message that has been delivered, by whatever way. */
 void pager_fetch_delivered(struct pager *p, uint64_t sequence);
 
-/* Frees all messages that were fetched: nothing is on disk any more. */
+/* Frees all prefetched messages of a lane that has no messages on disk any longer. */
 void pager_fetch_drop(struct pager *p);
 
 /* Frees all that was fetched, with the struct. */

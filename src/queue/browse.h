@@ -8,8 +8,8 @@
  * message that is given to a consumer at once. A ready message that has expired is skipped.
  *
  *   (1) Each lane has its own cursor: the browse goes on in the lane of the highest priority that
- * has something it has not seen. (2) It holds one piece of a segment (pager_reader), and nothing
- * else of the queue's.
+ *       has something it has not seen.
+ *   (2) It holds one piece of a segment (pager_reader), and nothing else of the queue's.
  *
  * Everything at the queue's home, or after the loops have stopped. */
 #ifndef LEVERET_QUEUE_BROWSE_H

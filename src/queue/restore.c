@@ -1,8 +1,9 @@
-/* Recovery, in this order:
+/* Recovery of queues and their lanes (paging/lane.h: a queue has one lane for each priority), in
+ * this order:
  *   - restore_begin(): lists the durable queues by id, and marks them as being restored;
  *   - list_segments(): lists the segment files that exist;
- *   - log_read() calls the visitor for each record, which changes its lane;
- *   - read_to_end(): matches lanes and files, and removes files that no lane needs;
+ *   - log_read() calls the visitor for each record, and the visitor changes the record's lane;
+ *   - read_to_end(): gives each lane its segment files, and removes files that no lane needs;
  *   - hand_over(), once on each loop: gives the loop its queues.
  *
  * A record of a queue that has no definition is ignored: the queue was deleted. */

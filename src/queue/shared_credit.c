@@ -1,5 +1,6 @@
-/* Shared credit: its count, taken and returned on any loop, and the line of consumers that wait for
- * it, on the session's loop. */
+/* Shared credit: one prefetch limit for all consumers of a channel (basic.qos with global). Any
+ * queue's home takes from the count and returns to it; consumers that found none left wait in a
+ * line on the session's loop. */
 #include "queue/shared_credit.h"
 
 #include <stdlib.h>

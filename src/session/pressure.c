@@ -4,7 +4,7 @@
  *   (2) Input that came before and is kept by the front end is not executed either, except under
  *       STOP_DEFERRED alone.
  *   (3) Only a RUNNING session is stopped. One that is ending is read, for the client's last
- * frames.
+ *       frames.
  *
  * The peer of a session that an alarm stops may disconnect unnoticed, since the end of its input is
  * behind bytes that are not read; and what the session holds (unacknowledged messages, a

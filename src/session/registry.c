@@ -205,9 +205,10 @@ void sessions_alarms_changed(struct loop *loop)
 {
     struct session_loop *home = loop_of(loop);
     struct lv_list *it, *after;
-    /* A session that the remaining alarms stop is blocked again by its next publish. */
     if (alarms_hold(atomic_load(&home->server->broker->alarms)))
         return;
+    /* Every session is unblocked, without asking which alarm blocked it: one that must not publish
+     * yet is blocked again by its next publish. */
     lv_list_each (it, after, &home->blocked)
         session_unblock(lv_list_item(it, struct session, blocked_link));
 }

@@ -1,10 +1,10 @@
-/* How a message's header bytes are encoded. The log and the segments store this octet with each
- * message, and struct message has it in memory; a message keeps the header it was published with.
+/* How a message's header bytes are encoded: one octet, which the log and the segments store with
+ * each message, and struct message has in memory. A message keeps the header it was published with.
  *
  * The numbers are part of the formats on disk (docs/formats/log.md): a number is never reused, and
- * a changed encoding gets a new one. The first Leveret that writes a number not yet in use raises
- * LOG_FORMAT_VERSION, so that an earlier one, which could not deliver such messages, refuses to
- * open the data directory instead of misreading it. */
+ * a changed encoding gets a new one. The first release of Leveret that writes one of the
+ * reserved numbers raises LOG_FORMAT_VERSION, so that an earlier release, which could not deliver
+ * such messages, refuses to open the data directory instead of misreading it. */
 #ifndef LEVERET_STORE_HEADER_FORMAT_H
 #define LEVERET_STORE_HEADER_FORMAT_H
 

@@ -142,13 +142,14 @@ uint64_t log_file_number(const char *name);
 
 /* Makes the first file after a start, with this batch record in it, synced. Before log_start(). */
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret);
-/* Hands a file that is full or left behind to the keeper. On the writer's thread. */
+/* Hands a file that is full or left behind to the keeper, the log's second thread, which prepares
+ * and removes files. On the writer's thread. */
 void log_files_add_old(struct log *log, struct log_old_file file);
 /* Finds out whether LOG_RESERVE exists. Before log_files_begin(). */
 void log_files_find_reserve(struct log *log);
 /* Does one piece of the keeper's work. Returns true if it did anything. On the keeper's thread. */
 bool log_files_keep(struct log *log);
-/* Returns true if the keeper has something to do now. Under the lock. */
+/* Returns true if the keeper has something to do now. Under log->lock. */
 bool log_files_has_work(const struct log *log);
 /* Returns true for the errors that may pass by themselves. */
 static inline bool log_is_out_of_room(int error)

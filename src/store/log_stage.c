@@ -10,9 +10,9 @@
  *   (2) Settled ranges are gathered in `runs` until the submit, or until a record is staged that
  *       must not come before them. So a settle may be stored after enqueues that were staged later,
  *       but never before anything staged earlier. Messages of several queues that are settled one
- * by one in turn still become one range per queue. (3) A stage that stages a message depends on the
- * current file, whatever floor was set before. (4) Records begin at multiples of 8, and a submitted
- * record is closed. */
+ *       by one in turn still become one range per queue.
+ *   (3) A stage that stages a message depends on the current file, whatever floor was set before.
+ *   (4) Records begin at multiples of 8, and a submitted record is closed. */
 #include <stdlib.h>
 
 #include "base/assert.h"

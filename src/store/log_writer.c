@@ -88,7 +88,8 @@ static uint8_t *stage_record(struct log_stage *stage)
     return stage->at.chunk->bytes + stage->at.offset;
 }
 
-/* Returns the next record of any stage to be written in this round, or NULL if there is none. */
+/* Returns the next record to be written in this round, or NULL if there is none: the records of one
+ * stage after the other. */
 static uint8_t *round_record(struct log *log)
 {
     struct log_round *round = &log->round;
@@ -312,7 +313,8 @@ static bool must_leave_file(struct log *log, size_t record_bytes)
     return end > file_limit(log) || (log->current.bytes == 0 && file_has_next(log));
 }
 
-/* Makes sure that a batch record and the round's next record fit into the current file. */
+/* Makes sure that the current file has room for a batch record and the next record to be written:
+ * begins the next file if it has not. */
 static int make_room(struct log *log)
 {
     uint8_t *record = round_record(log);

@@ -25,8 +25,9 @@
  *   (2) A message with a value, and a duplicate of it, are confirmed after the value is stored: the
  *       value of a confirmed message survives a crash.
  *   (3) If all queues of a message are deleted before it arrives, its value is forgotten, as if
- * they had refused the message. (4) Values are stored for persistent messages at durable exchanges
- * and queues. Otherwise neither message nor value survives a restart.
+ *       they had refused the message.
+ *   (4) Values are stored for persistent messages at durable exchanges and queues. Otherwise
+ *       neither message nor value survives a restart.
  *
  * Exchanges are asked on all loops, so each struct dedup has a mutex. */
 #ifndef LEVERET_TOPOLOGY_DEDUP_H

@@ -24,7 +24,7 @@ static inline bool durable_is_stored(const struct durable_changes *changes)
     return changes->definitions != NULL;
 }
 
-/* Adds a change, which it takes. Only if durable_is_stored(). */
+/* Adds a change, and takes ownership of it. The caller has checked durable_is_stored(). */
 void durable_add(struct durable_changes *changes, struct definition_change *change);
 
 /* Submits the last change. Returns CHANGE_PENDING if `done` will be called, or CHANGE_DONE if there

@@ -12,8 +12,8 @@
  *   - each destination gets the share of all values that its weight is of all weights, for weights
  *     of any size;
  *   - a new destination takes its share from all others, and no value moves between those; that of
- *     a removed one is divided among all others; a change of a weight moves no more than the
- * change;
+ *     a removed one is divided among all others; a change of a weight moves no more than
+ *     the change;
  *   - the choice depends on names and weights alone, not on the order of binding or on restarts.
  *
  * A hash ring has these properties only on average, and needs as many points as the sum of all

@@ -10,8 +10,8 @@
  *   (1) The generation is read before the walk: if the topology changes during the walk, the entry
  *       is out of date from the start.
  *   (2) Removing an exchange or a queue increments the generation, and they are freed a grace
- * period after that: the pointers in a valid entry are valid until the end of the turn. (3) Only a
- * loop's own thread uses its cache.
+ *       period after that: the pointers in a valid entry are valid until the end of the turn.
+ *   (3) Only a loop's own thread uses its cache.
  *
  * Small routes are stored in the entry (two cache lines), larger ones in a block, and all blocks of
  * a loop together are at most ROUTE_BLOCK_BYTES_MAX. Not cached are routes that depend on more than

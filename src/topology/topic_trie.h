@@ -8,8 +8,9 @@
  * adds and removes bindings.
  *
  *   (1) Every node but the root has one incoming edge. Edges by a word are both in one hash table
- * for the whole trie, by the parent's number and the word, and in the parent's list of children. A
- *       reader uses whichever is cheaper: a look-up for each word of the key, or the list.
+ *       for the whole trie, by the parent's number and the word, and in the parent's list of
+ *       children. A reader uses whichever is cheaper: a look-up for each word of the key, or the
+ *       list.
  *   (2) A new node becomes visible while it is empty, and only then gets its binding, so a reader
  *       never misses a binding that was there before.
  *   (3) The writer unlinks a node without bindings and children; it is freed after a grace period.

@@ -19,9 +19,9 @@ void loop_sim_enter(struct loop *loop);
 /* Runs one turn of every loop, in seeded order. Returns whether anything was done or is left to
  * do. */
 bool loop_sim_turn(struct loops *loops);
-/* From here on each slice of a job, and each turn for work done at once, has a random number of
- * units from 1 to `units`; some jobs wait for a later turn. Without this call the numbers are those
- * of real loops. */
+/* From here on work is cut at random (loop.h, work in slices): each budget that loop_spend() gives
+ * away is a random number of units, from 1 to `units`, and a job may be run a turn later than it
+ * could. Without this call budgets are those of real loops. */
 void loop_sim_cut_slices(struct loops *loops, unsigned units);
 /* Work done on this loop before its next turn may spend this many units. */
 void loop_sim_give_units(struct loop *loop, unsigned units);

@@ -90,8 +90,8 @@ void names_change(struct disk_sim *sim, enum name_change_kind kind, const char *
                   const char *to, struct inode *inode);
 /* Makes the changes in this folder safe, in their order. */
 void names_sync_folder(struct disk_sim *sim, const char *folder);
-/* Decides (2) of disk_sim.h: of eight changes `bias` are kept, give or take. A name in a folder
- * that was lost is lost too. */
+/* The power is cut: each change of a name that was not synced survives with a probability of `bias`
+ * in eight. A name in a folder that was lost is lost too. */
 void names_lose_power(struct disk_sim *sim, unsigned bias);
 
 #endif
