@@ -2,16 +2,18 @@
  *
  * A front end speaks one protocol. Each of its connections embeds a `struct session`, which has
  * everything that does not depend on the protocol; the front end keeps the rest, reads and writes
- * the socket, and is called back through its `struct frontend`. Which front ends there are is known
- * to the table in leveretd/listeners.c alone.
+ * the socket, and is called back through its `struct frontend`. Only the table in
+ * leveretd/listeners.c knows which front ends there are.
  *
- *   STARTING -> RUNNING   session_enter_vhost(): the client has logged in and counts in its quotas
- *   RUNNING  -> ENDING    one side has said goodbye: its quotas are released, nothing holds it up
+ *   STARTING -> RUNNING   session_enter_vhost(): the client has logged in and counts in the quotas
+ *   STARTING -> ENDING    one side has said goodbye before the client was in a vhost
+ *   RUNNING  -> ENDING    one side has said goodbye: the quotas are released, and nothing stops the
+ *                         session's input any longer
  *   any      -> GONE      the socket is gone
  *
  * All functions are called on the session's loop. A session belongs to its front end, which may
- * keep it for as long as something of it is under way (a queue's home that has to answer), also
- * when it is GONE. */
+ * keep it, even when it is GONE, for as long as something of it is under way (such as a queue's
+ * home that has yet to answer). */
 #ifndef LEVERET_SESSION_FRONTEND_H
 #define LEVERET_SESSION_FRONTEND_H
 
@@ -28,39 +30,42 @@ struct session_loop; /* see session_private.h */
 /* Above this much unwritten output a connection's consumers pause. */
 enum { OUTPUT_BYTES_HIGH = 256 * 1024, OUTPUT_BYTES_LOW = 64 * 1024 };
 
-/* Above this much unwritten output a connection's input is not read; while memory is short, above
- * OUTPUT_BYTES_HIGH. More than that, since some clients publish a whole batch before they read what
- * came back of it. */
+/* Above this much unwritten output a connection's input is not read; while memory is short, already
+ * above OUTPUT_BYTES_HIGH. This mark is the higher one because some clients publish a whole batch
+ * before they read the answers to it. */
 enum { ANSWER_BYTES_HIGH = 4 * 1024 * 1024 };
 
-/* A protocol. Calls marked (optional) may be NULL: then nothing is done. */
+/* A protocol. Calls that are marked (optional) may be NULL; they are then left out. */
 struct frontend {
     const char *name;     /* "amqp": of its listeners, in the log and in `leveretctl status` */
     const char *purpose;  /* "AMQP 0-9-1": the same, for people */
     const char *protocol; /* "{0,9,1}": of its sessions, in listings and events */
 
-    /* A client has connected; `arg` is the struct session_server. Makes a connection,
-     * session_begin(), net_attach(). */
+    /* A client has connected; `arg` is the struct session_server. Makes a connection, and calls
+     * session_begin() and net_attach() for it. */
     net_accepted_fn *accepted;
 
-    /* Closes the session in the protocol's own way, and tells the client why. It may be in any
-     * state, ENDING included, and then there may be nothing to do. */
+    /* Closes the session in the protocol's own way, and tells the client why. Called in any state;
+     * if the session is ENDING, there may be nothing left to do. */
     void (*close)(struct session *s, const struct broker_error *why);
-    /* Input that was kept while the session was stopped may be handled now: does so for as long as
-     * session_executes(). The session may have ended afterwards. (optional) */
+    /* Executes input that was kept while the session was stopped, for as long as session_executes()
+     * is true. The session may have ended afterwards. (optional) */
     void (*execute)(struct session *s);
-    /* An alarm holds the session up, for this reason; it does so no longer. (optional) */
+    /* blocked(): an alarm has stopped the session, for this reason. unblocked(): the alarm no
+     * longer stops it. (optional) */
     void (*blocked)(struct session *s, const char *reason);
     void (*unblocked)(struct session *s);
-    /* Sends something that no client minds, so that the kernel finds out whether the peer is still
-     * there. (optional) */
+    /* Sends something that a client ignores (such as a heartbeat), so that the kernel finds out
+     * whether the peer is still there. (optional) */
     void (*probe)(struct session *s);
     /* True if the session's end would give back something that others wait for: unacknowledged
      * messages, a transaction, a message that is not whole. (optional: false) */
     bool (*holds_anything)(const struct session *s);
-    /* session_end_queues() is done, where it had returned false. */
+    /* Called when the session's exclusive queues are deleted, if session_end_queues() has returned
+     * false. */
     void (*queues_ended)(struct session *s);
-    /* sessions_timeouts_changed(), sessions_permissions_changed() for this session. (optional) */
+    /* Do for this session what sessions_timeouts_changed() and sessions_permissions_changed()
+     * promise. (optional) */
     void (*timeouts_changed)(struct session *s);
     void (*permissions_changed)(struct session *s);
 
@@ -68,18 +73,18 @@ struct frontend {
      * heartbeat_s, and `state` where it has a better word than starting, running, closing, closed.
      * (optional) */
     void (*add_facts)(const struct session *s, struct session_facts *facts);
-    /* Visits its channels and consumers, where the visitor wants them. A protocol without channels
-     * shows itself as one, number 0 or 1. (optional) */
+    /* Calls those of the visitor's functions for channels and consumers that are not NULL. A
+     * protocol without channels shows itself as one, number 0 or 1. (optional) */
     void (*visit_channels)(struct session *s, const struct session_facts *facts,
                            const struct session_visitor *visitor, void *arg);
 };
 
-/* Why a session's socket is not read. Input that it has kept is not executed either, except under
- * STOP_DEFERRED, which ends when that input is executed. */
+/* Why a session's socket is not read. Input that the session has kept is not executed either,
+ * except if STOP_DEFERRED is the only reason: executing that input is what ends it. */
 enum session_stop {
     STOP_ALARM = 1,       /* it publishes, and memory or disk are short */
     STOP_HELD = 2,        /* it publishes to a queue whose home is behind */
-    STOP_DEFERRED = 4,    /* it has kept too much input that waits */
+    STOP_DEFERRED = 4,    /* it has kept too much input whose execution must wait */
     STOP_OUTPUT = 8,      /* its client does not read what it is sent */
     STOP_UNFINISHED = 16, /* its loop holds too much of messages that are not whole */
     STOP_TURN = 32,       /* its commands have used up this turn: it goes on in the next one */
@@ -105,8 +110,8 @@ struct session {
     const struct frontend *frontend;
     struct session_server *server;
     struct session_loop *home;
-    struct vhost *vhost;            /* a reference, once it has been RUNNING */
-    struct auth_identity *identity; /* once it has logged in */
+    struct vhost *vhost;            /* a reference, from RUNNING on; NULL before */
+    struct auth_identity *identity; /* NULL until it has logged in */
     uint64_t id;
     char *name;
     struct lv_list link; /* in session_loop.sessions */
@@ -118,44 +123,46 @@ struct session {
     bool has_ended; /* session_ended() was called */
 
     struct lv_list exclusive_queues; /* queue_add_owned() */
-    struct loop_job queues_end;      /* deletes them, when they are many */
+    struct loop_job queues_end;      /* deletes those that session_end_queues() has no time for */
 
     /* pressure.c */
-    size_t deferred_bytes;       /* of input that waits */
-    bool is_held_for_values;     /* STOP_HELD: also until values are stored in time (dedup.h) */
+    size_t deferred_bytes;       /* of input that is kept until it can be executed */
+    bool is_held_for_values;     /* STOP_HELD: also while dedup_is_behind() */
     struct queue *held_for;      /* STOP_HELD: until this queue's home has caught up; referenced */
     struct lv_list held_link;    /* in session_loop.held while STOP_HELD */
     struct lv_list blocked_link; /* in session_loop.blocked while STOP_ALARM */
-    struct lv_list resumed_link; /* in session_loop.resumed: input it has kept is to be executed */
+    /* in session_loop.resumed while kept input is about to be executed */
+    struct lv_list resumed_link;
     struct lv_list next_turn_link; /* in session_loop.next_turn while STOP_TURN */
 
     /* unfinished.c */
     uint64_t unfinished_bytes;
-    struct lv_list unfinished_link; /* in session_loop.unfinished with more than its share */
+    /* in session_loop.unfinished while it holds more than its share */
+    struct lv_list unfinished_link;
 };
 
 /* --- its life: registry.c --------------------------------------------------------------------- */
 
-/* Registers the session of a new connection, in state STARTING, and gives it an id and a name. `s`
- * is zeroed. Sets the socket's watermarks and its send timeout. */
+/* Registers the session of a new connection, in state STARTING, and gives it an id and a name. Sets
+ * the socket's watermarks and its send timeout. Call only with a zeroed `s`. */
 void session_begin(struct session *s, const struct frontend *frontend,
                    struct session_server *server, struct loop *loop, struct net_conn *net,
                    const struct net_peer *peer);
 
-/* The one writer of the state; asserts that the move is legal. Leaving RUNNING releases the
- * session's quotas; entering GONE clears `net`. RUNNING is entered by session_enter_vhost() alone.
- * Staying in a state is fine. */
+/* Changes the state; nothing else does. Asserts that the move is legal; does nothing if the state
+ * stays the same. Leaving RUNNING releases the session's quotas; entering GONE clears `net`. Only
+ * session_enter_vhost() enters RUNNING. */
 void session_enter(struct session *s, enum session_state next);
 
-/* Ends every stop of a session that is GONE, and emits its event. Called once, when its channels
- * and queues have ended or are about to. */
+/* Ends every stop of a session and emits its event connection.closed. Call once, when the session
+ * is GONE and its channels and queues have ended or are being ended. */
 void session_ended(struct session *s);
 
-/* Removes the session from the registry and frees what it owns, but not the struct. After
- * session_ended(), once nothing of it is under way. */
+/* Removes the session from the registry and frees what it owns, but not the struct. Call only after
+ * session_ended(), and when nothing of the session is under way any longer. */
 void session_free(struct session *s);
 
-/* Fills in what listings show of the session. Borrowed from it. */
+/* Fills in what listings show of the session. *ret borrows from the session. */
 void session_get_facts(const struct session *s, struct session_facts *ret);
 
 /* Return the name of the session's vhost or user, empty before it has one. */
@@ -177,17 +184,20 @@ bool session_end_queues(struct session *s);
 void session_set_client_properties(struct session *s, struct slice properties);
 
 /* Checks name and password, and emits an event. Returns true with s->identity set, or false with a
- * NUL-terminated text in `reason`: for the log, never for the client. Once. */
+ * NUL-terminated text in `reason`, which is for the log and must not reach the client. Call only if
+ * the session has no identity yet. */
 bool session_log_in(struct session *s, struct slice mechanism, struct slice user,
                     struct slice password, struct lv_buffer *reason);
 
 /* Enters the vhost: the session is RUNNING afterwards, and counts among the connections of the
  * node, the vhost and the user. Returns false if there is no such vhost, the user may not enter it,
- * or a limit is reached; the error (NOT_ALLOWED) says which. After session_log_in(). */
+ * or a limit is reached; the error (NOT_ALLOWED) says which. Call only after session_log_in() has
+ * succeeded. */
 bool session_enter_vhost(struct session *s, struct slice vhost, struct broker_error *error);
 
-/* Counts a channel, or what a protocol has instead, among the user's. Returns false with the error
- * (NOT_ALLOWED) if the limit is reached. After session_log_in(). */
+/* Counts a channel (or what a protocol has instead) as one of the user's. Returns false with the
+ * error (NOT_ALLOWED) if the user's limit is reached. Call only after session_log_in() has
+ * succeeded. */
 bool session_take_channel(struct session *s, struct broker_error *error);
 /* Undoes session_take_channel(). */
 void session_give_channel(struct session *s);
@@ -196,12 +206,13 @@ void session_give_channel(struct session *s);
 
 /* Stops the session for this reason; does nothing unless it is RUNNING. */
 void session_stop(struct session *s, enum session_stop why);
-/* Ends these reasons. With the last one the socket is read again, and kept input is executed later
- * in this turn. */
+/* Ends these reasons to stop. When the last one has ended, the socket is read again, and kept input
+ * is executed later in this turn. */
 void session_go(struct session *s, unsigned whys);
 /* Stops the session until the next turn. */
 void session_stop_for_turn(struct session *s);
-/* Ends every reason: the session is ending, and the client's last frames must be read. */
+/* Ends every reason to stop. Called when the session is ending, so that the client's last frames
+ * are read. */
 void session_go_for_good(struct session *s);
 
 /* Stops a session that publishes while an alarm is on, and has its front end tell the client. */
@@ -209,26 +220,28 @@ void session_block(struct session *s);
 
 /* Stops the session until the home of this queue, to which it publishes, has caught up. */
 void session_hold(struct session *s, struct queue *q);
-/* Like session_hold(), and also until the values that exchanges have seen are stored in time. */
+/* Like session_hold(), and stops the session also while too many deduplication values wait to be
+ * stored (dedup_is_behind()). */
 void session_hold_for_values(struct session *s, struct queue *q);
 
-/* Counts bytes of input that are kept (`more`), or executed or dropped (`less`). Above a mark the
- * session stops, below a lower one it goes on. */
+/* Counts bytes of input that was put aside (`more`), and of input that was put aside and is now
+ * executed or dropped (`less`). Above a mark the session stops, below a lower one it goes on. */
 void session_count_deferred(struct session *s, size_t more, size_t less);
 
-/* Stops the session if its unwritten output is above a mark. Called after output was added that no
- * consumer's window limits. session_go(s, STOP_OUTPUT) follows when the socket has drained. */
+/* Stops the session (STOP_OUTPUT) if its unwritten output is above a mark. Call after adding output
+ * that is not a delivery to a consumer: nothing else limits it. The front end calls session_go(s,
+ * STOP_OUTPUT) when the socket has drained. */
 void session_watch_output(struct session *s);
 
-/* Charges the turn this many units for what was just done for the session (loop.h: work in slices).
- * If that uses the turn up, the session stops until the next one. */
+/* Charges the current turn this many units for work that was just done for the session (loop.h:
+ * work in slices). If that uses the turn up, the session stops until the next turn. */
 static inline void session_charge(struct session *s, unsigned units)
 {
     if (units > 0 && !loop_charge(s->loop, units))
         session_stop_for_turn(s);
 }
 
-/* Returns whether input that was kept may be executed. */
+/* Returns whether kept input may be executed: nothing stops the session, or only STOP_DEFERRED. */
 static inline bool session_executes(const struct session *s)
 {
     return (s->stops & ~(unsigned)STOP_DEFERRED) == 0;
@@ -248,16 +261,17 @@ static inline unsigned session_alarms(const struct session *s)
 
 /* --- unfinished.c: the limits on room for messages that are not whole ------------------------- */
 
-/* Returns how much room, in bytes, a message should get: `least` must fit now, it has `has`, and it
- * will need `whole` in the end. */
+/* Returns how much room, in bytes, to give the body of a message: at least `least` bytes, which are
+ * needed now. `has` is the room that it has, `whole` what it needs once all of it has come. */
 uint64_t session_unfinished_room(const struct session *s, uint64_t has, uint64_t whole,
                                  uint64_t least);
-/* Count room that unfinished messages have taken, or give back as they are whole or dropped. */
+/* Count room that an unfinished message takes, and room that it gives back when it is whole or
+ * dropped. */
 void session_unfinished_add(struct session *s, uint64_t bytes);
 void session_unfinished_drop(struct session *s, uint64_t bytes);
-/* Called after session_unfinished_add(). Returns false with the error if the session holds more
- * than one session may; `of_this` is the room of the message that grew. Else stops the session if
- * its loop holds too much. */
+/* Call after session_unfinished_add(). Returns false with the error if the session holds more than
+ * one session may; `of_this` is the room of the message that has just grown. Otherwise returns
+ * true, and stops the session if its loop holds too much. */
 bool session_unfinished_check(struct session *s, uint64_t of_this, struct broker_error *error);
 
 /* --- session_log.c ---------------------------------------------------------------------------- */
@@ -268,30 +282,33 @@ struct session_title {
     char text[800];
 };
 const char *session_title(const struct session *s, struct session_title *room);
-/* The title, until the end of the block. */
+/* The session's title as a string, valid until the end of the enclosing block. */
 #define SESSION_TITLE(s) session_title((s), &(struct session_title){.text = ""})
 
 /* --- tracing.c: the firehose (broker/trace.h); only while the vhost is traced ----------------- */
 
-/* Copies a message that was published on this channel and is about to be sent by the route. */
+/* Copies a message that was published on this channel and is about to be sent to the queues of the
+ * route. */
 void session_trace_publish(struct session *s, uint16_t channel, const struct delivery *message,
                            struct slice bcc, const struct route *route);
-/* Copies a message that is being sent to the client from this queue. */
+/* Copies a message from this queue that is being sent to the client. */
 void session_trace_delivery(struct session *s, uint16_t channel, struct slice queue,
                             const struct delivery *message);
-/* Holds the session if a queue that copies of what it publishes go to is behind. */
+/* Holds the session (session_hold()) if the copies of what it publishes to this exchange go to a
+ * queue whose home is behind. */
 void session_hold_for_trace(struct session *s, struct slice exchange);
 
 /* --- session_events.c: events of sessions (message/events.h) ---------------------------------- */
 
-/* Called when the session is RUNNING, and its facts are known. */
+/* Call when the session is RUNNING and session_get_facts() has all that the event shows. */
 void session_event_created(struct session *s);
 void session_event_channel_created(struct session *s, uint16_t channel);
 void session_event_channel_closed(struct session *s, uint16_t channel);
-/* `prefetch`: the channel's count. */
+/* `prefetch` is the channel's prefetch count. */
 void session_event_consumer_created(struct session *s, uint16_t channel, uint32_t prefetch,
                                     const struct consumer *c);
-/* by_client: the client has cancelled it; else it ended with its channel or queue. */
+/* `by_client`: the client has cancelled the consumer; otherwise it has ended with its channel or
+ * queue, or the broker has cancelled it. */
 void session_event_consumer_deleted(struct session *s, uint16_t channel, const struct consumer *c,
                                     bool by_client);
 

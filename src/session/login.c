@@ -1,8 +1,8 @@
-/* Logging in, entering a vhost, and the limits on how many sessions may.
+/* Logging in, entering a vhost, and the limits on the number of sessions.
  *
- * A session that enters a vhost counts in three quotas: the node's, the vhost's and its user's, for
+ * A session that enters a vhost counts in three quotas, the node's, the vhost's and its user's, for
  * as long as it is RUNNING. It is counted before the count is compared with the limit, so two
- * sessions never get the last connection. */
+ * sessions never both get the last place. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -75,7 +75,7 @@ static bool quota_take_user(struct session *s, struct broker_error *error)
         SLICE_ARG(session_user_name(s)), limit);
 }
 
-/* Takes all three, or none. */
+/* Takes a place in all three quotas, or in none. */
 static bool quotas_take(struct session *s, struct vhost *vhost, struct broker_error *error)
 {
     if (!quota_take_node(s, error))

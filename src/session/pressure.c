@@ -1,13 +1,13 @@
 /* Back pressure: when a session's socket is not read, why, and until when.
  *
  *   (1) `stops` has every reason; the socket is paused while there is one.
- *   (2) Input that came before and is kept by the front end is not executed either, except under
- *       STOP_DEFERRED alone.
+ *   (2) Input that had come before the stop, and is kept by the front end, is not executed either,
+ *       except if STOP_DEFERRED is the only reason.
  *   (3) Only a RUNNING session is stopped. One that is ending is read, for the client's last
  *       frames.
  *
- * The peer of a session that an alarm stops may disconnect unnoticed, since the end of its input is
- * behind bytes that are not read; and what the session holds (unacknowledged messages, a
+ * The peer of a session that an alarm has stopped may disconnect unnoticed, since the end of its
+ * input is behind bytes that are not read; and what the session holds (unacknowledged messages, a
  * transaction) may be what fills the memory. So from time to time the kernel is asked whether the
  * peer is still there. */
 #include "base/log.h"
@@ -16,7 +16,7 @@
 #include "topology/dedup.h"
 
 enum {
-    HELD_LOOK_MS = 1, /* between two looks whether the homes have caught up */
+    HELD_LOOK_MS = 1, /* the pause between two checks whether homes have caught up */
     BLOCKED_LOOK_MS = 2000,
     DEFERRED_BYTES_HIGH = 256 * 1024,
     DEFERRED_BYTES_LOW = 64 * 1024,
@@ -49,7 +49,7 @@ void session_go(struct session *s, unsigned whys)
     loop_schedule(s->loop, &s->home->resume);
 }
 
-/* The session may have ended afterwards. */
+/* Has the front end execute kept input. The session may have ended afterwards. */
 static void input_execute(struct session *s)
 {
     session_assert_home(s);
@@ -79,7 +79,8 @@ void session_stop_for_turn(struct session *s)
     loop_job_start(s->loop, &s->home->go_on);
 }
 
-/* Lets the first session go on, in this slice, which is charged for what the session does. */
+/* Lets the first session of next_turn go on. What the session then does is charged to this slice of
+ * the job. */
 static bool next_turn_go_on(struct loop *loop, struct loop_job *job)
 {
     (void)loop;
@@ -208,9 +209,11 @@ static bool session_holds_anything(const struct session *s)
     return s->frontend->holds_anything && s->frontend->holds_anything(s);
 }
 
-/* Looks at the peer of a blocked session. If it has closed the connection, what it sent before is
- * taken once the alarm ends, unless the session holds something: then it is closed now. A peer that
- * has vanished without closing is probed: its machine refuses that, and the next look finds out. */
+/* Checks whether the peer of a blocked session is still there. If the peer has closed the
+ * connection, what it sent before is still executed once the alarm ends, unless the session holds
+ * something that others wait for: then the session is closed now. If the peer seems to be there, a
+ * probe is sent: should the peer have vanished without closing, its machine answers the probe with
+ * a reset, which the next check sees. */
 static void blocked_look_at(struct session *s)
 {
     enum net_peer_state peer = net_look_at_peer(s->net);

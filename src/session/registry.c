@@ -1,11 +1,11 @@
-/* The registry: the sessions of each loop, their ids, names and states, and what is done with all
- * of them at once.
+/* The registry: the sessions of each loop, their ids, names and states, and operations on all of
+ * them.
  *
- *   (1) An id is this loop's count of sessions, times LOOPS_MAX, and the loop's index: no two
- *       sessions of the process ever have the same one. Exclusive queues and pids in listings
- *       depend on that.
+ *   (1) An id is a number that the loop counts up for each session, times LOOPS_MAX, plus the index
+ *       of the loop: no two sessions of the process ever have the same id. Exclusive queues, and
+ *       pids in listings, depend on that.
  *   (2) A session is registered from session_begin() to session_free().
- *   (3) A session's state changes in session_enter() alone. */
+ *   (3) Only session_enter() changes a session's state. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +121,7 @@ void session_free(struct session *s)
 
 /* --- exclusive queues ------------------------------------------------------------------------- */
 
-enum { QUEUE_UNITS = 4 }; /* what deleting one costs (loop.h: work in slices) */
+enum { QUEUE_UNITS = 4 }; /* what deleting one queue costs (loop.h: work in slices) */
 
 void session_own_queue(struct session *s, struct queue *q)
 {
@@ -207,8 +207,8 @@ void sessions_alarms_changed(struct loop *loop)
     struct lv_list *it, *after;
     if (alarms_hold(atomic_load(&home->server->broker->alarms)))
         return;
-    /* Every session is unblocked, without asking which alarm blocked it: one that must not publish
-     * yet is blocked again by its next publish. */
+    /* Every blocked session goes on, whichever alarm has blocked it: one that must not publish yet
+     * is blocked again by its next publish. */
     lv_list_each (it, after, &home->blocked)
         session_unblock(lv_list_item(it, struct session, blocked_link));
 }

@@ -1,13 +1,13 @@
 /* Sessions: what the connections of all front ends have in common, as the rest of the process sees
  * it.
  *
- * A session is one client's connection. It lives on the loop that accepted it, and is registered
- * there under an id that is unique in the process, whatever its protocol. This header is for those
+ * A session is one client's connection, whatever its protocol. It lives on the loop that accepted
+ * it, and is registered there under an id that is unique in the process. This header is for those
  * who run the broker (leveretd/) or manage it (manage/): setting up, closing, alarms, listings.
  * What a front end needs to make sessions is in frontend.h.
  *
- * Functions that take a loop are called on that loop's thread and act on its sessions alone: for
- * all sessions, mail every loop. */
+ * Functions that take a loop are called on that loop's thread and act on its sessions alone: to
+ * reach all sessions, mail every loop. */
 #ifndef LEVERET_SESSION_SESSION_H
 #define LEVERET_SESSION_SESSION_H
 
@@ -15,8 +15,8 @@
 #include "broker/broker.h"
 #include "net/net.h"
 
-/* The configuration of sessions. Strings are borrowed for the life of the server. A reload changes
- * the atomic members at any time, one by one. */
+/* The configuration of sessions. Strings are borrowed and must live as long as the server. A reload
+ * of the configuration changes the atomic members at any time, one by one. */
 struct session_settings {
     const char *_Atomic product; /* sent to clients: "RabbitMQ" unless configured */
     const char *_Atomic version; /* "3.13.x" unless configured */
@@ -28,28 +28,28 @@ struct session_settings {
     _Atomic uint16_t channel_max;             /* where a protocol has channels; 2047 */
     _Atomic uint16_t heartbeat_s;             /* where a protocol has heartbeats; 60 */
     _Atomic uint32_t handshake_timeout_ms;    /* 10000 */
-    _Atomic uint32_t send_timeout_ms;         /* of connections to come; 15000; 0: none */
+    _Atomic uint32_t send_timeout_ms;         /* of newly accepted connections; 15000; 0: none */
     _Atomic uint64_t message_bytes_max;       /* 134217728 */
-    _Atomic uint64_t unfinished_bytes_max;    /* a loop's, of messages that are not whole */
-    _Atomic int64_t connections_max;          /* that are in a vhost; negative: no limit */
+    _Atomic uint64_t unfinished_bytes_max;    /* per loop: room for messages that are not whole */
+    _Atomic int64_t connections_max;          /* connections in a vhost; negative: no limit */
     _Atomic bool qos_reaches_running; /* basic.qos without global also limits existing consumers */
     _Atomic bool forgets_histories;   /* a header x-death that a client publishes is removed */
 };
 
-/* One per process. All but the atomic members are fixed before loops_start(). */
+/* One per process. Only the atomic members change after loops_start(). */
 struct session_server {
     struct broker *broker;
     struct auth *auth;
     struct session_settings settings;
-    _Atomic int64_t connections_entered; /* that are in a vhost */
+    _Atomic int64_t connections_entered; /* connections that are in a vhost: RUNNING */
 };
 
 /* --- the life of the process ------------------------------------------------------------------ */
 
-/* Sets up every loop's registry. The server is borrowed. Before loops_start(), and before any
- * front end accepts. */
+/* Sets up every loop's registry. The server is borrowed. Call before loops_start(), and before any
+ * front end accepts connections. */
 void sessions_start(struct loops *loops, struct session_server *server);
-/* Frees the registries. After the loops have stopped and every session has ended. */
+/* Frees the registries. Call only after the loops have stopped and every session has ended. */
 void sessions_stop(struct loops *loops);
 
 /* --- what concerns all sessions of a loop ----------------------------------------------------- */
@@ -57,8 +57,8 @@ void sessions_stop(struct loops *loops);
 /* Returns the number of sessions on this loop, including those that are closing. */
 size_t sessions_count(struct loop *loop);
 
-/* Lets sessions that no alarm stops any longer go on, and has their clients told. Called when
- * broker->alarms has changed. */
+/* Lets blocked sessions go on and has their clients told, unless an alarm still stops all
+ * publishers. Call when broker->alarms has changed. */
 void sessions_alarms_changed(struct loop *loop);
 
 /* Applies a changed broker->topology.consumer_timeout_ms, also to outstanding deliveries. */
@@ -70,8 +70,8 @@ void sessions_permissions_changed(struct loop *loop, struct slice user);
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
-/* Closes every session of the loop. The client is told 320 `CONNECTION_FORCED - reason`, or what
- * its protocol has for that. */
+/* Closes every session of the loop. The client is sent 320 `CONNECTION_FORCED - reason`, or what
+ * its protocol has instead. */
 void sessions_close_all(struct loop *loop, const char *reason);
 /* Closes the session with this id. Returns false if it is not on this loop. */
 bool sessions_close(struct loop *loop, uint64_t id, const char *reason);

@@ -14,7 +14,7 @@ static struct event_field actor_of(const struct session *s)
     return EVENT_STR("user_who_performed_action", session_user_name(s));
 }
 
-/* Returns the name that the client gave itself, or EVENT_NONE. */
+/* Returns the client's own name for the connection (connection_name), or EVENT_NONE. */
 static struct event_field provided_name_of(const struct session *s)
 {
     struct slice name;

@@ -1,4 +1,4 @@
-/* How a line of the log names a session. */
+/* How a log line names a session. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 enum { CLIENT_NAME_BYTES_MAX = 128 };
 
-/* Returns the name that the client gave itself, cut, or nothing. */
+/* Returns the client's own name for the connection, cut to CLIENT_NAME_BYTES_MAX, or nothing. */
 static struct slice client_name(const struct session *s)
 {
     struct slice name;

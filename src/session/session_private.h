@@ -22,25 +22,26 @@ struct session_loop {
     struct lv_list resumed; /* struct session.resumed_link */
     struct loop_task resume;
     struct lv_list next_turn; /* struct session.next_turn_link */
-    struct loop_job go_on;    /* lets them go, one after the other */
+    struct loop_job go_on;    /* lets the sessions of next_turn go on, one after the other */
 
     /* unfinished.c */
     struct lv_list unfinished; /* struct session.unfinished_link */
-    uint64_t unfinished_bytes; /* of all */
+    uint64_t unfinished_bytes; /* of all sessions of the loop */
     size_t unfinished_stops;   /* sessions with STOP_UNFINISHED */
-    uint64_t first_id;         /* of the first holder, when first_timer was started */
-    uint64_t first_received;   /* bytes it had sent by then */
+    uint64_t first_id; /* the id of the first holder (unfinished.c) when first_timer was started */
+    uint64_t first_received; /* bytes that it had sent by then */
     struct loop_timer first_timer;
 };
 
-/* Returns whether the caller is on this loop, or no loop runs: before the start, after the stop. */
+/* Returns whether the caller runs on this loop, or on no loop: before the loops start, or after
+ * they have stopped. */
 static inline bool loop_is_here(const struct loop *loop)
 {
     const struct loop *here = loop_current();
     return !here || here == loop;
 }
 
-/* The caller runs on the session's loop. */
+/* Asserts that the caller runs on the session's loop. */
 static inline void session_assert_home(const struct session *s)
 {
     lv_assert(s->magic == SESSION_MAGIC);
@@ -73,7 +74,7 @@ void unfinished_free(struct session_loop *home);
 /* Emits user.authentication.success, or .failure with the reason. */
 void session_event_login(struct session *s, struct slice user, struct slice mechanism,
                          bool is_success, struct slice reason);
-/* Emits connection.closed, whether the session has entered a vhost or not. */
+/* Emits connection.closed, even if the session has never entered a vhost. */
 void session_event_closed(struct session *s);
 
 #endif

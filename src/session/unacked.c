@@ -6,7 +6,8 @@ struct chunk {
     uint64_t live;
     uint64_t marked; /* a subset of live */
     struct unacked_entry entries[SEQMAP_ENTRIES];
-    uint32_t added_ds[SEQMAP_ENTRIES]; /* when, in tenths of a second; wraps after 13 years */
+    /* when it was added, in tenths of a second; wraps after 13 years */
+    uint32_t added_ds[SEQMAP_ENTRIES];
 };
 
 enum { MS_PER_DS = 100 };
@@ -129,8 +130,8 @@ static uint64_t bits_within(uint64_t c, uint64_t first, uint64_t last)
     return bits;
 }
 
-/* Sets or clears the marks of what is outstanding among these tags. Returns how many it has
- * changed. */
+/* Sets or clears the marks of the outstanding entries among these tags. Returns how many marks it
+ * has changed. */
 static size_t set_marks(struct unacked *u, uint64_t first, uint64_t last, bool is_marked)
 {
     size_t changed = 0;

@@ -1,25 +1,26 @@
 /* The limits on room for messages that are not whole.
  *
- *   (1) Room grows with what has come: an announced size takes none. While few bytes of such bodies
- *       are held, a body gets all of its room with its first bytes, so that usually nothing is
- *       copied.
- *   (2) Above a loop's limit a session that holds more than SHARE_BYTES is not read
- *       (STOP_UNFINISHED), except the one that has held more than that for longest, the *first
- *       holder*: so at least one session always makes progress, and makes room.
+ *   (1) Room grows with what has come: an announced size takes none. While a loop holds few bytes
+ *       of such bodies, a body gets all of its room with its first bytes, so that usually nothing
+ *       is copied.
+ *   (2) While a loop is above its limit, a session that holds more than SHARE_BYTES is not read
+ *       (STOP_UNFINISHED), except the *first holder*: the one that has held more than SHARE_BYTES
+ *       for longest. So at least one session always makes progress, and makes room.
  *   (3) If the first holder sends too little while others are stopped, it is closed.
- *   (4) A session that alone exceeds the limit is closed, unless it does so with a single
- *       message. */
+ *   (4) A session that alone holds more than the limit (or than the largest permitted message, if
+ *       that is more) is closed, unless a single message takes all that room. */
 #include <inttypes.h>
 
 #include "session/session_private.h"
 #include "wire/wire.h"
 
 enum {
-    SHARE_BYTES = 1024 * 1024,               /* every session may hold, whatever the others do */
-    WHOLE_ROOM_BYTES_MAX = 64 * 1024 * 1024, /* held by a loop while bodies get all their room */
+    SHARE_BYTES = 1024 * 1024, /* what every session may hold, whatever the others do */
+    /* bodies get all their room while a loop holds no more than this */
+    WHOLE_ROOM_BYTES_MAX = 64 * 1024 * 1024,
     ROOM_BYTES_MIN = 4096,
     FIRST_LOOK_MS = 10000,
-    FIRST_BYTES_MIN = 1024 * 1024, /* the first holder must send between two looks */
+    FIRST_BYTES_MIN = 1024 * 1024, /* what the first holder must send between two looks */
 };
 
 static uint64_t limit_of(const struct session_loop *home)
@@ -68,7 +69,8 @@ static void unfinished_go_on(struct session *s)
     session_go(s, STOP_UNFINISHED);
 }
 
-/* Called when there is more room, or another session is the first holder. */
+/* Ends STOP_UNFINISHED of every session if the loop is within its limit, otherwise only of the
+ * first holder. Called when room was given back, or another session has become the first holder. */
 static void holders_go_on(struct session_loop *home)
 {
     bool has_room = home->unfinished_bytes <= limit_of(home);
@@ -82,8 +84,8 @@ static void holders_go_on(struct session_loop *home)
     }
 }
 
-/* Closes the first holder if it has sent too little since the last look, unless it was not read
- * itself. */
+/* Closes the first holder if it was the first holder at the last look, too, and has sent too little
+ * since then; but not if it is stopped itself. */
 static void first_look(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
@@ -141,7 +143,7 @@ uint64_t session_unfinished_room(const struct session *s, uint64_t has, uint64_t
     return room;
 }
 
-/* (4) */
+/* Returns whether the session holds more than one session may: rule (4) above. */
 static bool is_too_much(const struct session *s, uint64_t of_this)
 {
     uint64_t message_max = s->server->settings.message_bytes_max;
