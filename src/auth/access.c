@@ -46,7 +46,8 @@ bool access_topic(const struct auth_identity *who, struct slice vhost, struct sl
 
 /* --- declaring -------------------------------------------------------------------------------- */
 
-/* A queue passes its messages on to its dead letter exchange: reading here and writing there. */
+/* A queue passes messages on to its dead letter exchange: that is reading from the queue and
+ * writing to the exchange, so both permissions are needed. */
 bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
                           const struct queue_declaration *d, struct broker_error *error)
 {
@@ -62,8 +63,8 @@ bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
            access_exchange(who, vhost, AUTH_WRITE, dead_letter, error);
 }
 
-/* An exchange passes messages on to its alternate exchange. Anybody may declare the default
- * exchange: that changes nothing. */
+/* An exchange passes messages on to its alternate exchange, which also needs both. Anybody may
+ * declare the default exchange, since that changes nothing. */
 bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,
                              const struct exchange_declaration *d, struct broker_error *error)
 {

@@ -28,8 +28,9 @@ bool access_topic(const struct auth_identity *who, struct slice vhost, struct sl
                   enum auth_action action, struct slice routing_key, struct broker_error *error);
 
 /* Declaring needs configure. A new queue with a dead letter exchange also needs read on itself and
- * write on that exchange; a new exchange with an alternate exchange likewise (d->only_if_there: it
- * is not new). A passive declaration needs nothing. */
+ * write on that exchange; a new exchange with an alternate exchange likewise. (With
+ * d->only_if_there nothing new is made, so configure is enough.) A passive declaration needs
+ * nothing. */
 bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
                           const struct queue_declaration *d, struct broker_error *error);
 bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,

@@ -22,7 +22,8 @@
 
 /* --- Creating and freeing --------------------------------------------------------------------- */
 
-/* Writers go first: otherwise a change would wait until nobody asks. */
+/* Initializes the lock so that writers go first: otherwise a change would wait until no loop asks
+ * anything. */
 static void init_lock(pthread_rwlock_t *lock)
 {
     pthread_rwlockattr_t attributes;
@@ -145,8 +146,8 @@ static void keep_user(struct auth *auth, const struct definition_user *row,
     bump_generation(auth);
 }
 
-/* Returns ERR_INVALID if the password hash cannot be used. An empty one can: no password matches.
- */
+/* Returns ERR_INVALID if the password hash cannot be used. An empty hash can be used: no password
+ * matches it. */
 static int check_user(const struct definition_user *row, enum password_algorithm *ret)
 {
     int err = password_algorithm_of(row->hashing_algorithm, ret);
@@ -186,7 +187,8 @@ static bool has_tag(struct slice tags, struct slice tag)
     return false;
 }
 
-/* The caller holds the lock, and owns the reference. */
+/* Creates an identity of the user. The caller holds the lock, and owns the reference that is
+ * returned. */
 static struct auth_identity *create_identity(struct auth *auth, const struct user *user)
 {
     struct auth_identity *identity = lv_calloc(1, sizeof *identity);

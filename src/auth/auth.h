@@ -41,7 +41,8 @@ static inline uint64_t auth_generation(void)
  * definitions, which must outlive it. Without definitions (NULL) nothing is durable, and each
  * `done` below is called before its function returns. */
 struct auth *auth_create(struct definitions *definitions);
-/* Clears the pointer. Every identity must have been given back. NULL is fine. */
+/* Frees the auth and clears the pointer. NULL is fine. Call only after every identity has been
+ * given back. */
 void auth_free(struct auth **auth);
 
 /* Load a row that definitions_load() visits. They change memory only, and return 0. A row that
@@ -117,18 +118,18 @@ void auth_give(const struct auth_identity *identity, enum auth_limit what);
  * (NULL is fine) is called on the definitions' thread once the change is durable or could not be
  * stored; or a negative error, with nothing changed and `done` not called. Any thread. */
 
-/* ERR_EXISTS: there is such a user. With an empty password the user cannot log in. */
+/* Adds a user. With an empty password the user cannot log in. ERR_EXISTS: there is such a user. */
 int auth_add_user(struct auth *auth, struct slice user, struct slice password, struct slice tags,
                   definitions_done done, void *arg);
 /* Adds or replaces a user whose password hash is known (definitions import, the HTTP API), with the
  * limits in the row. ERR_INVALID: the algorithm is unknown, or the hash is not one of it. */
 int auth_put_user(struct auth *auth, const struct definition_user *row, definitions_done done,
                   void *arg);
-/* ERR_NOT_FOUND: no such user. With an empty password the user cannot log in until it is changed
- * again. */
+/* Changes the user's password. With an empty one the user cannot log in until it is changed again.
+ * ERR_NOT_FOUND: no such user. */
 int auth_change_password(struct auth *auth, struct slice user, struct slice password,
                          definitions_done done, void *arg);
-/* ERR_NOT_FOUND. Its permissions go with it. */
+/* Deletes the user with its permissions. ERR_NOT_FOUND: no such user. */
 int auth_delete_user(struct auth *auth, struct slice user, definitions_done done, void *arg);
 /* Replaces the user's tags, which are separated by commas. ERR_NOT_FOUND: no such user. */
 int auth_set_user_tags(struct auth *auth, struct slice user, struct slice tags,
@@ -143,12 +144,13 @@ int auth_set_limits(struct auth *auth, struct slice user, struct slice limits,
 int auth_clear_limits(struct auth *auth, struct slice user, struct slice which,
                       definitions_done done, void *arg);
 
-/* ERR_NOT_FOUND: no such user. ERR_INVALID: a pattern does not compile; `reason` (NULL is fine)
- * gets a sentence that says which, where and why. Whether the vhost exists is the caller's to
- * check. */
+/* Sets or replaces the user's permissions in a vhost; the caller checks that the vhost exists.
+ * ERR_NOT_FOUND: no such user. ERR_INVALID: a pattern does not compile; `reason` (NULL is fine)
+ * gets a sentence that says which, where and why. */
 int auth_set_permissions(struct auth *auth, const struct definition_permission *row,
                          struct lv_buffer *reason, definitions_done done, void *arg);
-/* ERR_NOT_FOUND: no such user. It is fine if the user has no permissions there. */
+/* Clears the user's permissions in a vhost; it is fine if there are none. ERR_NOT_FOUND: no such
+ * user. */
 int auth_clear_permissions(struct auth *auth, struct slice user, struct slice vhost,
                            definitions_done done, void *arg);
 /* Like auth_set_permissions(), with patterns that may contain {username} and {vhost}. */
@@ -193,7 +195,7 @@ struct auth_default_user {
 };
 
 /* Creates this user with its permissions if there is no user at all. Returns true if it did. The
- * caller creates the vhost. After loading. */
+ * caller creates the vhost. Call only after the definitions have been loaded. */
 bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user);
 
 #endif

@@ -9,7 +9,8 @@
 
 /* --- Changing memory: keep_ and drop_ need the lock for writing ------------------------------- */
 
-/* Compiles a pattern. `reason` gets which permission it is for, and the error if there is one. */
+/* Compiles a pattern. Appends to `reason` which permission it is for, and the error if there is
+ * one. */
 static int compile_for(const char *what, struct slice text, struct pattern **ret,
                        struct lv_buffer *reason)
 {
@@ -97,7 +98,7 @@ static int compile_topic(const char *what, struct slice text,
     return err;
 }
 
-/* Like create_permission(), of both patterns of a topic permission. */
+/* Creates a topic permission if both patterns compile; otherwise like create_permission(). */
 static int create_topic(const struct definition_topic_permission *row, struct lv_buffer *reason,
                         struct topic_permission **ret)
 {
@@ -147,7 +148,8 @@ static void drop_permission(struct user *user, struct slice vhost)
     auth_permission_free(p);
 }
 
-/* Drops those of one exchange, or of every exchange if it is empty. */
+/* Drops the user's topic permissions in the vhost: those of one exchange, or of every exchange if
+ * `exchange` is empty. */
 static void drop_topics(struct user *user, struct slice vhost, struct slice exchange)
 {
     for (size_t i = user->topic_permissions.count; i-- > 0;) {
@@ -193,7 +195,7 @@ int auth_load_permission(struct auth *auth, const struct definition_permission *
 }
 
 /* Returns a topic permission that matches no routing key, in place of one that cannot be loaded:
- * that must not leave its user unrestricted. */
+ * without any, its user would be unrestricted. */
 static struct topic_permission *create_closed_topic(const struct definition_topic_permission *row)
 {
     struct definition_topic_permission closed = *row;
@@ -228,8 +230,7 @@ int auth_load_topic_permission(struct auth *auth, const struct definition_topic_
 
 /* --- Checks ----------------------------------------------------------------------------------- */
 
-/* The caller holds the lock. */
-
+/* Returns the identity's permission in the vhost, or NULL. The caller holds the lock. */
 static const struct permission *find_permission(const struct auth_identity *identity,
                                                 struct slice vhost)
 {

@@ -74,7 +74,7 @@ struct auth {
     uint64_t next_serial;
     bool is_writing;                         /* the lock is held for writing */
     char dummy_hash[PASSWORD_HASH_TEXT_MAX]; /* compared with if there is no such user */
-    _Atomic size_t identities;               /* that have not been freed */
+    _Atomic size_t identities;               /* how many have not been freed */
 };
 
 enum { IDENTITY_MAGIC = 0x1de27179 };
@@ -115,7 +115,8 @@ void auth_user_free(struct user *user);
 /* Returns the user, or NULL. */
 struct user *auth_find_user(const struct auth *auth, struct slice name);
 
-/* Returns the user; creates it if there is none. In auth.c. For writing. */
+/* Returns the user; creates it if there is none. The caller holds the lock for writing. In
+ * auth.c. */
 struct user *auth_want_user(struct auth *auth, struct slice name);
 
 /* Returns the user of the identity, or NULL if it has been deleted, even if there is another user
@@ -135,14 +136,14 @@ void auth_keep_limits(struct user *user, struct slice text);
 
 /* --- strings ---------------------------------------------------------------------------------- */
 
-/* Frees a slice_copy(). */
+/* Frees a string that slice_copy() made, and empties the slice. */
 static inline void string_free(struct slice *s)
 {
     free((void *)(uintptr_t)s->p);
     *s = SLICE_EMPTY;
 }
 
-/* Replaces a slice_copy() with a copy of another slice, which may be a part of it. */
+/* Replaces a string that slice_copy() made with a copy of `fresh`, which may be a part of it. */
 static inline void string_replace(struct slice *old, struct slice fresh)
 {
     struct slice copy = slice_copy(fresh);
@@ -199,9 +200,9 @@ struct change auth_change_begin(struct auth *auth, definitions_done done, void *
 /* Submits the change to the definitions and only then releases the lock, so both see changes in the
  * same order. Without definitions, calls `done` at once. Takes `definition`. Returns 0. */
 int auth_change_end(struct change *change, struct definition_change *definition);
-/* Releases the lock: nothing has been changed. Returns err. */
+/* Ends a change that is refused before anything has changed: releases the lock. Returns err. */
 int auth_change_refused(struct change *change, int err);
-/* Ends a change with auth_change_end() and the user's row. */
+/* Calls auth_change_end() with a definition that stores the user's row. */
 int auth_change_end_user(struct change *change, const struct user *user);
 /* Returns the user's row, borrowed from the user. */
 struct definition_user auth_user_row(const struct user *user);

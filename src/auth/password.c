@@ -22,7 +22,8 @@ static const struct {
 #undef ALGORITHM_ROW
 };
 
-/* The salt and the largest digest; the beginning of the base64 text that decodes to the salt. */
+/* RAW_BYTES_MAX: the salt and the largest digest. BASE64_SALT_BYTES: how much of the beginning of
+ * the base64 text has to be decoded to get the salt. */
 enum { RAW_BYTES_MAX = PASSWORD_SALT_BYTES + EVP_MAX_MD_SIZE, BASE64_SALT_BYTES = 8 };
 _Static_assert((RAW_BYTES_MAX + 2) / 3 * 4 < PASSWORD_HASH_TEXT_MAX, "a hash's text fits");
 

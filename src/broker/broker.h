@@ -15,9 +15,9 @@ struct broker {
                                           the topology lock */
     struct parameter_list *globals;    /* parameters.h; under the topology lock */
     struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter sets one */
-    _Atomic unsigned alarms;           /* bits of BROKER_ALARM_...: those that are on; session/ then
-                                          holds publishers back */
-    _Atomic bool is_short_of_memory;   /* queues page out what they can */
+    _Atomic unsigned alarms;           /* the BROKER_ALARM_... bits that are on; session/ decides
+                                          which publishers they hold back */
+    _Atomic bool is_short_of_memory;   /* while set, queues page out what they can */
 };
 
 enum {
@@ -27,11 +27,11 @@ enum {
     BROKER_ALARM_STORE = 8, /* a write failed: persistent messages are refused */
 };
 
-/* Creates a broker without vhosts. Borrows both; definitions may be NULL: then nothing is durable.
- * Before the loops start. */
+/* Creates a broker without vhosts. Borrows the loops and the definitions; without definitions
+ * (NULL) nothing is durable. Call only before the loops start. */
 struct broker *broker_create(struct loops *loops, struct definitions *definitions);
-/* Frees the broker with all its vhosts, and leaves the definitions as they are stored. After the
- * loops have stopped. Clears the pointer. NULL is fine. */
+/* Frees the broker with all its vhosts, and leaves the definitions as they are stored. Clears the
+ * pointer. NULL is fine. Call only after the loops have stopped. */
 void broker_free(struct broker **broker);
 
 static inline struct events *broker_events(struct broker *broker)

@@ -6,10 +6,10 @@
 #include "broker/broker.h"
 #include "paging/journal.h"
 
-/* Calls journal_open() for this broker, whose durable queues must exist already; what is asked of a
- * queue is answered when it has been restored (held.h). The members of `options` that concern the
- * broker, its loops and a failed store are filled in here. The broker outlives the journal. Before
- * the loops start. */
+/* Calls journal_open() for this broker, with the members of `options` that concern the broker, its
+ * loops and a failed store filled in. From then on the queues are being restored: a request to one
+ * is answered when it has been restored (queue/held.h). The broker must outlive the journal. Call
+ * only when the broker's durable queues exist, and before the loops start. */
 int broker_open_journal(struct broker *broker, const struct journal_options *options,
                         struct journal **ret);
 

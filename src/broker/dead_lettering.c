@@ -23,7 +23,7 @@ struct dead_letter_log {
     uint64_t cycles[CYCLES_REMEMBERED];
     unsigned cycle_count;
     bool has_logged_bad_history;
-    uint64_t obstacles[OBSTACLES_REMEMBERED]; /* since nothing was stuck */
+    uint64_t obstacles[OBSTACLES_REMEMBERED]; /* since the queue last had nothing stuck */
     unsigned obstacle_count;
 };
 
@@ -202,7 +202,7 @@ _Static_assert(DEATH_REJECTED == 0 && DEATH_EXPIRED == 1 && DEATH_MAXLEN == 2 &&
 
 bool dead_lettering_sends_on(const struct queue *q)
 {
-    /* A longer name is no exchange's. */
+    /* No exchange has a longer name. */
     return queue_settings(q)->has_dead_letter_exchange &&
            queue_settings(q)->dead_letter_exchange.n <= SHORTSTR_BYTES_MAX;
 }

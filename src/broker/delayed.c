@@ -61,7 +61,8 @@ static void due_route(struct queue *q, const struct forward *forward, const stru
         forward_find_route_from(queue_home(q), x, made, delay_header_bcc(forward->message), ret);
 }
 
-/* A message without a route is dropped, as one that is published then. */
+/* Settles the message, however the forward has ended. So a message without a route is dropped, as
+ * it would be if it were published now. */
 static void due_done(struct queue *q, const struct forward *forward, enum forward_end end)
 {
     (void)end;
@@ -106,8 +107,8 @@ void delayed_delete_queue(struct exchange *x)
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
-/* Gives a recovered queue to its exchange. Returns false if that does not exist, or has a queue
- * already. The lock is held. */
+/* Gives a recovered queue to its exchange. Returns false if the exchange does not exist, or has a
+ * queue already. The caller holds the topology lock. */
 static bool queue_adopt(struct queue *q)
 {
     struct exchange *x = namesake_of(q);
@@ -147,7 +148,8 @@ void delayed_restore_end(struct broker *broker)
 
 /* --- calls of operators ----------------------------------------------------------------------- */
 
-/* Returns false after refusing, if the queue is deleted. */
+/* Returns whether the call can go on. If the queue is deleted, refuses the call and returns
+ * false. */
 static bool call_check(struct queue_call *call)
 {
     call->refused = queue_is_deleted(call->queue);

@@ -26,13 +26,14 @@
 
 /* --- exchanges; the topology lock is held ----------------------------------------------------- */
 
-/* Creates the queue of an exchange that was just declared: x->delayed. */
+/* Creates the queue of an exchange that was just declared, and sets x->delayed to it. */
 void delayed_create_queue(struct exchange *x);
 
 /* Deletes the queue of an exchange that is being deleted; does nothing if it has none. */
 void delayed_delete_queue(struct exchange *x);
 
-/* Returns whether a queue of this name is an exchange's: clients cannot declare such names. */
+/* Returns whether this is the name of an exchange's own queue. Clients cannot declare queues with
+ * such names. */
 static inline bool delayed_is_queue(struct slice name)
 {
     return slice_begins(name, DELAYED_QUEUE_PREFIX);
@@ -40,25 +41,27 @@ static inline bool delayed_is_queue(struct slice name)
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
-/* Gives each exchange its queue back, after all exchanges and queues have been recovered. If a
- * crash has left only one of the two, a queue is created, or deleted. Before the loops start. */
+/* Gives each exchange its queue back. If a crash has left an exchange without its queue, the queue
+ * is created; a queue without its exchange is deleted. Call only after all exchanges and queues
+ * have been recovered, and before the loops start. */
 void delayed_restore_end(struct broker *broker);
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-/* Returns when a message that comes now is due, as loop_steady_ms(). queue_ops.deadline; home. */
+/* Returns when a message that arrives now is due, in steady time. Serves as queue_ops.deadline.
+ * Home. */
 uint64_t delayed_due_at(const struct queue *q, const struct message *m);
 
-/* Returns true: messages that are due are always forwarded. queue_ops.sends_on; home. */
+/* Returns true: messages that are due are always forwarded. Serves as queue_ops.sends_on. Home. */
 bool delayed_sends_on(const struct queue *q);
 
-/* Forwards the unacknowledged message at this position, which is due, through the exchange.
- * queue_ops.give_up; home. */
+/* Forwards the unacknowledged message at this position, which is due, through the exchange. Serves
+ * as queue_ops.give_up. Home. */
 void delayed_give_up(struct queue *q, uint64_t position, struct message *message,
                      enum death reason);
 
 /* Fills in the 403 that clients get for what they cannot do with such a queue. Returns false.
- * queue_ops.check_clients; home. */
+ * Serves as queue_ops.check_clients. Home. */
 bool delayed_refuse(const struct queue *q, struct broker_error *error);
 
 enum { DELAYED_ROWS_MAX = 10000 };
@@ -66,14 +69,15 @@ enum { DELAYED_ROWS_MAX = 10000 };
 /* A message that waits. */
 struct delayed_row {
     uint64_t position;
-    uint64_t due_ms; /* loop_steady_ms(); in the answer: wall clock */
+    uint64_t due_ms; /* steady time at first; wall clock in the answer */
     uint64_t body_bytes;
-    bool is_known; /* body_bytes and the routing key are */
+    bool is_known; /* body_bytes and routing_key are filled in */
     uint8_t routing_key_bytes;
     uint8_t routing_key[255];
 };
 
-/* Calls at the queue's home (queue_call_start()); call->owner points at one of these structs. */
+/* The two functions below run at the queue's home, started by queue_call_start(). Before each of
+ * them is the struct that call->owner points at. */
 
 /* Lists the messages that are due first. */
 struct delayed_list {

@@ -1,5 +1,5 @@
-/* What broker/ keeps with each queue whose messages have ever been sent on. Private to broker/. At
- * the queue's home, or after the loops have stopped. */
+/* What broker/ keeps with each queue whose messages have ever been sent on. Private to broker/.
+ * Used only at the queue's home, or after the loops have stopped. */
 #ifndef LEVERET_BROKER_DEPARTURES_H
 #define LEVERET_BROKER_DEPARTURES_H
 
@@ -19,10 +19,11 @@ struct departures {
 /* Returns the queue's departures, which are allocated at first use. */
 struct departures *departures_of(struct queue *q);
 
-/* Frees the struct; its parts have been freed before. */
+/* Frees the struct. Call only after its parts have been freed. */
 void departures_free(struct queue *q);
 
-/* The caller runs at the queue's home, or no loop runs: before the start, after the stop. */
+/* Asserts that the caller runs at the queue's home, or on no loop's thread (before the loops start,
+ * or after they have stopped). */
 static inline void departures_assert_home(const struct queue *q)
 {
     const struct loop *here = loop_current();

@@ -4,8 +4,8 @@
 
 #include "broker/broker.h"
 
-/* Publishes the broker's events from here on, while something is bound to the exchange. Once,
- * before the loops start. */
+/* Makes the broker publish its events from now on, while something is bound to the exchange. Call
+ * once, before the loops start. */
 void event_exchange_begin(struct broker *broker);
 
 /* Emits alarm.set or alarm.cleared; `source` is "memory", "disk", "log" or "store". Any thread. */

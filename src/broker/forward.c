@@ -79,7 +79,7 @@ struct forward_job *forward_take_first(struct lv_list *list)
 {
     struct lv_list *first = list->next;
     lv_assert(first != list);
-    /* The analyzer thinks that what was taken out and freed is still in it. */
+    /* The analyzer thinks that a job that was removed and freed is still in the list. */
     lv_assert(first->prev == list); // NOLINT(clang-analyzer-unix.Malloc)
     lv_list_remove(first);
     return lv_list_item(first, struct forward_job, link);
@@ -126,7 +126,7 @@ static bool forwarder_run_on(struct loop *loop, struct loop_job *job)
 {
     (void)loop;
     send_waiting(lv_container_of(job, struct forwarder, run_on));
-    return false; /* it has started itself again */
+    return false; /* send_waiting() has started it again if more waits */
 }
 
 static void forwarder_run_later(struct loop *loop, struct loop_timer *timer)

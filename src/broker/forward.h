@@ -12,13 +12,13 @@
  *   (1) The message is in its queue until done(): a crash may send it twice, and loses nothing.
  *   (2) Forwards of one queue start in the order in which they were asked for.
  *   (3) At most FORWARDS_MAX messages and about FORWARD_BYTES_MAX bytes are in flight or kept; a
- *       forward that waits costs its struct alone. A caller that can wait asks forward_has_room()
- *       first.
+ *       forward that waits takes no memory but its struct. A caller that can wait asks
+ *       forward_has_room() first.
  *   (4) Nothing is published from within forward_start(): a message that lands in the same queue,
  *       or pushes another one out of its queue, does not come back into the caller.
  *
- * A queue has one forwarder, made at first use, at its home. Why messages are forwarded is known
- * to the caller's forward_ops alone. */
+ * A queue has one forwarder, made at first use, at its home. Only the caller's forward_ops know why
+ * messages are forwarded. */
 #ifndef LEVERET_BROKER_FORWARD_H
 #define LEVERET_BROKER_FORWARD_H
 
@@ -33,7 +33,7 @@ enum {
 enum forward_end {
     FORWARD_TAKEN,     /* a target has it; if it must arrive, every target has it */
     FORWARD_DROPPED,   /* no target has it, or ops->make() made nothing */
-    FORWARD_ABANDONED, /* its queue was deleted first */
+    FORWARD_ABANDONED, /* the queue it is in was deleted first */
 };
 
 /* Why a message is kept. */
@@ -54,30 +54,32 @@ struct forward {
 };
 
 struct forward_ops {
-    /* Makes the message that is published, under the exchange it is published to; the caller owns
-     * *ret. NULL in *ret: it is not to be published any longer. Returns false if there is no memory
-     * for it now: then it is kept. Called for each try. NULL: the message is published as it is. */
+    /* Makes in *ret the message to publish; the exchange that it names is the one it is published
+     * to. The caller owns *ret; NULL means that the message is no longer to be published. Returns
+     * false if there is no memory now: the message is then kept. Called before each try. Optional:
+     * without it, the message is published as it is. */
     bool (*make)(struct queue *q, const struct forward *forward, struct message **ret);
 
-    /* Fills *ret as route_find() does. NULL: the message is routed from the exchange it names, by
-     * its routing key and its header CC. */
+    /* Fills *ret as route_find() does. Optional: without it, the message is routed from the
+     * exchange it names, by its routing key and its header CC. */
     void (*route)(struct queue *q, const struct forward *forward, const struct message *made,
                   struct route *ret);
 
-    /* The target has had the message before: it is published by queue_publish_again(). */
+    /* The targets have had the message before: it is published to them by queue_publish_again(). */
     bool goes_back;
 
-    /* Returns whether the message is published to this queue of its route. NULL: to all. */
+    /* Returns whether the message is published to this queue of its route. Optional: without it,
+     * the message is published to all of them. */
     bool (*is_target)(struct queue *q, const struct forward *forward, const struct message *made,
                       struct queue *target);
 
-    /* The message has not arrived and is kept; called after each try that fails. `target` is the
-     * queue that refused it, or NULL for another obstacle, or if that queue is no longer known.
-     * Optional. */
+    /* Called after each try that fails: the message has not arrived and is kept. `target` is the
+     * queue that refused it; it is NULL for another obstacle, or if only the id of that queue is
+     * known. Optional. */
     void (*stuck)(struct queue *q, const struct forward *forward, enum forward_obstacle obstacle,
                   const struct queue *target);
-    /* The last message that was stuck has ended; `has_arrived`: as FORWARD_TAKEN. Comes with
-     * `stuck`. */
+    /* Called when the last of the stuck messages has ended; `has_arrived` says whether it ended as
+     * FORWARD_TAKEN. Optional. */
     void (*unstuck)(struct queue *q, bool has_arrived);
 
     /* Says how the forward ended: once for each forward_start(), never from within it. The queue
@@ -92,30 +94,32 @@ void forward_start(struct queue *q, const struct forward_ops *ops, const struct 
  * ones included. Home. */
 bool forward_has_room(const struct queue *q);
 
-/* Schedules the task once, on the queue's home loop, when there is room again; now if there is
- * room. On the home loop. */
+/* Schedules the task once on the queue's home loop: now if there is room, else when there is room
+ * again. Home. */
 void forward_when_room(struct queue *q, struct loop_task *task);
 
 /* Undoes forward_when_room() for this task, unless the task is scheduled already. Home. */
 void forward_not_when_room(struct queue *q, struct loop_task *task);
 
-/* Returns what is being forwarded; its `due` members count what must arrive.
- * queue_ops.in_transit; home. */
+/* Returns how many messages of the queue are being forwarded, and their bytes; its `due_` members
+ * count those that must arrive. Serves as queue_ops.in_transit. Home. */
 struct queue_transit forward_in_transit(const struct queue *q);
 
-/* Returns whether the message at this position is kept. Looks at every message that is. Home. */
+/* Returns whether the message at this position is kept. Walks the list of kept messages. Home. */
 bool forward_is_kept(const struct queue *q, uint64_t position);
 
-/* The queue is deleted: what waits is sent now, what is kept ends as FORWARD_ABANDONED. After the
- * loops have stopped, what waits ends so too. Home. */
+/* Stops forwarding, because the queue is deleted. Waiting messages are sent now; kept ones end as
+ * FORWARD_ABANDONED. If the loops have stopped, waiting ones end so too. Home, or after the loops
+ * have stopped. */
 void forward_stop(struct queue *q);
 
-/* Frees the queue's forwarder, of which nothing is waiting, in flight or kept. Home, or after the
- * loops have stopped. */
+/* Frees the queue's forwarder. Call only when none of its messages is waiting, in flight or kept.
+ * Home, or after the loops have stopped. */
 void forward_free(struct queue *q);
 
 /* Finds the route of a message from this exchange, by its routing key, its header CC, and the keys
- * in the array `bcc`, which may be empty; *ret is as route_find() has it. On `loop`'s thread. */
+ * in the array `bcc`, which may be empty; *ret is valid as route_find() says. On `loop`'s
+ * thread. */
 void forward_find_route_from(struct loop *loop, struct exchange *exchange,
                              const struct message *message, struct slice bcc, struct route *ret);
 

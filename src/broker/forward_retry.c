@@ -46,7 +46,7 @@ void forward_unstick(struct forwarder *f, struct forward_job *job, enum forward_
 static void retry_all(struct forwarder *f)
 {
     struct queue *q = queue_ref(f->queue);
-    struct lv_list end; /* what comes behind it was kept again */
+    struct lv_list end; /* a mark in the list: the jobs behind it were kept again */
     f->generation = topology_generation(queue_vhost(q)->topology);
     lv_list_push(&f->kept, &end);
     while (f->kept.next != &end)

@@ -9,7 +9,7 @@
 
 enum { SLOTS_MIN = 16, TARGET_SHIFT = 32 };
 
-/* The bit beside a target's id. */
+/* This bit is set in a target's id once the target has the message. */
 static const uint64_t TARGET_HAS_IT = UINT64_C(1) << 63;
 
 /* --- slots ------------------------------------------------------------------------------------ */
@@ -56,8 +56,8 @@ static void refuser_set(struct forward_job *job, struct queue *target)
     job->refuser = target ? queue_ref(target) : NULL;
 }
 
-/* A message that must arrive was refused. Of its targets only the one asked last is known by more
- * than its id. */
+/* Records that this target has refused a message that must arrive. job->refuser is the target asked
+ * last; if another one has refused, only its id is known, and job->refuser becomes NULL. */
 static void refusal_record(struct forward_job *job, uint32_t target)
 {
     job->obstacle = FORWARD_REFUSED;

@@ -9,8 +9,8 @@
 #include "base/buffer.h"
 #include "topology/vhost_limits.h"
 
-/* Sets the limits to those of this object; what it does not name is not limited. NULL: nothing is.
- * Any thread; takes effect at once. */
+/* Sets the limits to those of this object; what it does not name is not limited, and with NULL
+ * nothing is. Takes effect at once. Any thread. */
 void vhost_limits_set(struct vhost_limits *limits, const json_t *object);
 
 /* The names that a vhost's limits may have, ended by NULL. */

@@ -310,8 +310,8 @@ struct slice cluster_name_now(struct broker *broker, const char *configured)
     return name ? slice_of(name->bytes, name->n) : slice_str(configured);
 }
 
-/* Submits the change, which it takes, and unlocks the topology. Calls `done` itself if nothing is
- * stored. */
+/* Takes the change, submits it to the definitions, and unlocks the topology. If nothing is stored,
+ * calls `done` itself. */
 static void global_change_end(struct broker *broker, struct definition_change *change,
                               struct durable_done done)
 {

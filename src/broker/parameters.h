@@ -18,7 +18,8 @@ struct parameter_list {
     size_t count;
 };
 
-/* Frees all parameters and empties the list. The lock is held, or nobody else knows the list. */
+/* Frees all parameters and empties the list. The caller holds the topology lock, or nobody else
+ * knows the list. */
 void parameters_free(struct parameter_list *list);
 
 /* --- of a vhost: called on threads that are no loop's and are registered with RCU ------------- */
@@ -37,12 +38,12 @@ int parameter_clear(struct vhost *vhost, struct slice component, struct slice na
                     struct durable_done done);
 /* Puts a parameter from the definitions into effect without storing it. A value that is not JSON is
  * logged and skipped; one that its component does not accept is logged and kept without effect.
- * Before the loops start. */
+ * Call only before the loops start. */
 void parameter_restore(struct vhost *vhost, const struct definition_parameter *row);
 
 /* Visits the parameters of a component in the order of component and name, operator policies last.
- * An empty component means all. The row is borrowed for the call, which must not call back into the
- * broker: the lock is held. */
+ * An empty component means all. The row is borrowed for the call. `visit` must not call back into
+ * the broker, since it runs with the topology lock held. */
 typedef void parameter_visit(void *arg, const struct definition_parameter *row);
 void parameter_each(struct vhost *vhost, struct slice component, parameter_visit *visit, void *arg);
 
@@ -57,7 +58,7 @@ void global_parameter_restore(struct broker *broker, const struct definition_glo
 typedef void global_parameter_visit(void *arg, const struct definition_global_parameter *row);
 void global_parameter_each(struct broker *broker, global_parameter_visit *visit, void *arg);
 
-/* Frees all of them. After the loops have stopped. */
+/* Frees all global parameters. Call only after the loops have stopped. */
 void global_parameters_free(struct broker *broker);
 
 /* Returns the global parameter cluster_name, or `configured` if it is not set. Valid until the end

@@ -64,8 +64,9 @@ static struct policy *policy_make(const struct definition_policy *row, struct pa
 
 /* --- checking --------------------------------------------------------------------------------- */
 
-/* Faults of which RabbitMQ's expression library says another sentence than ours; and how much
- * further ours has read by then. */
+/* Faults in patterns that RabbitMQ's regular expression library describes in other words than ours:
+ * ours by number, and RabbitMQ's text. Ours reports the fault `further` bytes later in the
+ * pattern. */
 static const struct {
     int number;
     const char *text;
@@ -239,8 +240,8 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* A change under both locks: what is stored, and the policy that is replaced or cleared, or NULL.
- */
+/* A change, made under both locks. `durable` is what is stored of it; `old` is the policy that is
+ * replaced or cleared, or NULL. */
 struct policy_change {
     struct vhost *vhost;
     struct durable_changes durable;
@@ -256,7 +257,7 @@ static void change_begin(struct policy_change *c, struct vhost *vhost)
     durable_begin(&c->durable, vhost);
 }
 
-/* Releases the locks; nothing has changed. Returns the error. */
+/* Ends a change that is refused before anything has changed: releases the locks. Returns err. */
 static int change_refuse(struct policy_change *c, int err)
 {
     topology_unlock(c->vhost->topology);

@@ -50,12 +50,13 @@ int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
                  struct durable_done done);
 
 /* Puts a policy from the definitions into effect without storing it. Keys that cannot be used are
- * ignored; a policy that cannot be used at all is logged and skipped. Before the loops start. */
+ * ignored; a policy that cannot be used at all is logged and skipped. Call only before the loops
+ * start. */
 void policy_restore(struct vhost *vhost, const struct definition_policy *row);
 
 /* Visits the vhost's policies in the order of their names. The row, whose definition is JSON with
- * sorted keys, is borrowed for the call, which must not call back into the broker: the topology
- * lock is held. */
+ * sorted keys, is borrowed for the call. `visit` must not call back into the broker, since it runs
+ * with the topology lock held. */
 typedef void policy_visit(void *arg, const struct definition_policy *row);
 void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit, void *arg);
 
@@ -65,7 +66,7 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
 void policy_begin_queue(struct queue *q);
 void policy_begin_exchange(struct exchange *x);
 
-/* Frees the vhost's policies. Nobody else refers to the vhost. */
+/* Frees the vhost's policies. Call only when nobody else refers to the vhost. */
 void policies_free(struct vhost *vhost);
 
 #endif

@@ -27,7 +27,8 @@ struct match {
     const struct policy *of[POLICY_KINDS]; /* NULL: none */
 };
 
-/* Returns the first policy of the list that applies to such a thing of this name, or NULL. */
+/* Returns the first policy of the list that applies to a thing of this name and kind, or NULL.
+ * `what` is the APPLIES_TO_... bit of the kind. */
 static const struct policy *list_match(const struct policy_list *list, struct slice name,
                                        unsigned what)
 {
@@ -51,7 +52,7 @@ static struct match match_find(const struct vhost *vhost, struct slice name, uns
 }
 
 /* Returns the merged definition. It is a deep copy: jansson's reference counts are not atomic, and
- * the policies' own values are freed on another thread. Something matched. */
+ * the policies' own values are freed on another thread. Call only if something matched. */
 static json_t *definition_of(const struct match *match)
 {
     const struct policy *ordinary = match->of[POLICY_ORDINARY];
@@ -65,7 +66,7 @@ static json_t *definition_of(const struct match *match)
     return copy;
 }
 
-/* The caller owns the reference. Something matched. */
+/* Makes the effective policy; the caller owns the reference. Call only if something matched. */
 static struct effective_policy *effective_make(const struct match *match)
 {
     const struct slice *names[POLICY_KINDS];

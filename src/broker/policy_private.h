@@ -26,10 +26,10 @@ struct policy {
 
 /* --- policy_apply.c --------------------------------------------------------------------------- */
 
-/* Applies a change of the vhost's policies: `set` is new, or NULL if one was cleared. Queues and
- * exchanges to which other policies apply now get them, and an event is emitted for each such
- * queue. A policy that was removed is freed only afterwards. The policy lock is held, the topology
- * lock is not. */
+/* Applies a change of the vhost's policies: `set` is the new policy, or NULL if one was cleared.
+ * Queues and exchanges to which other policies apply now get them, and an event is emitted for each
+ * such queue. A policy that was removed is freed only afterwards. The caller holds the policy lock,
+ * and not the topology lock. */
 void policy_apply(struct vhost *vhost, const struct policy *set);
 
 /* Frees the vhost's effective policies; they are made again when they are needed. The topology lock

@@ -64,7 +64,8 @@ bool publish_keep(struct publish *p, const struct route *route);
 void publish_send(struct loop *loop, struct publish *p, const struct route *route,
                   struct confirm_sink *sink, uint64_t number, struct publish_result *ret);
 
-/* Drops the messages, and the claims that have not been sent. On `loop`'s thread. */
+/* Drops the publish's messages, and the claims of a message that was not sent. On `loop`'s
+ * thread. */
 void publish_end(struct loop *loop, struct publish *p);
 
 /* --- memo of the last route ------------------------------------------------------------------- */

@@ -18,9 +18,9 @@
 enum {
     FLIGHTS_MAX = 1024,
     FLIGHT_BYTES_MAX = 8 * 1024 * 1024,
-    ALARM_LOOK_MS = 100, /* between two looks whether the alarm that stops it is over */
+    ALARM_LOOK_MS = 100, /* between two looks whether the alarm that stops a retry is over */
     STEPS_A_TURN = 128,
-    KEYS_MAX = 256, /* of a message; more in its history are ignored */
+    KEYS_MAX = 256, /* routing keys of a message; more in its history are ignored */
 };
 
 struct retry {
@@ -34,8 +34,8 @@ struct retry {
     uint64_t flight_bytes; /* their memory */
     struct loop_task run;
     struct loop_timer run_later;
-    /* From retry_make() to retry_route(), which is called next: the one queue, or else the route.
-     */
+    /* Set by retry_make() for retry_route(), which is called next: the queue that the message goes
+     * back to; if that is NULL, its route. */
     struct queue_entry *target;
     struct route route;
 };
@@ -50,7 +50,8 @@ static struct retry *retry_of(const struct queue *q)
 /* --- where messages go back to ---------------------------------------------------------------- */
 
 /* Finds the route by the exchange and the routing keys of the origin. Returns false if it is empty.
- * `is_publish`: the message is published by it, and exchanges may keep it. */
+ * With `is_publish`, the message will be published by this route, so exchanges that keep messages
+ * may keep it. */
 static bool route_by_exchange(struct queue *q, struct message *m,
                               const struct dead_letter_origin *origin, bool is_publish,
                               struct route *ret)
@@ -86,8 +87,8 @@ static bool route_by_exchange(struct queue *q, struct message *m,
     return ret->count > 0;
 }
 
-/* Returns whether the message can go back: to *ret_target, the queue it came from; or if that is
- * NULL, by *ret_route. */
+/* Returns whether the message can go back. *ret_target is then the queue it came from; if that is
+ * NULL, it goes back by *ret_route. */
 static bool origin_find(struct queue *q, struct message *m, bool is_publish,
                         struct queue_entry **ret_target, struct route *ret_route)
 {

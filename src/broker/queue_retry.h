@@ -3,9 +3,10 @@
  *
  * A retry walks over the messages that are ready when it begins, in memory and on disk (browse.h).
  * If the queue named in a message's newest x-death exists, the message is published to that queue,
- * under the exchange and routing key it had there; otherwise to that exchange with the keys it had.
- * It is forwarded (forward.h): it stays in its queue, unacknowledged, until the other one has it
- * safely, so a crash may duplicate it, and loses nothing.
+ * with the exchange and routing key that x-death has for it. Otherwise it is published to that
+ * exchange, with those routing keys. It is forwarded (forward.h): it stays in its queue,
+ * unacknowledged, until the other one has it safely, so a crash may duplicate it, and loses
+ * nothing.
  *
  * A message stays where it is if it is not a dead letter, died in this very queue, has no route, or
  * is refused by the queue it came from.
@@ -43,7 +44,8 @@ void retry_unref(struct retry **retry);
 
 /* --- for queue_ops.c -------------------------------------------------------------------------- */
 
-/* Ends the walk of a retry, as the queue is deleted. Before forward_stop(). */
+/* Ends the walk of the queue's retry, if one is under way, because the queue is deleted. Call
+ * before forward_stop(). */
 void queue_retry_stop(struct queue *q);
 
 #endif

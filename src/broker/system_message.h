@@ -13,9 +13,9 @@ struct message *system_message_create(struct slice exchange, const char *key_pre
                                       struct slice key, const struct properties *properties,
                                       struct slice body);
 
-/* Publishes the message to its exchange in this vhost. Takes *message. Must not be called from
- * within a queue's or a channel's work, which it may lead back into, but from mail of its own. On
- * `loop`'s thread. */
+/* Publishes the message to its exchange in this vhost. Takes *message. Call only from mail of its
+ * own: the publish may run queues and channels, so it must not begin in the middle of their work.
+ * On `loop`'s thread. */
 void system_message_publish(struct loop *loop, struct vhost *vhost, struct message **message);
 
 /* Returns a queue that such a message would be routed to and whose home is behind, or NULL. Valid

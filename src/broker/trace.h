@@ -25,7 +25,7 @@ static inline bool trace_is_on(const struct vhost *vhost)
     return __builtin_expect(is_traced, false);
 }
 
-/* Whose message it is. Borrowed for the call. */
+/* The channel that published the message, or to which it is delivered. Borrowed for the call. */
 struct trace_channel {
     struct slice connection; /* its name */
     struct slice user;

@@ -45,7 +45,7 @@ static void conn_closed(uv_handle_t *handle)
     lv_list_remove(&conn->in_conns);
     if (conn->calls)
         conn->calls->on_end(conn->owner, conn->end_error);
-    /* Until on_end() the owner did not know, and may have appended to the output. */
+    /* The owner may have appended to the output: it did not know of the end before on_end(). */
     outbuf_clear(&conn->out);
     lv_list_remove(&conn->in_dirty);
     lv_list_remove(&conn->in_deferred);
@@ -63,13 +63,13 @@ void conn_close(struct net_conn *conn, int error)
     conn->is_blocked = false;
     conn_drop_input(conn);
     loop_timer_stop(conn->net->loop, &conn->limit);
-    /* Before the socket is closed: libuv must not poll it then. */
+    /* This comes before the socket is closed, because libuv must not poll a closed one. */
     uv_close((uv_handle_t *)&conn->uv, conn_closed);
     conn->stream->calls->close(conn->stream);
     conn->stream = NULL;
 }
 
-/* Returns false if it must be called again when the stream can continue. */
+/* Shuts down our side. Returns false if it must be called again when the stream can continue. */
 static bool conn_shut_down(struct net_conn *conn)
 {
     int result = conn->stream->calls->shutdown(conn->stream);

@@ -106,7 +106,8 @@ void conn_drop_input(struct net_conn *conn)
     conn->unread_n = 0;
 }
 
-/* Passes what is in the buffer to the read owner's owner. */
+/* Passes what is in the buffer to the owner of net->read_owner, the connection whose bytes they
+ * are. */
 static void buffer_present(struct net_loop *net)
 {
     struct net_conn *conn = net->read_owner;
@@ -122,7 +123,7 @@ static void buffer_present(struct net_loop *net)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* The peer has closed its side (error 0), or the stream has failed. */
+/* Ends the connection, as the peer has closed its side (error 0) or the stream has failed. */
 static void conn_ended(struct net_conn *conn, int error)
 {
     conn_flush(conn);
@@ -229,7 +230,7 @@ static void conn_call_deferred(struct net_conn *conn)
     conn->must_call_drained = false;
     if (is_resumed && conn->state == CONN_OPEN && conn->pauses == 0)
         conn_resume(conn);
-    else if (is_resumed && conn->is_reading) /* to the end of its input */
+    else if (is_resumed && conn->is_reading) /* closing: to the end of input */
         conn_read(conn);
     if (is_drained && conn->state == CONN_OPEN)
         conn->calls->on_drained(conn->owner);

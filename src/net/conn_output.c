@@ -7,7 +7,7 @@
 #include "net/net_private.h"
 
 enum {
-    EARLY_FLUSH_BYTES = 4 * NET_FLUSH_BYTES, /* of a loop: written within an owner's on_bytes() */
+    EARLY_FLUSH_BYTES = 4 * NET_FLUSH_BYTES, /* if a loop has more, net_dirty() writes it */
     WRITE_SLICES_MAX = 64,
 };
 
@@ -88,12 +88,6 @@ static int out_slices(const struct net_conn *conn, struct iovec *ret, size_t *re
 }
 
 /* --- a peer that takes nothing ----------------------------------------------------------------
- *
- *
- *
- *
- *
- *
  *
  * While the kernel takes no more output, a timer checks how much of it the peer has acknowledged.
  * Whether the socket is writable says too little: the kernel waits until a third of its buffer is

@@ -192,7 +192,7 @@ static void listener_watch(struct net_listener *l)
     lv_assert(result == 0);
 }
 
-/* Takes the socket, which is bound to the port. */
+/* Creates a listener of the socket, which it takes, and which is bound to the port. */
 static int listener_create(struct loops *loops, int fd, uint16_t port, net_accepted_fn *accepted,
                            void *arg, struct net_listener **ret)
 {
@@ -252,7 +252,7 @@ int net_listen(struct loops *loops, const char *address, uint16_t port, net_acce
     return listener_create(loops, fd, ntohs(at.v4.sin_port), accepted, arg, ret);
 }
 
-/* The kernel may refuse the value; the option is then unchanged. */
+/* Sets an option to a value that the kernel may refuse; the option is then unchanged. */
 static void try_option(int fd, int level, int option, int value, const char *name)
 {
     if (setsockopt(fd, level, option, &value, sizeof value) != 0)

@@ -30,9 +30,9 @@ enum {
 struct net_conn;
 
 struct net_owner {
-    /* n bytes at p (n is never 0). Returns how many were consumed; the rest is presented again with
-     * what follows. How much may be left unconsumed is for the owner to limit (by frame_max). It
-     * may pause or close the connection within. */
+    /* n bytes have arrived, at p (n is never 0). Returns how many were consumed; the rest is
+     * presented again with what follows. How much may be left unconsumed is for the owner to limit
+     * (by frame_max). The owner may pause or close the connection within this call. */
     size_t (*on_bytes)(void *owner, uint8_t *p, size_t n);
     /* Output that was above the high watermark is at or below the low one again. */
     void (*on_drained)(void *owner);
@@ -59,8 +59,8 @@ struct net_peer {
 struct net_listener;
 
 /* Reserves `count` of the process's file descriptors for other uses, mainly files: a peer that
- * would get one of them is closed at once. Before the first net_listen(). Without this call 0 are
- * reserved. */
+ * would get one of them is closed at once. Call only before the first net_listen(). Without this
+ * call 0 are reserved. */
 void net_leave_descriptors(unsigned count);
 
 /* Listens on address:port ("127.0.0.1", "::", ...; with port 0 the kernel chooses). Loop 0 accepts
@@ -68,7 +68,7 @@ void net_leave_descriptors(unsigned count);
  * on the loop that got the socket, and must call net_attach(). Returns ERR_BUSY if the port is in
  * use, ERR_INVALID for the address, ERR_REFUSED without permission. If the process has no file
  * descriptor left, the oldest waiting peer is accepted and closed at once, which is logged at most
- * once a minute, and accepting continues. Before loops_run(), after net_init(). */
+ * once a minute, and accepting continues. Call only after net_init() and before loops_run(). */
 typedef void net_accepted_fn(struct loop *loop, void *arg, struct net_conn *conn,
                              const struct net_peer *peer);
 int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
@@ -79,13 +79,14 @@ struct net_tcp_options {
     int backlog; /* peers that the kernel queues until they are accepted, up to its own limit */
     bool is_nodelay;
     bool is_keepalive;
-    int send_buffer_bytes; /* below 0: unchanged; at the start, the kernel's choice */
+    int send_buffer_bytes; /* below 0: as it was, which at the start is the kernel's choice */
     int receive_buffer_bytes;
 };
-/* Sets them. Without this call: a backlog of 4096, no delay, no keep-alive. Before loops_run(), or
- * on loop 0. */
+/* Sets them. Without this call: a backlog of 4096, no delay, no keep-alive. Call only before
+ * loops_run(), or on loop 0. */
 void net_listener_set_options(struct net_listener *listener, const struct net_tcp_options *options);
-/* Puts this layer on every accepted socket, on the loop that gets it. Before loops_run(). */
+/* Puts this layer on every accepted socket, on the loop that gets it. Call only before
+ * loops_run(). */
 void net_listener_set_layer(struct net_listener *listener, net_layer_fn *layer, void *arg);
 uint16_t net_listener_port(const struct net_listener *listener);
 /* Stops accepting; connections stay. On loop 0. Clears the pointer. NULL is fine. loops_free()
@@ -127,7 +128,7 @@ void net_connect_cancel(struct net_connect **connect);
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner);
 
 struct loop *net_loop(const struct net_conn *conn);
-/* Returns what the stream knows about both ends. While the connection is open. */
+/* Returns what the stream knows about both ends. Call only while the connection is open. */
 void net_peer_of(const struct net_conn *conn, struct net_peer *ret);
 
 /* Returns the connection's output, to append to. Call net_dirty() afterwards: it may write, so no
@@ -149,13 +150,13 @@ void net_pause(struct net_conn *conn);
 void net_resume(struct net_conn *conn);
 bool net_is_paused(const struct net_conn *conn);
 
-/* After net_resume(): presents what was left at once, and not at the end of the turn. Not from
- * within a call that net makes to an owner. */
+/* After net_resume(), presents what was left unconsumed at once instead of at the end of the turn.
+ * Must not be called from within a call of this room to an owner. */
 void net_present(struct net_conn *conn);
 
-/* Returns what the kernel knows about the peer, also while the connection is paused and does not
- * read the end of input: THERE; ENDED if it has closed its side, and all it has sent has arrived;
- * RESET if the connection is gone. */
+/* Returns what the kernel knows about the peer: ENDED if the peer has closed its side and all that
+ * it sent has arrived, RESET if the connection is gone, else THERE. This also works while the
+ * connection is paused and so does not read the end of input. */
 enum net_peer_state { NET_PEER_THERE, NET_PEER_ENDED, NET_PEER_RESET };
 enum net_peer_state net_look_at_peer(const struct net_conn *conn);
 
@@ -182,8 +183,8 @@ size_t net_unread(const struct net_conn *conn);
 /* Returns loop_now_ms() of the last byte sent, or of the connection's beginning. */
 uint64_t net_sent_at_ms(const struct net_conn *conn);
 
-/* Sets up this room's part of every loop; loops_free() frees it. Once, before loops_start() and
- * before any other function here. */
+/* Sets up this room's part of every loop; loops_free() frees it. Call once, before loops_start()
+ * and before any other function here. */
 void net_init(struct loops *loops);
 
 #endif

@@ -17,8 +17,8 @@
 /* This room's part of a loop.
  *
  *   (1) A connection in `dirty` has output that no write has been tried for yet.
- *   (2) `unflushed` is about the sum of their output; it decides when to write before the turn's
- *       end.
+ *   (2) `unflushed` is about how much output the connections in `dirty` have; it decides when to
+ *       write before the turn's end.
  *   (3) buffer[unread_start .. +unread_n) is what the owner of `read_owner` has not consumed. It
  *       stays there until another connection needs the buffer; it is then moved to read_owner's
  *       `unread`. */
@@ -66,12 +66,12 @@ struct net_conn {
 
     uint64_t received;
     uint64_t sent;
-    uint64_t reads, writes; /* calls that received and sent it */
+    uint64_t reads, writes; /* how many calls received and sent these bytes */
     uint64_t sent_at_ms;
 
     struct loop_timer limit; /* of sending, then of flushing, then of lingering */
     uint32_t send_timeout_ms;
-    unsigned stuck_checks; /* the last in a row that found that the peer had taken nothing more */
+    unsigned stuck_checks; /* how many in a row have found that the peer had taken nothing more */
     uint64_t taken;        /* bytes of output that the peer had acknowledged at the last check */
     struct lv_list in_conns;
     struct lv_list in_dirty;
@@ -82,9 +82,9 @@ struct net_conn {
     uint8_t state;   /* enum conn_state */
     uint8_t watched; /* NET_READABLE, NET_WRITABLE: what libuv polls the socket for */
     bool is_reading;
-    bool is_blocked;    /* the stream takes no more output until write_waits_for */
+    bool is_blocked;    /* the stream takes no more output until its write_waits_for happens */
     bool is_above_high; /* on_drained() must follow */
-    bool must_resume;   /* in the deferred call */
+    bool must_resume;   /* the deferred call must resume reading */
     bool must_call_drained;
     bool is_mute; /* the peer takes no more bytes; what it has sent is still read */
 };
@@ -92,7 +92,8 @@ struct net_conn {
 /* Returns the loop's part; NULL before net_init(). */
 struct net_loop *net_of(const struct loop *loop);
 
-/* The caller runs on this loop, or no loop runs here: before the start, after the stop. */
+/* Asserts that the caller runs on this loop, or on no loop's thread (before the loops start, or
+ * after they have stopped). */
 static inline void net_assert_loop(const struct loop *loop)
 {
     const struct loop *here = loop_current();
@@ -129,12 +130,13 @@ int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg
 
 /* Closes the connection at once; does nothing if it is closed. `error` is for on_end(). */
 void conn_close(struct net_conn *conn, int error);
-/* Shuts our side down and waits for the peer's end. All output has been written. */
+/* Shuts our side down and waits for the peer's end. Call only when all output has been written. */
 void conn_linger(struct net_conn *conn);
 /* Closes every connection of the loop. */
 void conns_stop(struct net_loop *net);
-/* Makes libuv poll the socket for what the connection waits for. The socket may be polled for more
- * than that until it happens: so a short pause costs no system call. */
+/* Makes libuv poll the socket for the events that the connection waits for. An event that it no
+ * longer waits for is polled for until it happens once more: so a short pause costs no system
+ * call. */
 void conn_watch(struct net_conn *conn);
 
 /* --- conn_input.c ----------------------------------------------------------------------------- */

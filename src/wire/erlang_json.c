@@ -29,7 +29,8 @@ static void put_scientific(char text[REAL_BYTES_MAX], double value)
              strtol(digits + mantissa + 1, NULL, 10));
 }
 
-/* Writes them without an exponent: 100.0. Returns false if that would be long. */
+/* Writes the number without an exponent: 100.0. Returns false if that would be long, or cannot give
+ * exactly this number. */
 static bool put_fixed(char text[REAL_BYTES_MAX], double value)
 {
     if (value > 1e20 || value < -1e20)
@@ -41,7 +42,7 @@ static bool put_fixed(char text[REAL_BYTES_MAX], double value)
     return strtod(text, NULL) == value;
 }
 
-/* Appends the shorter of the two. */
+/* Appends the number in the shorter of the two forms. */
 static void put_real(struct lv_buffer *out, double value)
 {
     char scientific[REAL_BYTES_MAX], fixed[REAL_BYTES_MAX];

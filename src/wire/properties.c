@@ -31,7 +31,8 @@ bool properties_read_all(struct slice flags_and_values, struct properties *ret)
     return wire_reader_is_done(&r) && table_is_valid(ret->headers);
 }
 
-/* How many bytes of length precede a value; and how long it is if there are none. */
+/* For each type: how many bytes of length precede a value; and how many bytes the value has, if no
+ * length precedes it. */
 #define SHAPE_octet                                                                                \
     {                                                                                              \
         0, 1                                                                                       \

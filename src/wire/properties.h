@@ -47,7 +47,7 @@ struct properties {
         type, user_id, app_id, cluster_id;
 };
 
-/* The part of properties_read() for other flags than the two common ones. */
+/* Does what properties_read() does, for other flags than the two common ones. */
 bool properties_read_all(struct slice flags_and_values, struct properties *ret);
 
 /* Decodes the properties. *ret borrows from the bytes; its headers are a valid table. Returns

@@ -113,9 +113,8 @@ void table_print(struct lv_buffer *out, struct slice table);
  *     table_end(&w);                               ends capabilities
  *     struct slice table = table_end(&w);          the whole
  *
- * Inside an array, and only there, the name is NULL: asserted. Names have at most
- * SHORTSTR_BYTES_MAX bytes: asserted. Values that are put must not borrow from the buffer
- * itself. */
+ * The name is NULL inside an array, and only there: asserted. Names have at most SHORTSTR_BYTES_MAX
+ * bytes: asserted. Values that are put must not borrow from the buffer itself. */
 struct table_writer {
     struct lv_buffer *out;
     size_t start;                   /* where the table's content begins in out */

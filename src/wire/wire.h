@@ -73,7 +73,7 @@ enum wire_result {
     WIRE_BAD_TABLE, /* well formed, but the bytes of a table are not a field table */
 };
 
-/* Numbers at p. The caller has checked that they are there. */
+/* Return the number at p. The caller has checked that its bytes are there. */
 static inline uint8_t wire_u8(const uint8_t *p)
 {
     return p[0];
@@ -163,8 +163,8 @@ static inline uint8_t *wire_put_shortstr(uint8_t *p, struct slice s)
     return wire_put_bytes(wire_put_u8(p, (uint8_t)s.n), s);
 }
 
-/* Writes length and bytes of a long string, or of a table whose content is s. At most UINT32_MAX
- * bytes: asserted. */
+/* Writes length and bytes of a long string, or of a table whose content is s. The slice has at most
+ * UINT32_MAX bytes: asserted. */
 static inline uint8_t *wire_put_longstr(uint8_t *p, struct slice s)
 {
     lv_assert(s.n <= UINT32_MAX);
@@ -264,7 +264,7 @@ static inline struct slice wire_read_table(struct wire_reader *r)
     return wire_read_longstr(r);
 }
 
-/* The part of wire_is_utf8() for bytes that are not all ASCII. */
+/* Does what wire_is_utf8() does, for bytes that are not all ASCII. */
 bool wire_is_utf8_slowly(struct slice s);
 
 /* Returns whether RabbitMQ accepts the bytes as UTF-8. It is lenient: it accepts all sequences of
