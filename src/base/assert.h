@@ -1,5 +1,5 @@
 /* Assertions stay on in the released broker: a broken invariant ends the process before it can
- * destroy messages. One fact per assertion. */
+ * destroy messages. Write one fact per assertion. */
 #ifndef LEVERET_BASE_ASSERT_H
 #define LEVERET_BASE_ASSERT_H
 
@@ -17,7 +17,7 @@ _Noreturn void lv_assert_failed(const char *expression, const char *file, int li
 /* For a branch that cannot be reached. */
 #define lv_unreachable() lv_assert_failed("unreachable", __FILE__, __LINE__, __func__)
 
-/* The struct that contains this member. */
+/* Returns the struct of this type whose `member` the pointer points to. */
 #define lv_container_of(pointer, type, member)                                                     \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

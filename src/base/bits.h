@@ -6,7 +6,8 @@
 
 #include "base/assert.h"
 
-/* Takes the lowest number out of a set that is not empty. To walk a copy of a set, in order:
+/* Removes the lowest number from a set that is not empty, and returns it. To walk a set in order,
+ * take the numbers out of a copy:
  *
  *     for (uint64_t left = chunk->ready; left;) {
  *         unsigned slot = lv_bits_take(&left); */

@@ -18,8 +18,8 @@ struct lv_buffer {
  * is good until the buffer next grows. */
 uint8_t *lv_buffer_reserve(struct lv_buffer *b, size_t n);
 
-/* Append bytes, which must not be the buffer's own; a byte; what printf writes (its NUL is written
- * too, and not counted). */
+/* Append bytes (which must not be the buffer's own), a slice, a byte, or what printf writes.
+ * printf's NUL is written behind the text and is not counted in n. */
 void lv_buffer_add(struct lv_buffer *b, const void *p, size_t n);
 void lv_buffer_add_slice(struct lv_buffer *b, struct slice s);
 void lv_buffer_add_u8(struct lv_buffer *b, uint8_t byte);

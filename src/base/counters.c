@@ -1,8 +1,8 @@
 /* Counters: the threads that count, and the totals.
  *
- *   (1) Only its own thread writes a struct counters; a reader sees each number as it was before or
- *       after an addition.
- *   (2) `ended` holds what threads counted that have ended. So a total never falls. */
+ *   (1) Only the thread that a struct counters belongs to writes to it; a reader sees each number
+ *       as it was before or after an addition.
+ *   (2) `ended` holds what threads that have ended counted, so a total never falls. */
 #include "base/counters.h"
 
 #include <pthread.h>
@@ -21,7 +21,7 @@ _Thread_local struct counters counters_here;
 
 static _Thread_local bool is_registered; /* this thread's counters are in `threads` */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of `threads` and `ended` */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
 static struct counting_thread *threads;
 static struct counters ended;
 

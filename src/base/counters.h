@@ -3,8 +3,8 @@
  *
  * Each thread counts into a struct of its own: COUNT(published). No other thread writes to it, so
  * an addition is a relaxed load and a relaxed store, without a locked instruction. A total is the
- * sum over all registered threads, read while they count on. So two totals read together may be of
- * slightly different moments; each by itself is exact. */
+ * sum over all threads that are or were registered, read while they count on. So two totals read
+ * together may be of slightly different moments; each by itself is exact. */
 #ifndef LEVERET_BASE_COUNTERS_H
 #define LEVERET_BASE_COUNTERS_H
 
@@ -69,11 +69,11 @@ extern _Thread_local struct counters counters_here __attribute__((tls_model("loc
 /* Counts the n-th of several counters in a row: COUNT_NTH(given_up_rejected, reason). */
 #define COUNT_NTH(first, n) counter_add(&counters_here.first + (n), 1)
 
-/* Makes what the calling thread has counted, and counts from now on, part of the totals. Once per
- * thread. */
+/* Makes what the calling thread has counted, and counts from now on, part of the totals. Call it
+ * once per thread. */
 void counters_register(void);
-/* Adds what the calling thread has counted to the totals for good. The thread has registered, and
- * is about to end. */
+/* Adds what the calling thread has counted to the totals for good. Call only if the thread has
+ * registered and is about to end. */
 void counters_unregister(void);
 
 /* Reads the totals of all threads. Any thread; it waits only for threads that register or

@@ -24,7 +24,8 @@ enum lv_error {
 #undef ERR_ENUM
 };
 
-/* Return "ERR_IO" and "input or output failed"; never NULL. Any thread. */
+/* Return the error's name ("ERR_IO") and its sentence ("input or output failed"); never NULL. Any
+ * thread. */
 const char *lv_error_name(int error);
 const char *lv_error_text(int error);
 

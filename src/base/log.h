@@ -51,7 +51,7 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 void log_line_of(enum log_level level, uint64_t kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Starts the thread that writes. It must not be running, and no other thread logs meanwhile. */
+/* Starts the thread that writes. Call only if it is not running, and while no other thread logs. */
 void log_thread_start(void);
 /* Lets the thread write what is in the ring and end; from then on callers write their lines
  * themselves again. Returns true once it has ended, or if there is none; false if it has not ended

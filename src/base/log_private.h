@@ -42,11 +42,11 @@ struct log_repeated {
 
 /* Counts a line of the site. Returns false if it is one too many, and must not be written. */
 bool log_repeats_admit(enum log_level level, const char *site, uint64_t kind, const char *text);
-/* Takes the count of suppressed lines of one call site: of one whose second of counting is over, or
- * with `at_once` of any. Returns false if there is none. */
+/* Takes the count of suppressed lines of one call site whose second is over, or with `at_once` of
+ * any call site. Returns false if there is no such count. */
 bool log_repeats_take(bool at_once, struct log_repeated *ret);
-/* Returns when to call log_repeats_take() again, by log_now_ms(); UINT64_MAX if not before another
- * line is admitted. */
+/* Returns the time, by log_now_ms(), when log_repeats_take() is to be called again; UINT64_MAX if
+ * no call site is being counted. */
 uint64_t log_repeats_due_ms(void);
 
 #endif

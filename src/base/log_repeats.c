@@ -1,9 +1,10 @@
-/* Repeated lines. The first line of a site (a format and a kind) begins a second. In it
- * LOG_LINES_A_SECOND lines are written and the others are counted; when it is over, the ring's
- * thread takes the count. If that is late, counting continues until then, so no line is missing
- * from the count.
+/* Repeated lines. The first line of a site (a format and a kind) begins a second. Within it the
+ * first LOG_LINES_A_SECOND lines are written and the others are only counted. When the second is
+ * over, the ring's thread takes the count. If the thread is late, lines are counted until it comes,
+ * so none is missing from the count.
  *
- * The sites are kept in a table of fixed size. A site that does not fit is not limited. */
+ * The sites are kept in a table of fixed size. The lines of a site that does not fit are all
+ * written. */
 #include <pthread.h>
 #include <string.h>
 #include <time.h>

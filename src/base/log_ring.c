@@ -30,7 +30,7 @@ static struct {
     atomic_bool is_running; /* changed under the lock */
     bool is_stopping;
     atomic_size_t n; /* bytes in the ring; changed under the lock */
-    size_t begin;    /* where they begin */
+    size_t begin;    /* index of the first of them */
     uint64_t dropped;
     char bytes[RING_BYTES];
 } ring = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -84,7 +84,7 @@ static void ring_append_dropped(void)
 }
 
 /* Returns whether a line of n bytes may be put. After lines were dropped, half of the ring must be
- * free: that is room for the line that says so, and for any other. */
+ * free: that is room for the line that says how many were dropped, and for any other line. */
 static bool ring_has_room(size_t n)
 {
     return ring.dropped > 0 ? ring.n <= RING_BYTES / 2 : ring.n + n <= RING_BYTES;
@@ -139,7 +139,7 @@ static void put_own_lines(void)
         ring_append_dropped();
 }
 
-/* Waits for a change, at the longest until that time by log_now_ms(). */
+/* Waits for `changed`, at most until `ms`, a time by log_now_ms(); UINT64_MAX: without a limit. */
 static void ring_wait_until(uint64_t ms)
 {
     if (ms == UINT64_MAX) {
@@ -212,7 +212,7 @@ static void *log_thread_run(void *arg)
     return NULL;
 }
 
-/* --- its beginning and end -------------------------------------------------------------------- */
+/* --- starting and stopping the thread --------------------------------------------------------- */
 
 static void start_thread(void)
 {

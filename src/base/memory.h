@@ -15,14 +15,13 @@ char *lv_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 /* Returns NULL if there is no memory. */
 void *lv_try_malloc(size_t bytes) __attribute__((malloc, warn_unused_result));
 
-/* Returns free memory to the system: what this thread has freed, and what others have freed of this
- * thread's allocations. Returns how many free bytes remain, because they lie between bytes in use;
- * this thread's next allocations use them. With glibc it returns 0, since glibc does not tell, and
- * one call returns the memory of all threads. Takes one or two milliseconds, and more for each GB.
- * Any thread. */
+/* Returns to the system the free memory among this thread's allocations, whichever thread freed it.
+ * Returns how many free bytes remain, because they lie between bytes in use; this thread's next
+ * allocations use them. With glibc it returns 0, since glibc does not tell, and one call returns
+ * the memory of all threads. Takes one or two milliseconds, and more for each GB. Any thread. */
 size_t lv_memory_give_back(void);
-/* Returns free memory of a thread that is about to end, which would otherwise stay with the
- * process. Takes microseconds. */
+/* Returns to the system the free memory of the calling thread, which is about to end; otherwise it
+ * would stay with the process. Takes microseconds. */
 void lv_memory_leave(void);
 
 /* Sets whether pages that are wholly free stay with the process for a while, to be allocated again

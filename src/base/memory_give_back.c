@@ -1,5 +1,5 @@
-/* Returning memory to the system. What is freed stays with the allocator, for the thread on which
- * it was allocated, until it is told otherwise. */
+/* Returning memory to the system. The allocator keeps freed memory for the thread that allocated
+ * it, until it is told to return it. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,7 +11,7 @@
 #if __has_include(<mimalloc.h>)
 #include <mimalloc.h>
 
-/* NULL in programs that are not linked with mimalloc. */
+/* These functions are NULL in programs that are not linked with mimalloc. */
 #pragma weak mi_collect
 #pragma weak mi_heap_get_default
 #pragma weak mi_heap_visit_blocks
@@ -78,7 +78,7 @@ static bool mimalloc_gives_back(size_t *ret_spare)
     if (!mi_collect || !mi_heap_get_default || !mi_heap_visit_blocks)
         return false;
     if (atomic_fetch_add(&givers, 1) == 0)
-        set_delays(false); /* what is freed below may be the last in a long time */
+        set_delays(false); /* no later call of the allocator may come that would end a delay */
     mi_collect(true);
     take_and_free_pages();
     mi_collect(true);

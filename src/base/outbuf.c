@@ -174,11 +174,11 @@ void outbuf_consume(struct outbuf *out, size_t n)
             return;
         }
         n -= here;
-        /* So is a last chunk that still has room: an idle output holds no memory. */
+        /* A last chunk that still has room is dropped too: an idle output holds no memory. */
         chain_drop_first(out);
     }
     lv_assert(n == 0);
-    lv_assert(out->bytes == 0); /* invariant (2) */
+    lv_assert(out->bytes == 0); /* no chunk is left */
 }
 
 size_t outbuf_slices(const struct outbuf *out, struct slice *ret, size_t count)

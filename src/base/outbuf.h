@@ -4,7 +4,7 @@
  * has been written.
  *
  *   (1) The chunks first .. last hold bytes [start, end) each, in the order in which they are sent.
- *   (2) `bytes` is their sum.
+ *   (2) `bytes` is the number of bytes in all chunks.
  *   (3) Only the last chunk is appended to, and only if it is not a borrowed one.
  *   (4) Bytes appended after a borrowed chunk go into the memory of the chunk before it, so the
  *       frame headers of many borrowed bodies share one chunk's memory. That memory returns to the
@@ -55,8 +55,8 @@ struct outbuf {
 /* Frees the pool's chunks; it is then empty and usable. */
 void out_pool_free(struct out_pool *pool);
 
-/* Appends a chunk with room for at least n bytes, and returns where they belong. Use
- * outbuf_reserve(). */
+/* Appends a chunk with room for at least n bytes, and returns where they belong. Only
+ * outbuf_reserve() calls it. */
 uint8_t *outbuf_grow(struct outbuf *out, size_t n);
 
 /* Returns where to write up to n bytes. They are part of the output once they are committed. */
@@ -85,8 +85,8 @@ static inline void outbuf_add(struct outbuf *out, const void *p, size_t n)
     outbuf_commit(out, n);
 }
 
-/* Appends bytes without copying them; release(owner) is called once they have been sent or dropped,
- * and at once if there are none. */
+/* Appends bytes without copying them. Calls release(owner) once they have been sent or dropped; at
+ * once if `bytes` is empty. */
 void outbuf_borrow(struct outbuf *out, struct slice bytes, void (*release)(void *owner),
                    void *owner);
 

@@ -24,7 +24,7 @@ struct pattern {
     char *text;
     size_t bytes;
     pcre2_code *code; /* NULL: the text is empty, or is_always */
-    bool is_always;   /* it matches everything */
+    bool is_always;   /* the pattern matches every subject */
 };
 
 static int code_compile(struct slice text, pcre2_code **ret, struct pattern_fault *ret_fault)

@@ -20,18 +20,18 @@ struct pattern_fault {
     size_t offset;
     char message[128];
 };
-/* Like pattern_compile(), but returns the fault as a struct, if it is ERR_INVALID. */
+/* Like pattern_compile(), but fills *ret_fault if it returns ERR_INVALID. */
 int pattern_compile_or_say(struct slice text, struct pattern **ret,
                            struct pattern_fault *ret_fault);
 
-/* Frees it. Clears the pointer. NULL is fine. */
+/* Frees the pattern and clears the pointer. NULL is fine. */
 void pattern_free(struct pattern **pattern);
 
 /* Returns whether the pattern is found anywhere in the subject. The empty pattern matches only the
- * empty subject. A match that would need more than PATTERN_STEPS_MAX steps fails. */
+ * empty subject. Returns false if the match would need more than PATTERN_STEPS_MAX steps. */
 bool pattern_matches(const struct pattern *pattern, struct slice subject);
 
-/* Returns the text from which it was compiled; borrowed from the pattern. */
+/* Returns the text from which the pattern was compiled; borrowed from the pattern. */
 struct slice pattern_text(const struct pattern *pattern);
 
 enum { PATTERN_STEPS_MAX = 20000 };

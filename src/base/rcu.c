@@ -2,9 +2,9 @@
  * without a lock.
  *
  * liburcu's library is not built with ThreadSanitizer, so this file tells the tool one order: a
- * thread's quiescent state happens before the deferred calls of the grace period that it ends.
- * `grace` stands for it: every quiescent state and every defer releases it, the call acquires
- * it. */
+ * thread's quiescent state happens before the deferred calls of the grace period that it ends. The
+ * variable `grace` represents this order: every quiescent state and every lv_rcu_defer() releases
+ * it, every deferred call acquires it. */
 #include "base/rcu.h"
 
 #include <pthread.h>
@@ -84,21 +84,13 @@ static void deferred_call(struct rcu_head *rcu)
 
 void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head))
 {
-    lv_assert(free != NULL); /* here, where the caller is still known */
+    lv_assert(free != NULL); /* checked here, where the caller is still known */
     head->free = free;
     tsan_release(&grace);
     urcu_qsbr_call_rcu(&head->rcu, deferred_call);
 }
 
 /* --- references -------------------------------------------------------------------------------
- *
- *
- *
- *
- *
- *
- *
- *
  *
  * When the last reference is given back, the call that frees is deferred. It is deferred once:
  * deferring the same head again would break liburcu's list. A reader that found the object before
@@ -107,7 +99,7 @@ void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *hea
 
 enum {
     REFS_DEFERRED = 1 << 30, /* refs_after_grace() will be called */
-    REFS_AGAIN = 1 << 29,    /* since then the count has been above 0, and is 0 again */
+    REFS_AGAIN = 1 << 29,    /* after that, the count rose above 0 and fell to 0 */
 };
 static const uint32_t REFS_COUNT = REFS_AGAIN - 1;
 
@@ -150,8 +142,8 @@ void lv_rcu_unref(struct lv_rcu_refs *refs)
 }
 
 /* liburcu makes the deferred calls on one thread, in the order in which they were deferred (nothing
- * here makes it use more threads). So once a call deferred last has been made, all others have been
- * made too. urcu_qsbr_barrier() does the same in a way that ThreadSanitizer cannot follow. */
+ * here makes it use more threads). So once a call has been made, all calls deferred before it have
+ * been made too. urcu_qsbr_barrier() does the same in a way that ThreadSanitizer cannot follow. */
 struct barrier {
     struct lv_rcu_head rcu;
     pthread_mutex_t mutex;
@@ -194,22 +186,14 @@ void lv_rcu_barrier(void)
 
 /* --- the table --------------------------------------------------------------------------------
  *
- *
- *
- *
- *
- *
- *
- *
- *
  * Open addressing: an array of slots, each with a node and its hash. A search begins at the slot
  * that the hash selects and ends at the first empty one.
  *
  *   (1) A slot is filled once: first its hash, then its node. Removing a node marks the slot and
  *       moves nothing. So a reader never misses a node that is in the table all the while.
  *   (2) When three quarters of the slots are used up, or few hold a node, the nodes are copied to a
- *       new array, which replaces the old one; that is freed after a grace period. So at least a
- *       quarter of the slots is always empty, and every search ends.
+ *       new array, which replaces the old one. The old one is freed after a grace period. So a
+ *       quarter of the slots, or more, is always empty, and every search ends.
  *
  * liburcu's own table (rculfhash) grows only a grace period and some milliseconds after a writer
  * has found it too small: during a burst of 10,000 declarations, searches follow chains of
@@ -225,7 +209,7 @@ struct slot {
 struct lv_table_slots {
     struct lv_rcu_head rcu;
     size_t capacity; /* a power of two */
-    size_t used;     /* slots that are not empty, removed nodes included; the writer's */
+    size_t used;     /* slots that are not empty, removed nodes included; only the writer uses it */
     struct slot at[];
 };
 
@@ -313,7 +297,7 @@ struct lv_table_node *lv_table_find_hashed(struct lv_table *table, struct slice 
 
 static void slots_put(struct lv_table_slots *slots, struct lv_table_node *node, uint64_t hash)
 {
-    lv_assert(slots->used < slots->capacity); /* or no slot is empty */
+    lv_assert(slots->used < slots->capacity); /* so an empty slot is found below */
     size_t mask = slots->capacity - 1;
     size_t i = hash & mask;
     while (node_at(slots, i))
@@ -323,7 +307,7 @@ static void slots_put(struct lv_table_slots *slots, struct lv_table_node *node, 
     slots->used++;
 }
 
-/* Copies the nodes to a new array, which is at most half full with one node more. */
+/* Copies the nodes to a new array, which is at most half full once another node is inserted. */
 static void table_refit(struct lv_table *table)
 {
     const struct lv_table_slots *old = slots_of(table);

@@ -17,18 +17,19 @@
 
 #include "base/slice.h"
 
-/* The calling thread takes part in grace periods between the two. They nest. It is online after the
- * first lv_rcu_register_thread(). */
+/* Between these two calls, grace periods wait for the calling thread whenever it is online. Pairs
+ * of calls may be nested. The outermost lv_rcu_register_thread() makes the thread online. */
 void lv_rcu_register_thread(void);
 void lv_rcu_unregister_thread(void);
 
 /* Says that the calling thread, which is registered, holds no pointer read under RCU at this
  * moment. */
 void lv_rcu_quiescent(void);
-/* Says that the calling thread holds none, and reads none until lv_rcu_online(): grace periods do
- * not wait for it. Does nothing if it is offline already. */
+/* Says that the calling thread holds no pointer read under RCU, and reads none until
+ * lv_rcu_online(): grace periods do not wait for it. Does nothing if it is offline already. */
 void lv_rcu_offline(void);
-/* The calling thread, which is registered, may read again. Does nothing if it is online already. */
+/* Lets the calling thread, which is registered, read under RCU again. Does nothing if it is online
+ * already. */
 void lv_rcu_online(void);
 
 struct lv_rcu_head {
@@ -36,19 +37,22 @@ struct lv_rcu_head {
     void (*free)(struct lv_rcu_head *head);
 };
 
-/* Calls `free(head)` on liburcu's thread after a grace period. Any registered thread. */
+/* Calls `free(head)` on liburcu's thread after a grace period. Any registered thread, and
+ * liburcu's. */
 void lv_rcu_defer(struct lv_rcu_head *head, void (*free)(struct lv_rcu_head *head));
 
 /* References to an object that is also found under RCU, by its name or in a route. A reader that
- * has found it may take a reference before its next quiescent state, even if the last one has been
- * given back meanwhile: the object is freed once, a grace period after the last reference. */
+ * has found the object may take a reference before its next quiescent state, even if the last
+ * reference has been given back meanwhile: the object is freed once, a grace period after no
+ * reference is left. */
 struct lv_rcu_refs {
     struct lv_rcu_head rcu;
-    _Atomic uint32_t count; /* and two flags: rcu.c */
+    _Atomic uint32_t count; /* and two flags, REFS_... in rcu.c */
     void (*free)(struct lv_rcu_refs *refs);
 };
 
-/* Begins with one reference, the caller's. `free(refs)` is called on liburcu's thread. */
+/* Sets the count to one reference, which the caller owns. `free(refs)` will be called on liburcu's
+ * thread. */
 void lv_rcu_refs_init(struct lv_rcu_refs *refs, void (*free)(struct lv_rcu_refs *refs));
 static inline void lv_rcu_ref(struct lv_rcu_refs *refs)
 {
@@ -58,8 +62,8 @@ static inline void lv_rcu_ref(struct lv_rcu_refs *refs)
  * first time, the object must have been taken out of everything in which readers find it. */
 void lv_rcu_unref(struct lv_rcu_refs *refs);
 
-/* Waits until everything deferred so far has been called. The caller holds no pointer read under
- * RCU. For shutdown. */
+/* Waits until the calls deferred so far, and those that they defer, have been made. The caller
+ * holds no pointer read under RCU. For shutdown. */
 void lv_rcu_barrier(void);
 
 /* A hash table from bytes to nodes: lookups take no lock, changes are made under the caller's

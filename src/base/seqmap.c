@@ -84,7 +84,7 @@ static void seqmap_keep_spare(struct lv_seqmap *w, void *chunk)
         w->spare = chunk;
 }
 
-/* Restores invariant (2). */
+/* Moves `first` to the first chunk that is present or elsewhere, or to `end` if there is none. */
 static void seqmap_advance(struct lv_seqmap *w)
 {
     while (w->first < w->end && !w->ring[w->first & (w->capacity - 1)])

@@ -46,15 +46,15 @@ static inline void *lv_seqmap_find(const struct lv_seqmap *w, uint64_t sequence)
     return (uintptr_t)chunk & SEQMAP_ELSEWHERE ? NULL : chunk;
 }
 
-/* Returns the chunk of this sequence number, which is not before the first chunk and not elsewhere;
- * it is created if it is missing. */
+/* Returns the chunk of this sequence number, creating it if it is missing. Call only if it is not
+ * before the first chunk and not elsewhere. */
 void *lv_seqmap_extend(struct lv_seqmap *w, uint64_t sequence);
 
 /* Frees the chunk of this sequence number, which its owner has emptied. */
 void lv_seqmap_drop(struct lv_seqmap *w, uint64_t sequence);
 
 /* Frees the memory of a chunk whose content is now elsewhere, and keeps its slot. lv_seqmap_find()
- * does not find it. */
+ * then returns NULL for it. */
 void lv_seqmap_send_elsewhere(struct lv_seqmap *w, uint64_t sequence);
 /* Marks a chunk that is missing or beyond the end as elsewhere. */
 void lv_seqmap_extend_elsewhere(struct lv_seqmap *w, uint64_t sequence);
@@ -73,11 +73,12 @@ static inline void *lv_seqmap_meta(const struct lv_seqmap *w, uint64_t sequence)
                ? (void *)((uintptr_t)w->ring[c & (w->capacity - 1)] & ~SEQMAP_ELSEWHERE)
                : NULL;
 }
-/* Sets the meta of a chunk that is elsewhere, or NULL; the owner frees the one before. */
+/* Sets the meta of a chunk that is elsewhere (NULL: none). The owner frees the previous meta. */
 void lv_seqmap_set_meta(struct lv_seqmap *w, uint64_t sequence, void *meta);
-/* Returns a zeroed chunk for a slot that was elsewhere; the owner frees the meta. */
+/* Puts a zeroed chunk in the place of one that is elsewhere, and returns it. The owner gets the
+ * meta before, and frees it. */
 void *lv_seqmap_bring_back(struct lv_seqmap *w, uint64_t sequence);
-/* Empties a slot that was elsewhere; the owner frees the meta. */
+/* Makes a chunk that is elsewhere a missing one. The owner gets the meta before, and frees it. */
 void lv_seqmap_forget(struct lv_seqmap *w, uint64_t sequence);
 
 #endif

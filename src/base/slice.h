@@ -43,7 +43,8 @@ static inline bool slice_begins(struct slice a, const char *prefix)
     return a.n >= n && memcmp(a.p, prefix, n) == 0;
 }
 
-/* Orders by bytes; if one slice begins with the other, the shorter comes first. */
+/* Compares by bytes and returns less than 0, 0 or more than 0, like memcmp(). If one slice begins
+ * with the other, the shorter is the smaller. */
 static inline int slice_compare(struct slice a, struct slice b)
 {
     size_t n = a.n < b.n ? a.n : b.n;

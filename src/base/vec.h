@@ -13,7 +13,7 @@
     ((count) < (capacity) ? (void)0                                                                \
                           : (void)((items) = lv_vec_grow((items), &(capacity), sizeof *(items))))
 
-/* Use lv_vec_room(). */
+/* Only lv_vec_room() calls it. */
 static inline void *lv_vec_grow(void *items, size_t *capacity, size_t item_bytes)
 {
     *capacity = *capacity ? *capacity * 2 : 16;

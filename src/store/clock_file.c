@@ -1,6 +1,6 @@
-/* DIR/clock: a few lines of text, replaced as a whole. Written to DIR/clock.new, synced and
- * renamed, so that a crash leaves the old one or the new one; the folder is not synced, since
- * either will do. docs/formats/clock.md describes the lines. */
+/* The file DIR/clock: a few lines of text, replaced as a whole. They are written to DIR/clock.new,
+ * which is synced and renamed, so that a crash leaves the old file or the new one. The folder is
+ * not synced, since either file will do. docs/formats/clock.md describes the lines. */
 #include "store/clock_file.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* DIR/clock: what the broker's own clock, loop_steady_ms(), and the system's clocks showed at one
- * moment, so that the broker's clock can go on after a restart. Deadlines on disk are by that
- * clock. docs/formats/clock.md describes the file. */
+/* The file DIR/clock: what the broker's own clock, loop_steady_ms(), and the system's clocks showed
+ * at one moment, so that the broker's clock can go on after a restart. Deadlines on disk are times
+ * of the broker's own clock. docs/formats/clock.md describes the file. */
 #ifndef LEVERET_STORE_CLOCK_FILE_H
 #define LEVERET_STORE_CLOCK_FILE_H
 
@@ -13,7 +13,7 @@ struct clock_reading {
     uint64_t steady_ms;              /* the broker's clock */
     uint64_t wall_ms;                /* the system's clock, since 1970 */
     uint64_t up_ms;                  /* since the machine started */
-    char boot[CLOCK_BOOT_BYTES_MAX]; /* the id of that start of the machine; empty: unknown */
+    char boot[CLOCK_BOOT_BYTES_MAX]; /* the kernel's id of the machine's start; empty: unknown */
 };
 
 /* Reads the file. Returns ERR_NOT_FOUND if there is none, ERR_FORMAT if its text is not valid. Any
@@ -24,7 +24,8 @@ int clock_file_read(const char *dir, struct clock_reading *ret);
  * blocks. */
 int clock_file_write(const char *dir, const struct clock_reading *reading);
 
-/* Copies the id of this start of the machine; empty if the system has none. Any thread; blocks. */
+/* Copies the kernel's id of this start of the machine; empty if the system has none. Any thread;
+ * blocks. */
 void clock_file_boot(char ret[CLOCK_BOOT_BYTES_MAX]);
 
 #endif

@@ -1,7 +1,7 @@
 /* The data directory: created if it is missing, and locked by one broker at a time.
  *
- * The lock is one of flock(2): the kernel releases it when the process ends, however it ends, so
- * there is never a stale lock to remove by hand. */
+ * The lock is a flock(2): the kernel releases it when the process ends, however it ends, so there
+ * is never a stale lock to remove by hand. */
 #include "store/data_dir.h"
 
 #include <dirent.h>
@@ -54,7 +54,8 @@ int data_dir_create(const char *dir)
     return err;
 }
 
-/* The process id is for an operator who reads the file. A failure to write it does not matter. */
+/* Writes the process id into the lock file, for an operator who reads it. A failure to write it
+ * does not matter. */
 static void write_process_id(int fd)
 {
     char text[32];
@@ -100,7 +101,7 @@ int data_dir_lock(const char *dir, int *ret_fd)
     return 0;
 }
 
-/* --- what it contains ------------------------------------------------------------------------- */
+/* --- what the directory contains -------------------------------------------------------------- */
 
 static bool ends_with(const char *name, const char *suffix)
 {

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /* Creates the directory and its missing parents, accessible only to their owner (mode 0700). An
- * existing directory is not changed. Returns a negative ERR_..., and lv_error_reason() the details.
- * Any thread; blocks. */
+ * existing directory is not changed. Returns 0 or a negative ERR_...; lv_error_reason() then has
+ * the details. Any thread; blocks. */
 int data_dir_create(const char *dir);
 
 /* Locks the file DIR/lock for this process. Returns ERR_BUSY if another process has locked it,
@@ -15,8 +15,8 @@ int data_dir_create(const char *dir);
  * The file contains the owner's process id as text, only for the operator. Blocks briefly. */
 int data_dir_lock(const char *dir, int *ret_fd);
 
-/* Return true if the directory contains such a file; false also if it cannot be read. Block
- * briefly. */
+/* Return whether the directory contains a file of the log, a segment, or the definitions; false
+ * also if it cannot be read. Block briefly. */
 bool data_dir_has_log(const char *dir);
 bool data_dir_has_segments(const char *dir);
 bool data_dir_has_definitions(const char *dir);

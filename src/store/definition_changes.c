@@ -1,8 +1,8 @@
 /* The constructors of changes of the definitions. Pure.
  *
- * A constructor copies its values into one block of memory, with the name of the operation. They
- * are bound to the statements of that operation (definition_statements.h) in the constructor's
- * order. */
+ * A constructor copies its values into one block of memory, together with the operation. The writer
+ * binds the values, in the constructor's order, to the statements of that operation
+ * (definition_statements.h). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * Changes are made in definition_changes.c and written by the thread of definitions_writer.c;
  * definitions_file.c creates the file and checks its format. Loading walks the tables, each in the
- * order in which it is stored. The file's format is in docs/formats/definitions.md. */
+ * order of its primary key (`seen` by number). docs/formats/definitions.md describes the file. */
 #include "store/definitions.h"
 
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static void close_database(struct definitions *d)
     sqlite3_finalize(d->rollback);
     sqlite3_finalize(d->count);
     int rc = sqlite3_close(d->db);
-    lv_assert(rc == SQLITE_OK); /* else a statement was not finalized above */
+    lv_assert(rc == SQLITE_OK); /* every statement was finalized above */
     if (d->mark_fd >= 0)
         close(d->mark_fd);
     d->begin = d->commit = d->rollback = d->count = NULL;
@@ -145,7 +145,7 @@ bool definitions_are_behind(const struct definitions *d)
 static struct slice column(sqlite3_stmt *s, int index)
 {
     const void *p = sqlite3_column_blob(
-        s, index); /* first: it may change what sqlite3_column_bytes() returns */
+        s, index); /* called first: it may change what sqlite3_column_bytes() returns */
     return slice_of(p, (size_t)sqlite3_column_bytes(s, index));
 }
 
@@ -255,7 +255,7 @@ static int visit_seen(sqlite3_stmt *s, const struct definitions_visitor *v, void
                                              .until_ms = (uint64_t)sqlite3_column_int64(s, 6)});
 }
 
-/*    kind              table                */
+/* K(kind, table): the kinds in the order in which definitions_load() visits them. */
 #define KINDS(K)                                                                                   \
     K(vhost, "vhosts")                                                                             \
     K(user, "users")                                                                               \

@@ -2,8 +2,8 @@
  *
  * They are stored in one SQLite file in the data directory, which a thread of its own writes. A
  * change is made by one of the constructors below and handed over with definitions_submit(). The
- * thread applies changes in the order in which they were submitted, all that have gathered in one
- * transaction, and calls their `done` after the commit. The file format is in
+ * thread takes all changes that are waiting, applies them in the order in which they were
+ * submitted, in one transaction, and calls their `done` after the commit. The file format is in
  * docs/formats/definitions.md. */
 #ifndef LEVERET_STORE_DEFINITIONS_H
 #define LEVERET_STORE_DEFINITIONS_H
@@ -88,7 +88,7 @@ struct definition_seen {
     bool is_queue;      /* else an exchange */
     uint64_t low, high; /* the halves of the hash */
     uint64_t number;    /* increases from value to value */
-    uint64_t until_ms;  /* when it is forgotten, by loop_steady_ms(); 0: when there is no room */
+    uint64_t until_ms;  /* when it is forgotten, by loop_steady_ms(); 0: when its room is needed */
 };
 
 struct definition_parameter {
@@ -128,7 +128,7 @@ struct definitions_visitor {
     int (*exchange)(void *arg, const struct definition_exchange *row);
     int (*queue)(void *arg, const struct definition_queue *row);
     int (*binding)(void *arg, const struct definition_binding *row);
-    int (*seen)(void *arg, const struct definition_seen *row); /* by number */
+    int (*seen)(void *arg, const struct definition_seen *row); /* in order of `number` */
 };
 
 /* Opens the definitions in this directory, creating the file if there is none, and starts the
@@ -138,8 +138,9 @@ struct definitions_visitor {
 int definitions_open(const char *data_dir, struct definitions **ret);
 
 /* Returns true if the file was older at definitions_open() than what was last committed to it: it
- * is an old copy, or its write-ahead log is missing. The first change after that is counted from
- * there, so that the next start accepts the file. */
+ * is an old copy, or its write-ahead log is missing. The count of commits then goes on from the
+ * file's own, and the first commit writes it to the mark (definitions_mark.c), so that the next
+ * start accepts the file. */
 bool definitions_are_behind(const struct definitions *d);
 
 /* Visits every row. Changes that are submitted meanwhile (also from a callback) are not seen and
@@ -181,8 +182,8 @@ definition_put_global_parameter(const struct definition_global_parameter *row);
 struct definition_change *definition_put_policy(const struct definition_policy *row);
 struct definition_change *definition_put_seen(const struct definition_seen *row);
 
-/* Deletes the vhost and everything within: permissions, parameters, policies, exchanges, queues,
- * bindings. */
+/* Deletes the vhost and everything in it: permissions, topic permissions, parameters, policies,
+ * exchanges, queues, bindings, and the values that exchanges and queues have seen. */
 struct definition_change *definition_delete_vhost(struct slice name);
 /* Deletes the user and its permissions and topic permissions. */
 struct definition_change *definition_delete_user(struct slice name);

@@ -17,7 +17,7 @@
 enum {
     SCHEMA_VERSION = 1,
     APPLICATION_ID = 0x4c766572, /* "Lver": tells our file from others, also to file(1) */
-    BUSY_TIMEOUT_MS = 5000,      /* for an operator's sqlite3 that is reading or writing */
+    BUSY_TIMEOUT_MS = 5000,      /* how long to wait while an operator's sqlite3 uses the file */
 };
 
 /* A table without a rowid is stored in the tree of its primary key, so there is no second index to
@@ -57,11 +57,12 @@ static const char seen_sql[] =
     " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
 
-/* How many commits have been counted (definitions_writer.c). This table is newer too. */
+/* How many commits have been counted (definitions_writer.c). This table too is newer than the
+ * others and is added when a file without it is opened. */
 static const char state_sql[] = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY,"
                                 " value INTEGER NOT NULL) WITHOUT ROWID;";
 
-/* --- creating it ------------------------------------------------------------------------------ */
+/* --- creating the file ------------------------------------------------------------------------ */
 
 /* Fills a new file. It needs no journal and no syncs, since nobody uses it before it is renamed. */
 static int schema_write(const char *path)
@@ -132,7 +133,7 @@ int definitions_create_file(const char *dir, const char *path)
     return err;
 }
 
-/* --- opening it ------------------------------------------------------------------------------- */
+/* --- opening the file ------------------------------------------------------------------------- */
 
 static int number_read(sqlite3 *db, const char *sql, int64_t *ret)
 {
@@ -199,8 +200,9 @@ static int configure_database(struct definitions *d)
     return rc;
 }
 
-/* Refuses symbolic links: SQLite would follow one to another file and write to it. (Its own flag
- * against that also refuses a link to a directory of the path, which a data directory may have.) */
+/* Refuses symbolic links: SQLite would follow one to another file and write to it. (SQLite's own
+ * flag against links also refuses a path with a link among its directories, which a data directory
+ * may have.) */
 static int refuse_links(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -223,8 +225,7 @@ static int refuse_links(const char *path)
     return err;
 }
 
-/* The format is checked before anything is written, so that a file that is not ours is unchanged.
- */
+/* The format is checked before anything is written, so a file that is not ours is never changed. */
 int definitions_open_database(struct definitions *d)
 {
     int err = refuse_links(d->path);

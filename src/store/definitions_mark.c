@@ -1,8 +1,8 @@
-/* The mark: a small file beside the database that contains how many commits have been counted in
- * it (the first after each checkpoint is). It is written after that commit and never synced, so
- * after a crash it may contain less than the database, and never more. If it contains more, the
- * database is an older copy or lacks its write-ahead log, and the other files of the data directory
- * are newer than the definitions. */
+/* The mark: a small file beside the database that contains how many of the database's commits have
+ * been counted; only the first commit after each checkpoint is counted. The mark is written after
+ * such a commit and never synced, so after a crash its count may be lower than the database's, and
+ * never higher. If it is higher, the database is an older copy or lacks its write-ahead log, and
+ * the other files of the data directory are newer than the definitions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 
 enum { MARK_BYTES = 32 };
 
-/* Returns 0 if the mark is empty or not valid. */
+/* Returns the count in the mark, or 0 if the mark is empty or not valid. */
 static int64_t mark_read(int fd)
 {
     char text[MARK_BYTES + 1] = "";

@@ -69,11 +69,12 @@ struct definitions {
 
 /* Converts a result of SQLite into 0 or a negative ERR_... */
 int definitions_error(int rc);
-/* Returns a text for the log about the last failure of this database (NULL: it could not be
- * opened): the path, SQLite's reason and the system's. lv_error_reason(definitions_error(rc))
- * returns it too. */
+/* Returns a text for the log about the last failure of this database: the path, SQLite's reason and
+ * the system's. `db` is NULL if the database could not be opened.
+ * lv_error_reason(definitions_error(rc)) returns the same text. */
 const char *definitions_explain(sqlite3 *db, const char *path, int rc);
-/* Runs a statement whose rows do not matter, and resets it. Returns SQLite's result. */
+/* Runs a statement whose rows do not matter, and resets it. Returns SQLITE_OK, or SQLite's result
+ * if it failed. */
 int definitions_run(sqlite3_stmt *statement);
 /* Prepares a statement that will be run often. Returns SQLite's result. */
 int definitions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret);
@@ -82,8 +83,8 @@ int definitions_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret);
 
 /* Creates the file, with the schema and no rows, if there is none. Logs a failure. Blocks. */
 int definitions_create_file(const char *dir, const char *path);
-/* Opens d->path and fills d->db. Returns ERR_FORMAT if the file is not Leveret's or of a newer
- * version, and does not change it then. Logs a failure. Blocks. */
+/* Opens d->path and fills d->db. Returns ERR_FORMAT if the file is not Leveret's or is of a newer
+ * version; the file is then not changed. Logs a failure. Blocks. */
 int definitions_open_database(struct definitions *d);
 
 /* --- the mark: definitions_mark.c ------------------------------------------------------------- */
@@ -95,7 +96,7 @@ void definitions_put_mark(const struct definitions *d);
 
 /* --- the reserve: definitions_reserve.c ------------------------------------------------------- */
 
-/* Truncates the reserve, so that its room can be used. Returns false if there was none. */
+/* Truncates the reserve, so that its room can be used. Returns false if that freed no room. */
 bool definitions_release_reserve(struct definitions *d);
 /* Makes the reserve if it is missing and the disk has room. */
 void definitions_make_reserve(struct definitions *d);
@@ -104,7 +105,8 @@ void definitions_make_reserve(struct definitions *d);
 
 /* Starts the thread; called once. */
 int definitions_start_writer(struct definitions *d);
-/* Returns once everything submitted was answered and the thread has ended. Not on that thread. */
+/* Ends the thread and returns once it has answered everything submitted and has ended. Do not call
+ * it on that thread. */
 void definitions_stop_writer(struct definitions *d);
 
 #endif

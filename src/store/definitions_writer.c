@@ -73,9 +73,9 @@ static int change_apply(struct definitions *d, const struct definition_change *c
     return rc;
 }
 
-/* Returns true if this commit is counted: only the first after each checkpoint is, since counting
- * writes one page more. A database whose write-ahead log is missing, or older than the last
- * checkpoint, lacks at least that commit. */
+/* Returns true if this commit is counted. Only the first after each checkpoint is, since counting
+ * writes one page more. So a database lacks at least one counted commit if its write-ahead log is
+ * lost before a checkpoint, or if it is a copy from before the last checkpoint. */
 static bool commit_is_counted(const struct definitions *d)
 {
     return d->dirty_ms == 0;
@@ -102,7 +102,7 @@ static int write_batch(struct definitions *d, const struct definition_change *ba
 /* Rolls a failed batch back. The failure is logged once, until a batch succeeds again. */
 static void batch_failed(struct definitions *d, int rc)
 {
-    /* Before the rollback, which overwrites SQLite's text of the failure. */
+    /* This is logged before the rollback, which overwrites SQLite's text of the failure. */
     if (!d->is_failing)
         log_error("definitions: cannot write %s; declarations are refused until it can be written "
                   "again",
@@ -172,7 +172,7 @@ static void finish_batch(struct definition_change *batch, int err)
     }
 }
 
-/* Waits until something is queued, the writer is to end, or a checkpoint is due. Under
+/* Waits until something is queued, the writer is to end, or a checkpoint is due. The caller holds
  * queue_lock. */
 static void wait_for_work(struct definitions *d)
 {
@@ -235,7 +235,7 @@ void definitions_submit(struct definitions *d, struct definition_change *change,
         pthread_cond_signal(&d->queue_grew);
 }
 
-/* Notes where each operation's rows begin in `statements`. */
+/* Fills d->first: where each operation's rows begin in `statements`. */
 static void statements_find(struct definitions *d)
 {
     for (int i = DEFINITION_STATEMENT_COUNT - 1; i >= 0; i--) {
@@ -246,7 +246,7 @@ static void statements_find(struct definitions *d)
         lv_assert(statements[d->first[i]].operation == (enum definition_operation)i);
 }
 
-/* The writer blocks all signals: they are handled on the main thread. */
+/* Starts the writer with all signals blocked: they are handled on the main thread. */
 int definitions_start_writer(struct definitions *d)
 {
     lv_assert(!d->has_thread);

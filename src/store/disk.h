@@ -1,8 +1,8 @@
 /* The store's port to files. Everything the log and the segments do to a disk goes through this
  * table, so that tests can run them on a simulated disk (sim/disk_sim.h) that tears writes, forgets
  * what was not synced and fails on request. Calls block; they are made on the store's own threads,
- * or before the loops start. They return 0 or ERR_IO, ERR_NO_SPACE, ERR_NOT_FOUND,
- * ERR_NO_DESCRIPTORS or ERR_REFUSED. */
+ * or before the loops start. Calls that can fail return 0 or a negative ERR_...: usually ERR_IO,
+ * ERR_NO_SPACE, ERR_NOT_FOUND, ERR_NO_DESCRIPTORS or ERR_REFUSED. */
 #ifndef LEVERET_STORE_DISK_H
 #define LEVERET_STORE_DISK_H
 
@@ -20,7 +20,7 @@ struct disk {
     int (*open)(struct disk *disk, const char *path, enum disk_open how, struct disk_file **ret);
     /* Closes a file and clears the pointer. NULL is fine. */
     void (*close)(struct disk *disk, struct disk_file **file);
-    /* Writes all parts, or fails; then any of these bytes may have been written. */
+    /* Writes all parts. If it fails, any of these bytes may have been written. */
     int (*write)(struct disk *disk, struct disk_file *file, uint64_t offset,
                  const struct iovec *parts, size_t count);
     /* Reads up to `bytes` bytes; *ret_read is less only at the end of the file. */
@@ -34,10 +34,10 @@ struct disk {
     /* Replaces the file's content by this many zeros. They are written, not only reserved, so that
      * a later write changes no metadata. */
     int (*fill)(struct disk *disk, struct disk_file *file, uint64_t bytes);
-    /* Changes of names are durable only after sync_directory() of their folder. */
+    /* A created, renamed or removed name is durable only after sync_directory() of its folder. */
     int (*rename)(struct disk *disk, const char *from, const char *to);
     int (*remove)(struct disk *disk, const char *path);
-    int (*make_directory)(struct disk *disk, const char *path); /* or it exists */
+    int (*make_directory)(struct disk *disk, const char *path); /* 0 if it exists */
     int (*sync_directory)(struct disk *disk, const char *path);
     /* Returns how many bytes are free on the disk; UINT64_MAX: unknown. Any thread. */
     uint64_t (*room)(struct disk *disk);
@@ -46,8 +46,8 @@ struct disk {
                 void (*visit)(void *arg, const char *name, uint64_t bytes), void *arg);
 };
 
-/* Makes a disk of the real files under `directory`. If that cannot be opened, the calls of the disk
- * fail. The caller owns it. */
+/* Returns a disk of the real files under `directory`. If the directory cannot be opened, the disk's
+ * calls fail. The caller owns the disk. */
 struct disk *disk_posix_create(const char *directory);
 /* Frees the disk and clears the pointer. Its files must be closed. NULL is fine. */
 void disk_posix_free(struct disk **disk);

@@ -25,7 +25,7 @@
 enum {
     DISK_MAGIC = 0x6469736b,
     FILE_MAGIC = 0x66696c65,
-    PARTS_PER_CALL = 64,     /* of an iovec, which is copied to the stack */
+    PARTS_PER_CALL = 64,     /* of an iovec, at most: they are copied to the stack */
     FILL_BYTES = 256 * 1024, /* written with one call, by fill() */
     PATH_BYTES_MAX = 4096,   /* of a path built from the directory's descriptor */
 };
@@ -62,8 +62,8 @@ static int failed(const char *path)
 }
 
 /* Opens a path relative to the directory. ThreadSanitizer tracks descriptors like memory and knows
- * open(), but not openat(): a number that was a socket's before, which libuv closed with a bare
- * system call, would still count as the socket. */
+ * open(), but not openat(). If libuv has closed a socket with a bare system call and openat()
+ * returns the same number, the tool still takes it for the socket. So open() is used under it. */
 static int open_at(int directory, const char *path, int flags)
 {
     lv_assert(path[0] != '/');
@@ -201,8 +201,8 @@ static int posix_truncate(struct disk *disk, struct disk_file *file, uint64_t by
     return ftruncate(fd_of(file), (off_t)bytes) == 0 ? 0 : failed(file->path);
 }
 
-/* Writes zeros and waits until they are on the disk. So little is left for the sync at the end, and
- * syncs of other files, which may have to wait for that one, wait briefly. */
+/* Writes zeros and waits until they are on the disk. So the sync at the end has little left to
+ * write, and syncs of other files, which may have to wait for it, wait briefly. */
 static int write_zeros(struct disk_file *file, uint64_t offset, uint64_t bytes)
 {
     static const uint8_t zeros[FILL_BYTES];

@@ -27,9 +27,9 @@
  *
  *   (1) The header has its own checksum, so the block's size can be trusted before the rest is
  *       read: a damaged size never causes a read of gigabytes.
- *   (2) That checksum covers the block's location (queue, file, offset). A block that was written
- *       for another location (in a removed file whose sectors were reused, or for another queue)
- *       is not valid here.
+ *   (2) The header's checksum covers the block's location (queue, file, offset). A block that was
+ *       written for another location (in a removed file whose sectors were reused, or for another
+ *       queue) is not valid here.
  *   (3) It also covers the checksum of the contents, so they are bound to the location too. */
 #include <endian.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The names of segment files, what is in the folder, and the table of the files in use. */
+/* The names of segment files, the listing of their folder, and the table of the files in use. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,8 @@ void segment_file_path(char *path, uint64_t queue, uint64_t number)
     lv_assert(n < SEGMENT_PATH_BYTES);
 }
 
-/* Returns false unless segment_file_path() would have made this name. */
+/* Reads the queue and the number from a file's name. Returns false unless segment_file_path() would
+ * make this name from them. */
 static bool file_name_parse(const char *name, uint64_t *ret_queue, uint64_t *ret_number)
 {
     uint64_t queue;

@@ -2,12 +2,12 @@
  *
  *   (1) A failed sync, and a failed write for which there was room, are final for the file: every
  *       later write and sync of it fails with ERR_IO, since nobody knows what the disk has.
- *   (2) If a write failed for want of room or of descriptors, so does the next sync. Writes after
- *       that may succeed again.
+ *   (2) If a write found no room or could not open the file, the next sync fails with the same
+ *       error. Writes after that sync may succeed again.
  *   (3) A sync succeeds only once the file's name is on the disk too. A failed sync of the folder
  *       is final for all files.
  *
- * Reads are served after a failure as before: blocks have checksums. */
+ * After a failure the file can still be read: the checksums show which blocks are valid. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -30,7 +30,7 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
     return err;
 }
 
-/* Calls on_low if a write has left less room than the watcher wants. */
+/* Calls on_low if the disk has less room left than the watcher wants. */
 static void room_check(struct segments *s)
 {
     void (*on_low)(void *arg) = NULL;
@@ -133,8 +133,9 @@ static int job_remove(struct segments *s, struct segment_file *f)
 
 /* --- any job ---------------------------------------------------------------------------------- */
 
-/* Logs a final failure, once for each file, with the system's reason; the queue logs what follows
- * from it. A file that is not found may be one that an earlier write could not create. */
+/* Logs a failure that cannot pass, once for each file, with the system's reason; the queue logs
+ * what follows from it. ERR_NOT_FOUND is logged only for a read: otherwise the file may be one that
+ * an earlier write could not create. */
 static void report_failure(struct segment_file *f, const struct segment_job *job, int err)
 {
     static const char *const what[] = {"write", "read", "sync", "remove"};
@@ -164,7 +165,7 @@ void segment_job_do(struct segments *s, struct segment_file *f, struct segment_j
     report_failure(f, job, err);
     bool has_bytes = job->kind == JOB_READ || (job->kind == JOB_WRITE && err < 0);
     if (!has_bytes)
-        lv_buffer_free(&job->buffer); /* before `done` counts the memory as free */
+        lv_buffer_free(&job->buffer); /* now, since `done` counts the memory as free */
     if (job->done)
         job->done(job->arg, err, has_bytes ? &job->buffer : NULL);
     lv_buffer_free(&job->buffer);

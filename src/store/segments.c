@@ -38,7 +38,7 @@ static void ready_list_add(struct segments *s, struct segment_file *f)
     lv_list_push(&s->ready[is_read ? READY_READS : READY_OTHERS], &f->ready);
 }
 
-/* Returns the file whose job is next, or NULL if there is none. Under the lock. */
+/* Returns the file whose job is next, or NULL if there is none. The caller holds the lock. */
 static struct segment_file *ready_list_next(struct segments *s)
 {
     struct lv_list *reads = &s->ready[READY_READS];
@@ -52,7 +52,8 @@ static struct segment_file *ready_list_next(struct segments *s)
     return lv_list_item(list->next, struct segment_file, ready);
 }
 
-/* Does the next job, without the lock. Returns false if there is none. Under the lock. */
+/* Does the next job. Returns false if there is none. The caller holds the lock, which is released
+ * while the job is being done. */
 static bool do_next_job(struct segments *s)
 {
     struct segment_file *f = ready_list_next(s);
@@ -174,7 +175,7 @@ void segments_watch_room(struct segments *s, uint64_t room_min, void (*on_low)(v
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-/* The worker blocks all signals: they are handled on the main thread. */
+/* Starts the worker with all signals blocked: they are handled on the main thread. */
 static int worker_start(struct segments *s)
 {
     lv_assert(!s->is_stepped);

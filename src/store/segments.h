@@ -65,13 +65,14 @@ bool segment_find_block(struct slice bytes, uint64_t queue, uint64_t number, uin
 /* Returns the version of the block at the beginning of a file if it is newer than SEGMENT_VERSION,
  * else 0. */
 unsigned segment_newer_version(struct slice beginning);
-enum { SEGMENT_VERSION = 2 }; /* version 1 had no formats of headers */
+enum { SEGMENT_VERSION = 2 }; /* in version 1 an entry had no header format */
 
 /* --- files ------------------------------------------------------------------------------------ */
 
 struct segments; /* see segments_private.h */
 
-/* Called on the worker when a job is done; `error` is 0 or a negative ERR_... It must not block and
+/* Called on the worker when a job is done; `error` is 0 or a negative ERR_... `read` is what a read
+ * has read, or what a failed write was to write; otherwise NULL. The callback must not block and
  * not close the segments. */
 typedef void segments_done(void *arg, int error, struct lv_buffer *read);
 
@@ -84,17 +85,19 @@ int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
  * before any read or write. */
 void segments_limit_open(struct segments *segments, unsigned files_max);
 /* Calls `on_low` on the worker when a write leaves the disk less than `room_min` bytes free: once,
- * until this function is called again. With 0, never. Any thread. */
+ * until this function is called again. If `room_min` is 0 it is never called. Any thread. */
 void segments_watch_room(struct segments *segments, uint64_t room_min, void (*on_low)(void *arg),
                          void *arg);
-/* Finishes all submitted jobs, and those that `done` submits meanwhile, ends the worker and clears
- * the pointer. No other thread may use it from here on. NULL is fine. Blocks. */
+/* Finishes all submitted jobs, and those that `done` submits meanwhile, ends the worker, frees the
+ * segments and clears the pointer. No other thread may use them from here on. NULL is fine.
+ * Blocks. */
 void segments_close(struct segments **segments);
 
 /* Writes bytes at an offset; at offset 0 it creates a missing file. Takes the content of *bytes,
- * which is empty afterwards. After a failure `done` gets them back as `read` and may keep them.
- * After ERR_NO_SPACE or ERR_NO_DESCRIPTORS they may be written again (though the next sync fails);
- * any other failure is final for the file. `done` may be NULL. */
+ * which is empty afterwards. After a failure `done` gets the bytes back as `read` and may keep
+ * them. After ERR_NO_SPACE or ERR_NO_DESCRIPTORS they may be written again (though the next sync
+ * fails); after any other failure nothing more should be written to the file. `done` may be
+ * NULL. */
 void segments_write(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                     struct lv_buffer *bytes, segments_done *done, void *arg);
 /* Reads up to `bytes` bytes; fewer only at the end of the file. `done` may keep the buffer by
@@ -114,7 +117,8 @@ int segments_list(struct segments *s,
                   void (*visit)(void *arg, uint64_t queue, uint64_t number, uint64_t bytes),
                   void *arg);
 
-/* Does one job. Returns false if there is none. Only with is_stepped. */
+/* Does one job. Returns false if there is none. Call only if the segments were opened with
+ * is_stepped. */
 bool segments_step(struct segments *s);
 
 #endif

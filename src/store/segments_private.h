@@ -103,36 +103,40 @@ static inline bool segments_is_worker(const struct segments *s)
 
 /* Writes the file's path, SEGMENT_PATH_BYTES at most. */
 void segment_file_path(char *path, uint64_t queue, uint64_t number);
-/* Returns the file's entry in the table, making it if there is none. Under the lock. */
+/* Returns the file's entry in the table, making it if there is none. The caller holds the lock. */
 struct segment_file *segment_file_get(struct segments *s, uint64_t queue, uint64_t number);
-/* Frees the entry unless it is open, has jobs or has failed. Under the lock; the worker. */
+/* Frees the entry unless its file is open, has jobs or has failed. The caller is the worker and
+ * holds the lock. */
 void segment_file_free_unless_needed(struct segments *s, struct segment_file *f);
-/* Returns ERR_FORMAT if a file is of a newer version, noting which. A file that cannot be read is
- * not an error here; reading it later is. Before the worker starts. */
+/* Returns ERR_FORMAT if a file is of a newer version; lv_error_reason() then names it. A file that
+ * cannot be read is not an error here; reading it later is. Call it before the worker starts. */
 int segment_files_check_versions(struct segments *s);
 
 /* --- open files: segment_handles.c ------------------------------------------------------------ */
 
 /* Opens the file, and moves it to the most recently used end of the open files. A file that is open
  * for reading is opened again to be written. Closes other files if too many are open. With
- * may_create a missing file is created. The worker. */
+ * may_create a missing file is created. The caller is the worker. */
 int segment_handle_open(struct segments *s, struct segment_file *f, bool is_writable,
                         bool may_create);
-/* Closes the file if it is open, without a sync. The worker, or after it has ended. */
+/* Closes the file if it is open, without a sync. The caller is the worker, or the worker has
+ * ended. */
 void segment_handle_close(struct segments *s, struct segment_file *f);
-/* Syncs the open file. Returns a final error, ERR_IO, if that fails. The worker. */
+/* Syncs the open file. If that fails, returns ERR_IO, which is final for the file. The caller is
+ * the worker. */
 int segment_handle_sync(struct segments *s, struct segment_file *f);
-/* Closes files until no more are open than allowed. The worker. */
+/* Closes files until no more are open than allowed. The caller is the worker. */
 void segment_handles_trim(struct segments *s);
-/* Closes one file to free a descriptor. Returns false if none is open. The worker. */
+/* Closes one file to free a descriptor. Returns false if none is open. The caller is the worker. */
 bool segment_handles_close_one(struct segments *s);
-/* Turns any error into ERR_IO with the same reason: a final failure does not end when there is room
- * or a descriptor again. */
+/* Turns any error into ERR_IO with the same reason. Used for final failures: other errors, such as
+ * a full disk, may pass. */
 int segment_final_error(int err);
 
 /* --- what the worker does for a job: segment_jobs.c ------------------------------------------- */
 
-/* Does the job, calls its `done`, and frees it. The worker, without the lock. */
+/* Does the job, calls its `done`, and frees it. The caller is the worker and does not hold the
+ * lock. */
 void segment_job_do(struct segments *s, struct segment_file *f, struct segment_job *job);
 
 #endif

@@ -19,7 +19,7 @@ static struct rcu_head *calls_take_first(void)
     return head;
 }
 
-/* Makes all deferred calls, those included that such a call defers. */
+/* Makes all deferred calls, including those that a deferred call defers. */
 static void grace_period(void)
 {
     if (rcu.is_calling)

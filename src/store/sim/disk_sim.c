@@ -38,8 +38,8 @@ uint64_t disk_sim_random(struct disk_sim *sim, uint64_t n)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-/* Counts the call. Returns 0 if it is to succeed, otherwise the error it is to fail with; a write
- * or a sync that fails may do a part of its work before. */
+/* Counts the call, unless the disk is off. Returns 0 if the call is to succeed, otherwise the error
+ * it is to fail with; a write or a sync that fails may nevertheless do a part of its work. */
 static int call_begin(struct disk_sim *sim)
 {
     if (sim->is_cut || sim->is_killed)
@@ -329,7 +329,7 @@ static void inodes_drop_nameless(struct disk_sim *sim)
 
 void disk_sim_restart(struct disk_sim *sim)
 {
-    static const unsigned biases[] = {0, 1, 4, 7, 8}; /* eighths of what was not synced are kept */
+    static const unsigned biases[] = {0, 1, 4, 7, 8}; /* eighths to keep of what is unsynced */
     unsigned bias = biases[disk_sim_random(sim, sizeof biases / sizeof biases[0])];
     lv_assert(sim->open_files == 0);
     sim->fail_call = 0;

@@ -26,15 +26,17 @@ void disk_sim_free(struct disk_sim **sim);
 /* Returns the disk's port. Borrowed. */
 struct disk *disk_sim_port(struct disk_sim *sim);
 
-/* Returns how many calls there have been. */
+/* Returns how many calls there have been; those refused after a power cut or a kill are not
+ * counted. */
 uint64_t disk_sim_calls(const struct disk_sim *sim);
-/* Returns how many of them were syncs of a file. */
+/* Returns how often a file was to be synced. Unlike disk_sim_calls() this includes calls that were
+ * refused after a power cut or a kill. */
 uint64_t disk_sim_syncs(const struct disk_sim *sim);
 /* Returns how many bytes have been read. */
 uint64_t disk_sim_bytes_read(const struct disk_sim *sim);
 
-/* Makes the call with this number, which must be to come, fail with this error; a write or a sync
- * may do any part of its work. Replaces an earlier request; 0: no call fails. */
+/* Makes the call with this number, which must be a future one, fail with this error; a write or a
+ * sync may nevertheless do any part of its work. Replaces an earlier request; 0: no call fails. */
 void disk_sim_fail_at(struct disk_sim *sim, uint64_t call, int error);
 /* Limits the bytes of all files together; beyond that, calls fail with ERR_NO_SPACE. UINT64_MAX
  * (the default): no limit. */
@@ -42,17 +44,17 @@ void disk_sim_set_room(struct disk_sim *sim, uint64_t bytes);
 /* Returns the bytes of all files together. */
 uint64_t disk_sim_used(const struct disk_sim *sim);
 
-/* Cuts the power in the middle of the call with this number, which must be to come (0: never), or
- * now. From then on every call fails with ERR_IO, until the restart. */
+/* Cut the power in the middle of the call with this number, which must be a future one (0: never),
+ * or now. From then on every call fails with ERR_IO, until the restart. */
 void disk_sim_cut_power_at(struct disk_sim *sim, uint64_t call);
 void disk_sim_cut_power(struct disk_sim *sim);
 bool disk_sim_is_cut(const struct disk_sim *sim);
 /* Kills the process: every call fails with ERR_IO until the restart, and the disk keeps what was
  * written. */
 void disk_sim_kill(struct disk_sim *sim);
-/* Starts the disk again. Every file must be closed. After a power cut (1) and (2) are decided.
- * Without one everything reads as it was written and is still not synced. Requested failures and
- * power cuts are cancelled. */
+/* Starts the disk again. Every file must be closed. After a power cut this decides what is kept, as
+ * (1) and (2) above say. Without a power cut everything reads as it was written, and what was not
+ * synced is still not synced. Requested failures and power cuts are cancelled. */
 void disk_sim_restart(struct disk_sim *sim);
 
 /* Flips one bit of a file, on the disk and as it reads. Returns false if there is no such byte. */

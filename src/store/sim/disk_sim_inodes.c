@@ -1,6 +1,6 @@
-/* The files of the simulated disk. Each has its bytes twice: as they read now, and as they are on
- * the platter. A write changes the first and marks its sectors as dirty; a sync copies these to the
- * second; a power cut copies some of them, and then the first becomes what the second is. */
+/* The files of the simulated disk. Each has its bytes twice: `now`, as they read, and `safe`, as
+ * they are on the platter. A write changes `now` and marks its sectors as dirty; a sync copies the
+ * dirty sectors to `safe`; a power cut copies some of them, and then copies `safe` to `now`. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ void inode_free(struct inode *inode)
     free(inode);
 }
 
-/* Returns the block with this many bytes, those after the `old` ones zero. */
+/* Grows the block from `old` to `bytes` bytes, the new ones zero, and returns it. */
 static void *bytes_grow(void *p, uint64_t old, uint64_t bytes)
 {
     uint8_t *q = lv_realloc(p, (size_t)bytes);

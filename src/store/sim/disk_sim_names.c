@@ -1,5 +1,5 @@
-/* The names of the simulated disk: a table as they read, another as they are on the platter, and a
- * list of the changes made to the first and not yet to the second. */
+/* The names of the simulated disk: the table `now`, as they read; the table `safe`, as they are on
+ * the platter; and a list of the changes made to `now` and not yet to `safe`. */
 #include <stdio.h>
 #include <string.h>
 

@@ -14,7 +14,7 @@ struct inode {
     uint8_t *dirty; /* one byte per sector: 1 if the two may differ */
     uint64_t size;
     uint64_t safe_size;
-    uint64_t capacity; /* of each, a multiple of SIM_SECTOR */
+    uint64_t capacity; /* of `now` and of `safe`, a multiple of SIM_SECTOR */
     bool is_named;     /* used only by disk_sim_restart() */
 };
 
@@ -55,7 +55,7 @@ struct disk_sim {
     struct inode *inodes;
     struct names now;            /* as they read */
     struct names safe;           /* as they are on the platter */
-    struct name_change *changes; /* made to the first and not yet to the second */
+    struct name_change *changes; /* made to `now` and not yet to `safe` */
     size_t change_count;
     size_t change_capacity;
 };
@@ -71,24 +71,26 @@ void inode_set_size(struct inode *inode, uint64_t bytes);
 /* Marks the sectors of these bytes as dirty. */
 void inode_touch(struct inode *inode, uint64_t from, uint64_t to);
 void inode_sync(struct inode *inode);
-/* A sync that fails: (3) of disk_sim.h. */
+/* A sync that fails: each dirty sector is written with a probability of a half. No later sync
+ * writes the others. If a power cut makes the sync fail, they stay dirty until
+ * inode_lose_power(). */
 void inode_sync_partly(struct disk_sim *sim, struct inode *inode);
-/* Decides (1) of disk_sim.h: what is on the platter is all that is left. Of eight dirty sectors
- * `bias` are kept, give or take. */
+/* The power is cut: of eight dirty sectors about `bias` are written whole and one is torn, the
+ * others are lost. What is then on the platter is all that is left. */
 void inode_lose_power(struct disk_sim *sim, struct inode *inode, unsigned bias);
 
 /* --- names: disk_sim_names.c ------------------------------------------------------------------ */
 
-/* Returns NULL if there is no such name. Valid until names change. */
+/* Returns the entry of this path, or NULL if there is none. It is valid until names change. */
 struct name *names_find(const struct names *names, const char *path);
 /* Returns true if the folder that the path is in exists. */
 bool names_have_folder_of(const struct names *names, const char *path);
 /* Returns true if the path is directly in this folder ("." is the top). */
 bool path_is_in_folder(const char *path, const char *folder);
-/* Changes a name as it reads, and notes the change until the folder is synced. */
+/* Changes a name in `now`, and notes the change until its folder is synced. */
 void names_change(struct disk_sim *sim, enum name_change_kind kind, const char *path,
                   const char *to, struct inode *inode);
-/* Makes the changes in this folder safe, in their order. */
+/* Makes the noted changes in this folder in `safe` too, in their order. */
 void names_sync_folder(struct disk_sim *sim, const char *folder);
 /* The power is cut: each change of a name that was not synced survives with a probability of `bias`
  * in eight. A name in a folder that was lost is lost too. */
