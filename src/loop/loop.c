@@ -163,7 +163,7 @@ void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *ar
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* Rounds over all loops, until none has mail, tasks or jobs. */
+/* Goes round all loops until none has mail, tasks or jobs, but at most FREE_ROUNDS_MAX times. */
 bool loops_drain(struct loops *loops)
 {
     lv_assert(!loops->are_threads_running);

@@ -1,5 +1,5 @@
 /* A loop is one thread with one event loop. It owns its connections and the queues at home on it,
- * and touches no other loop's: those get mail.
+ * and touches no other loop's: to reach those, it sends mail to their loop.
  *
  * One turn: what came from the sockets is handled (each connection's bytes at once), timers fire,
  * mail is delivered, tasks run; then, once, everything staged is sent: mail to other loops, then
@@ -35,9 +35,9 @@ struct mail {
 };
 
 /* Sends mail from `from`, which is the calling loop, to any loop of its set (to itself too: that
- * mail is delivered at the end of this turn). Mail is staged and handed over once a turn. If much
- * has arrived, the receiver delivers the rest in later turns, in order. Home loop of `from`
- * only. */
+ * mail is delivered at the end of this turn). Mail is staged and handed over once a turn. A loop
+ * that has got much mail delivers a part of it in a turn and the rest in later ones, in order. Home
+ * loop of `from` only. */
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail);
 
 /* Sends mail from any thread (the definitions writer, the log writer, liburcu's). It is handed over
@@ -59,7 +59,7 @@ void loop_unschedule(struct loop *loop, struct loop_task *task);
 /* --- work in slices --------------------------------------------------------------------------- */
 
 /* Work that may be long (a commit, a purge, a queue's end) is done in slices, so that no turn is
- * long. It spends units: a unit is about a microsecond of work, such as settling or freeing one
+ * long. The work spends units: a unit is about a microsecond of it, such as settling or freeing one
  * message.
  *
  *   - The caller that begins the work continues while loop_spend() returns true. A turn has a few
@@ -83,8 +83,8 @@ static inline bool loop_job_is_under_way(const struct loop_job *job)
     return !lv_list_is_empty(&job->link);
 }
 
-/* Takes this many units from the slice and returns true if the slice has any left, even if fewer.
- * Otherwise returns false and takes none: the rest of the work is for a job. */
+/* If the slice has any units left, even fewer than these, takes them and returns true. Otherwise
+ * takes none and returns false: the rest of the work is for a job. */
 bool loop_spend(struct loop *loop, unsigned units);
 
 /* Takes this many units for work that is already done. Returns false if none are left now: the
@@ -119,9 +119,9 @@ static inline bool loop_timer_is_running(const struct loop_timer *timer)
 /* Returns monotonic milliseconds, read once a turn. */
 uint64_t loop_now_ms(const struct loop *loop);
 /* Returns milliseconds in which this loop was able to read its sockets: loop_now_ms() without
- * pauses of a second or more (a stopped process, a paused container, a swapping host). How long a
- * peer has been silent is measured by it. Every loop has its own: do not compare those of two
- * loops. */
+ * pauses of a second or more (a stopped process, a paused container, a swapping host) while a
+ * patient timer runs. How long a peer has been silent is measured by it. Every loop has its own: do
+ * not compare those of two loops. */
 uint64_t loop_patient_ms(const struct loop *loop);
 /* Returns milliseconds of the broker's own clock, read once a turn, the same on all loops. It
  * counts from 1970 as the wall clock does, continues while the machine sleeps and between two runs
@@ -138,12 +138,13 @@ unsigned loop_index(const struct loop *loop);
 /* Returns the loop whose thread this is; NULL on other threads. */
 struct loop *loop_current(void);
 
-/* The pool of chunks for the output of this loop's connections. */
+/* Returns the pool of chunks for the output of this loop's connections. */
 struct out_pool *loop_out_pool(struct loop *loop);
 
 /* A slot in every loop for a pointer to what a room keeps per loop (route caches, channel tables,
  * counters). A room has one struct loop_slot, static and zero-initialised; the first
- * loop_set_slot() gives it a number. A slot is set only while no loop runs, and is NULL before. */
+ * loop_set_slot() gives it a number. Call loop_set_slot() only while no loop runs; until then
+ * loop_slot() returns NULL. */
 struct loop_slot {
     unsigned number;
 };
@@ -153,13 +154,13 @@ void loop_set_slot(struct loop *loop, struct loop_slot *slot, void *value);
 
 /* Registers a function that is called at the end of every turn: after its tasks, before mail is
  * handed over and sockets are written (front ends send confirms here). It is called again in the
- * same turn if tasks were scheduled, or mail to this loop was sent, since. Functions are called in
- * the order of registration. While no loop runs only. */
+ * same turn if tasks were scheduled, or mail to this loop was sent, since its last call. Functions
+ * are called in the order of registration. Call only while no loop runs. */
 void loop_at_turn_end(struct loop *loop, void (*fn)(struct loop *loop));
 
 /* Registers a function that is called in loops_free(), once no loop runs and no mail is left: a
- * room frees what it keeps in its slot. Functions are called in reverse order of registration.
- * While no loop runs only. */
+ * room frees what it keeps in its slot. Functions are called in reverse order of registration. Call
+ * only while no loop runs. */
 void loop_at_free(struct loop *loop, void (*fn)(struct loop *loop));
 
 /* --- the set of loops ------------------------------------------------------------------------- */
@@ -171,12 +172,13 @@ struct loops;
 struct loops *loops_create(unsigned count);
 unsigned loops_count(const struct loops *loops);
 struct loop *loops_at(const struct loops *loops, unsigned index);
-/* The set that this loop belongs to. */
+/* Returns the set that this loop belongs to. */
 struct loops *loop_set(const struct loop *loop);
 
 /* Returns the steady clock's time. Any thread. */
 uint64_t loops_steady_ms(const struct loops *loops);
-/* Sets the steady clock, which shows the wall clock's time until then. Before loops_start(). */
+/* Sets the steady clock, which shows the wall clock's time until then. Call only before
+ * loops_start(). */
 void loops_set_steady(struct loops *loops, uint64_t steady_ms);
 
 /* Starts all loops but the first on threads of their own. */
@@ -185,18 +187,18 @@ void loops_start(struct loops *loops);
 void loops_run(struct loops *loops);
 /* Asks every loop to end after its current turn. Any thread. */
 void loops_stop(struct loops *loops);
-/* Delivers all mail and runs all tasks and jobs to their end, on this thread, while the rooms that
- * own what the mail carries still exist; loop_current() returns each loop in turn meanwhile.
- * Returns whether there was anything to do. After loops_run() has returned, or if loops_start() was
- * never called. */
+/* Delivers all mail and runs all tasks and jobs to their end, on this thread; loop_current()
+ * returns each loop in turn meanwhile. Returns whether there was anything to do. Call only after
+ * loops_run() has returned, or if loops_start() was never called, and while the rooms that own what
+ * the mail carries still exist. */
 bool loops_drain(struct loops *loops);
 /* Does what loops_drain() does, so that the owner of what mail carries can free it, then frees the
- * loops. After loops_run() has returned, or if loops_start() was never called. Clears the pointer.
- * NULL is fine. */
+ * loops. Call only after loops_run() has returned, or if loops_start() was never called. Clears the
+ * pointer. NULL is fine. */
 void loops_free(struct loops **loops);
 
-/* Calls fn(arg, signal) on loop 0's thread when the process gets this signal. Before
- * loops_start(). */
+/* Makes loop 0's thread call fn(arg, signal) whenever the process gets this signal. Call only
+ * before loops_start(). */
 void loops_on_signal(struct loops *loops, int signal_number, void (*fn)(void *arg, int signal),
                      void *arg);
 

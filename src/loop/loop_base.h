@@ -24,7 +24,7 @@ struct hooks {
 struct loop_base {
     struct loops *set;
     unsigned index;
-    bool is_draining; /* there is nothing else to do: work is not cut into slices */
+    bool is_draining; /* loops_drain() runs: work is not cut into slices */
     int64_t units_left;
     struct timers timers;
     struct timers patient; /* their deadlines are by loop_patient_ms() */
@@ -47,15 +47,15 @@ static inline const struct loop_base *loop_base_const(const struct loop *loop)
     return (const struct loop_base *)loop;
 }
 
-/* The caller runs on the loop's thread, or no loop runs here: before the start, after the stop, or
- * on a thread of its own. */
+/* Asserts that the caller is not on another loop's thread. It may be on this loop's, or on one that
+ * is no loop's: before the start, after the stop, or in a test. */
 static inline void loop_assert_home(const struct loop *loop)
 {
     const struct loop *here = loop_current();
     lv_assert(!here || here == loop);
 }
 
-/* Returns whether threads of this set run. loop.c, loop_sim.c. */
+/* Returns whether threads of this set run. Defined in loop.c and in loop_sim.c. */
 bool loops_are_running(const struct loops *loops);
 
 void loop_base_init(struct loop_base *base, struct loops *set, unsigned index);
@@ -64,7 +64,7 @@ void loop_base_call_at_free(struct loop *loop);
 void loop_base_free(struct loop_base *base);
 
 void hooks_add(struct hooks *hooks, hook_fn *fn);
-/* Calls them in the order in which they were added. */
+/* Calls the functions in the order in which they were added. */
 void hooks_call(const struct hooks *hooks, struct loop *loop);
 
 /* Sets what loop_current() returns on this thread. */
@@ -73,7 +73,7 @@ void loop_set_current(struct loop *loop);
 /* Runs the tasks scheduled so far; tasks that these schedule wait for the next round. Returns
  * whether there were any. */
 bool tasks_run(struct loop *loop);
-/* Takes the first job from the list, which is not empty. */
+/* Removes the first job from the list and returns it. Call only if the list is not empty. */
 struct loop_job *jobs_take(struct loop_base *base);
 
 #endif

@@ -34,7 +34,7 @@ struct loop {
 
     uint64_t staged_mask; /* bit i is set: staged[i] holds mail */
     struct batch *staged[LOOPS_MAX];
-    struct pile own;     /* mail to itself: full batches; the rest is in `staged` */
+    struct pile own;     /* mail to itself, to deliver; a batch being filled is in `staged` */
     struct pile taken;   /* taken out of the box, and not delivered yet */
     struct batch *spare; /* emptied batches, to be used again */
     unsigned spare_count;
@@ -67,7 +67,7 @@ static inline void must_succeed(int uv_result)
     lv_assert(uv_result == 0);
 }
 
-/* Returns when the share of the turn that begins now is used up, by uv_hrtime(). */
+/* Returns the time, by uv_hrtime(), at which a share of the turn that begins now is used up. */
 static inline uint64_t share_end_ns(const struct loop *loop)
 {
     return loop->base.is_draining ? UINT64_MAX : uv_hrtime() + SHARE_NS;

@@ -58,7 +58,7 @@ static void batch_give(struct loop *loop, struct batch *batch)
     loop->spare_count++;
 }
 
-/* Delivers the next MAILS_PER_CLOCK_READ of a batch. */
+/* Delivers the next MAILS_PER_CLOCK_READ mails of a batch, or as many as are left. */
 static void batch_deliver(struct loop *loop, struct batch *batch)
 {
     unsigned end = batch->delivered + MAILS_PER_CLOCK_READ;
@@ -117,7 +117,7 @@ static void box_push(struct loop *to, struct batch *batch)
     do {
         batch->next = top;
     } while (!atomic_compare_exchange_weak(&to->box, &top, batch));
-    /* Invariant (2): the sender of the first batch in the box wakes the loop. */
+    /* The sender of the first batch in the box wakes the loop if it is asleep. */
     if (!top && atomic_load(&to->is_asleep) && atomic_exchange(&to->is_asleep, false))
         uv_async_send(&to->wake);
 }
@@ -172,7 +172,7 @@ void mailbox_hand_over(struct loop *from)
 void loop_mail(struct loop *from, struct loop *to, const struct mail *mail)
 {
     struct batch *batch = from->staged[to->base.index];
-    if (!batch) { /* checked once for each batch: this is on the path of messages */
+    if (!batch) { /* asserts only once per batch: every message may come through here */
         loop_assert_home(from);
         lv_assert(from->base.set == to->base.set);
         batch = batch_take(from);

@@ -1,4 +1,5 @@
-/* The heap of timers, and a loop's two heaps: of timers by its clock, and of patient ones. */
+/* The heap of timers, and the functions of loop.h on a loop's two heaps: one by loop_now_ms(), and
+ * one of patient timers by loop_patient_ms(). */
 #include "loop/timers.h"
 
 #include <stdlib.h>
@@ -7,7 +8,8 @@
 #include "base/memory.h"
 #include "loop/loop_base.h"
 
-/* A running timer that is not in this heap belongs to another loop, or was copied. */
+/* Returns true if a running timer is in this heap. If it is not, it belongs to another loop, or was
+ * copied. */
 static bool timer_is_in(const struct timers *timers, const struct loop_timer *timer)
 {
     return timer->heap_at <= timers->count && timers->at[timer->heap_at] == timer;

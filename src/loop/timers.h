@@ -25,8 +25,8 @@ void timers_stop(struct timers *timers, struct loop_timer *timer);
 /* Returns whether any timer runs; *ret_deadline_ms is then the earliest deadline. */
 bool timers_next(const struct timers *timers, uint64_t *ret_deadline_ms);
 /* Fires the timers that are due, in the order of their deadlines: at most `most`, and at most as
- * many as run when it is called, so that a timer that restarts itself without a delay does not hold
- * up the turn. Returns how many fired. */
+ * many as the heap holds at the call, so that a timer that restarts itself without a delay does not
+ * hold up the turn. Returns how many fired. */
 size_t timers_fire(struct timers *timers, struct loop *loop, uint64_t now_ms, size_t most);
 /* Frees the heap; the timers are their owners'. */
 void timers_free(struct timers *timers);

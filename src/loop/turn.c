@@ -8,8 +8,9 @@
  *                    at most ROUNDS_MAX times
  *            if nothing is left to do: RCU offline and a poll that sleeps; else one that does not
  *
- * Timers, mail and jobs have SHARE_NS each in a turn, plus one timer, batch or slice. The rest
- * waits for the next turn, which handles the sockets first. */
+ * Timers, mail and jobs have SHARE_NS each in a turn. The time is checked after every
+ * TIMERS_PER_CLOCK_READ timers, MAILS_PER_CLOCK_READ mails, or slice of a job. The rest waits for
+ * the next turn, which handles the sockets first. */
 #include "base/rcu.h"
 #include "loop/loop_private.h"
 
@@ -85,7 +86,7 @@ static void idle_set(struct loop *loop, bool must_run)
         return;
     loop->is_idle_running = must_run;
     if (must_run)
-        uv_idle_start(&loop->idle, idle_passed); /* libuv does not sleep while one runs */
+        uv_idle_start(&loop->idle, idle_passed); /* while it runs, libuv does not sleep */
     else
         uv_idle_stop(&loop->idle);
 }

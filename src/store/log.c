@@ -108,7 +108,8 @@ void log_set_short(struct log *log, bool is_short)
 {
     if (atomic_exchange(&log->is_short, is_short) == is_short)
         return;
-    /* The keeper, if it is awake, now either sees the change or sleeps and is woken. */
+    /* Taking the lock makes sure that the keeper either still sees the change or is asleep and
+     * woken. */
     log_lock(log);
     log_unlock(log);
     pthread_cond_signal(&log->keeper_wake);
@@ -127,7 +128,8 @@ static void writer_sleep(struct log *log, uint64_t ms)
     log->writer_sleeps = false;
 }
 
-/* Returns true if there is room meanwhile for what the writer could not write (LOG_BLOCKED). */
+/* Returns true if the writer, which was LOG_BLOCKED for lack of a next file, has one now. A write
+ * that found no room is not seen here: it is tried again after LOG_RETRY_MS. */
 static bool is_unblocked(const struct log *log)
 {
     log_assert_locked(log);
@@ -218,7 +220,7 @@ int log_start(struct log *log)
     return err;
 }
 
-/* The writer ends first: the last records may need the next file. */
+/* Ends the threads, the writer first: its last records may need a next file from the keeper. */
 static void threads_stop(struct log *log)
 {
     lv_assert(log_role == LOG_ROLE_OTHER);
@@ -297,8 +299,9 @@ static int folder_create(struct log *log)
     return err < 0 ? err : disk->sync_directory(disk, ".");
 }
 
-/* Begins the file after what was found. Its first batch record says where that ends: what a crash
- * left beyond this point stays cut off for good, and the next recovery reads the same. */
+/* Begins a new file after the log that was found. Its first batch record says where that log ends:
+ * so what a crash left beyond that end stays cut off for good, and the next recovery reads the same
+ * records. */
 static int begin_file(struct log *log, const struct log_recovered *found)
 {
     struct log_batch batch = {

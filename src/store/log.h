@@ -1,18 +1,19 @@
-/* The log: one sequence of files for the whole broker, which stores everything that must survive a
- * crash before anybody is told that it is safe. docs/formats/log.md has the bytes.
+/* The log: one sequence of files for the whole broker. It stores the messages of durable queues and
+ * what happens to them, and says when they are safe from a crash. docs/formats/log.md has the
+ * bytes.
  *
  *   (1) Loops stage records in memory, each into a stage of its own, in order; once a turn a stage
  *       is submitted as one batch and gets a ticket.
  *   (2) One writer thread takes what all loops have submitted, appends it to the file with one
- *       write, syncs once, and then tells each loop up to which ticket it is safe. While it
- *       syncs, the next batches gather.
+ *       write, syncs once, and then reports to each loop up to which ticket its records are safe.
+ *       While it syncs, the next batches gather.
  *   (3) Tickets of one stage become safe in order. A client is answered for a record only after the
  *       record's ticket is safe.
  *   (4) A file is removed or used again when no queue depends on anything in it (log_set_floor).
  *
- * A failed write or sync is final: every ticket not yet safe fails, and so does everything after
- * it (log_failure). A full disk is not a failure: the writer waits, reports it (on_space; one file
- * ahead if it can), and continues when there is room.
+ * A failed write or sync is final: every ticket not yet safe fails, and so does everything after it
+ * (log_failure). A full disk is not a failure: the log reports it (on_space), if possible while the
+ * current file still has room, and the writer waits until the disk has room again.
  *
  * The log knows no queue and no message: it stores numbers and bytes. */
 #ifndef LEVERET_STORE_LOG_H
@@ -62,7 +63,7 @@ struct log_segment {
 /* A message that is stored in a snapshot. */
 struct log_carried {
     uint64_t sequence;
-    unsigned flags;       /* LOG_DELIVERED */
+    unsigned flags;       /* 0 or LOG_DELIVERED */
     uint64_t deadline_ms; /* 0: none */
     struct log_message message;
 };
@@ -70,7 +71,7 @@ struct log_carried {
 /* How often a message has been returned to its queue. */
 struct log_count {
     uint64_t sequence;
-    uint32_t count; /* 255: that often, or more */
+    uint32_t count; /* 255: 255 times or more */
 };
 
 /* The whole state of a queue at this point of the log. It replaces all earlier records about the
@@ -83,7 +84,7 @@ struct log_snapshot {
     size_t segment_count;
     const struct log_carried *carried; /* by sequence number */
     size_t carried_count;
-    const struct log_count *counts; /* of messages in segments or carried, where not 0 */
+    const struct log_count *counts; /* of the messages above that have been returned */
     size_t count_count;
     bool has_deadlines; /* some messages in the segments have one */
 };
@@ -99,13 +100,13 @@ struct log_queue {
 
 /* --- staging ---------------------------------------------------------------------------------- */
 
-/* There is one stage per loop. Everything that takes a stage is called on that loop's thread, or
- * while no loop runs. What is passed to it is copied. */
+/* There is one stage per loop. Call a function that takes a stage only on that loop's thread, or
+ * while no loop runs. What it gets is copied. */
 
 /* Stages a message for a queue, with its sequence number (below 2^56) and its deadline
  * (loop_steady_ms(); 0: none). A message for several queues is stored once: if `identity` (the
- * caller's pointer to it, not NULL) is that of the call before, only a target is added to that
- * record. */
+ * caller's pointer to the message, not NULL) is the one of the previous call and nothing else was
+ * staged since, only a target is added to the record of that call. */
 void log_enqueue(struct log_stage *stage, const struct log_message *message, const void *identity,
                  uint64_t queue, uint64_t sequence, unsigned flags, uint64_t deadline_ms);
 /* Ends the message staged last, which may then be freed: the next call of log_enqueue() stages
@@ -115,7 +116,8 @@ void log_end_message(struct log_stage *stage);
  * Adjacent ranges of a queue are merged, so a settle may be moved after enqueues staged later in
  * the turn, never before anything staged earlier. */
 void log_settle(struct log_stage *stage, uint64_t queue, uint64_t from, uint64_t count);
-/* Stages that all messages with lower sequence numbers may have been delivered. */
+/* Stages that all messages of the queue with sequence numbers below this one may have been
+ * delivered. */
 void log_delivered(struct log_stage *stage, uint64_t queue, uint64_t below);
 /* Stages how often a message has been returned to its queue. */
 void log_count(struct log_stage *stage, uint64_t queue, struct log_count count);
@@ -128,9 +130,9 @@ void log_segment_gone(struct log_stage *stage, uint64_t queue, uint64_t number);
 /* Stages that the queue is deleted. */
 void log_queue_gone(struct log_stage *stage, uint64_t queue);
 
-/* Hands what is staged to the writer. Returns the ticket that is reported when it is safe, or the
- * previous ticket if nothing was staged. The first ticket is 1, each is one higher than the one
- * before. */
+/* Hands what is staged to the writer, as one batch. Returns its ticket (on_safe reports when it is
+ * safe), or the previous ticket if nothing was staged. The first ticket is 1, each is one higher
+ * than the one before. */
 uint64_t log_submit(struct log_stage *stage);
 /* Returns the ticket with which everything staged so far is safe: the one that the next
  * log_submit() will return, which is the previous one if nothing has been staged since. */
@@ -166,17 +168,19 @@ struct log_options {
     enum log_durability durability;
     unsigned interval_ms; /* of LOG_INTERVAL: > 0 */
     /* Reports that the tickets of a stage up to this one are safe (error 0) or will never be (< 0).
-     * On the writer thread; within log_close() for the last ones, and within log_step(). */
+     * Is called on the writer thread; for the last tickets within log_close(), and with is_stepped
+     * within log_step(). */
     void (*on_safe)(void *arg, unsigned stage, uint64_t ticket, int error);
-    /* Reports that the disk has no room for the next file or write (false), or has again (true).
-     * On the same thread. NULL is fine. */
+    /* Reports that the disk has no room for the next file or write (false), or has again (true). Is
+     * called on the same thread as on_safe. May be NULL. */
     void (*on_space)(void *arg, bool has_room);
     void *arg;
     bool is_stepped; /* no threads: log_step() does their work (tests) */
 };
 
 /* Gets what log_read() finds, in the order in which it was written. `file` is the number of the
- * file that it is in. Members may be NULL. Slices and pointers are valid during the call only. */
+ * file in which it was found. Members may be NULL. Slices and pointers are valid during the call
+ * only. */
 struct log_visitor {
     void (*enqueue)(void *arg, uint64_t file, uint64_t queue, const struct log_carried *message);
     void (*settle)(void *arg, uint64_t queue, uint64_t from, uint64_t count);
@@ -198,15 +202,16 @@ struct log_recovery {
 };
 
 /* Finds the end of the existing log (folder "log" of the disk) and begins a new file after it. With
- * LOG_SYNC this reads a few files at most, however many there are. Creates the folder if it is
- * missing. Returns ERR_FORMAT if a file is of a newer version. The caller owns *ret. */
+ * LOG_SYNC this reads a few whole files at most, and of the others only the beginning. Creates the
+ * folder if it is missing. Returns ERR_FORMAT if a file is of a newer version. The caller owns
+ * *ret. */
 int log_open(const struct log_options *options, struct log **ret);
-/* Starts the log's threads. Once, and not with is_stepped. */
+/* Starts the log's threads. Call at most once, and not with is_stepped. */
 int log_start(struct log *log);
 
 /* Reads the next file that existed at log_open(), oldest first, and calls the visitor for its
- * records. Sets *ret_is_over to true after the last one; it must not be called again then. Any
- * thread, but one at a time; the log may be written to meanwhile. Returns
+ * records. Sets *ret_is_over to true after the last one: do not call it again then. May be called
+ * on any thread, by one at a time, while the log is written to. Returns
  *   - ERR_IO if nothing of a file can be read, ERR_NO_DESCRIPTORS if it cannot be opened: then
  *     nothing was visited, and the call may be repeated;
  *   - ERR_FORMAT if only a newer Leveret knows a record's version or the format of a message's
@@ -232,7 +237,7 @@ void log_set_short(struct log *log, bool is_short);
 /* Returns 0, or the error after which the log stores nothing more. Any thread. */
 int log_failure(const struct log *log);
 /* Does one piece of the keeper's work and one round of the writer's. Returns true if there was any.
- * Only with is_stepped. */
+ * Call only with is_stepped. */
 bool log_step(struct log *log);
 /* Writes and syncs what was submitted, answers all tickets, and ends the threads. No stage may be
  * used afterwards. Clears the pointer. NULL is fine. */

@@ -7,7 +7,8 @@
  *   - a new file is created with it, filled, given its header, synced, and the folder synced;
  *   - a used file gets its new header under its old name, is synced and renamed, and the folder is
  *     synced.
- * The writer gets it only after that, so a confirmed record is never in a file without a name.
+ * The writer gets a file only after that, so a confirmed record is never in a file whose name a
+ * crash could take away.
  *
  *   (1) Numbers only grow and none is used twice, so the records of a file's earlier life are not
  *       valid in a later one.
@@ -63,7 +64,8 @@ static int file_write_head(struct log *log, struct log_file *file, const struct 
     return err < 0 ? err : disk->sync(disk, file->handle);
 }
 
-/* Creates a file with `bytes` of zeros (0: without filling it), and opens it. */
+/* Creates a file, fills it with `bytes` of zeros (0: does not fill it), and writes its head. Leaves
+ * it open. */
 static int file_create(struct log *log, uint64_t bytes, const struct log_batch *batch,
                        struct log_file *file)
 {
@@ -81,13 +83,14 @@ static int file_create(struct log *log, uint64_t bytes, const struct log_batch *
         err = disk->sync_directory(disk, LOG_FOLDER);
     if (err < 0 && file->handle) {
         disk->close(disk, &file->handle);
-        disk->remove(disk, path); /* half filled, it would hold the room that is missing */
+        disk->remove(disk, path); /* half filled, it would only take up room */
     }
     file->bytes = bytes;
     return err;
 }
 
-/* Makes a file of one that exists and has `bytes` already, and opens it. */
+/* Makes the file `file->number` out of an existing one that has `bytes`: writes its new head, and
+ * renames it. Leaves it open. */
 static int file_adopt(struct log *log, const char *old_path, uint64_t bytes,
                       const struct log_batch *batch, struct log_file *file)
 {
@@ -149,7 +152,7 @@ void log_files_find_reserve(struct log *log)
     log->files.has_reserve = err == 0 && bytes == reserve_bytes(log);
 }
 
-/* Makes a file of the reserve, when there is no room for a new one. */
+/* Makes the reserve the next file, when there is no room for a new one. */
 static int file_from_reserve(struct log *log, const struct log_batch *batch, struct log_file *file)
 {
     int err = file_adopt(log, LOG_RESERVE, reserve_bytes(log), batch, file);
@@ -173,7 +176,7 @@ static int reserve_create(struct log *log)
         err = disk->sync_directory(disk, LOG_FOLDER);
     if (err < 0 && file) {
         disk->close(disk, &file);
-        disk->remove(disk, LOG_RESERVE); /* half filled, it would hold the room that is missing */
+        disk->remove(disk, LOG_RESERVE); /* half filled, it would only take up room */
     }
     disk->close(disk, &file);
     return err;
@@ -196,7 +199,7 @@ static bool old_is_free(const struct log_files *files, const struct log_old_file
     return file->is_free || file->number < files->floor;
 }
 
-/* Returns true if the file has the size of every other, so that it can be used again. */
+/* Returns true if the file has the full size, so that it can be used again. */
 static bool old_is_reusable(const struct log *log, const struct log_old_file *file)
 {
     return file->bytes == log->options.file_bytes;
@@ -213,8 +216,8 @@ static size_t find_reusable(const struct log *log)
     return i;
 }
 
-/* Returns the index of a file to remove, or old_count if there is none: one that is free and cannot
- * be used again, or one more than are kept as spares. */
+/* Returns the index of a file to remove, or old_count if there is none. That is one that is free
+ * and either cannot be used again or exceeds the number of spares. */
 static size_t find_removable(const struct log *log)
 {
     const struct log_files *files = &log->files;
@@ -265,8 +268,9 @@ static bool file_is_small(const struct log *log, const struct log_file *file)
     return file->bytes < log->options.file_bytes;
 }
 
-/* Makes a new file: of full size, if that leaves room_min on the disk. Else none, unless the writer
- * cannot go on without one: then a small one, or the reserve. */
+/* Makes a new file of full size, if that leaves room_min on the disk. Otherwise returns
+ * ERR_NO_SPACE, except when the writer cannot go on without a file: then makes a small one, or uses
+ * the reserve. */
 static int file_make_next(struct log *log, bool is_pressing, bool has_reserve,
                           struct log_file *file)
 {
@@ -283,11 +287,11 @@ static int file_make_next(struct log *log, bool is_pressing, bool has_reserve,
     return err;
 }
 
-/* The functions keep_...() each do one piece of work, and return true if anything came of it. They
- * are called with the lock held, and release it while they use the disk. */
+/* The functions keep_...() each do one piece of work, and return true if they achieved something.
+ * The caller holds the lock; they release it while they use the disk. */
 
-/* Prepares the next file. A used file that could not be reused is forgotten: it is not needed, and
- * the next start finds it. */
+/* Prepares the next file. If an old file cannot be reused, it is dropped from the list: nobody
+ * needs it, and the next start finds it. */
 static bool keep_next(struct log *log)
 {
     struct log_files *files = &log->files;
@@ -344,13 +348,13 @@ static bool keep_reserve(struct log *log)
     return err == 0;
 }
 
-/* The next file is a small one, for lack of room. */
+/* Returns true if the next file is a small one, for lack of room. */
 static bool is_next_small(const struct log_files *files)
 {
     return files->next.handle && files->next_error < 0;
 }
 
-/* Finds out whether there is room again for a file of full size. */
+/* Finds out whether a file of full size can be had again, and clears next_error then. */
 static bool keep_looking_for_room(struct log *log)
 {
     struct log_files *files = &log->files;
@@ -390,7 +394,7 @@ bool log_files_has_work(const struct log *log)
            find_removable(log) < files->old_count;
 }
 
-/* The next file comes first, unless there was no room for it: then a file is removed first. */
+/* Prepares the next file first, unless there was no room for it: then removes a file first. */
 bool log_files_keep(struct log *log)
 {
     struct log_files *files = &log->files;
@@ -412,10 +416,11 @@ bool log_files_keep(struct log *log)
 
 /* --- the first file --------------------------------------------------------------------------- */
 
-/* Uses a file that was prepared before the last stop, or the reserve if the disk is full. A new
- * file is not filled, so that the start does not wait; the writer leaves it as soon as the next one
- * is ready. The files that recovery found to be no longer needed are kept until the batch record
- * has been synced. */
+/* Uses an old file: one that was prepared before the last stop, or one below the floor. If there is
+ * none, uses the reserve if the disk is full, and otherwise a new file, which is not filled, so
+ * that the start does not wait; the writer leaves it as soon as the next one is ready. Files that
+ * only this recovery has found to be no longer needed are kept until the batch record has been
+ * synced. */
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret)
 {
     struct log_files *files = &log->files;

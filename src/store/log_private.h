@@ -1,8 +1,8 @@
 /* What the files of the log share. Which thread may use what:
  *
- *   (1) The first members of a stage belong to its loop. The members marked so belong to the
- *       writer's thread, and the rest are guarded by log->lock. The lock is held for a handful of
- *       instructions, never during a call of the disk or of the log's user.
+ *   (1) A member of struct log_stage or struct log belongs to a loop, to the writer's thread, or to
+ *       whoever holds log->lock, as the comments there say. The lock is held for a handful of
+ *       instructions, never during a call of the disk or a callback to the log's user.
  *   (2) The bytes of a chunk below the stage's `submitted` mark belong to the writer, those above
  *       to the loop. Neither reads the other's.
  *   (3) The keeper (log_files.c) touches only files that the writer does not: the one prepared to
@@ -44,7 +44,7 @@ enum { LOG_RESERVE_DIVISOR = 4 }; /* of file_bytes */
 /* A piece of memory with staged records; no record is split over two. */
 struct log_chunk {
     struct log_chunk *next;
-    size_t end; /* of its records, once there is a next one */
+    size_t end; /* of its records; set when the next chunk is appended */
     size_t capacity;
     uint8_t bytes[];
 };
@@ -79,7 +79,7 @@ struct log_stage {
     uint64_t floor_wanted;
     struct log_chunk *idle;
     size_t run_count;
-    uint16_t run_of[LOG_RUN_SLOTS]; /* hash of a queue -> its last run; may be stale */
+    uint16_t run_of[LOG_RUN_SLOTS]; /* by a queue's hash: index of its last run; may be stale */
     struct log_run runs[LOG_RUNS_MAX];
 
     /* Guarded by log->lock. */
@@ -109,7 +109,7 @@ void log_stage_free(struct log_stage *stage);
 struct log_file {
     struct disk_file *handle;
     uint64_t number;
-    uint64_t bytes; /* filled with zeros, or an earlier life's records: it is full there; 0: none */
+    uint64_t bytes;  /* size filled in advance, where it counts as full; 0: not filled */
     bool is_reserve; /* was LOG_RESERVE */
 };
 
@@ -124,12 +124,12 @@ struct log_files {
     /* Guarded by log->lock. */
     struct log_file next; /* prepared; handle NULL: none */
     uint64_t last_number; /* the highest given to a file */
-    int next_error;   /* why there is no next file of full size; 0: there is, or not tried yet */
-    uint64_t floor;   /* synced: files below are free */
-    bool is_pressing; /* the writer cannot go on without a next file */
-    bool is_tight;    /* the disk had no room for one more when the next file was prepared */
-    bool has_reserve; /* LOG_RESERVE exists and has its full size */
-    bool had_no_room; /* the reserve could not be created; tried again when room was made */
+    int next_error;       /* why there is no next file of full size; 0: there is, or no try yet */
+    uint64_t floor;       /* in a synced batch record: files below are free */
+    bool is_pressing;     /* the writer cannot go on without a next file */
+    bool is_tight;        /* no room was left for another file when one was last prepared */
+    bool has_reserve;     /* LOG_RESERVE exists and has its full size */
+    bool had_no_room;     /* creating the reserve failed; tried again when there may be room */
     struct log_old_file *old;
     size_t old_count;
     size_t old_capacity;
@@ -140,16 +140,17 @@ void log_file_path(char path[LOG_PATH_BYTES], uint64_t number);
 /* Returns the number in a file's name, or 0 if it is not the name of a file of the log. */
 uint64_t log_file_number(const char *name);
 
-/* Makes the first file after a start, with this batch record in it, synced. Before log_start(). */
+/* Makes the first file after a start and writes and syncs this batch record in it. Call only before
+ * log_start(). */
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret);
 /* Hands a file that is full or left behind to the keeper, the log's second thread, which prepares
  * and removes files. On the writer's thread. */
 void log_files_add_old(struct log *log, struct log_old_file file);
-/* Finds out whether LOG_RESERVE exists. Before log_files_begin(). */
+/* Finds out whether LOG_RESERVE exists, and sets has_reserve. Call before log_files_begin(). */
 void log_files_find_reserve(struct log *log);
 /* Does one piece of the keeper's work. Returns true if it did anything. On the keeper's thread. */
 bool log_files_keep(struct log *log);
-/* Returns true if the keeper has something to do now. Under log->lock. */
+/* Returns true if the keeper has something to do now. The caller holds log->lock. */
 bool log_files_has_work(const struct log *log);
 /* Returns true for the errors that may pass by themselves. */
 static inline bool log_is_out_of_room(int error)
@@ -162,8 +163,8 @@ static inline bool log_is_out_of_room(int error)
 struct log_round {
     bool is_active;
     bool is_built;    /* `parts` wait to be written */
-    bool wants_batch; /* a batch record is to be written even if there is no other */
-    unsigned stage;   /* whose records the next part begins with */
+    bool wants_batch; /* a batch record is to be written even if no other record is */
+    unsigned stage;   /* index of the stage whose records are written next */
     uint64_t bytes;   /* of `parts`, without the padding */
     size_t part_count;
     struct iovec parts[LOG_PARTS_MAX + 2];
@@ -172,21 +173,22 @@ struct log_round {
 
 enum log_progress { LOG_IDLE, LOG_WORKED, LOG_BLOCKED };
 
-/* All of these run on the writer's thread. */
+/* All functions below run on the writer's thread. */
 
 /* Does one round: takes what is submitted, writes, syncs, answers. Returns LOG_BLOCKED if the disk
  * has no room; the next call then goes on with the same round. */
 enum log_progress log_writer_round(struct log *log);
-/* Fails everything that is not yet safe, and everything that is submitted later. `what` was being
- * done when the error came, as in "syncing". */
+/* Fails everything that is not yet safe, and everything that is submitted later. `what` says, for
+ * the log line, during what the error came, such as "syncing". */
 void log_writer_fail(struct log *log, int error, const char *what);
 /* Syncs what is written, and writes a last batch record that says so. */
 void log_writer_finish(struct log *log);
 /* Returns the milliseconds until the next sync of LOG_INTERVAL is due, or UINT64_MAX if none is. */
 uint64_t log_writer_due_ms(const struct log *log);
-/* Calls on_space if its answer has changed. */
+/* Calls on_space if there was room at its last call and there is none now, or the other way
+ * round. */
 void log_writer_report_space(struct log *log);
-/* Returns true if there is something to write or to report. Under the lock. */
+/* Returns true if there is something to write or to report. The caller holds log->lock. */
 bool log_writer_has_work(const struct log *log);
 
 /* --- recovery: log_recover.c, log_read.c, log_unread.c ---------------------------------------- */
@@ -202,7 +204,7 @@ struct log_recovered {
 struct log_unread; /* see log_unread.h */
 
 /* Finds where the log ends, and makes sure that everything before is synced. Adds every file to
- * log->files, and sets log->unread to what log_read() is to read. Once, before log_start(). */
+ * log->files, and sets log->unread to what log_read() is to read. Call once, before log_start(). */
 int log_recover(struct log *log, struct log_recovered *ret);
 void log_unread_free(struct log_unread **unread);
 
@@ -227,7 +229,7 @@ struct log {
 
     struct log_files files;
 
-    struct log_unread *unread; /* used by the caller of log_read(); NULL: all is read */
+    struct log_unread *unread; /* used by the caller of log_read(); NULL: all was read */
     struct log_recovery recovered;
 
     /* The writer's. */
@@ -253,7 +255,8 @@ struct log {
     _Atomic bool has_unread; /* log_read() has not read everything: no floor may be raised */
 };
 
-/* Returns the lowest floor of all stages, at most the current file. Any thread. */
+/* Returns the lowest floor of all stages, or the number of the current file if that is lower. Any
+ * thread. */
 uint64_t log_floor(const struct log *log);
 
 /* --- the lock, and who runs: log.c ------------------------------------------------------------ */
@@ -263,7 +266,7 @@ enum log_role { LOG_ROLE_OTHER, LOG_ROLE_WRITER, LOG_ROLE_KEEPER };
 extern _Thread_local enum log_role log_role;        /* of this thread */
 extern _Thread_local const struct log *log_lock_of; /* the log whose lock this thread holds */
 
-/* The lock is not recursive, and a thread holds that of one log at a time. */
+/* The lock is not recursive, and a thread holds the lock of at most one log. */
 void log_lock(struct log *log);
 void log_unlock(struct log *log);
 
@@ -272,7 +275,8 @@ static inline void log_assert_locked(const struct log *log)
     lv_assert(log_lock_of == log);
 }
 
-/* Before anything that may take long: calls of the disk and of the log's user. */
+/* Is called before anything that may take long: calls of the disk and callbacks to the log's
+ * user. */
 static inline void log_assert_unlocked(void)
 {
     lv_assert(log_lock_of == NULL);

@@ -1,5 +1,5 @@
-/* Reads the log after log_recover() has found its end: the chain from its oldest file to its
- * newest, one file per call, and calls the visitor for each record. */
+/* Reads the log after log_recover() has found its end: reads the files of the chain (log_recover.c)
+ * from the oldest to the newest, one per call, and calls the visitor for each record. */
 #include <inttypes.h>
 #include <stdio.h>
 

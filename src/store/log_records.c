@@ -5,7 +5,7 @@
  *
  *   a record    0  checksum u64   8 length u32   12 type u8   13 flags u8   14 version u8
  *              15  format u8
- *              16  payload   zeros up to 8
+ *              16  payload, then zeros up to a multiple of 8
  *   BATCH      16  synced: file u64, offset u64   32 previous: file u64, end u64
  *              48  floor u64   56 bytes of this write u64
  *   ENQUEUE    13  flags u8 (1: persistent)   15 format of the header u8
@@ -75,7 +75,8 @@ int log_read_file_header(const uint8_t *in, struct log_file_header *ret)
     return 0;
 }
 
-/* A bijection of `number` for every salt (each step can be undone), so two files have two keys. */
+/* This is a bijection of `number` for every salt (each step can be undone), so no two files have
+ * the same key. */
 uint64_t log_file_key(uint64_t salt, uint64_t number)
 {
     uint64_t x = number ^ salt;
@@ -330,8 +331,8 @@ void log_put_snapshot_record(uint8_t *record, const struct log_snapshot *s)
 
 /* --- payloads: reading ------------------------------------------------------------------------ */
 
-/* A reader remembers its first failure, so that decoding needs one check at the end. What it
- * returns after a failure is empty. */
+/* A reader remembers whether anything was missing, so that decoding needs one check at the end.
+ * What is missing reads as an empty slice or as 0. */
 struct reader {
     struct slice left;
     bool has_failed;

@@ -149,7 +149,7 @@ struct log_batch {
  * There must be room for log_align(length) bytes: the padding is cleared. */
 void log_record_seal(uint8_t *record, enum log_type type, size_t length);
 
-/* Binds a sealed record to its position. Once per record. */
+/* Binds a sealed record to its position. Call only once per record. */
 static inline void log_record_bind(uint8_t *record, uint64_t file_key, uint64_t offset)
 {
     lv_assert(offset % 8 == 0);
@@ -169,7 +169,8 @@ static inline size_t log_record_bytes(const uint8_t *record)
 bool log_record_read(struct slice bytes, uint64_t file_key, uint64_t offset,
                      struct log_record *ret);
 
-/* Like log_record_read(), but for batch records only; costs next to nothing at anything else. */
+/* Like log_record_read(), but for batch records only; costs next to nothing if something else is
+ * there. */
 bool log_batch_read(struct slice bytes, uint64_t file_key, uint64_t offset, struct log_batch *ret);
 
 /* Returns the next offset, from `offset` on, at which the bytes look like the beginning of a batch

@@ -2,22 +2,22 @@
  *
  * log_recover() reads only what the start needs, which is bounded. The newest file with a valid
  * batch record says how far everything was synced for sure, which files are needed at all, and
- * which file came before it and where that ends; the file before says the same about the one before
- * it, and so on: these files are the chain. It is walked from the position up to which everything
- * was synced to its end. The records are read later, by log_read() (log_read.c); meanwhile the log
- * may be in use, after that end.
+ * which file came before it and where that one ends; the file before says the same about the one
+ * before it, and so on: these files are the chain. log_recover() walks it from the position synced
+ * for sure to its end. log_read() (log_read.c) reads the records later; meanwhile the log may be
+ * written to, in files after that end.
  *
  * Where there is no valid record, the position decides:
  *   - before the position synced for sure it is damage. It is reported with file and offset, and
  *     reading continues at the next valid record;
- *   - after it, it is the last write, torn by a crash. It was never confirmed. The log is cut here,
- *     and the first batch record of the next file says so for good.
+ *   - after it, it belongs to the last writes, torn by a crash. They were never confirmed. The log
+ *     is cut here, and the first batch record of the next file says so for good.
  *
  *   (1) A file that is not in the chain is not read: an earlier recovery has cut it off, it is no
  *       longer needed, or nothing has been written to it yet.
  *   (2) What was read is synced before anything is based on it: after a process has died, a file
- *       may be readable and not be on the disk yet. Whatever was not synced for sure is written
- *       again for that, since the kernel drops what it once failed to write. */
+ *       may be readable and not be on the disk yet. Before that sync, whatever was not synced for
+ *       sure is written again, since the kernel may drop what it once failed to write. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -79,8 +79,9 @@ static void note_batch(struct log_unread *r, struct found_file *f, const struct 
         r->floor = batch->floor;
 }
 
-/* Returns where to look for the next batch record: where the next write begins, according to the
- * one at `at`. If there is none, the caller looks for it record by record. */
+/* Returns where to look for the next batch record after the one at `at`: where the next write
+ * begins, if a batch record is there. Otherwise right after the one at `at`: from there the caller
+ * goes on record by record. */
 static uint64_t next_batch(struct slice bytes, uint64_t key, uint64_t at, uint64_t write_bytes)
 {
     struct log_batch batch;
@@ -286,7 +287,8 @@ static int walk_unsynced(struct log_unread *r)
     return err;
 }
 
-/* Finds the end of the log: that of the last file with records. Files after it are not needed. */
+/* Finds the end of the log: the end of the last file with records. Removes files after that one
+ * from the chain. */
 static int find_end(struct log_unread *r)
 {
     bool is_torn = false;

@@ -11,7 +11,8 @@
  *       must not come before them. So a settle may be stored after enqueues that were staged later,
  *       but never before anything staged earlier. Messages of several queues that are settled one
  *       by one in turn still become one range per queue.
- *   (3) A stage that stages a message depends on the current file, whatever floor was set before.
+ *   (3) Staging a message or a snapshot makes the stage depend on the current file: a higher floor
+ *       is lowered to it.
  *   (4) Records begin at multiples of 8, and a submitted record is closed. */
 #include <stdlib.h>
 
@@ -75,8 +76,9 @@ static void chunk_append(struct log_stage *stage, struct log_chunk *chunk)
     stage->used = 0;
 }
 
-/* Starts the chunk over, when nothing is staged and the writer is done with all that was. A chunk
- * made for a large record is freed. */
+/* Makes the stage start its chunk over. Call only if nothing is staged and the writer is done with
+ * everything submitted. A chunk made for a large record is freed, and one of the usual size takes
+ * its place. */
 static void stage_rewind(struct log_stage *stage)
 {
     struct log_chunk *old = stage->tail;
@@ -146,7 +148,8 @@ static void flush_runs(struct log_stage *stage)
     stage->run_count = 0;
 }
 
-/* What is staged now will be stored in the current file or a later one: lowers the floor to it. */
+/* Lowers the floor to the current file if it is higher: what is staged now will be stored in that
+ * file or a later one. */
 static void depend_on_current(struct log_stage *stage)
 {
     uint64_t current = log_current_file(stage->log);
@@ -198,7 +201,7 @@ void log_end_message(struct log_stage *stage)
     stage->identity = NULL;
 }
 
-/* Adds the range to the run if they are adjacent, on either side. */
+/* Adds the range to the run and returns true if they are adjacent, on either side. */
 static bool run_extend(struct log_range *run, uint64_t from, uint64_t count)
 {
     if (from == run->from + run->count) {
@@ -336,7 +339,7 @@ void log_stage_init(struct log_stage *stage, struct log *log, unsigned index)
 
 void log_stage_free(struct log_stage *stage)
 {
-    chunks_free(stage->taken.chunk); /* with all that follow it, up to the tail */
+    chunks_free(stage->taken.chunk); /* and all chunks that follow it, up to the tail */
     chunks_free(stage->returned);
     chunks_free(stage->idle);
 }

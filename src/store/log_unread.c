@@ -141,7 +141,7 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
     if (err == 0)
         err = r->disk->read(r->disk, file, 0, r->beginning, sizeof r->beginning, &got);
     r->disk->close(r->disk, &file);
-    if (err == ERR_IO) /* reads piece by piece */
+    if (err == ERR_IO) /* which can read piece by piece */
         return unread_read(r, f, sizeof r->beginning, ret);
     *ret = slice_of(r->beginning, got);
     return err;
@@ -149,8 +149,9 @@ int unread_read_beginning(struct log_unread *r, const struct found_file *f, stru
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* Returns true if there is a valid record. Checking costs as many bytes as its length claims, which
- * may be arbitrary: they are taken from the budget, and without budget the answer is false. */
+/* Returns true if there is a valid record. A check reads as many bytes as the record's length says,
+ * which may be anything: they are taken from the budget. Returns false if the budget is too
+ * small. */
 static bool record_is_valid(struct slice bytes, uint64_t key, uint64_t offset, uint64_t *budget)
 {
     if (bytes.n < LOG_RECORD_HEADER_BYTES || bytes.p[12] == 0 || bytes.p[12] >= LOG_TYPES)
@@ -181,9 +182,10 @@ uint64_t unread_find_record(struct slice bytes, uint64_t key, uint64_t offset)
     return bytes.n;
 }
 
-/* Returns where to continue after damage at `offset`, or `offset` if the file ends here, which is
- * so if its end is not known. `bytes` is cut at the file's end where that is known. At the position
- * up to which everything was synced there is a batch record, so the search stops there. */
+/* Returns where to continue after damage at `offset`: at the next valid record or else at the end
+ * of the file's records, but at the latest at the position up to which everything was synced, since
+ * a batch record is there. Returns `offset`, which ends the file, if there is none of these.
+ * `bytes` is cut at the end of the records where that is known. */
 static uint64_t skip_damage(const struct log_unread *r, const struct found_file *f,
                             struct slice bytes, uint64_t offset)
 {

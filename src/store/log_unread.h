@@ -9,7 +9,7 @@ struct found_file {
     uint64_t number;
     uint64_t bytes;
     bool has_header;
-    bool has_batch; /* has a valid batch record; known of the newest file and of the chain */
+    bool has_batch; /* has a valid batch record; searched for in the chain and newer files only */
     bool is_empty;  /* newer than the newest file with a batch record */
     bool is_in_chain;
     bool has_records;
@@ -42,7 +42,8 @@ struct log_unread {
     uint8_t beginning[LOG_FILE_HEADER_BYTES + LOG_BATCH_BYTES];
 };
 
-/* Returns the slice from `offset` on; it is empty if it is shorter than that. */
+/* Returns the part of the slice from `offset` on, or an empty slice if it is not longer than
+ * that. */
 static inline struct slice slice_from(struct slice s, uint64_t offset)
 {
     return offset < s.n ? slice_of(s.p + offset, s.n - (size_t)offset) : SLICE_EMPTY;
@@ -55,20 +56,23 @@ int unread_list(struct log_unread *r);
 /* Returns the file with this number, or NULL. */
 struct found_file *unread_find_file(struct log_unread *r, uint64_t number);
 
-/* Reads up to `bytes` of a file into r->memory, where they stay until the next call. What was read
- * last is not read again, since the newest file is needed more than once. */
+/* Reads up to `bytes` of a file into r->memory, where they stay until the next call. A call for
+ * bytes that are there already does not read the disk: the newest file is needed more than once. */
 int unread_read(struct log_unread *r, const struct found_file *f, uint64_t bytes,
                 struct slice *ret);
-/* Reads a file in the same way, up to the end of its records if that is known. */
+/* Like unread_read(), but reads up to the end of the file's records, or all of it if that end is
+ * not known. */
 int unread_read_to_end(struct log_unread *r, const struct found_file *f, struct slice *ret);
-/* Reads the header and the first batch record of a file. Leaves r->memory alone if it can. */
+/* Reads the header and the first batch record of a file. Changes r->memory only after a read
+ * error. */
 int unread_read_beginning(struct log_unread *r, const struct found_file *f, struct slice *ret);
 
 /* --- the records in them ---------------------------------------------------------------------- */
 
 enum step { STEP_RECORD, STEP_DAMAGE, STEP_TORN, STEP_END };
 
-/* Returns what is at `offset` of a file, whose content is `bytes`, and sets where it ends. */
+/* Returns what is at `offset` of a file, whose content is `bytes`. Sets *ret_next to where it ends,
+ * and *ret if it is a record. */
 enum step unread_step(const struct log_unread *r, const struct found_file *f, struct slice bytes,
                       uint64_t offset, struct log_record *ret, uint64_t *ret_next);
 /* Returns the offset of the next valid record after `offset`, or bytes.n if there is none. */

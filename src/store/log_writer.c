@@ -1,5 +1,5 @@
 /* The writer's work, a round at a time:
- *   - take what every stage has submitted (marks, nothing is copied);
+ *   - take what every stage has submitted (by two marks: nothing is copied);
  *   - append the records to the file: bind each to its offset, and gather them into one write that
  *     begins with a batch record;
  *   - write, sync, and answer: each stage's tickets are safe.
@@ -11,8 +11,9 @@
  *   - a write or a sync fails in any other way: the log has failed, for good. What was not yet safe
  *     is answered with the error, and so is everything submitted later. A sync is never repeated.
  *
- *   (1) In LOG_SYNC, at most one write is under way that is not synced: everything before the last
- *       batch record has been synced. Each batch record says how far everything was synced.
+ *   (1) In LOG_SYNC, the writes of at most one round are not synced: one write, or several if the
+ *       round has more than LOG_PARTS_MAX parts. Each batch record says up to which position
+ *       everything was synced when it was written.
  *   (2) A write ends at the end of a page, with zeros after the records where the file has been
  *       filled: so the kernel never has to read a page in order to change a part of it.
  *   (3) Tickets are answered in order, after done_ticket and unsafe_bytes have been updated. */
@@ -88,8 +89,8 @@ static uint8_t *stage_record(struct log_stage *stage)
     return stage->at.chunk->bytes + stage->at.offset;
 }
 
-/* Returns the next record to be written in this round, or NULL if there is none: the records of one
- * stage after the other. */
+/* Returns the next record to be written in this round, or NULL if there is none. Records come stage
+ * by stage. */
 static uint8_t *round_record(struct log *log)
 {
     struct log_round *round = &log->round;
@@ -102,7 +103,8 @@ static uint8_t *round_record(struct log *log)
 
 /* --- answering -------------------------------------------------------------------------------- */
 
-/* Gives the chunks that are written back to the stage. Returns those that are to be freed. */
+/* Moves the chunks that the round has written to stage->returned, except those that are to be
+ * freed: returns these. */
 static struct log_chunk *chunks_give_back(struct log_stage *stage)
 {
     struct log_chunk *to_free = NULL;
@@ -121,7 +123,7 @@ static struct log_chunk *chunks_give_back(struct log_stage *stage)
     return to_free;
 }
 
-/* Ends the stage's part of the round: nothing of it is used any longer. */
+/* Ends the stage's part of the round: from here on the writer does not touch its records. */
 static void stage_release(struct log_stage *stage)
 {
     struct log *log = stage->log;
@@ -182,8 +184,8 @@ void log_writer_report_space(struct log *log)
 
 /* --- syncing ---------------------------------------------------------------------------------- */
 
-/* Syncs a file that the writer has left without a sync (LOG_NEVER). If it has been removed, it was
- * no longer needed. */
+/* Syncs a file that the writer has left without a sync (LOG_NEVER). Returns 0 if the file has been
+ * removed, since it was no longer needed then. */
 static int sync_left_file(struct log *log, uint64_t number)
 {
     struct disk *disk = log->options.disk;
@@ -219,11 +221,11 @@ static int writer_sync(struct log *log)
     return 0;
 }
 
-/* Lets the keeper use the floor that has been written, which is synced now. */
+/* Sets the floor that the keeper goes by to the one written last. Call only after a sync. */
 static void publish_floor(struct log *log)
 {
     uint64_t floor = atomic_load(&log->floor_written);
-    if (log->files.floor == floor) /* only the writer changes it */
+    if (log->files.floor == floor) /* read without the lock: only the writer changes it */
         return;
     lv_assert(floor > log->files.floor);
     lv_assert(!log->is_dirty);
@@ -270,7 +272,8 @@ static int file_take_next(struct log *log, struct log_file *ret)
     return err == 0 ? ERR_NO_SPACE : err; /* 0: it is being prepared */
 }
 
-/* Moves to the next file. ERR_NO_SPACE, ERR_NO_DESCRIPTORS: it is not there yet. */
+/* Moves to the next file. Returns ERR_NO_SPACE or ERR_NO_DESCRIPTORS if the keeper has not prepared
+ * it yet. */
 static int file_move_to_next(struct log *log)
 {
     struct log_file next;
@@ -303,8 +306,9 @@ static uint64_t file_limit(const struct log *log)
     return log->current.bytes ? log->current.bytes : log->options.file_bytes;
 }
 
-/* Returns true if a record of this size must go into the next file. A record larger than a file is
- * the first of one, which grows for it. */
+/* Returns true if the writer must go to the next file: the current one has no room for a record of
+ * this size, or it was not filled and the next one is ready. A record that is larger than a file
+ * becomes the first of one, which grows for it. */
 static bool must_leave_file(struct log *log, size_t record_bytes)
 {
     uint64_t end = log->offset + LOG_BATCH_BYTES + record_bytes;
@@ -314,7 +318,7 @@ static bool must_leave_file(struct log *log, size_t record_bytes)
 }
 
 /* Makes sure that the current file has room for a batch record and the next record to be written:
- * begins the next file if it has not. */
+ * if it has not, moves to the next file. */
 static int make_room(struct log *log)
 {
     uint8_t *record = round_record(log);
@@ -335,7 +339,7 @@ static int make_room(struct log *log)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* Adds a record to the write. Returns false if it has as many parts as are allowed. */
+/* Adds a record to the write. Returns false if the write has as many parts as it may. */
 static bool add_part(struct log_round *round, const uint8_t *record, size_t bytes)
 {
     lv_assert(round->part_count > 0);
@@ -350,7 +354,7 @@ static bool add_part(struct log_round *round, const uint8_t *record, size_t byte
     return true;
 }
 
-/* Adds zeros up to the end of the page (2). */
+/* Adds zeros up to the end of the page, if the file has been filled that far. */
 static void add_padding(struct log *log)
 {
     struct log_round *round = &log->round;
@@ -386,7 +390,8 @@ static void round_build(struct log *log)
     add_padding(log);
 }
 
-/* Writes the batch record that begins the write, into memory. */
+/* Makes the batch record that begins the write, in round->batch, and sets floor_written to its
+ * floor. */
 static void round_put_batch(struct log *log)
 {
     struct log_round *round = &log->round;
@@ -412,7 +417,7 @@ static void note_room(struct log *log)
     atomic_store_explicit(&log->room, left, memory_order_relaxed);
 }
 
-/* Writes what is built. */
+/* Writes the parts of the round to the file. */
 static int round_write(struct log *log)
 {
     struct disk *disk = log->options.disk;
@@ -467,7 +472,8 @@ uint64_t log_writer_due_ms(const struct log *log)
     return now < due ? due - now : 0;
 }
 
-/* A floor is synced in every mode, since files are removed because of it. */
+/* Returns true if the round is to be synced before it is answered: always in LOG_SYNC, and in every
+ * mode if it wrote a new floor, since files are removed because of that. */
 static bool must_sync(const struct log *log)
 {
     return log->options.durability == LOG_SYNC ||
@@ -515,8 +521,8 @@ enum log_progress log_writer_round(struct log *log)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-/* The last batch record says that everything before it is synced. So damage to the last records is
- * recognised as damage, which else would look like a write that a crash has torn. */
+/* The last batch record says that everything before it is synced. So the next start recognises
+ * damage to the last records as damage; otherwise it would look like a write torn by a crash. */
 void log_writer_finish(struct log *log)
 {
     lv_assert(!log->has_threads && !log->round.is_active);

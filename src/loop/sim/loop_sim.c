@@ -96,7 +96,7 @@ static void box_deliver_first(struct loop *loop, struct box *box)
     mail.deliver(loop, &mail);
 }
 
-/* Delivers what other loops have handed over until that turn. */
+/* Delivers what other loops have handed over up to the end of this turn. */
 static void boxes_deliver_until(struct loop *loop, uint64_t turn)
 {
     for (unsigned i = 0; i < LOOPS_MAX; i++) {
@@ -166,7 +166,8 @@ static void slice_begin(struct loop *loop, unsigned units)
     loop->base.units_left = most > 0 ? 1 + (int64_t)random_below(loop->base.set, most) : units;
 }
 
-/* Each job gets a slice; if slices are cut, some jobs get none. */
+/* Gives each job a slice; if slices are cut, some jobs get none. Returns whether there were any
+ * jobs. */
 static bool jobs_run(struct loop *loop)
 {
     bool are_cut = loop->base.set->slice_units > 0;

@@ -19,11 +19,11 @@ void loop_sim_enter(struct loop *loop);
 /* Runs one turn of every loop, in seeded order. Returns whether anything was done or is left to
  * do. */
 bool loop_sim_turn(struct loops *loops);
-/* From here on work is cut at random (loop.h, work in slices): each budget that loop_spend() gives
- * away is a random number of units, from 1 to `units`, and a job may be run a turn later than it
- * could. Without this call budgets are those of real loops. */
+/* Cuts work at random from here on (loop.h, work in slices): each budget for loop_spend() is a
+ * random number of units, from 1 to `units`, and a job may be run a turn later than it could.
+ * Without this call budgets are those of real loops. */
 void loop_sim_cut_slices(struct loops *loops, unsigned units);
-/* Work done on this loop before its next turn may spend this many units. */
+/* Lets work that is done on this loop before its next turn spend this many units. */
 void loop_sim_give_units(struct loop *loop, unsigned units);
 /* Runs turns until nothing is left to do, apart from timers in the future. */
 void loop_sim_settle(struct loops *loops);
@@ -32,7 +32,7 @@ void loop_sim_settle(struct loops *loops);
 void loop_sim_advance(struct loops *loops, uint64_t ms);
 /* Sets the wall clock. */
 void loop_sim_set_wall(struct loops *loops, uint64_t wall_ms);
-/* The process stands still for this long: the clocks move, nothing fires, and no loop reads. */
+/* Lets the process stand still for this long: the clocks move, nothing fires, and no loop reads. */
 void loop_sim_stall(struct loops *loops, uint64_t ms);
 /* Delivers the mail that is left, then frees the loops. Clears the pointer. NULL is fine. */
 void loop_sim_free(struct loops **loops);
