@@ -20,17 +20,17 @@ struct argument_subject {
 
 /* Fills in `invalid arg '%' for queue '%' in vhost '%': WHY`. Returns false. */
 bool refuse_value(const struct argument_subject *s, const char *why);
-/* Like refuse_value(), with {WHY,NUMBER}. */
+/* Like refuse_value(), with {WHY,NUMBER} for WHY. */
 bool refuse_number(const struct argument_subject *s, const char *why, int64_t number);
-/* Like refuse_value(), with {unacceptable_type,TYPE}. */
+/* Like refuse_value(), with {unacceptable_type,TYPE} for WHY. */
 bool refuse_type(const struct argument_subject *s, const struct field *f);
-/* Checks that the argument is absent or a string, which can be an exchange's name. */
+/* Checks that the argument is absent or a string, as the name of an exchange must be. */
 bool check_exchange_name(const struct argument_subject *s);
 /* Checks that the argument is the same in two tables: s->table is that of the declaration, `have`
  * that of the existing queue or exchange. */
 bool check_equal(const struct argument_subject *s, struct slice have);
 
-/* Check the type of the argument's value, and that an integer is not below 0. */
+/* Check that the argument's value is an integer, an integer not below 0, a boolean, a string. */
 bool check_integer(const struct argument_subject *s, const struct field *f);
 bool check_not_negative(const struct argument_subject *s, const struct field *f);
 bool check_bool(const struct argument_subject *s, const struct field *f);

@@ -10,8 +10,8 @@
  *   17      n     routing key
  *   17 + n        arguments
  *
- * The identity is the key in the vhost's table. It is at the end of the binding's allocation, and
- * binding->routing_key and binding->arguments point into it. */
+ * The identity is the binding's key in the vhost's table. It is at the end of the binding's
+ * allocation, and binding->routing_key and binding->arguments point into it. */
 #include "topology/binding.h"
 
 #include <stdlib.h>
@@ -36,13 +36,14 @@ void destination_init(struct destination *d, enum destination_kind kind, struct 
 
 /* --- identity --------------------------------------------------------------------------------- */
 
-/* A field with its bytes as they are in the table. */
+/* A field of a table: its name, and all its bytes as they are in the table. */
 struct raw_field {
     struct slice name;
     struct slice bytes;
 };
 
-/* Fields of the same name keep their order, which is the order of their addresses. */
+/* Orders fields by name. Fields of the same name keep their order in the table, which is the order
+ * of their addresses. */
 static int compare_raw_fields(const void *a, const void *b)
 {
     const struct raw_field *x = a;
@@ -61,7 +62,7 @@ static size_t count_fields(struct slice table)
     return count;
 }
 
-/* Writes the table, which is valid, with its fields sorted by name. */
+/* Writes a copy of a valid table with its fields sorted by name. */
 static void table_put_sorted(uint8_t *out, struct slice table)
 {
     size_t count = count_fields(table);
@@ -82,7 +83,7 @@ static void table_put_sorted(uint8_t *out, struct slice table)
         free(fields);
 }
 
-/* What a request's names lead to; NULL: it does not exist. */
+/* The exchange and the destination that a request names; NULL: there is none of that name. */
 struct ends {
     struct exchange *source;
     struct destination *destination;
@@ -142,7 +143,7 @@ static void binding_free(struct lv_rcu_head *head)
     free(lv_container_of(head, struct binding, rcu));
 }
 
-/* Updates events_are_wanted() after a change of the bindings from this exchange. */
+/* If this is the event exchange, whose bindings have changed, updates events_are_wanted(). */
 static void event_listeners_changed(const struct exchange *source)
 {
     if (source->is_event_exchange)
@@ -160,7 +161,7 @@ static struct binding *binding_put(struct vhost *vhost, const struct ends *ends,
     ends->source->bindings_from_count++;
     ends->source->type->bind(ends->source, b);
     event_listeners_changed(ends->source);
-    lv_table_insert(vhost->bindings, &b->by_identity); /* last: readers find it complete */
+    lv_table_insert(vhost->bindings, &b->by_identity); /* last, so that readers find it complete */
     topology_moved(vhost->topology);
     return b;
 }
@@ -293,7 +294,8 @@ struct stripped_request {
     uint8_t destination[NAME_BYTES_MAX];
 };
 
-/* Returns false, with the error filled in, for what cannot be a binding. */
+/* Drops CR and LF from the names. Returns false, with the error filled in, if the request names the
+ * default exchange or if its routing key is too long. */
 static bool request_strip(const struct binding_request *request, struct stripped_request *ret,
                           struct broker_error *error)
 {

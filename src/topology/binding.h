@@ -3,8 +3,9 @@
  * second time changes nothing.
  *
  * A binding is in its source's list, in its destination's list and in the vhost's table by
- * identity, so that deleting an exchange or a queue looks at no other bindings than its own. The
- * source's type has it in an index for routing, too. All four are changed under the topology lock.
+ * identity, so that deleting an exchange or a queue looks at no other bindings than its own. It is
+ * also in the index by which the source's type routes. All four are changed under the topology
+ * lock.
  */
 #ifndef LEVERET_TOPOLOGY_BINDING_H
 #define LEVERET_TOPOLOGY_BINDING_H
@@ -35,8 +36,8 @@ struct binding {
     struct slice routing_key; /* owned */
     struct slice arguments;   /* owned, raw table, its fields sorted by name */
     bool is_durable;          /* both ends are */
-    void *indexed_at;         /* where it is in the index of the source's type */
-    size_t index;             /* the same for binding_set.h, in the types that use it */
+    void *indexed_at;         /* by the source's type: where in its index the binding is */
+    size_t index;             /* its position in a binding set (binding_set.h) */
     uint8_t identity[];       /* source, destination, routing key, arguments: by_identity's key */
 };
 
@@ -46,29 +47,32 @@ struct binding_request {
     enum destination_kind destination_kind;
     struct slice routing_key;
     struct slice arguments;
-    uint64_t connection_id; /* of the client: exclusive queues of others refuse with 405 */
+    uint64_t connection_id; /* the client's; exclusive queues of others are refused */
 };
 
 /* Adds a binding (queue.bind, exchange.bind) or removes it (queue.unbind, exchange.unbind), with
  * RabbitMQ's refusals. Adding one that exists and removing one that does not are CHANGE_DONE.
- * Removing may delete auto-delete exchanges, in chains. The default exchange refuses both: its
- * bindings are implied. Any thread; a loop, if an exchange replays messages to new bindings. */
+ * Removing may delete auto-delete exchanges, in chains. Both are refused for the default exchange,
+ * whose bindings are implied. Any thread; but where an exchange may replay messages to a new
+ * binding (x-recent-history), only a loop. */
 enum change_result binding_add(struct vhost *vhost, const struct binding_request *request,
                                struct durable_done done, struct broker_error *error);
 enum change_result binding_remove(struct vhost *vhost, const struct binding_request *request,
                                   struct durable_done done, struct broker_error *error);
 
-/* Recreates a binding from its definition, at recovery: it is neither checked nor stored. Returns
- * false if an end does not exist or the definition is invalid. */
+/* Recreates a binding from its definition, at recovery, without storing it again or asking the
+ * exchange's type whether it is allowed. Returns false if an end does not exist or the definition
+ * is invalid. */
 bool binding_restore(struct vhost *vhost, const struct binding_request *request);
 
-/* Initialises a destination without bindings. `name` is borrowed as long as it lives. */
+/* Initialises a destination without bindings. `name` is borrowed for the life of the destination.
+ */
 void destination_init(struct destination *d, enum destination_kind kind, struct slice name,
                       bool is_durable);
 
 /* Removes every binding to the destination, and deletes the auto-delete exchanges that lose their
- * last binding by that. The definitions of durable bindings are deleted with that of the
- * destination. The lock is held. */
+ * last binding by that. The definitions of durable bindings are not deleted here: the caller
+ * deletes that of the destination, and they go with it. The caller holds the lock. */
 void destination_unbind_all(struct vhost *vhost, struct destination *d);
 
 /* Calls `visit` for each binding of the vhost, including the implied ones of the default exchange.

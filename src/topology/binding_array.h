@@ -1,6 +1,6 @@
 /* A binding_array: the bindings of an exchange in an array, sorted by destination, routing key and
- * arguments. The order does not depend on when they were added, so a type that chooses among them
- * by index or by score makes the same choice after a restart.
+ * arguments. The order does not depend on when bindings were added, so a type that chooses by index
+ * or by score chooses the same binding after a restart.
  *
  * Read without a lock. Each change, under the topology lock, makes a new array: O(bindings). */
 #ifndef LEVERET_TOPOLOGY_BINDING_ARRAY_H
@@ -28,7 +28,8 @@ struct binding_array {
     struct binding_array_slots *_Atomic array; /* NULL: empty */
 };
 
-/* Adds a binding that is not in it, or removes one that is. weight > 0. The lock is held. */
+/* Adds a binding that is not in the array, or removes one that is. weight > 0. The caller holds the
+ * lock. */
 void binding_array_add(struct binding_array *binding_array, struct binding *binding, double weight);
 void binding_array_remove(struct binding_array *binding_array, struct binding *binding);
 

@@ -1,5 +1,5 @@
-/* A key is in the table while it has bindings. A reader that still has a key which was removed
- * finds it empty; the next binding with that routing key makes a new one. */
+/* A key is in the table while it has bindings. A reader that still has a removed key finds no
+ * bindings there; the next binding with that routing key makes a new key. */
 #include "topology/binding_map.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* A binding_map: a table from routing keys, compared byte for byte, to binding_sets. A direct
- * exchange has its bindings in one, a topic exchange those without wildcards. Read without a lock;
- * changed under the topology lock. */
+ * exchange keeps all its bindings in a binding_map, a topic exchange those without wildcards. Read
+ * without a lock; changed under the topology lock. */
 #ifndef LEVERET_TOPOLOGY_BINDING_MAP_H
 #define LEVERET_TOPOLOGY_BINDING_MAP_H
 
@@ -12,14 +12,15 @@ struct binding_map {
     struct lv_table *_Atomic table;
 };
 
-/* Adds a binding under its routing key, or removes one that was added. The lock is held. */
+/* Adds a binding under its routing key, or removes one that was added. The caller holds the lock.
+ */
 void binding_map_add(struct binding_map *map, struct binding *binding);
 void binding_map_remove(struct binding_map *map, struct binding *binding);
 
 /* Adds the destinations of the bindings with this routing key to the set. Read side. */
 void binding_map_route(struct binding_map *map, struct slice routing_key, struct route_set *ret);
 
-/* Frees the table. The map is empty and has no readers. */
+/* Frees the table. Call it only if the map is empty and has no readers. */
 void binding_map_free(struct binding_map *map);
 
 #endif

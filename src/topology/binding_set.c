@@ -50,8 +50,8 @@ static struct binding_set_array *array_copy(const struct binding_set_array *old,
     return array;
 }
 
-/* Returns an array with a free slot: the old one; or a copy, twice as large unless half of the old
- * one's slots are empty. */
+/* Returns an array with a free slot at its end: the old array, or else a copy without empty slots,
+ * which is twice as large unless half of the old array's slots are empty. */
 static struct binding_set_array *array_with_room(struct binding_set *set)
 {
     struct binding_set_array *array = array_of(set);

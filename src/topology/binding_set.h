@@ -35,14 +35,15 @@ struct binding_set {
     struct binding_set_array *_Atomic more;
 };
 
-/* Adds a binding, or removes one that was added. The lock is held. */
+/* Adds a binding, or removes one that was added. The caller holds the lock. */
 void binding_set_add(struct binding_set *set, struct binding *binding);
 void binding_set_remove(struct binding_set *set, struct binding *binding);
-/* Returns whether the set has no bindings. The lock is held, or there are no readers. */
+/* Returns whether the set has no bindings. Call it with the lock held, or when there are no
+ * readers. */
 bool binding_set_is_empty(const struct binding_set *set);
 
-/* A reader's view of a set: take it once, then look at positions 0 to count - 1. Some are empty
- * (NULL). */
+/* A reader's view of a set. A reader takes it once and then looks at positions 0 to count - 1, some
+ * of which are empty (NULL). */
 struct binding_set_view {
     struct binding *first;
     struct binding_set_array *more;

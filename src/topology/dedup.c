@@ -40,10 +40,10 @@ struct waiter {
     uint64_t number;
 };
 
-/* A value whose first message is not answered yet. Under dedup->lock while an entry points at it.
- */
+/* A value whose first message is not answered yet. While an entry points at the claim, `waiters` is
+ * used under dedup->lock only. */
 struct dedup_claim {
-    struct dedup_claim *next; /* of the same message */
+    struct dedup_claim *next; /* the next claim of the same message */
     struct dedup *dedup;      /* a reference */
     struct loop *loop;        /* the publishing loop: the claim ends there */
     struct value_hash value;
@@ -321,8 +321,8 @@ static void claim_add_waiter(struct dedup_claim *claim, struct confirm_sink *sin
     claim->waiters = w;
 }
 
-/* Takes the claim, and answers all who wait for it. If the message was not taken, the value is
- * forgotten. On the claim's loop. */
+/* Takes ownership of the claim, and answers all sinks that wait for its end. If the message was not
+ * taken, its value is forgotten. Called on the claim's loop. */
 static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, bool is_stored)
 {
     struct dedup *d = claim->dedup;
@@ -336,7 +336,7 @@ static void claim_end(struct loop *loop, struct dedup_claim *claim, bool taken, 
         if (!taken)
             dedup_cache_remove(&d->cache, entry);
     } else if (!entry && is_stored) {
-        value_unstore(d, claim->value); /* a newer value has displaced it meanwhile */
+        value_unstore(d, claim->value); /* a newer value has displaced the entry meanwhile */
     }
     struct waiter *waiters = claim->waiters;
     pthread_mutex_unlock(&d->lock);
@@ -360,7 +360,7 @@ static void claim_stored_mail(struct loop *at, struct mail *mail)
     claim_end(at, claim, is_stored, is_stored);
 }
 
-/* On the definitions' thread. */
+/* Called on the definitions' thread. */
 static void claim_is_stored(void *arg, int error)
 {
     struct dedup_claim *claim = arg;
@@ -368,8 +368,9 @@ static void claim_is_stored(void *arg, int error)
     loop_mail_from_outside(claim->loop, &mail);
 }
 
-/* Begins to store the value of a message that is safe in its queues. Returns whether it does: then
- * the claim ends later, and the sink is answered. */
+/* Begins to store the value of a message that is safe in its queues, and returns true: the claim
+ * ends and the sink is answered when the value is stored. Returns false, and does nothing, if the
+ * values of this exchange or queue are not stored or if it is being deleted. */
 static bool claim_store(struct dedup_claim *claim, struct confirm_sink *sink)
 {
     struct dedup *d = claim->dedup;
@@ -402,15 +403,15 @@ void dedup_claims_drop(struct loop *loop, struct dedup_claims *claims)
 /* --- publishing ------------------------------------------------------------------------------- */
 
 struct dedup_publish {
-    struct confirm_sink sink;   /* for the answers of its queues, then of its claims */
+    struct confirm_sink sink;   /* for the answers of the queues, then of the claims */
     struct dedup_claim *claims; /* until all queues have answered */
-    /* Answers to come. Until dedup_publish_end() has added how many there are, it counts down from
-     * 0: a queue may answer before. */
+    /* How many answers are to come. dedup_publish_end() adds the number of late answers; a queue
+     * that answers before that makes `waiting` negative. */
     int64_t waiting;
     bool is_complete; /* dedup_publish_end() was called */
     bool is_persistent;
-    struct confirm_answers answers; /* so far */
-    struct confirm_sink *to;        /* the publisher's, and its number */
+    struct confirm_answers answers; /* of the queues and claims so far */
+    struct confirm_sink *to;        /* the publisher's sink, with `number` */
     uint64_t number;
 };
 
@@ -444,7 +445,7 @@ static void publish_answer(struct confirm_sink *sink, uint64_t number, enum conf
     p->waiting = publish_end_claims(p);
     if (p->waiting > 0)
         return;
-    /* If all queues are gone, this is the answer of the last one, and comes with the message. */
+    /* If all queues are gone, `message` came with this answer, which is the last queue's. */
     enum confirm_answer sum = confirm_answers_sum(&p->answers);
     if (p->to)
         confirm_sink_answer(sink->loop, p->to, p->number, sum,

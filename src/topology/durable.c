@@ -1,4 +1,5 @@
-/* durable.h has the contract. */
+/* Each change is submitted when the next one is added, and the last one by durable_submit(), with
+ * the callback. */
 #include "topology/durable.h"
 
 void durable_begin(struct durable_changes *changes, struct vhost *vhost)

@@ -1,6 +1,6 @@
-/* The durable changes of one operation under the topology lock, submitted to the definitions in
- * the order they were made. Only the last one has a callback: it is committed after, or together
- * with, those before it. */
+/* The durable changes of one operation under the topology lock. They are submitted to the
+ * definitions in the order in which they were made. Only the last change has a callback: it is
+ * committed after the others or together with them. */
 #ifndef LEVERET_TOPOLOGY_DURABLE_H
 #define LEVERET_TOPOLOGY_DURABLE_H
 
@@ -15,7 +15,7 @@ struct durable_changes {
 };
 
 /* Begins an operation without changes. In a deleted vhost nothing is stored: its definitions were
- * deleted with it. The lock is held from here to durable_submit(). */
+ * deleted with it. The caller holds the lock until durable_submit() has returned. */
 void durable_begin(struct durable_changes *changes, struct vhost *vhost);
 
 /* Returns whether changes are stored, and may therefore be added. */
@@ -28,8 +28,8 @@ static inline bool durable_is_stored(const struct durable_changes *changes)
 void durable_add(struct durable_changes *changes, struct definition_change *change);
 
 /* Submits the last change. Returns CHANGE_PENDING if `done` will be called, or CHANGE_DONE if there
- * was no change to store or done.fn is NULL. The lock is still held, so that the definitions see
- * changes in the order in which they took effect. */
+ * was no change to store or done.fn is NULL. Call it before the lock is released, so that the
+ * definitions see changes in the order in which they took effect. */
 enum change_result durable_submit(struct durable_changes *changes, struct durable_done done);
 
 #endif

@@ -1,8 +1,8 @@
 /* Declaring and deleting exchanges.
  *
- * An auto-delete exchange is deleted when its last binding is. That deletes the bindings to it as
- * well, and so perhaps the last bindings of other auto-delete exchanges, in chains and cycles of
- * any length: exchanges to delete wait in a list, so that nothing recurses. */
+ * An auto-delete exchange is deleted when the last binding from it is removed. The bindings to it
+ * are then removed as well, and these may be the last ones from other auto-delete exchanges, in
+ * chains and cycles of any length. So exchanges to delete wait in a list, and nothing recurses. */
 #include "topology/exchange_private.h"
 
 #include <stdio.h>
@@ -42,8 +42,8 @@ const struct exchange_type *exchange_type_find(struct slice name)
     return NULL;
 }
 
-/* Returns the type whose rule the exchange routes by, or NULL if there is no such type. An exchange
- * of type x-delayed-message names it in x-delayed-type. */
+/* Returns the type whose rule the exchange routes by, or NULL if there is no such type. A
+ * declaration of type x-delayed-message names that type in x-delayed-type. */
 static const struct exchange_type *routing_type_of(const struct exchange_declaration *d)
 {
     struct field inner;
@@ -82,7 +82,7 @@ static bool exchange_refuse_default(struct broker_error *error)
 
 /* --- creation --------------------------------------------------------------------------------- */
 
-/* Copies the bytes to *space and moves *space behind them. */
+/* Copies the bytes to *space, returns the copy, and moves *space behind it. */
 static struct slice slice_copy_to(uint8_t **space, struct slice s)
 {
     if (s.n == 0)
@@ -119,7 +119,7 @@ static const struct exchange_hooks *hooks_of(const struct exchange *x)
     return x->vhost->topology->exchange_hooks;
 }
 
-/* One allocation: the struct, then name and arguments. */
+/* Makes an exchange in one allocation: the struct, then the name and the arguments. */
 static struct exchange *exchange_make(struct vhost *vhost, const struct exchange_declaration *d,
                                       const struct exchange_type *type)
 {
@@ -188,8 +188,8 @@ static void exchange_free_deferred(struct lv_rcu_head *head)
 
 /* --- removal ---------------------------------------------------------------------------------- */
 
-/* Adds the exchange to the list of those to delete if it is an auto-delete exchange without
- * bindings and is neither deleted nor in the list. */
+/* Adds the exchange to the list of exchanges to delete if it is an auto-delete exchange, no binding
+ * from it is left, and it is neither deleted nor in the list. */
 static void exchange_doom_if_unbound(struct exchange *x, struct lv_list *doomed)
 {
     if (x->is_auto_delete && x->bindings_from_count == 0 && !x->is_deleted &&
@@ -319,7 +319,7 @@ static bool exchange_check_new(struct vhost *vhost, const struct exchange_declar
                                 "exchange name '%.*s' contains reserved prefix 'amq.*'",
                                 SLICE_ARG(d->name));
     struct dedup_settings dedup;
-    const struct exchange_type *type = routing_type_of(d); /* NULL: refused below */
+    const struct exchange_type *type = routing_type_of(d); /* NULL is refused below */
     return exchange_arguments_check(vhost, d, error) &&
            dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
            (!type->check_arguments || type->check_arguments(vhost, d, error));
@@ -358,7 +358,7 @@ static enum change_result exchange_declare_locked(struct vhost *vhost,
         lv_assert(x->delayed != NULL);
     }
     *ret_created = true;
-    topology_moved(vhost->topology); /* others may name it as their alternate exchange */
+    topology_moved(vhost->topology); /* it may be the alternate exchange of others */
     event_exchange_created(x);
     return exchange_store(x, done);
 }

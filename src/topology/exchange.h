@@ -28,13 +28,13 @@ struct queue_entry;
 
 struct exchange {
     unsigned magic;
-    struct destination destination; /* of bindings from other exchanges; has the name */
+    struct destination destination; /* of bindings to this exchange; has its name */
     struct lv_table_node by_name;
     struct lv_rcu_head rcu;
     struct vhost *vhost;
     const struct exchange_type *type; /* the rule it routes by */
     const char *type_name;            /* the type it was declared with */
-    struct queue_entry *delayed;      /* the queue of waiting messages; a reference; is_delaying */
+    struct queue_entry *delayed;      /* the queue of waiting messages, a reference; else NULL */
     struct dedup *dedup;              /* owned; NULL: duplicates are routed */
     bool is_durable;
     bool is_auto_delete;
@@ -43,11 +43,11 @@ struct exchange {
     bool is_delaying;           /* messages with x-delay wait in `delayed` */
     bool is_event_exchange;     /* events.h */
     bool is_deleted;            /* under the lock */
-    bool has_alternate;         /* by its argument, which may say that there is none */
+    bool has_alternate;         /* the argument is set: it overrides policies, even if empty */
     bool is_never_cached;       /* where a message goes depends on more than its routing key */
     struct lv_list doomed_link; /* in the list of auto-delete exchanges to delete (exchange.c) */
     struct slice arguments;     /* the raw table, owned */
-    struct slice alternate;     /* by its argument; empty: none. Points into arguments */
+    struct slice alternate;     /* the argument; empty: none. Points into `arguments` */
     struct effective_policy *_Atomic policy; /* RCU; NULL: no policy applies */
     struct lv_list bindings_from; /* struct binding.from_link: bindings with this as their source */
     size_t bindings_from_count;
@@ -85,20 +85,20 @@ struct exchange_type {
                             struct broker_error *error);
     /* Sets up exchange->state, before any reader can find the exchange. */
     void (*create)(struct exchange *exchange);
-    /* Frees exchange->state. There are no bindings left, and no readers. */
+    /* Frees exchange->state. Called when there are no bindings and no readers left. */
     void (*destroy)(struct exchange *exchange);
     /* Adds the destination of every binding that matches. Read side. */
     void (*route)(struct exchange *exchange, const struct routing_input *input,
                   struct route_set *ret);
     /* Returns false, with the error filled in, if the type does not allow such a binding. NULL: it
-     * allows all. The lock is held. */
+     * allows all. The caller holds the lock. */
     bool (*check)(struct exchange *exchange, struct slice routing_key, struct slice arguments,
                   struct broker_error *error);
-    /* Adds a binding to the index that route() reads, or removes it. The lock is held. */
+    /* Adds a binding to the index that route() reads, or removes it. The caller holds the lock. */
     void (*bind)(struct exchange *exchange, struct binding *binding);
     void (*unbind)(struct exchange *exchange, struct binding *binding);
-    /* Called after a new binding to this destination was made, without the lock, in the turn of the
-     * loop that made it. NULL: nothing to do. Not called for restored bindings. */
+    /* Called on the loop that has made a new binding to this destination, in the same turn, without
+     * the lock. NULL: nothing to do. Not called for restored bindings. */
     void (*bound)(struct exchange *exchange, struct destination *destination);
     /* Returns whether route() would take this binding for this message, and writes the reason into
      * the empty buffer (explain.h). NULL: the type chooses among all its bindings at once. Read
@@ -110,15 +110,16 @@ struct exchange_type {
 /* Functions of broker/ that exchanges call; broker_create() sets topology->exchange_hooks. The
  * topology's own tests have no hooks, and no exchange that delays messages. */
 struct exchange_hooks {
-    /* Applies policies to a new exchange, which readers cannot find yet. The lock is held. */
+    /* Applies policies to a new exchange, which readers cannot find yet. The caller holds the lock.
+     */
     void (*begin)(struct exchange *exchange);
-    /* Gives a new exchange that delays messages the queue where they wait: sets exchange->delayed,
-     * a reference. The lock is held. */
+    /* Creates the queue where the messages of a new exchange that delays them wait, and sets
+     * exchange->delayed to a reference to it. The caller holds the lock. */
     void (*create_queue)(struct exchange *exchange);
-    /* Deletes that queue; the exchange is being deleted. The lock is held. */
+    /* Deletes exchange->delayed; the exchange is being deleted. The caller holds the lock. */
     void (*delete_queue)(struct exchange *exchange);
-    /* Publishes a message to this destination, as x-recent-history does for a new binding. On a
-     * loop, in a turn, without the lock. */
+    /* Publishes a message to this destination; x-recent-history does so for a new binding. Called
+     * on the loop, in a turn, without the lock. */
     void (*publish)(struct loop *loop, struct destination *to, struct message *message);
 };
 
@@ -129,34 +130,34 @@ struct exchange_declaration {
     struct slice name;
     struct slice type;
     bool passive;
-    bool only_if_there; /* refuse if it does not exist, with no error (as in queue_declaration) */
+    bool only_if_there; /* if it does not exist, refuse, without an error (queue_declaration) */
     bool durable;
     bool auto_delete;
     bool internal;
     struct slice arguments;
 };
 
-/* Declares an exchange, or checks that the one that exists is equivalent, with RabbitMQ's refusals:
- * inequivalent arguments, reserved names, unknown types, passive. CR and LF are dropped from the
- * name. *ret_created: whether it is new. Any thread. */
+/* Declares an exchange; if it exists, checks that it is equivalent; if d->passive, only checks that
+ * it exists. Refuses what RabbitMQ refuses: inequivalent arguments, reserved names, unknown types.
+ * CR and LF are dropped from the name. *ret_created: whether the exchange is new. Any thread. */
 enum change_result exchange_declare(struct vhost *vhost, const struct exchange_declaration *d,
                                     struct durable_done done, struct broker_error *error,
                                     bool *ret_created);
 
-/* Deletes an exchange with its bindings; with if_unused only if there are no bindings from it. If
- * it does not exist, that is CHANGE_DONE. Any thread. */
+/* Deletes an exchange with its bindings; with if_unused only if there are no bindings from it.
+ * Returns CHANGE_DONE if it does not exist. Any thread. */
 enum change_result exchange_delete(struct vhost *vhost, struct slice name, bool if_unused,
                                    struct durable_done done, struct broker_error *error);
 
-/* Returns the exchange of this name, or NULL. The empty name is the default exchange. Read side, or
- * with the lock held. */
+/* Returns the exchange of this name, or NULL; the empty name is that of the default exchange. Read
+ * side, or with the lock held. */
 struct exchange *exchange_find(struct vhost *vhost, struct slice name);
 
 /* Fills in error 404, `no exchange '%' in vhost '%'`. Returns false. */
 bool exchange_refuse_missing(struct slice name, struct vhost *vhost, struct broker_error *error);
 
-/* Recreates an exchange from its definition, at recovery: it is neither checked nor stored. One of
- * an unknown type is skipped, with a warning. */
+/* Recreates an exchange from its definition, at recovery; the definition is neither checked nor
+ * stored again. An exchange of an unknown type is skipped, with a warning. */
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d);
 
 /* Returns the name of the alternate exchange, from the exchange's argument or else from its policy;

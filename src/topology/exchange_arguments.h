@@ -11,8 +11,8 @@
 /* Returns whether a new exchange delays messages: by its type, or by x-delayed-exchange. */
 bool exchange_is_to_delay(const struct exchange_declaration *d);
 
-/* Returns false, with the error filled in, if one of these arguments is invalid. Arguments of a
- * single type are checked by exchange_type.check_arguments(). */
+/* Returns false, with the error filled in, if one of the arguments named at the top is invalid.
+ * Arguments of a single type are checked by exchange_type.check_arguments(). */
 bool exchange_arguments_check(struct vhost *vhost, const struct exchange_declaration *d,
                               struct broker_error *error);
 
@@ -22,7 +22,7 @@ bool exchange_arguments_are_equivalent(const struct exchange *have,
                                        const struct exchange_declaration *want,
                                        struct broker_error *error);
 
-/* Returns whether exchanges of any type have an argument of this name. The client's own arguments
+/* Returns whether some type of exchange has an argument of this name. The client's own arguments
  * (argument_is_custom()) count as known. */
 bool exchange_argument_is_known(struct slice name);
 

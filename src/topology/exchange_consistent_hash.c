@@ -9,11 +9,11 @@
  * uniformly distributed between 0 and 1, and the destination with the lowest -log(u) / weight gets
  * the message. So
  *
- *   - each destination gets the share of all values that its weight is of all weights, for weights
+ *   - a destination whose weight is a tenth of all weights gets a tenth of all values, for weights
  *     of any size;
- *   - a new destination takes its share from all others, and no value moves between those; that of
- *     a removed one is divided among all others; a change of a weight moves no more than
- *     the change;
+ *   - a new destination takes its share from all others, and no value moves between those; the
+ *     share of a removed one is divided among all others; a changed weight moves only the share
+ *     that it gains or loses;
  *   - the choice depends on names and weights alone, not on the order of binding or on restarts.
  *
  * A hash ring has these properties only on average, and needs as many points as the sum of all
@@ -39,7 +39,7 @@ struct consistent_hash {
 
 /* --- the hashed value ------------------------------------------------------------------------- */
 
-/* The hash of a message without the header or property: all of them have the same destination. */
+/* The hash of messages without the header or property, which all have the same destination. */
 static const uint64_t HASH_OF_NOTHING = 0x6e6f7468696e67;
 
 static uint64_t hash_of_number(uint64_t number)
@@ -94,7 +94,7 @@ static uint64_t hash_of(const struct consistent_hash *hash, const struct routing
 
 static double slot_score(uint64_t hash, const struct binding_array_slot *slot)
 {
-    /* 52 bits and a half: never 0, never 1. */
+    /* 52 random bits and a half, so that u is never 0 and never 1. */
     double u = ((double)(hash_mix(hash ^ slot->seed) >> 12) + 0.5) * 0x1p-52;
     return -log(u) / slot->weight;
 }
@@ -130,8 +130,8 @@ static enum property property_of(struct slice name)
     return slice_is(name, "timestamp") ? PROPERTY_TIMESTAMP : 0;
 }
 
-/* Finds the argument of this name. Returns false, with error 406, if it is not a string. Without
- * the argument *ret is unchanged; with an empty one ret->p is not NULL. */
+/* Finds the argument of this name. Returns false, with error 406, if it is not a string. If there
+ * is no such argument, *ret is unchanged; if it is an empty string, ret->p is not NULL. */
 static bool argument_find_string(const struct exchange_declaration *d, struct vhost *vhost,
                                  const char *name, struct slice *ret, struct broker_error *error)
 {
@@ -170,8 +170,8 @@ static struct slice argument_string(struct slice arguments, const char *name)
 
 /* --- weights ---------------------------------------------------------------------------------- */
 
-/* Reads a decimal integer with an optional sign, of as many digits as fit in a routing key. Returns
- * false if the key is not one. */
+/* Reads a decimal integer with an optional sign and any number of digits. Returns false if the key
+ * is not such an integer. */
 static bool weight_read(struct slice key, double *ret)
 {
     size_t at = key.n > 0 && (key.p[0] == '-' || key.p[0] == '+');

@@ -1,4 +1,5 @@
-/* A list of each loop's counters. They are only ever added to it, so it is read without a lock. */
+/* The counters of all loops are in a list. Counters are added to it and never removed, so it is
+ * read without a lock. */
 #include "topology/exchange_counts.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* Counters of the messages published to an exchange. Each loop that publishes to it has its own,
- * which no other thread writes. They are made with the loop's first message and freed with the
- * exchange. */
+/* Counters of the messages published to an exchange. Each loop that publishes to the exchange has
+ * counters of its own, which no other thread writes. They are made for the loop's first message and
+ * freed with the exchange. */
 #ifndef LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
 #define LEVERET_TOPOLOGY_EXCHANGE_COUNTS_H
 
@@ -8,16 +8,18 @@
 #include "topology/exchange.h"
 
 struct exchange_counts {
-    struct exchange_counts *next; /* another loop's */
+    struct exchange_counts *next; /* those of another loop */
     const struct loop *loop;
     _Atomic uint64_t in;  /* messages published to the exchange */
     _Atomic uint64_t out; /* queues they were routed to */
 };
 
-/* Returns this loop's counters; borrowed from the exchange. On the loop's thread, read side. */
+/* Returns this loop's counters, borrowed from the exchange. Call it on the loop's thread; read
+ * side. */
 struct exchange_counts *exchange_counts_of(struct exchange *exchange, const struct loop *loop);
 
-/* Counts a message that was routed to this many queues. On the thread of the counters' loop. */
+/* Counts a message that was routed to this many queues. Call it on the thread of the counters'
+ * loop. */
 static inline void exchange_count(struct exchange_counts *counts, size_t queues)
 {
     counter_add(&counts->in, 1);
@@ -27,7 +29,7 @@ static inline void exchange_count(struct exchange_counts *counts, size_t queues)
 /* Sums up the counters of all loops; the sums never decrease. Any thread, read side. */
 void exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uint64_t *ret_out);
 
-/* Frees all counters. The exchange has no readers. */
+/* Frees all counters. Call it only if the exchange has no readers. */
 void exchange_counts_free(struct exchange *exchange);
 
 #endif

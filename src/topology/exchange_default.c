@@ -1,7 +1,7 @@
 /* The default exchange, whose name is empty: each queue is bound to it by its own name. The
  * bindings are implied: vhost->queues is the index, and clients cannot add any. The queues of reply
- * consumers are found by name, too. They are created and deleted without a new generation of the
- * topology, so routes to them are not cached. */
+ * consumers are found by name, too. Creating and deleting such a queue does not increment the
+ * topology's generation, so routes to it are not cached. */
 #include "topology/exchange_private.h"
 #include "topology/queue_entry.h"
 #include "topology/route_private.h"

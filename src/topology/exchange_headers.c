@@ -1,17 +1,17 @@
 /* headers: a binding's arguments are compared with the message's headers (headers_pattern.h).
  *
- * A message is compared with few of many bindings. Each binding has entries in *buckets*: one for
+ * Of many bindings a message is compared with few. Each binding has entries in *buckets*: one for
  * the name and value of one field of its pattern, or of each. For a message only the buckets of its
  * headers are searched:
  *
- *     all {country: "de", kind: "order"}   one entry, in the smaller of the two buckets at that
- * time any {country: "fr", gift: "yes"}     an entry for each field all {gift: void} an entry in
- * the bucket of the header `gift` with any value all {}                               no entry: it
- * is in `always`
+ *     all {country: "de", kind: "order"}   one entry, in the bucket that is smaller at that time
+ *     any {country: "fr", gift: "yes"}     an entry for each field
+ *     all {gift: void}                     an entry in the bucket of `gift` with any value
+ *     all {}                               no entry: the binding is in `always`
  *
- * The second field of a name in a pattern is compared with the second header of that name, so the
- * key of a bucket contains that ordinal. It contains only a hash of the value: bindings found in a
- * bucket are compared in full.
+ * If a name occurs twice in a pattern, its second field is compared with the second header of that
+ * name, so a bucket's key also contains this ordinal. Of the value the key contains only a hash, so
+ * the patterns of bindings found in a bucket are compared in full.
  *
  * Buckets and their lists of entries are read without a lock; the writer holds the topology lock.
  * Entries are freed with their binding's index, after a grace period, so a reader at an entry that
@@ -28,7 +28,7 @@
 enum { NAME_BYTES_MAX = 255 };
 
 struct bucket_key {
-    uint64_t value;       /* its hash; 0 with is_presence */
+    uint64_t value;       /* the value's hash; 0 if is_presence */
     uint32_t ordinal;     /* among the fields of this name, from 0 on */
     uint32_t is_presence; /* any value matches */
     uint8_t name[NAME_BYTES_MAX];
@@ -52,7 +52,7 @@ struct bucket {
     uint8_t key[];
 };
 
-/* What a binding is indexed by (binding->indexed_at): its entries, and after them its pattern. */
+/* A binding's part of the index (binding->indexed_at): its entries, and after them its pattern. */
 struct index {
     struct lv_rcu_head rcu;
     struct headers_pattern *pattern;

@@ -19,24 +19,25 @@ extern const struct exchange_type exchange_modulus_hash;
 extern const struct exchange_type exchange_recent_history;
 extern const struct exchange_type exchange_deduplication;
 
-/* --- exchange.c; the lock is held ------------------------------------------------------------- */
+/* --- exchange.c; the caller holds the lock ---------------------------------------------------- */
 
-/* Makes an exchange and inserts it into the vhost's table. Returns NULL if there is one of that
- * name. The default exchange (the empty name) is not in the table: vhost->default_exchange. */
+/* Makes an exchange and inserts it into the vhost's table. Returns NULL if the name is taken. The
+ * default exchange (the empty name) is not in the table; the caller sets vhost->default_exchange.
+ */
 struct exchange *exchange_create(struct vhost *vhost, const struct exchange_declaration *d,
                                  const struct exchange_type *type, bool is_predeclared);
 
-/* Deletes an exchange with all bindings from it and to it, and then the auto-delete exchanges that
- * have lost their last binding by that, and so on. Adds the deletion of durable ones to
- * `changes`. */
+/* Deletes an exchange with all bindings from it and to it, then the auto-delete exchanges that have
+ * lost their last binding by that, and so on. Adds the deletions of durable exchanges to `changes`.
+ */
 void exchange_remove(struct exchange *exchange, struct durable_changes *changes);
 
 /* Deletes an auto-delete exchange if it has no bindings left, as exchange_remove() does. Call it
  * after a binding from the exchange was dropped. */
 void exchange_lost_binding(struct exchange *exchange, struct durable_changes *changes);
 
-/* Frees an exchange that has no bindings and no readers. For the default exchange; others are freed
- * a grace period after exchange_remove(). */
+/* Frees an exchange that has no bindings and no readers. Call it only for the default exchange;
+ * others are freed a grace period after exchange_remove(). */
 void exchange_free(struct exchange *exchange);
 
 /* Fills in error 503, `unknown exchange type '%'`, which closes the connection. Returns false. */
@@ -51,10 +52,10 @@ bool exchange_refuse_type(const struct exchange_declaration *d, struct vhost *vh
 /* Returns the queue to which the default exchange routes this key, or NULL. Read side. */
 struct queue_entry *exchange_default_find(struct vhost *vhost, struct slice routing_key);
 
-/* --- binding.c; the lock is held -------------------------------------------------------------- */
+/* --- binding.c; the caller holds the lock ----------------------------------------------------- */
 
-/* Removes a binding from both its ends, the vhost's table and the index of the source's type. It is
- * freed a grace period later. */
+/* Removes a binding from both its ends, the vhost's table and the index of the source's type. The
+ * binding is freed a grace period later. */
 void binding_drop(struct binding *binding);
 
 #endif

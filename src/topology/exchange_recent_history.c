@@ -23,8 +23,8 @@ struct history {
     struct binding_set bindings;
     uint64_t length; /* at most this many messages */
     pthread_mutex_t lock;
-    /* A ring buffer of `capacity` slots, which grows up to `length`. Owns a reference to each
-     * message. Under `lock`. */
+    /* A ring buffer of `capacity` slots, which grows up to `length`. It owns a reference to each
+     * message, and is used under `lock`. */
     struct message **messages;
     size_t capacity, first, count;
 };
@@ -50,7 +50,8 @@ static void history_grow(struct history *history)
     history->first = 0;
 }
 
-/* Takes the message. Returns the one that is dropped for it, which the caller owns, or NULL. */
+/* Takes ownership of the message. Returns the oldest one, now owned by the caller, if the history
+ * was full, else NULL. */
 static struct message *history_push(struct history *history, struct message *message)
 {
     struct message *oldest = NULL;
@@ -75,8 +76,8 @@ static bool input_has_no_store(const struct routing_input *input)
            f.type == FIELD_BOOL && f.b;
 }
 
-/* Returns a reference to the delivery's message, or a new message if it has none (delivery.h); NULL
- * if there is no memory. */
+/* Returns a reference to the delivery's message, or to a new message if the delivery has none
+ * (delivery.h); NULL if its properties cannot be read or there is no memory. */
 static struct message *history_message(const struct delivery *d)
 {
     struct properties properties = {0};

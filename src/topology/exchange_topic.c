@@ -68,13 +68,14 @@ struct topic_side {
     size_t taken;
 };
 
-/* The comparison of a pattern with a key. When it fails, it is repeated from the last `#`: with the
- * pattern after it, and the key after one more word that the `#` matches. */
+/* The comparison of a pattern with a key. When it fails, it is repeated from the pattern's last
+ * `#`: the rest of the pattern is compared with the key after one more word, which the `#` matches.
+ */
 struct topic_attempt {
     struct topic_side pattern, key;
     struct topic_side after_hash, restart;
     bool has_hash;
-    size_t furthest; /* the last word of the pattern at which an attempt failed, as `why` says */
+    size_t furthest; /* the highest word of the pattern at which an attempt failed: see `why` */
     struct lv_buffer *why;
 };
 
@@ -110,8 +111,8 @@ static bool retry_from_hash(struct topic_attempt *a)
     return true;
 }
 
-/* Writes why an attempt failed, if it got further in the pattern than those before. The end of the
- * pattern is further than its last word. */
+/* Replaces `why` by the reason why this attempt failed, if it got further in the pattern than all
+ * attempts before. The end of the pattern is further than its last word. */
 static void explain_failure(struct topic_attempt *a, struct topic_word wanted,
                             struct topic_word word)
 {
@@ -138,8 +139,9 @@ static bool words_match(struct topic_word wanted, struct topic_word word)
            (topic_edge_of(wanted.text) == EDGE_STAR || slice_equal(wanted.text, word.text));
 }
 
-/* Compares the pattern word by word, and repeats from the last `#` where that fails. The trie
- * cannot be used: it never visits the patterns that do not match, so it does not know why. */
+/* Compares the pattern with the key word by word, and repeats from the last `#` where that fails.
+ * The trie cannot be used: it never visits the patterns that do not match, so it does not know why.
+ */
 static bool topic_explain(struct exchange *exchange, struct binding *binding,
                           const struct routing_input *input, struct lv_buffer *why)
 {

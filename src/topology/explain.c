@@ -1,5 +1,6 @@
-/* Two passes: the walk, which finds the exchanges; then one over all bindings of the vhost, in
- * which those of the exchanges that were found get a verdict. */
+/* There are two passes: a walk, which finds the exchanges; then a pass over all bindings of the
+ * vhost, which makes a verdict for each binding from one of those exchanges. Then the rows are
+ * emitted. */
 #include "topology/explain.h"
 
 #include <stdlib.h>
@@ -11,14 +12,14 @@
 /* An exchange on the walk. */
 struct visit {
     struct exchange *exchange;
-    struct exchange *alternate; /* which got the message; NULL: none did */
+    struct exchange *alternate; /* the one that got the message; NULL: none did */
     char *path;                 /* owned; NULL: not known yet */
     /* The destinations that were first found here: [from, to) of the route set's lists. */
     size_t queues_from, queues_to;
     size_t exchanges_from, exchanges_to;
 };
 
-/* A binding of such an exchange. */
+/* A binding from a visited exchange, and whether it takes the message. */
 struct verdict {
     size_t visit; /* index of its source in explanation.visits */
     const struct binding *binding;
@@ -69,7 +70,7 @@ static void add_visit(void *arg, struct exchange *exchange, struct exchange *alt
         .alternate = alternate,
         .queues_from = before ? before->queues_to : 0,
         .queues_to = e->set.queues.count,
-        .exchanges_from = before ? before->exchanges_to : 1, /* 0 is the exchange to begin with */
+        .exchanges_from = before ? before->exchanges_to : 1, /* item 0 is where the walk begins */
         .exchanges_to = e->set.exchanges.count,
     };
     e->visits = array_with_room(e->visits, e->visit_count, &e->visit_capacity, sizeof *e->visits);
@@ -87,8 +88,8 @@ static size_t find_visit(const struct explanation *e, const struct exchange *exc
 
 /* --- the bindings ----------------------------------------------------------------------------- */
 
-/* For a type that chooses among all its bindings at once: whether it has chosen this destination.
- */
+/* Returns whether this visit has added the destination to the route set. Used for types that choose
+ * among all their bindings at once. */
 static bool was_found_here(const struct explanation *e, const struct visit *v,
                            const struct destination *d)
 {
@@ -107,8 +108,8 @@ static bool was_found_here(const struct explanation *e, const struct visit *v,
     return false;
 }
 
-/* Asks the exchange's type about a binding. The reason is that of the first key by which the
- * message takes it; if there is none, that of the routing key. */
+/* Asks the exchange's type about a binding. The reason written is the one for the first key by
+ * which the message takes the binding, or, if there is no such key, the one for the routing key. */
 static bool type_explain(const struct explanation *e, struct exchange *x, struct binding *b,
                          struct lv_buffer *why)
 {
@@ -222,7 +223,8 @@ static void emit_verdict(struct explanation *e, const struct visit *v,
     emit_row(e, v, row, verdict->why);
 }
 
-/* The rows of the default exchange, whose bindings are implied: each queue is bound by its name. */
+/* Emits the rows of the default exchange, whose bindings are implied: each queue is bound by its
+ * name. */
 static void emit_default(struct explanation *e, const struct visit *v)
 {
     for (size_t i = 0; i < e->key_count; i++) {
@@ -237,7 +239,8 @@ static void emit_default(struct explanation *e, const struct visit *v)
     }
 }
 
-/* The row of the alternate exchange, if there is one; no binding has taken the message. */
+/* Emits the row of the alternate exchange, if there is one. Called if no binding has taken the
+ * message. */
 static void emit_alternate(struct explanation *e, const struct visit *v)
 {
     struct slice wanted = exchange_alternate(v->exchange);

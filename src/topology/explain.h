@@ -20,8 +20,9 @@ enum explain_result {
 /* Returns the result's name: "reaches", "passes" ... */
 const char *explain_result_name(enum explain_result result);
 
-/* A binding of an exchange on the walk, or, with the last three results, no binding. Everything is
- * borrowed for the call. */
+/* A row is about a binding of an exchange on the walk; except for EXPLAIN_ALTERNATE,
+ * EXPLAIN_RETURNED, EXPLAIN_REFUSED, and EXPLAIN_STOPPED for an alternate exchange that does not
+ * exist. Everything is borrowed for the call. */
 struct explain_row {
     enum explain_result result;
     /* The exchanges that the message passes, to the binding's source: "orders -> audit". */
@@ -34,9 +35,9 @@ struct explain_row {
 };
 
 /* Calls `visit` for each row: exchange by exchange in the order of the walk; for each exchange
- * first the bindings that the message takes, then the others, by name. `keys` are the routing key
- * and those of CC (count > 0); `message` has the headers. Returns how many queues are reached, each
- * counted once. Read side, any thread. */
+ * first the bindings that the message takes, then the others, both sorted by the destination's
+ * name. `keys` are the routing key and those of CC (count > 0); `message` has the headers. Returns
+ * how many queues are reached, each counted once. Read side, any thread. */
 typedef void explain_visitor(void *arg, const struct explain_row *row);
 size_t explain_route(struct exchange *exchange, const struct slice *keys, size_t count,
                      const struct routing_input *message, explain_visitor *visit, void *arg);

@@ -15,8 +15,8 @@ static bool is_whole(const struct field *f)
     return field_is_integer(f) || f->type == FIELD_TIMESTAMP;
 }
 
-/* Integers are from -2^63 to 2^64 - 1; those of a timestamp are unsigned, kept in a signed member.
- */
+/* Returns whether the number is above INT64_MAX. Only a timestamp can be: it is unsigned, but kept
+ * in a signed member. */
 static bool is_above_int64(const struct field *f)
 {
     return f->type == FIELD_TIMESTAMP && f->i < 0;
@@ -103,7 +103,7 @@ static uint64_t hash_of_number(bool is_above_int64_max, int64_t number)
     return lv_hash(slice_of(of, sizeof of));
 }
 
-/* The hash of a float that is an integer is that of the integer. */
+/* Returns the hash of a float; if its value is an integer, that integer's hash. */
 static uint64_t hash_of_float(double f)
 {
     if (f >= -9223372036854775808.0 && f < 9223372036854775808.0 && (double)(int64_t)f == f)

@@ -17,8 +17,8 @@ static const struct {
     {"any-with-x", true, true},
 };
 
-/* Returns the index of x-match in `matches`, or -1 if it is not there. Without x-match that of
- * "all". */
+/* Returns the index of x-match's value in `matches`: -1 if it is not there, that of "all" if there
+ * is no x-match. */
 static int x_match_of(struct slice arguments)
 {
     struct field f;
@@ -77,7 +77,8 @@ void headers_pattern_read(struct headers_pattern *pattern, struct slice argument
 
 /* --- matching --------------------------------------------------------------------------------- */
 
-/* Returns the index of the first header from `from` on whose name is not less. */
+/* Returns the index of the first header from `from` on whose name is not less than this one;
+ * headers->count if there is none. */
 static size_t find_header(const struct header_list *headers, size_t from, struct slice name)
 {
     size_t end = headers->count;

@@ -6,8 +6,8 @@
  *   ...-with-x   like all and any; arguments that begin with "x-" count, too
  *
  * An argument matches if a header of that name has an equal value (header_value.h); if its type is
- * void, any header of that name does. If a name occurs twice in a pattern, the first is compared
- * with the first header of that name, the second with the second. */
+ * void, any header of that name does. If a name occurs twice in a pattern, its first argument is
+ * compared with the first header of that name, its second with the second. */
 #ifndef LEVERET_TOPOLOGY_HEADERS_PATTERN_H
 #define LEVERET_TOPOLOGY_HEADERS_PATTERN_H
 
@@ -21,7 +21,8 @@ struct headers_pattern {
     struct header fields[]; /* sorted by name; names and values borrow from the arguments */
 };
 
-/* Returns false, with error 406, if the argument x-match has another value. */
+/* Returns false, with error 406, if the argument x-match has a value that is not in the table
+ * above. */
 bool headers_pattern_check(struct slice arguments, struct broker_error *error);
 
 /* Returns how many fields the pattern of these arguments has at most. */
@@ -35,8 +36,8 @@ void headers_pattern_read(struct headers_pattern *pattern, struct slice argument
 bool headers_pattern_matches(const struct headers_pattern *pattern,
                              const struct header_list *headers);
 
-/* Like headers_pattern_matches(); appends the deciding argument to `why`, or, if none of an `any`
- * matches, all of them. */
+/* Like headers_pattern_matches(), but also appends the reason to `why`: what decides, or, if
+ * x-match is `any` and nothing matches, why each argument fails. */
 bool headers_pattern_explain(const struct headers_pattern *pattern,
                              const struct header_list *headers, struct lv_buffer *why);
 

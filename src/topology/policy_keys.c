@@ -1,8 +1,9 @@
 /* A table of the keys, with RabbitMQ 3.10's checks and texts; it includes keys of later versions
  * and of plugins.
  *
- * RabbitMQ asks one module after the other: mirroring (ha-...), queues, queue-master-locator; keys
- * that are left are unknown. The error is that of the first module that finds one. */
+ * RabbitMQ asks one module after the other: mirroring (ha-...), queues, queue-master-locator. Keys
+ * that belong to no module are unknown. The error reported is that of the first module that finds
+ * one; unknown keys come last. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,7 +98,7 @@ static bool is_master_locator(const json_t *value)
     return is_word(value, words);
 }
 
-/* Returns whether the value is digits and a unit. */
+/* Returns whether the value is digits and one unit, such as "7D". */
 static bool is_age(const json_t *value)
 {
     const char *text = json_string_value(value);
@@ -107,7 +108,7 @@ static bool is_age(const json_t *value)
 
 /* --- the keys --------------------------------------------------------------------------------- */
 
-enum { IN_OPERATOR = 1 };
+enum { IN_OPERATOR = 1 }; /* operator policies may have the key, too */
 
 static const struct key {
     const char *name;
@@ -167,7 +168,7 @@ static const struct key {
     {"target-group-size", is_positive, "is not a valid target group size", IN_OPERATOR, 0},
 };
 
-/* Keys of mirrored queues: accepted, without effect. */
+/* Keys of mirrored queues, which are accepted and have no effect. */
 static const char *const mirror_keys[] = {
     "ha-mode",
     "ha-params",
@@ -222,7 +223,7 @@ unsigned policy_not_for(json_t *definition)
 
 /* --- checking --------------------------------------------------------------------------------- */
 
-/* Appends a sentence: `before`, the value if there is one, `after`. Returns false. */
+/* Appends a sentence: `before`, the value unless it is NULL, `after`. Returns false. */
 static bool complain(struct lv_buffer *reason, const char *before, const json_t *value,
                      const char *after)
 {

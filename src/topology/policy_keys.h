@@ -16,8 +16,8 @@ enum {
     APPLIES_TO_ALL = APPLIES_TO_QUEUES | APPLIES_TO_EXCHANGES,
 };
 
-/* Returns false if the definition, an object, is invalid, and appends RabbitMQ's sentence for the
- * first fault. */
+/* Returns false if the definition, a JSON object, is invalid, and appends RabbitMQ's sentence about
+ * the first fault to `reason`. */
 bool policy_check_definition(json_t *definition, enum policy_kind kind, struct lv_buffer *reason);
 
 /* Returns the queue types to which a policy with this definition does not apply at all, because
@@ -25,8 +25,8 @@ bool policy_check_definition(json_t *definition, enum policy_kind kind, struct l
 unsigned policy_not_for(json_t *definition);
 
 /* Merges the definitions of an ordinary policy and an operator policy, which are objects. If both
- * have a key, the smaller number counts; if the values are not numbers, that of the ordinary
- * policy. The caller owns the result. */
+ * have a key, the smaller integer counts; for other values, and for queue-version, the ordinary
+ * policy's value counts. The caller owns the result. */
 json_t *policy_merge(json_t *ordinary, json_t *operator_s);
 
 #endif

@@ -5,8 +5,8 @@
  * queue_of_entry() casts an entry to its queue. The topology uses nothing but the entry.
  *
  * Entries are found without a lock (RCU) and are valid until the end of the turn; code that keeps
- * one longer takes a reference. They are inserted into tables and removed under the topology
- * lock. */
+ * one longer takes a reference. Entries are inserted into tables and removed from them under the
+ * topology lock. */
 #ifndef LEVERET_TOPOLOGY_QUEUE_ENTRY_H
 #define LEVERET_TOPOLOGY_QUEUE_ENTRY_H
 
@@ -32,7 +32,7 @@ struct queue_flags {
 struct queue_entry {
     unsigned magic;
     struct lv_rcu_refs refs;
-    struct destination destination; /* has its name */
+    struct destination destination; /* has the queue's name */
     struct lv_table_node by_name;   /* in vhost->queues, or in topology->reply_queues */
     struct vhost *vhost;            /* holds a reference */
     struct loop *home;              /* the loop that owns its messages and consumers */
@@ -41,7 +41,7 @@ struct queue_entry {
     struct dedup *dedup;         /* owned; NULL: duplicates are enqueued */
     uint64_t exclusive_owner;    /* a connection's id; 0: none */
     bool is_companion;           /* an exchange's own queue (exchange.h): clients cannot use it */
-    bool is_apart;               /* a reply consumer's: not in vhost->queues */
+    bool is_apart;               /* a reply consumer's: in topology->reply_queues */
     _Atomic bool is_deleted;     /* no longer in a table; set under the lock, read by any loop */
 };
 
@@ -71,15 +71,15 @@ struct queue_entry *reply_queue_find(struct topology *topology, struct slice nam
 
 /* Takes a reference. Any loop. */
 struct queue_entry *queue_entry_ref(struct queue_entry *entry);
-/* Drops a reference and clears the pointer. A grace period after the last one entry->refs frees the
- * queue. Any loop. */
+/* Drops a reference and clears the pointer. The queue is freed, by entry->refs.free(), a grace
+ * period after its last reference. Any loop. */
 void queue_entry_unref(struct queue_entry **entry);
 
 /* Returns false, with error 405, if the queue is exclusive to another connection. */
 bool queue_entry_check_access(const struct queue_entry *entry, uint64_t connection_id,
                               struct broker_error *error);
 
-/* Fills in the error 405 that queue_entry_check_access() gives. Returns false. */
+/* Fills in error 405, as queue_entry_check_access() does. Returns false. */
 bool queue_entry_refuse_locked(const struct queue_entry *entry, struct broker_error *error);
 
 /* Fills in error 403 for an operation that clients may not do on an exchange's own queue. Returns

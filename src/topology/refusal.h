@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The reason, independent of the protocol. AMQP 0-9-1 answers with the reply code; other front ends
- * and manage/ translate the reason. */
+/* The reason, independent of the protocol. "It" is what the request asks for or would change. AMQP
+ * 0-9-1 answers with the reply code; other front ends and manage/ translate the reason. */
 enum refusal {
     REFUSAL_NONE,
     REFUSAL_NOT_FOUND,    /* it does not exist */
@@ -29,15 +29,15 @@ enum refusal {
 struct broker_error {
     uint16_t code;
     enum refusal refusal;
-    bool closes_connection; /* else only the channel */
+    bool closes_connection; /* else the error closes only the channel */
     char text[600];
 };
 
-/* Fills in the error, with the reason refusal_of_code(code). Returns false, for
- * `return broker_refuse(...)`. */
+/* Fills in the error, with the reason refusal_of_code(code). Always returns false, so that callers
+ * can write `return broker_refuse(...)`. */
 bool broker_refuse(struct broker_error *error, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Like broker_refuse(), with another reason. */
+/* Like broker_refuse(), with this reason instead. */
 bool broker_refuse_as(struct broker_error *error, enum refusal refusal, uint16_t code,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Like broker_refuse(), for an error that closes the connection. */

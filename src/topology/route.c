@@ -1,8 +1,8 @@
 /* Finding routes: the walk from exchange to exchange, and each loop's cache of routes.
  *
  * The walk has two lists, of queues and of exchanges, and one set of the destinations in both: each
- * destination is found once, so cycles of exchanges end. If no binding of an exchange matches, the
- * walk goes on at its alternate exchange.
+ * destination is added once, so the walk ends even if exchanges are bound in cycles. If no binding
+ * of an exchange matches, the walk goes on at its alternate exchange.
  *
  * The cache is a table of ROUTE_ENTRIES entries, indexed by hash; a new route replaces the one with
  * the same index. An entry is valid in one generation of the topology:
@@ -40,12 +40,13 @@ enum {
 
 static const size_t ROUTE_BLOCK_BYTES_MAX = 4 * 1024 * 1024;
 
-/* Its bytes, here or in the block: the queues, then the routing key. */
+/* An entry of the cache. Its bytes, which are here or in a block, are the queues and then the
+ * routing key. */
 struct route_entry {
     struct exchange *exchange; /* NULL: empty */
     uint64_t generation;
     uint64_t hash;
-    struct queue_entry **block; /* NULL: the bytes are here */
+    struct queue_entry **block; /* NULL: the bytes are in `bytes` */
     uint32_t count;
     uint32_t key_bytes;
     union {
@@ -130,7 +131,8 @@ void route_set_add(struct route_set *set, struct destination *destination)
                          lv_container_of(destination, struct exchange, destination));
 }
 
-/* By name; those of the same name by address, which is their order in the table. */
+/* Orders headers by name; headers of the same name by address, which is their order in the table.
+ */
 static int compare_headers(const void *a, const void *b)
 {
     const struct header *x = a;
@@ -173,8 +175,8 @@ static void route_set_begin(struct route_set *set, struct exchange *exchange)
     pointer_list_add(&set->exchanges, exchange);
 }
 
-/* Asks one exchange, with each of the routing keys. Returns its alternate exchange if that gets the
- * message, else NULL. */
+/* Asks one exchange, with each of the routing keys, and adds what it finds to the set. Returns its
+ * alternate exchange if that gets the message, else NULL. */
 static struct exchange *ask_exchange(struct route_set *set, struct exchange *x,
                                      const struct slice *keys, size_t count,
                                      const struct routing_input *message)
@@ -321,7 +323,7 @@ static void entry_set(struct route_cache *cache, struct route_entry *entry,
         memcpy(to + queues->count, key.p, key.n);
 }
 
-/* Returns the loop's cache. On the loop's thread, or while the loops do not run. */
+/* Returns the loop's cache. Call it on the loop's thread, or while the loops do not run. */
 static struct route_cache *cache_of(struct loop *loop)
 {
     struct route_cache *cache = loop_slot(loop, &route_slot);
@@ -354,7 +356,7 @@ void route_find(struct loop *loop, struct exchange *exchange, const struct routi
         ret->units = 0;
         return;
     }
-    lv_assert(!loop_current() || loop_current() == loop); /* here, as a hit is to cost little */
+    lv_assert(!loop_current() || loop_current() == loop); /* not above: hits are to cost little */
     cache->misses++;
     route_set_find(&cache->set, exchange, &key, 1, input, ret);
     ret->is_cacheable = route_may_be_cached(&cache->set, exchange, key);
@@ -379,7 +381,7 @@ void route_init(struct loops *loops)
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct route_cache *cache = lv_calloc(1, sizeof *cache);
         cache->entries = lv_calloc(ROUTE_ENTRIES, sizeof *cache->entries);
-        cache->set.random = hash_mix(i + 1); /* each loop a sequence of its own */
+        cache->set.random = hash_mix(i + 1); /* each loop has a sequence of its own */
         loop_set_slot(loops_at(loops, i), &route_slot, cache);
     }
 }

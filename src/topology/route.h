@@ -14,7 +14,7 @@ struct route {
     struct queue_entry *const *queues;
     size_t count;
     bool is_cacheable; /* the same for every message with this key, in this generation */
-    unsigned units;    /* of work to find it (loop.h: work in slices); 0: next to none */
+    unsigned units;    /* of work that finding it took (loop.h: work in slices) */
 };
 
 /* Returns the units of work (loop.h: work in slices) to find the route and to enqueue a message to
@@ -26,23 +26,24 @@ static inline unsigned route_cost(const struct route *route)
 }
 
 /* Finds the route. What *ret points at is valid until the next call on this loop or the end of the
- * turn, whichever comes first. On the loop's own thread, read side. */
+ * turn, whichever comes first. Call it on the loop's own thread; read side. */
 void route_find(struct loop *loop, struct exchange *exchange, const struct routing_input *input,
                 struct route *ret);
 
-/* Like route_find(), for the union of the routes by several routing keys (CC, BCC), of which the
- * first is the message's own; input->routing_key is ignored. Nothing is cached. count > 0. */
+/* Like route_find(), but finds the union of the routes by several routing keys: the first is the
+ * message's own, the others are from CC and BCC. input->routing_key is ignored. Nothing is cached.
+ * count > 0. */
 void route_find_many(struct loop *loop, struct exchange *exchange, const struct slice *routing_keys,
                      size_t count, const struct routing_input *input, struct route *ret);
 
-/* Sets up every loop's cache. Before loops_start(). */
+/* Sets up every loop's cache. Call it before loops_start(). */
 void route_init(struct loops *loops);
-/* Frees the caches. After the loops have stopped. */
+/* Frees the caches. Call it after the loops have stopped. */
 void route_stop(struct loops *loops);
 
 /* --- for exchange types ----------------------------------------------------------------------- */
 
-/* Adds a destination to those found so far, unless it is among them. */
+/* Adds a destination to those found so far, unless it is already among them. */
 void route_set_add(struct route_set *set, struct destination *destination);
 
 #endif

@@ -43,7 +43,7 @@ static inline void pointer_set_clear(struct pointer_set *set)
     set->stamp++;
 }
 
-/* A message's headers, sorted by name; those of the same name in the order of the message. */
+/* A message's headers, sorted by name; headers of the same name keep the message's order. */
 struct header {
     struct slice name;
     struct field value;
@@ -61,7 +61,7 @@ struct topic_key_word;
 struct topic_scratch {
     struct topic_key_word *words; /* of the key, by position */
     uint32_t *slots;              /* from a word's hash to its first position */
-    uint64_t *sets;               /* of positions: one for each node from the root to this one */
+    uint64_t *sets;               /* of positions: one for each node on the path */
     size_t words_max;             /* capacity of `words`; `slots` has room for twice as many */
     size_t sets_max;              /* capacity of `sets`, in 64-bit words */
     size_t word_count;
@@ -97,12 +97,13 @@ const struct header_list *route_set_headers(struct route_set *set,
 
 /* --- a walk with a visitor (explain.c) -------------------------------------------------------- */
 
-/* Called for each exchange, in the order in which they are asked. `alternate` is the alternate
- * exchange that gets the message, as no binding matched; NULL if one did or if there is none. */
+/* Called for each exchange, in the order in which exchanges are asked. `alternate` is the alternate
+ * exchange that gets the message because no binding matched; NULL if a binding matched or there is
+ * no alternate exchange. */
 typedef void route_visitor(void *arg, struct exchange *exchange, struct exchange *alternate);
 
-/* Walks as route_find() does when the route is not cached, but uses the caller's set, zeroed before
- * the first walk; set->queues is the route. Read side, any thread: no cache is used. count > 0. */
+/* Walks as route_find_many() does, but in the caller's set, which is zeroed before its first walk;
+ * afterwards set->queues is the route. Read side, any thread: no cache is used. count > 0. */
 void route_walk(struct route_set *set, struct exchange *exchange, const struct slice *routing_keys,
                 size_t count, const struct routing_input *message, route_visitor *visit, void *arg);
 /* Frees what the set has allocated. */
@@ -112,7 +113,7 @@ void route_set_free(struct route_set *set);
 struct route_cache_counters {
     uint64_t hits;
     uint64_t misses;
-    size_t bytes; /* in blocks (route.c) */
+    size_t bytes; /* of all blocks (route.c) */
     uint64_t topic_steps;
     uint64_t headers_compared;
 };

@@ -1,5 +1,6 @@
-/* The trie is traversed once, from the root, with a set of positions for each node: the numbers of
- * words of the key that the path to this node can match. For the key `a.b.a` and the pattern `#.a`:
+/* The trie is traversed once, from the root, with a set of positions for each node: position n is
+ * in the set if the path to the node can match the key's first n words. For the key `a.b.a` and the
+ * pattern `#.a`:
  *
  *     root     {0}            no word is matched yet
  *     #        {0,1,2,3}      any number of words, from the lowest position on
@@ -28,7 +29,7 @@ struct topic_key_word {
     uint64_t hash;
     uint32_t next;     /* in the chain, or NO_POSITION */
     uint32_t previous; /* in the chain, or NO_POSITION */
-    uint32_t last;     /* of the chain; valid in the first word */
+    uint32_t last;     /* the chain's last position; valid in its first word */
 };
 
 struct topic_visit {
@@ -150,7 +151,8 @@ static uint32_t set_next(const struct topic_scratch *s, const uint64_t *set, siz
     return (uint32_t)(i * SET_BITS + (size_t)__builtin_ctzll(bits));
 }
 
-/* Returns how many positions in the set have a next word. */
+/* Returns how many positions in the set are before a word of the key: all but the one after its
+ * last word. */
 static size_t count_positions(const struct topic_scratch *s, const uint64_t *set)
 {
     size_t count = 0;
@@ -165,8 +167,9 @@ static void set_cut(const struct topic_scratch *s, uint64_t *set)
     set[s->set_words - 1] &= ~(uint64_t)0 >> (SET_BITS - 1 - s->word_count % SET_BITS);
 }
 
-/* These make the set of a child, at depth + 1, from that of its parent: of a child by `#`, by `*`
- * and by a word. They return whether the new set has a position. A parent's set always has one. */
+/* set_after_hash(), set_after_star() and set_after_word() make the set of a child by `#`, by `*`
+ * and by a word, at depth + 1, from that of its parent at `depth`. They return whether the new set
+ * has a position. A parent's set always has one. */
 static bool set_after_hash(struct topic_scratch *s, size_t depth)
 {
     uint64_t *to = set_begin(s, depth + 1);
@@ -210,7 +213,8 @@ static bool set_after_word(struct topic_scratch *s, size_t depth, uint32_t posit
 
 static void visit_node(struct topic_visit *v, struct topic_node *node, size_t depth);
 
-/* Looks up the word of each child among the words of the key. */
+/* Looks up the word of each child among the words of the key, and visits the children that match.
+ */
 static void visit_children(struct topic_visit *v, struct topic_node *node, size_t depth)
 {
     struct topic_scratch *s = v->scratch;
@@ -224,8 +228,8 @@ static void visit_children(struct topic_visit *v, struct topic_node *node, size_
     }
 }
 
-/* Returns whether no position of an equal word before this one is in the set. All calls for one set
- * together look at each word once. */
+/* Returns whether no lower position in the set is before an equal word. All calls for one set
+ * together look at each word of the key at most once. */
 static bool is_first_in_set(const struct topic_scratch *s, const uint64_t *set, uint32_t position)
 {
     uint32_t before = s->words[position].previous;
@@ -234,7 +238,8 @@ static bool is_first_in_set(const struct topic_scratch *s, const uint64_t *set, 
     return before == NO_POSITION;
 }
 
-/* Looks up the words at the node's positions among its children, equal words once. */
+/* Looks up the words at the node's positions among its children, equal words once, and visits the
+ * children that match. */
 static void visit_words(struct topic_visit *v, struct topic_node *node, size_t depth)
 {
     struct topic_scratch *s = v->scratch;

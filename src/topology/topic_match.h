@@ -11,7 +11,7 @@ struct topic_scratch;
  *
  * Each node of the trie that the key reaches is visited once, and there either its children or the
  * key's words are looked up, whichever are fewer. So the work is bounded by the size of the part of
- * the trie that the key reaches, times the size of a set of positions. */
+ * the trie that the key reaches, times the number of the key's words. */
 void topic_match(struct topic_trie *trie, struct slice routing_key, struct route_set *ret);
 
 /* Frees the scratch space. */

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-/* Bindings have no longer words, as routing keys are short strings. */
+/* The longest word that a binding can have, as routing keys are short strings. */
 enum { WORD_BYTES_MAX = 255, EDGE_KEY_BYTES_MAX = 8 + WORD_BYTES_MAX };
 
 bool topic_has_wildcards(struct slice pattern)
@@ -88,7 +88,7 @@ static struct topic_node *child_of(struct lv_table *edges, struct topic_node *pa
     }
 }
 
-/* Returns the child by this word of a pattern, which is made if there is none. */
+/* Returns the child by this word of a pattern; makes it if there is none. */
 static struct topic_node *node_grow(struct topic_trie *trie, struct topic_node *parent,
                                     struct slice word)
 {

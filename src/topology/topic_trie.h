@@ -23,11 +23,11 @@
 #include "topology/topic_words.h"
 
 struct topic_node {
-    struct lv_table_node by_edge; /* in trie->edges, when its edge is a word */
+    struct lv_table_node by_edge; /* in trie->edges, if its edge is a word */
     uint64_t number;
     struct topic_node *_Atomic star;
     struct topic_node *_Atomic hash;
-    struct topic_node *_Atomic first_child;  /* of those by a word */
+    struct topic_node *_Atomic first_child;  /* the first child by a word */
     struct topic_node *_Atomic next_sibling; /* the parent's next child by a word */
     struct topic_node *previous_sibling;     /* the writer's own */
     _Atomic uint32_t words;                  /* number of children by a word */
@@ -35,7 +35,7 @@ struct topic_node {
     struct binding_set bindings;
     union {
         struct topic_node *parent; /* while the node is in the trie; the writer's own */
-        struct lv_rcu_head rcu;    /* after that */
+        struct lv_rcu_head rcu;    /* once it is unlinked */
     };
     uint8_t key[]; /* by_edge's */
 };
@@ -47,11 +47,11 @@ struct topic_trie {
 };
 
 /* Adds a binding at the node of its routing key (binding->indexed_at), or removes one that was
- * added. A zero-initialised trie is valid and empty. The topology lock is held. */
+ * added. A zero-initialised trie is valid and empty. The caller holds the topology lock. */
 void topic_trie_add(struct topic_trie *trie, struct binding *binding);
 void topic_trie_remove(struct topic_trie *trie, struct binding *binding);
 
-/* Frees the table. The trie is empty and has no readers. */
+/* Frees the table of edges. Call it only if the trie is empty and has no readers. */
 void topic_trie_free(struct topic_trie *trie);
 
 /* --- read side -------------------------------------------------------------------------------- */

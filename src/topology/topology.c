@@ -25,7 +25,7 @@ void topology_init(struct topology *t, struct loops *loops, struct definitions *
 
 void topology_end(struct topology *t)
 {
-    lv_assert(!loop_current()); /* after they have stopped */
+    lv_assert(!loop_current()); /* after the loops have stopped */
     lv_assert(lv_table_count(t->vhosts) == 0);
     route_stop(t->loops);
     lv_rcu_barrier();
@@ -38,7 +38,7 @@ void topology_end(struct topology *t)
 
 void topology_lock(struct topology *t)
 {
-    lv_assert(!locked); /* or it would wait for itself */
+    lv_assert(!locked); /* else the thread would wait for itself */
     pthread_mutex_lock(&t->lock);
     locked = t;
 }

@@ -3,7 +3,7 @@
  * Every loop reads vhosts, exchanges, bindings and the names of queues without a lock, under RCU.
  * They are changed under one mutex, topology_lock(). A change that can alter where a message goes
  * is first made visible and then announced by topology_moved(), which increments `generation`:
- * route caches compare it. The contents of queues belong to their home loops alone (queue.h).
+ * route caches compare it. The contents of a queue belong to its home loop alone (queue/queue.h).
  *
  * The broker has one topology, in struct broker (broker/broker.h). */
 #ifndef LEVERET_TOPOLOGY_TOPOLOGY_H
@@ -26,7 +26,7 @@ struct queue_ops;
 struct vhost;
 
 /* Called once, on the definitions' own thread, when a durable change has been committed (error 0)
- * or has failed (ERR_...). NULL fn: the caller does not want to know. */
+ * or has failed (ERR_...). `fn` is NULL if the caller need not know. */
 struct durable_done {
     void (*fn)(void *arg, int error);
     void *arg;
@@ -41,14 +41,14 @@ enum change_result {
 
 struct topology {
     struct loops *loops;             /* borrowed */
-    struct definitions *definitions; /* borrowed; NULL in tests: then nothing is durable */
+    struct definitions *definitions; /* borrowed; NULL in tests: then nothing is stored */
     const char *node_name;           /* for log messages and listings; borrowed */
     struct events events;            /* message/events.h */
     const char
         *event_vhost;     /* the vhost of the event exchange; borrowed; set before vhosts exist */
     pthread_mutex_t lock; /* topology_lock() */
     _Atomic uint64_t generation;
-    const struct exchange_hooks *exchange_hooks; /* exchange.h; NULL in tests: there are none */
+    const struct exchange_hooks *exchange_hooks; /* exchange.h; NULL in tests */
     struct lv_table *vhosts;                     /* of struct vhost, by name */
     struct lv_table *reply_queues; /* of struct queue_entry, by name: direct reply-to */
 
@@ -58,38 +58,41 @@ struct topology {
      * names one. Borrowed forever. NULL and "classic" leave declarations as they are. */
     const char *_Atomic default_queue_type;
     _Atomic uint64_t next_queue_home; /* spreads new queues over the loops */
-    /* Above the id of every queue in the definitions and the segments; and in the log, except while
-     * `is_restoring`: the log is still being read (journal.h). */
+    /* The id of the next queue: above the id of every queue in the definitions and the segments,
+     * and, once the log has been read, in the log. `is_restoring`: the log is still being read
+     * (journal.h). */
     _Atomic uint64_t next_queue_id;
     _Atomic bool is_restoring;
-    /* A queue may be declared again with another type than it has. */
+    /* A queue that exists may be declared again with another queue type, which is then ignored. */
     _Atomic bool is_type_relaxed;
     /* How long a consumer may leave a delivery unacknowledged, in milliseconds, unless it or its
      * queue has its own limit; 0: forever. */
     _Atomic uint64_t consumer_timeout_ms;
 
-    /* Deduplication values that are being stored (dedup.h). */
+    /* How many deduplication values are being stored (dedup.h). */
     _Atomic uint64_t values_being_stored;
-    /* Bytes of the messages that are in a loop's mail, published to its queues; by loop_index(). */
+    /* For each loop, by loop_index(): how many bytes of messages published to its queues are in its
+     * mail. */
     _Atomic uint64_t mailed_bytes[LOOPS_MAX];
 };
 
-/* Sets up the topology and the loops' route caches. Before the loops start. `definitions` may be
- * NULL. */
+/* Sets up the topology and the loops' route caches. `definitions` may be NULL. Call it before the
+ * loops start. */
 void topology_init(struct topology *t, struct loops *loops, struct definitions *definitions);
-/* Frees what topology_init() has made. After the loops have stopped, with no vhost left, on a
- * thread that is registered with RCU. */
+/* Frees what topology_init() has made. Call it after the loops have stopped, when no vhost is left,
+ * on a thread that is registered with RCU. */
 void topology_end(struct topology *t);
 
-/* Locks the topology for a change. Any thread that does not hold the lock: it is not recursive. */
+/* Locks the topology for a change. Call it on any thread that does not hold the lock yet: the lock
+ * is not recursive. */
 void topology_lock(struct topology *t);
 void topology_unlock(struct topology *t);
 
 /* Returns whether the calling thread holds the lock. */
 bool topology_is_locked(const struct topology *t);
 
-/* Announces a change that is visible by now: routes that were cached before are void. The lock is
- * held. */
+/* Announces a change that is already visible: routes cached before it are void. The caller holds
+ * the lock. */
 void topology_moved(struct topology *t);
 
 static inline uint64_t topology_generation(struct topology *t)

@@ -1,5 +1,6 @@
-/* Emits the events of exchanges, bindings, queues and vhosts (message/events.h). Nothing happens
- * unless a queue is bound to the event exchange. The topology lock is held. */
+/* These functions emit the events of exchanges, bindings, queues and vhosts (message/events.h).
+ * They do nothing unless a binding from the event exchange exists. The caller holds the topology
+ * lock. */
 #ifndef LEVERET_TOPOLOGY_TOPOLOGY_EVENTS_H
 #define LEVERET_TOPOLOGY_TOPOLOGY_EVENTS_H
 

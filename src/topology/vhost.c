@@ -1,7 +1,7 @@
 /* Vhosts are created and deleted under the topology lock. The table of vhosts holds one reference;
- * queues and connections hold the others. A deleted vhost is not in the table and has no exchange
- * but the default one, which lives as long as the vhost: code that still holds a reference finds
- * nothing to publish to. */
+ * queues and connections hold the others. A deleted vhost is not in the table, and its only
+ * exchange is the default one, which lives as long as the vhost. So code that still holds a
+ * reference finds no other exchange to publish to. */
 #include "topology/vhost_private.h"
 
 #include <stdlib.h>
@@ -83,7 +83,7 @@ struct vhost *vhost_make(struct topology *topology, const struct definition_vhos
     lv_assert(free != NULL);
     struct vhost *vhost = lv_calloc(1, sizeof *vhost);
     vhost->magic = VHOST_MAGIC;
-    lv_rcu_refs_init(&vhost->refs, free); /* the table's */
+    lv_rcu_refs_init(&vhost->refs, free); /* the reference of topology->vhosts */
     vhost->by_name.key = slice_copy(row->name);
     vhost->description = slice_copy(row->description);
     vhost->tags = slice_copy(row->tags);
@@ -181,7 +181,7 @@ void vhost_unlink(struct vhost *vhost)
     for (struct lv_table_node *node = lv_table_first(vhost->exchanges, &it); node;
          node = lv_table_next(vhost->exchanges, &it)) {
         struct exchange *x = lv_container_of(node, struct exchange, by_name);
-        if (!x->is_deleted) /* else its deletion followed from that of another */
+        if (!x->is_deleted) /* else the deletion of another one has deleted it, too */
             exchange_remove(x, &nothing);
     }
     lv_assert(lv_table_count(vhost->exchanges) == 0);

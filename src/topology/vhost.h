@@ -22,10 +22,10 @@ struct vhost {
     struct topology *topology;
     struct lv_table *exchanges; /* of struct exchange, by name */
     struct lv_table *queues;    /* of struct queue_entry, by name */
-    size_t delaying_queues;     /* how many of them are exchanges' (delayed.h); under the lock */
+    size_t delaying_queues;     /* how many of `queues` belong to exchanges; under the lock */
     struct lv_table *bindings;  /* of struct binding, by identity (binding.c) */
     struct exchange *default_exchange;
-    struct slice description;        /* owned, as the next two; under the lock */
+    struct slice description;        /* owned, like the next two; under the lock */
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* empty: the broker's */
     struct vhost_limits limits;
@@ -37,8 +37,9 @@ struct vhost {
 /* Returns the vhost of this name, or NULL. Any loop. */
 struct vhost *vhost_find(struct topology *topology, struct slice name);
 
-/* Replaces the tags, a list separated by commas. Returns 0, or ERR_NOT_FOUND if the vhost has been
- * deleted; then `done` is not called. Any thread; takes the topology lock. */
+/* Replaces the tags, a list separated by commas. Returns ERR_NOT_FOUND, without calling `done`, if
+ * the vhost has been deleted; else 0. If nothing is stored, `done` is called before this function
+ * returns. Any thread; takes the topology lock. */
 int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done);
 
 /* Returns whether x-queue-type may have this value: "classic", "quorum" or "stream". */

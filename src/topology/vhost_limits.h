@@ -10,17 +10,17 @@ struct vhost_limits {
     _Atomic int64_t connections;     /* open now */
 };
 
-/* Sets no limits. */
+/* Initialises the limits: none is set, and no connection is counted. */
 void vhost_limits_init(struct vhost_limits *limits);
 
-/* Counts a new connection. Returns false, with the limit in *ret_limit, if there are as many as the
- * limit allows; then nothing is counted. Any thread. */
+/* Counts a new connection. Returns false, with the limit in *ret_limit, and counts nothing, if the
+ * limit is reached. Any thread. */
 bool vhost_take_connection(struct vhost *vhost, int64_t *ret_limit);
 /* Uncounts a connection that vhost_take_connection() has counted. Any thread. */
 void vhost_give_connection(struct vhost *vhost);
 
 /* Returns false, with error 406, if the vhost has as many queues as its limit allows. Queues of
- * exchanges that delay messages do not count. The topology lock is held. */
+ * exchanges that delay messages do not count. The caller holds the topology lock. */
 bool vhost_check_queue_limit(struct vhost *vhost, struct slice queue, struct broker_error *error);
 
 #endif
