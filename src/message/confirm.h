@@ -15,9 +15,8 @@
 enum confirm_answer {
     CONFIRM_TOOK,
     CONFIRM_REFUSED, /* the store has failed, or the queue is full */
-    CONFIRM_GONE,  /* the queue was deleted before the message arrived: as if it had not been routed
-                    */
-    CONFIRM_LATER, /* the answer will be sent to the sink */
+    CONFIRM_GONE,    /* the queue was deleted first: the message counts as not routed to it */
+    CONFIRM_LATER,   /* the answer will be sent to the sink */
 };
 
 /* Receives later answers. answer() is called on the sink's loop, once for each queue that answered

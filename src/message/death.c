@@ -216,7 +216,7 @@ static void history_add(struct history *h, struct slice table)
     slot_fill(h, h->count - 1);
 }
 
-/* Older entries are dropped. */
+/* A history has at most this many entries; older ones are dropped. */
 enum { HISTORY_ENTRIES_MAX = 1024 };
 
 static void history_read(struct history *h, struct slice array)
@@ -233,8 +233,8 @@ static int64_t count_plus_one(int64_t count)
     return count < INT64_MAX ? count + 1 : count;
 }
 
-/* Writes an entry that does not change, except that one with merged entries and without a count
- * gets one. */
+/* Writes an entry unchanged; but if it has no count, and is not alone in the history (`is_alone`:
+ * one entry, nothing merged), it gets one: the number of entries merged into it. */
 static void entry_put_old(struct table_writer *w, const struct entry *e, bool is_alone)
 {
     struct field count;
@@ -343,7 +343,7 @@ static void history_put_grown(struct table_writer *w, const struct before *b, st
 }
 
 /* Writes the new history to `out` and returns it. `old` is the content of the array x-death; NULL:
- * the message has none. */
+ * the message has no such array. */
 static struct field history_write(struct lv_buffer *out, const struct before *b,
                                   const struct slice *old)
 {
@@ -357,7 +357,8 @@ static struct field history_write(struct lv_buffer *out, const struct before *b,
     return (struct field){.type = FIELD_ARRAY, .bytes = table_end(&w)};
 }
 
-/* Changes the headers; they borrow from `space`. Returns false if x-death was not an array. */
+/* Adds this death to the headers, which then borrow from `space`. Returns false if x-death was not
+ * an array. */
 static bool headers_add_death(struct before *b, struct lv_buffer *space)
 {
     const struct dead_letter *d = b->d;
@@ -420,7 +421,7 @@ struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_
     struct before b = {.d = d};
     struct lv_buffer space = {0};
     if (!properties_read(message_header(d->message), &b.properties))
-        b.properties = (struct properties){0}; /* stored by a version that accepted it */
+        b.properties = (struct properties){0}; /* stored by a version that accepted bad headers */
     fields_read(&b.headers, b.properties.headers);
     before_read_keys(&b);
     *ret_had_bad_history = !headers_add_death(&b, &space);

@@ -34,17 +34,18 @@ struct dead_letter {
     enum death reason;
     uint64_t time_s;          /* now, since 1970 */
     struct slice exchange;    /* the dead-letter exchange; cut to 255 bytes */
-    bool has_routing_key;     /* false: it keeps its routing key, and CC */
+    bool has_routing_key;     /* false: the message's routing key and CC are kept */
     struct slice routing_key; /* cut to 255 bytes */
 };
 
 /* Makes the dead letter. The caller owns the one reference. Returns NULL if there is no memory.
- * *ret_had_bad_history: the message had a header x-death that is not an array, which is
- * dropped. */
+ * Sets *ret_had_bad_history to whether the message had a header x-death that is not an array; a new
+ * history replaces it. */
 struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_history);
 
-/* Returns whether the dead letter is in a cycle: it was in this queue before, and no consumer has
- * rejected it since, so it would circulate forever. Not for a message made with DEATH_REJECTED. */
+/* Returns whether publishing the dead letter to this queue would make it circulate forever: it was
+ * in the queue before, and no consumer has rejected it since. Call only if it was not made with
+ * DEATH_REJECTED. */
 bool dead_letter_turns(const struct message *dead_letter, struct slice queue);
 
 /* Appends this queue and the queues of the history, newest first, to a log line: ["c","b","a"]; at

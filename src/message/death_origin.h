@@ -5,7 +5,7 @@
 
 #include "message/message.h"
 
-/* From the newest entry of x-death. Borrowed from the message. */
+/* What the newest entry of x-death says. The slices are borrowed from the message. */
 struct dead_letter_origin {
     struct slice queue;
     struct slice exchange;     /* at most 255 bytes, as is the key */
@@ -13,13 +13,14 @@ struct dead_letter_origin {
     struct slice routing_keys; /* all of them: an array's content */
 };
 
-/* Returns false if the message is not a dead letter: it has no x-death, or one without a queue. */
+/* Returns false if the message is not a dead letter: it has no x-death, or the newest entry names
+ * no queue. */
 bool dead_letter_origin(const struct message *message, struct dead_letter_origin *ret);
 
 /* Makes the message that was in the origin's queue, with the exchange and the routing key it had
  * there. Its history (x-death, x-first-death-..., x-last-death-...) is removed unless keep_history.
- * It has no expiration, which may have expired it already. The caller owns the one reference.
- * Returns NULL if there is no memory. */
+ * Its expiration is removed, too: the message may have expired by it already. The caller owns the
+ * one reference. Returns NULL if there is no memory. */
 struct message *dead_letter_revive(const struct message *message,
                                    const struct dead_letter_origin *origin, bool keep_history);
 

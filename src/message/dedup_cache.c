@@ -98,8 +98,8 @@ struct dedup_entry *dedup_cache_add(struct dedup_cache *cache, struct value_hash
 
 /* --- removing --------------------------------------------------------------------------------- */
 
-/* Returns whether a search would find the entry of slot `from` in the slot `hole`, which is before
- * it. */
+/* Returns whether a search would still find the entry in slot `from` if it were moved to slot
+ * `hole`, which is before it. */
 static bool slot_may_move(const struct dedup_cache *cache, uint32_t hole, uint32_t from)
 {
     uint32_t home = value_home(cache, cache->entries[cache->slots[from]].value);
@@ -153,8 +153,8 @@ void dedup_cache_free(struct dedup_cache *cache)
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-/* Hashes a letter for the type and the value's bytes, which are the same for values that are equal:
- * integers of any width, strings and binary. */
+/* Hashes a letter for the type, then the value's bytes. Values that count as equal have the same
+ * letter and bytes: integers of any width, and a string and a binary value with the same bytes. */
 struct value_hash value_hash_of(const struct field *f)
 {
     struct lv_buffer key = {0};

@@ -23,12 +23,12 @@ struct dedup_entry {
     struct value_hash value;
     uint64_t number;           /* of the value in the order of adding, from 1 on */
     uint64_t until_ms;         /* expires then, by loop_steady_ms(); 0: never */
-    struct dedup_claim *claim; /* the first message with the value is not answered yet; else NULL */
+    struct dedup_claim *claim; /* until the first message with the value is answered; then NULL */
     bool is_stored;            /* in the definitions */
     uint32_t older, newer;     /* indexes of the neighbours by age; 0: none */
 };
 
-/* Zero-initialised, but for size_max, it is valid and empty. */
+/* A cache in which only size_max is set and all else is zero is valid and empty. */
 struct dedup_cache {
     uint32_t size_max; /* entries; > 0 */
     uint32_t count;
@@ -44,7 +44,8 @@ struct dedup_cache {
  * dedup_cache_remove(). */
 struct dedup_entry *dedup_cache_find(const struct dedup_cache *cache, struct value_hash value);
 
-/* Adds a value that is not in the cache, as the newest. The cache is not full. */
+/* Adds a value as the newest, and returns its entry. Call only if the value is not in the cache and
+ * the cache is not full. */
 struct dedup_entry *dedup_cache_add(struct dedup_cache *cache, struct value_hash value);
 
 /* Removes an entry of the cache. */

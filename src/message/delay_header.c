@@ -65,8 +65,8 @@ struct slice delay_header_bcc(const struct message *waiting)
     return is_there ? f.bytes : SLICE_EMPTY;
 }
 
-/* Returns the headers without the first BCC and with the first x-delay negative: a signedint, as
- * the plugin writes it, if it fits. */
+/* Returns the headers without the first BCC and with the first x-delay made negative: as a
+ * signedint, which the plugin writes, if it fits, else as a long. */
 static struct slice headers_when_due(struct slice headers, struct lv_buffer *space)
 {
     struct table_writer w;
@@ -116,7 +116,7 @@ bool delay_header_keep_bcc(const struct message *message, struct slice bcc, stru
     struct lv_buffer headers = {0};
     struct table_writer w;
     if (!properties_read(message_header(message), &properties))
-        lv_unreachable(); /* it had headers */
+        lv_unreachable(); /* headers were found in it */
     struct slice rest = properties.headers, name;
     struct field f = {.type = FIELD_ARRAY, .bytes = bcc};
     table_begin(&w, &headers);
@@ -134,7 +134,7 @@ bool delay_header_make_due(const struct message *waiting, struct message **ret)
     struct properties properties;
     struct lv_buffer headers = {0};
     if (!properties_read(message_header(waiting), &properties))
-        lv_unreachable(); /* it would not wait */
+        lv_unreachable(); /* x-delay was found in it */
     properties.headers = headers_when_due(properties.headers, &headers);
     bool is_made = message_copy_with(waiting, &properties, ret);
     lv_buffer_free(&headers);

@@ -11,9 +11,9 @@ uint64_t delay_header_ms(struct slice headers);
 /* Like delay_header_ms(), of the message's own headers. */
 uint64_t delay_header_ms_of(const struct message *message);
 
-/* Makes a copy of a message for the time it waits, with the header BCC, which was removed from it:
- * `bcc` is an array's content. The message has headers. Returns false if there is no memory; else
- * the caller owns *ret. */
+/* Makes a copy of a message, to be kept while it waits, with the header BCC, which was removed from
+ * the message before; `bcc` is the content of that array. Call only if the message has headers.
+ * Returns false if there is no memory; else the caller owns *ret. */
 bool delay_header_keep_bcc(const struct message *message, struct slice bcc, struct message **ret);
 
 /* Returns the content of the array BCC, borrowed from the message; empty if it has none. */

@@ -5,8 +5,9 @@
 
 #include "message/message.h"
 
-/* The slices are borrowed for the call. `message` is NULL if the bytes are still in a socket's
- * buffer (queue_pass_through()); code that keeps the body for later takes a reference. */
+/* The slices are borrowed, for the call that the delivery is passed to. `message` is NULL if the
+ * bytes are still in a socket's buffer (queue_pass_through()); code that needs the body later takes
+ * a reference, or copies the bytes if it is NULL. */
 struct delivery {
     struct slice exchange;
     struct slice routing_key;

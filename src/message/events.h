@@ -71,25 +71,27 @@ struct event_field {
 
 enum { EVENT_STATE_BOUND = 1, EVENT_STATE_STOPPED = 2 };
 
-/* The state of events. Zero-initialised it publishes nothing. */
+/* Whether events are published, and by what. Zero-initialised, no event is published. */
 struct events {
     _Atomic unsigned state; /* EVENT_STATE_... */
     /* Publishes an event. Takes the buffer's bytes, a table of headers; `key` is a literal. Any
-     * thread. Set before events_set_bound(). */
+     * thread. This member is set before events_set_bound() is called. */
     void (*publish)(struct events *events, const char *key, struct lv_buffer *headers);
 };
 
-/* Returns whether events are published: something is bound to the exchange. */
+/* Returns whether events are published: something is bound to the exchange, and events_stop() has
+ * not been called. */
 static inline bool events_are_wanted(const struct events *events)
 {
     unsigned state = atomic_load_explicit(&events->state, memory_order_relaxed);
     return __builtin_expect(state == EVENT_STATE_BOUND, false);
 }
 
-/* Sets whether the event exchange has bindings. The topology lock is held. */
+/* Sets whether the event exchange has bindings. The caller holds the topology lock. */
 void events_set_bound(struct events *events, bool is_bound);
 
-/* Stops publishing events for good: the broker is shutting down. After the loops have stopped. */
+/* Stops publishing events for good: the broker is shutting down. Call only after the loops have
+ * stopped. */
 void events_stop(struct events *events);
 
 /* Publishes an event if events_are_wanted(): only then are the fields evaluated. They are copied.
@@ -111,7 +113,8 @@ void event_send(struct events *events, const char *key, const struct event_field
 #define EVENT_ACTOR_CLI "rmq-cli"           /* an operator at the control socket */
 
 /* Sets the user who causes the events of this thread; SLICE_EMPTY: the broker itself. The name is
- * borrowed until the next call. Returns the one before, which the caller sets again at the end. */
+ * borrowed until the next call. Returns the user set before, whom the caller sets again at the end.
+ */
 struct slice events_act_as(struct slice user);
 /* Returns the user who causes the events of this thread. */
 struct slice events_actor(void);
@@ -119,7 +122,7 @@ struct slice events_actor(void);
 /* --- names of processes ----------------------------------------------------------------------- */
 
 /* Returns "<leveret@host.1.ID.CHANNEL>", the name of a connection (channel 0) or a channel in
- * listings and events; in `space`. Any thread. */
+ * listings and events; written to `space`. Any thread. */
 enum { EVENT_PID_MAX = 320 };
 struct slice event_pid(const char *node_name, char space[EVENT_PID_MAX], uint64_t connection_id,
                        unsigned channel);

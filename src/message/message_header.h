@@ -19,7 +19,7 @@ struct slice header_headers(enum header_format format, struct slice header);
 struct slice message_headers(const struct message *m);
 
 /* Returns the message's own time to live in *ret_ms, in milliseconds; or false if it has none. A
- * value that is not a number counts as none: it cannot be published. */
+ * value that is not a number counts as none; such a message cannot be published. */
 bool message_expiration(const struct message *m, uint64_t *ret_ms);
 
 /* Returns the publisher's timestamp in *ret_s, in seconds since 1970; or false if there is none. */
