@@ -113,7 +113,8 @@ static bool chunk_is_on_disk(const struct backlog *b, uint64_t chunk)
     return backlog_has_disk(b) && chunk >= b->disk_begin && chunk < b->disk_end;
 }
 
-/* Returns the slots of a chunk, from this sequence number on, that are in memory and wanted. */
+/* Returns the slots of a chunk, from this sequence number on, whose messages are in memory and
+ * ready (or unacked, with with_unacked). */
 static uint64_t slots_here(const struct browse *br, const struct backlog_chunk *chunk, uint64_t c,
                            uint64_t from)
 {
@@ -143,7 +144,7 @@ static enum browse_result found_on_disk(struct browse *br, struct lane *l)
 }
 
 /* Skips all that is on disk in a lane, if all of it is to be skipped and none of it has been seen.
- */
+ * Returns whether it did. */
 static bool skip_disk(struct browse *br, const struct lane *l, uint64_t from)
 {
     const struct backlog *b = &l->backlog;
@@ -154,7 +155,8 @@ static bool skip_disk(struct browse *br, const struct lane *l, uint64_t from)
     return true;
 }
 
-/* Skips these slots of a chunk at once, if all of them are to be skipped. */
+/* Skips these slots of a chunk at once, if all of them are to be skipped. Returns whether it did.
+ */
 static bool skip_slots(struct browse *br, const struct backlog *b, uint64_t slots)
 {
     unsigned count = (unsigned)__builtin_popcountll(slots);
@@ -222,7 +224,8 @@ static bool found_is_unacked(const struct browse *br)
     return !(chunk->ready >> (br->sequence % SEQMAP_ENTRIES) & 1);
 }
 
-/* Skips the message that was found, if it has expired or is to be skipped. */
+/* Skips the message that was found, if it has expired or is to be skipped. Returns whether it did.
+ */
 static bool found_is_skipped(struct browse *br)
 {
     const struct backlog *b = &br->found_lane->backlog;

@@ -21,10 +21,10 @@ struct browse; /* see browse.c */
 
 struct browse_options {
     struct browser_arguments start; /* where to begin; `ends` is the caller's business */
-    bool is_bounded;                /* ends where the queue ends now */
+    bool is_bounded;                /* it ends where the queue ends at browse_open() */
     bool with_unacked;              /* also messages that are delivered and not acknowledged */
-    /* There may be more to see, or the queue was deleted. Never called from within a call to the
-     * browse. */
+    /* Called when there may be more to see, or the queue was deleted; never from within a function
+     * of the browse. */
     void (*wake)(void *arg);
     void *arg;
 };
@@ -53,11 +53,12 @@ enum browse_result {
 /* Finds the next message; the browse stays before it. */
 enum browse_result browse_peek(struct browse *browse, struct browse_item *ret);
 
-/* Returns the message that browse_peek() has just found; in the same turn, with nothing done to the
- * queue in between. The caller owns the reference. NULL if there is no memory for it. */
+/* Returns the message that browse_peek() has just found, or NULL if there is no memory for it. The
+ * caller owns the reference. Call only in the same turn, with nothing done to the queue in between.
+ */
 struct message *browse_message(struct browse *browse);
 
-/* Moves the browse past that message. */
+/* Moves the browse past the message that browse_peek() has found. */
 void browse_pass(struct browse *browse);
 
 /* --- for the queue's other files -------------------------------------------------------------- */

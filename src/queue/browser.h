@@ -19,7 +19,7 @@ void browser_detach(struct consumer *consumer);
 void browser_go_on(struct consumer *consumer);
 /* Gives the consumer what it can take, up to a turn's share, before this returns. */
 void browser_give(struct consumer *consumer);
-/* `count` of its deliveries are settled, in any way. */
+/* Gives back the credit of `count` deliveries, which were settled in any way. */
 void browser_settle(struct consumer *consumer, uint32_t count);
 
 #endif

@@ -71,7 +71,8 @@ static bool entry_is_of(const struct entry *e, struct value_hash value)
     return e->value.low == value.low && e->value.high == value.high;
 }
 
-/* Returns the value's entry, or the empty one where it would be. There is room. */
+/* Returns the value's entry, or the empty one where it would be. Call only if the table is not
+ * full. */
 static struct entry *entry_at(const struct conflation *c, struct value_hash value)
 {
     lv_assert(c->count < c->capacity);

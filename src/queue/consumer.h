@@ -44,9 +44,10 @@ struct consumer_calls {
     /* Sends the delivery. Returns false if the connection has enough to write for now: nothing more
      * is delivered until consumer_resume(). Session loop. */
     bool (*deliver)(struct consumer *consumer, const struct delivery *delivery);
-    /* The queue was deleted; the consumer is detached already. Session loop. */
+    /* The consumer was detached by the queue: the queue was deleted, or a browser with x-browse-end
+     * has seen everything. Session loop. */
     void (*cancelled)(struct consumer *consumer);
-    /* Its timeout has changed. Session loop. */
+    /* The consumer's timeout has changed. Session loop. */
     void (*timeout_changed)(struct consumer *consumer);
 };
 
@@ -108,8 +109,8 @@ struct consumer *consumer_create(struct queue *queue, struct loop *loop,
                                  const struct consumer_calls *calls, void *session,
                                  struct slice tag, struct slice arguments);
 
-/* From here on the consumer needs shared credit besides its own; what it holds already counts as
- * used. Takes a reference. Once. Session loop. */
+/* Makes the consumer need shared credit besides its own from now on; what it holds already counts
+ * as used. Takes a reference. Called at most once. Session loop. */
 void consumer_share_credit(struct consumer *consumer, struct shared_credit *shared);
 
 /* Changes the prefetch (0: no limit), also while the consumer runs. Session loop. */
@@ -136,13 +137,13 @@ enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 void consumer_settle(struct consumer *consumer, uint64_t position, uint32_t count,
                      enum settle_kind kind);
 
-/* Deliveries are about to be requeued in more than one consumer_settle(): the queue delivers
- * nothing until consumer_end_returns(), so that their order is kept. done(arg), unless it is NULL,
- * is called by mail when all of them are back. Session loop. */
+/* Begin and end requeueing deliveries in more than one consumer_settle(): meanwhile the queue
+ * delivers nothing, so that the messages keep their order. done(arg), unless it is NULL, is called
+ * by mail when all of them are back. Session loop. */
 void consumer_begin_returns(struct consumer *consumer);
 void consumer_end_returns(struct consumer *consumer, void (*done)(void *arg), void *arg);
 
-/* The session can take more, after deliver() returned false. Session loop. */
+/* Resumes deliveries after deliver() returned false: the session can take more. Session loop. */
 void consumer_resume(struct consumer *consumer);
 
 /* --- the home's half, for this room ----------------------------------------------------------- */
@@ -154,13 +155,13 @@ static inline bool consumer_has_room(const struct consumer *c)
 }
 
 /* Takes shared credit for a delivery, if the consumer shares any. Returns false if there is none:
- * the queue delivers when it is this consumer's turn. */
+ * the consumer waits in the line, and its queue delivers to it when credit is handed to it. */
 static inline bool consumer_take_credit(struct consumer *c)
 {
     return !c->credit.shared || shared_credit_take(c);
 }
 
-/* Returns what consumer_take_credit() has taken, because there is no delivery. */
+/* Gives back what consumer_take_credit() has taken, because no delivery follows. */
 static inline void consumer_untake_credit(struct consumer *c)
 {
     if (c->credit.shared)
@@ -174,7 +175,7 @@ static inline void consumer_spend_credit(struct consumer *c)
     credit_spend(&c->credit);
 }
 
-/* Returns the credit of `count` deliveries that are settled. */
+/* Gives back the credit of `count` settled deliveries. */
 static inline void consumer_return_credit(struct consumer *c, uint32_t count)
 {
     lv_assert(c->unacked >= count);
@@ -191,7 +192,7 @@ bool consumer_deliver(struct consumer *consumer, const struct delivery *delivery
 /* Sets timeout_ms; if that changes it, the session is told. */
 void consumer_set_timeout(struct consumer *consumer, int64_t timeout_ms);
 
-/* Tells the session that the queue was deleted. */
+/* Tells the session, by calls->cancelled(), that the queue has detached the consumer. */
 void consumer_tell_cancelled(struct consumer *consumer);
 
 #endif

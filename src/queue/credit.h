@@ -34,8 +34,8 @@ struct credit {
     uint32_t used;                /* can be above the limit after the limit was lowered */
     uint8_t cost;                 /* of each delivery: 0 or 1 */
     uint8_t returned;             /* by each settled delivery: 0 or 1 */
-    bool is_in_line;              /* for shared credit, or mail to join the line is under way */
-    uint32_t handed;              /* shared credit that it may use while it is handed out */
+    bool is_in_line;              /* or mail to join the line for shared credit is under way */
+    uint32_t handed;              /* shared credit that it was just handed and has not used yet */
     struct shared_credit *shared; /* a reference; NULL: it shares none */
     struct lv_list line_link;     /* in shared->line; used on the session's loop */
 };

@@ -147,13 +147,14 @@ enum confirm_answer queue_publish_again(struct loop *loop, struct queue *q, stru
 enum confirm_answer queue_ask_settled(struct loop *loop, struct queue *q,
                                       struct confirm_sink *sink);
 
-/* Returns whether publishers to this queue should pause, because its home has too much to do. Any
- * loop. */
+/* Returns whether publishers to this queue should pause: too much mail is under way to its home, or
+ * the log, the queue's dead letters or deduplication have fallen behind. Any loop. */
 bool queue_is_behind(const struct queue *q);
 
 /* The fast path: gives the bytes to the next consumer where they are, without making a message.
- * Returns false, and has done nothing, unless the queue is at home on this loop and empty, and its
- * next consumer is on this loop, does not acknowledge and has no limit. */
+ * Returns false, and has done nothing, unless the queue is at home on this loop, has no ready
+ * message, no limit of length and no deduplication, and its next consumer is on this loop, does not
+ * acknowledge and has no limit of credit. */
 bool queue_pass_through(struct loop *loop, struct queue *q, const struct delivery *delivery);
 
 /* --- calls: any loop asks, home answers ------------------------------------------------------- */
@@ -162,7 +163,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 struct queue_status {
     uint64_t ready, ready_bytes;
     uint64_t unacked, unacked_bytes;
-    uint64_t dead_letters, dead_letter_bytes; /* given up, and kept until they have arrived */
+    uint64_t dead_letters, dead_letter_bytes; /* given up; kept until their targets have them */
     uint64_t disk_ready, disk_ready_bytes;    /* of the ready ones: only on disk */
     uint64_t persistent, persistent_bytes;    /* ready or unacked, and kept across a restart */
     uint64_t consumers;
@@ -185,7 +186,7 @@ struct queue_call {
     void (*done)(struct queue_call *call);
     void *owner;       /* the caller's */
     struct slice user; /* who asks, for events (events.h); lives as long as the call */
-    /* The call's own. */
+    /* Used by queue_calls.c. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
     bool is_waiting;             /* run() has no answer yet; it is run again (queue_call_wait) */
     /* The answer of every question: whether it is refused, and why. */
@@ -203,8 +204,8 @@ struct queue_call {
         } cancel;
         struct {
             bool no_ack;
-            struct delivery got; /* valid in done(), which owns got.message; NULL: empty */
-            uint64_t ready;      /* how many are left */
+            struct delivery got; /* valid in done(), which owns got.message (NULL: none) */
+            uint64_t ready;      /* how many messages are ready after this */
         } get;
         struct {
             uint64_t dropped; /* how many messages */
@@ -217,26 +218,27 @@ struct queue_call {
     };
 };
 
-/* Asks. On the loop call->from. */
+/* Sends the question to the queue's home. Call only on the loop call->from. */
 void queue_call_start(struct queue_call *call);
 
-/* What call->run can be. Refused with 404 if the queue is deleted, unless the comment says
- * otherwise. Home. */
+/* The functions that call->run can be. They refuse the call with 404 if the queue is deleted,
+ * unless the comment says otherwise. Home. */
 void queue_call_status(struct queue_call *call);
-void queue_call_redeclare(struct queue_call *call); /* not refused, but is_gone */
+void queue_call_redeclare(struct queue_call *call); /* deleted: is_gone, not refused */
 void queue_call_consume(struct queue_call *call);   /* attaches call->consumer */
 void queue_call_cancel(struct queue_call *call);    /* detaches call->consumer; not refused */
 void queue_call_get(struct queue_call *call);
 void queue_call_purge(struct queue_call *call);
 void queue_call_delete(struct queue_call *call); /* of a deleted queue: 0 dropped, not refused */
 
-/* Deletes the queue without conditions, at its home, by mail. Any loop; from NULL: any thread. */
+/* Deletes the queue without conditions, at its home, by mail. `from` is the calling loop; NULL: the
+ * caller is on any thread. */
 void queue_delete_by_mail(struct loop *from, struct queue *q);
 
 /* --- home ------------------------------------------------------------------------------------- */
 
-/* Pages out what every queue at home on this loop can, after topology->is_short_of_memory was set.
- */
+/* Has every queue at home on this loop page out what it can. Called after
+ * topology->is_short_of_memory was set. */
 void queues_relieve(struct topology *topology, struct loop *loop);
 
 /* Returns the queue's settings (queue_settings.h). Borrowed until the end of the turn. */
@@ -255,11 +257,11 @@ void queue_add_owned(struct lv_list *owned, struct queue *q);
 struct queue *queue_first_owned(const struct lv_list *owned);
 
 /* Deletes the queue: its name and bindings at once, then its messages; its consumers are told, and
- * the deletion is stored if it is durable. Returns how many messages were ready. */
+ * the deletion is stored if the queue is durable. Returns how many messages were ready. */
 uint64_t queue_delete(struct queue *q);
 
 /* Adds the consumer: it gets its turn, or waits to become the single active one. The caller has
- * checked that it may (queue_call_consume does). */
+ * checked that the queue admits it, as queue_call_consume() does. */
 void queue_attach(struct queue *q, struct consumer *consumer);
 
 /* Removes the consumer; it keeps what it holds. `returns_all`: the session returns all that the

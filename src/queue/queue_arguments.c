@@ -365,7 +365,7 @@ bool queue_arguments_check_generated(struct slice table, struct broker_error *er
 
 /* --- equivalence ------------------------------------------------------------------------------ */
 
-/* A queue without x-queue-type is a classic one. */
+/* Compares one argument. A queue without x-queue-type counts as a classic one. */
 static bool arguments_compare(const struct argument_subject *s, struct slice have_table)
 {
     struct field f;

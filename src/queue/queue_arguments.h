@@ -22,7 +22,7 @@ struct queue_arguments {
     int64_t delivery_limit;      /* ARGUMENT_UNSET, DELIVERY_LIMIT_NONE or >= 0 */
     int64_t consumer_timeout_ms; /* ARGUMENT_UNSET, 0 (none) or > 0 */
     bool has_overflow;
-    enum queue_overflow overflow; /* OVERFLOW_DROP_HEAD when nothing says another */
+    enum queue_overflow overflow; /* OVERFLOW_DROP_HEAD if nothing else is set */
     bool has_dead_letter_exchange;
     bool has_dead_letter_routing_key;
     struct slice dead_letter_exchange;
@@ -50,12 +50,13 @@ bool queue_argument_is_known(struct slice name);
 /* Returns false, with *ret unchanged, if the word is not an overflow behaviour. */
 bool queue_overflow_parse(struct slice word, enum queue_overflow *ret);
 
-/* Refuses a queue whose name the server generates, if its type does not allow that. */
+/* Returns false with the error filled if a queue with these arguments cannot have a name that the
+ * server generates, because of its type. */
 bool queue_arguments_check_generated(struct slice table, struct broker_error *error);
 
 /* Returns whether a declaration is equivalent to an existing queue: the flags durable and
- * auto_delete, and the arguments that RabbitMQ compares; without x-queue-type if that is relaxed.
- */
+ * auto_delete, and the arguments that RabbitMQ compares. `is_type_relaxed`: x-queue-type is not
+ * compared. Returns false with the error filled. */
 bool queue_is_equivalent(struct queue_flags have, struct slice have_table, struct queue_flags want,
                          struct slice want_table, bool is_type_relaxed, struct slice queue,
                          struct slice vhost, struct broker_error *error);

@@ -19,7 +19,8 @@ static void call_done_mail(struct loop *at, struct mail *mail)
     call->done(call);
 }
 
-/* Mails the answer, from the home. By mail also if the caller is on this loop, but has waited. */
+/* Mails the answer from the home. A caller on the same loop gets mail, too, if its call has waited.
+ */
 static void call_answer(struct loop *at, struct queue_call *call)
 {
     lv_assert(!call->is_waiting);
@@ -74,7 +75,8 @@ static bool call_finds_queue(struct queue_call *call)
     return false;
 }
 
-/* A message on disk is not read for it, as in RabbitMQ. */
+/* Sets the timestamp of the first ready message. A message on disk is not read for it, as in
+ * RabbitMQ. */
 static void status_find_head_time(struct queue *q, struct queue_status *ret)
 {
     struct lane *l = lane_first_ready(&q->lanes);
@@ -90,8 +92,8 @@ static void status_fill(struct queue *q, struct queue_status *ret)
     const struct lane_totals totals = lanes_count(&q->lanes);
     const struct queue_transit transit = q->ops->in_transit(q);
     const bool is_durable = q->entry.flags.durable;
-    /* No consumer has a message that is in transit to another queue. A purge may have dropped it
-     * here, on disk, before it has arrived there. */
+    /* Messages in transit to another queue are unacked, but no consumer has them, so they are
+     * subtracted. Fewer may be left here than are in transit: a purge drops those on disk, too. */
     uint64_t unacked = totals.unacked > transit.messages ? totals.unacked - transit.messages : 0;
     uint64_t unacked_bytes =
         totals.unacked_bytes > transit.body_bytes ? totals.unacked_bytes - transit.body_bytes : 0;
@@ -340,7 +342,7 @@ static void deletion_mail(struct loop *at, struct mail *mail)
     call_answer(at, call);
 }
 
-/* On the definitions' thread: the deletion is stored, and may be answered. */
+/* Called on the definitions' thread when the deletion is stored: has the home answer the call. */
 static void deletion_is_committed(void *arg, int error)
 {
     (void)error; /* logged by the definitions; the queue is deleted from memory anyway */

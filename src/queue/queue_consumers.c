@@ -32,8 +32,8 @@ static void ready_insert(struct queue *q, struct consumer *c)
     insert_by_priority(&q->ready_consumers, c, offsetof(struct consumer, ready_link));
 }
 
-/* The consumer whose turn it is, with what a delivery needs of its shared credit taken; NULL when
- * none can. */
+/* Removes consumers that find no shared credit from the ready ones: they wait in the line for it.
+ */
 struct consumer *queue_next_consumer(struct queue *q)
 {
     while (!lv_list_is_empty(&q->ready_consumers)) {
@@ -81,7 +81,7 @@ void queue_consumer_ready(struct queue *q, struct consumer *c)
 
 /* --- the single active consumer --------------------------------------------------------------- */
 
-/* Makes the first consumer the active one, if there is none: they are listed by priority
+/* Makes the first consumer the active one, if no consumer is. The list is ordered by priority
  * (queue_attach()). */
 static void activate_next(struct queue *q)
 {

@@ -97,8 +97,8 @@ static struct loop *choose_home(struct topology *topology, struct loop *loop,
     return loops_at(topology->loops, (unsigned)(turn % loops_count(topology->loops)));
 }
 
-/* The queue's arguments have been read: makes them its settings, and its lane's type follows them.
- */
+/* Makes the queue's arguments, which have been read, its settings, and sets up its lane for the
+ * type of queue. */
 static void settings_begin(struct queue *q)
 {
     bool is_quorum = q->arguments.type == QUEUE_QUORUM; /* which has no priorities: one lane */
@@ -126,7 +126,8 @@ static void link_locked(struct queue *q)
     q->entry.vhost->delaying_queues += q->ops->is_delaying;
 }
 
-/* The topology lock is held, and there is no queue of this name. */
+/* Declares a queue of which the caller has found that it does not exist. The caller holds the
+ * topology lock. */
 static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       const struct queue_declaration *d, struct durable_done done,
                                       struct broker_error *error, struct queue **ret)
@@ -217,7 +218,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     struct broker_error error;
     if (!queue_arguments_read(q->entry.argument_table, flags, name, vhost_name(vhost),
                               &q->arguments, &error)) {
-        /* Written by a later version: keeps the queue, without arguments that are not known. */
+        /* Written by a later version: the queue is kept, but none of its arguments takes effect. */
         q->arguments = (struct queue_arguments){0};
         if (!queue_arguments_read(SLICE_EMPTY, flags, name, vhost_name(vhost), &q->arguments,
                                   &error))

@@ -1,8 +1,8 @@
 /* Deadlines: messages that are due leave the queue from any position, in the order of their
  * deadlines; a queue that is not used for long enough is deleted.
  *
- * There is one timer, for the earliest deadline of all lanes. A message that is sent on and is on
- * disk is read a little before it is due. */
+ * There is one timer, for the earliest deadline of all lanes. A message on disk that will be sent
+ * on is read a little before it is due. */
 #include "queue/queue_private.h"
 
 #include "message/message_header.h"
@@ -113,7 +113,7 @@ void queue_expire(struct queue *q)
     if (queue_is_deleted(q))
         return;
     if (q->ops->is_delaying && pager_must_scan(&q->lanes.first))
-        return; /* queue_fetched() is called when all deadlines are known */
+        return; /* goes on in queue_fetched(), when all deadlines are known */
     for (unsigned i = 0; i < q->lanes.lane_count && q->ops->sends_on(q); i++)
         pager_fetch_ahead(queue_lane(q, i), now);
     for (;;) {

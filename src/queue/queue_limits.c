@@ -34,8 +34,8 @@ bool queue_would_overflow(struct queue *q, const struct message *m)
            limits_exceeded(&q->settings, totals.ready, bytes - replaced_bytes);
 }
 
-/* Returns whether the lane's first ready message is in memory. If not, it is asked for, and
- * dropping goes on when it is. */
+/* Returns whether the lane's first ready message is in memory. If not, it has been asked for, and
+ * dropping goes on when it has been read. */
 static bool first_is_here(struct lane *l)
 {
     uint64_t sequence;

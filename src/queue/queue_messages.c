@@ -136,7 +136,8 @@ static void queue_read_ahead(struct queue *q)
         pager_read_ahead(queue_lane(q, i));
 }
 
-/* A message waits: if no consumer can take it, the queue is starved (queue_use.h). */
+/* Called when a message waits: notes that the queue is starved (queue_use.h) if no consumer is
+ * ready. */
 static void watch_starving(struct queue *q)
 {
     if (!q->use.is_starved && lv_list_is_empty(&q->ready_consumers))
@@ -173,7 +174,7 @@ void queue_deliver_to(struct queue *q, struct consumer *c)
     queue_consumer_ready(q, c);
     if (c->is_browser)
         browser_give(c);
-    else if (q->delivery_run.scheduled) /* else nothing waits, or returns are under way */
+    else if (q->delivery_run.scheduled) /* not scheduled: nothing to deliver */
         queue_run_deliveries(q->entry.home, &q->delivery_run);
 }
 
@@ -192,7 +193,7 @@ void queue_deliver_soon(struct queue *q)
 
 /* --- publishing ------------------------------------------------------------------------------- */
 
-/* Returns the lane for a message. Only a queue with priorities reads the message's. */
+/* Returns the lane for a message. The message's priority counts only in a queue with priorities. */
 static struct lane *lane_for(struct queue *q, const struct message *m)
 {
     int64_t most = q->settings.max_priority;
@@ -201,7 +202,7 @@ static struct lane *lane_for(struct queue *q, const struct message *m)
     return lane_of(&q->lanes, m->priority < most ? m->priority : (unsigned)most);
 }
 
-/* Puts in a message that no consumer can take now. */
+/* Puts a message that no consumer can take now into the lane. */
 static void queue_push(struct queue *q, struct lane *l, struct message *message,
                        uint64_t deadline_ms)
 {
@@ -386,7 +387,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
 
 /* --- settling: home --------------------------------------------------------------------------- */
 
-/* A consumer has rejected the message without requeueing it. */
+/* Gives up a message that a consumer has rejected without requeueing it. */
 static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
 {
     struct message *m = backlog_find_unacked(&l->backlog, sequence);

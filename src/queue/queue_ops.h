@@ -32,13 +32,13 @@ struct queue_ops {
      * queue's settings and the message's expiration say (queue_expiry.c). */
     uint64_t (*deadline)(const struct queue *q, const struct message *m);
 
-    /* Returns whether messages that the queue gives up are sent on: then they are needed with their
-     * bodies. */
+    /* Returns whether messages that the queue gives up are sent on: then the queue reads their
+     * bodies before it calls give_up(). */
     bool (*sends_on)(const struct queue *q);
 
     /* Returns whether more messages may be sent on now. If not, the queue's expiry and its
-     * deliveries are scheduled as soon as they may (queue_home.h). Asked before give_up() by
-     * callers that give up many messages that can wait. */
+     * deliveries are scheduled as soon as messages may be sent on again (queue_home.h). Asked
+     * before give_up() by callers that give up many messages that can wait. */
     bool (*can_send_on)(struct queue *q);
 
     /* The queue gives up the message at this position (lane.h), which is unacked: it is sent on and
@@ -49,11 +49,11 @@ struct queue_ops {
     /* Like give_up(), for a message that the queue does not take: it has no position. */
     void (*turn_away)(struct queue *q, struct message *message, enum death reason);
 
-    /* Returns what give_up() has sent on and is still in the queue. */
+    /* Returns how many messages that give_up() has sent on are still in the queue. */
     struct queue_transit (*in_transit)(const struct queue *q);
 
-    /* Returns whether clients may consume from the queue, get from it and delete it: else 403.
-     * NULL: they may. */
+    /* Returns whether clients may consume from the queue, get from it and delete it; if not, the
+     * error is 403. NULL: they may. */
     bool (*check_clients)(const struct queue *q, struct broker_error *error);
 
     /* The queue is deleted: sends nothing more on; messages in transit end by themselves. */

@@ -24,11 +24,11 @@
 struct queue {
     struct queue_entry entry; /* first: queue_of_entry() */
     struct queue_arguments arguments;
-    const struct policy *matched_policies[POLICY_KINDS]; /* policy_apply.c's, under the lock */
+    const struct policy *matched_policies[POLICY_KINDS]; /* by kind; under the topology lock */
     struct conflation *conflation;                       /* owned; NULL: no conflation */
     uint64_t id;                                         /* in the store; never used twice */
     const struct queue_ops *ops;                         /* queue_ops.h */
-    bool is_restoring;                 /* held.h; home's, and set before the loops start */
+    bool is_restoring;                 /* held.h; set before the loops start, then home's */
     _Atomic bool is_departures_behind; /* queue_set_departures_behind() */
 
     /* Home's. */
@@ -40,17 +40,17 @@ struct queue {
     struct lv_list ready_consumers; /* by priority, then the one that waited longest first */
     size_t consumer_count;
     struct consumer *exclusive_consumer;
-    struct consumer *active_consumer; /* the single one; if detached, until what it held is back */
+    struct consumer *active_consumer; /* the single one; if detached, until all it held is back */
     struct loop_task delivery_run;
-    unsigned returns;             /* consumer_begin_returns() under way: nothing is delivered */
-    struct lv_list waiting_calls; /* gets that wait for a message on disk */
+    unsigned returns;             /* queue_begin_returns() not ended; > 0: nothing is delivered */
+    struct lv_list waiting_calls; /* calls that wait, in order (queue_call_wait()) */
     bool is_over_limit;           /* messages at the head must be dropped and cannot be yet */
     struct loop_timer due_timer;  /* for the earliest deadline ... */
     uint64_t due_ms;              /* ... fires then: loop_steady_ms() */
     bool waits_for_disk;          /* the message that is due first is being read */
     struct loop_task expiry_run;
     struct loop_job
-        work; /* goes on with expiry, limits and deliveries that were too much at once */
+        work; /* goes on with expiry, limits and deliveries that were too long for one turn */
     struct loop_timer idle_timer;  /* for x-expires */
     _Atomic uint64_t used_ms;      /* when it was last used: the loop's clock; any loop */
     struct lv_list browses;        /* of struct browse (browse.c) */
@@ -98,7 +98,8 @@ static inline bool queue_stores(const struct queue *q, const struct message *mes
 
 /* --- queue.c ---------------------------------------------------------------------------------- */
 
-/* Makes a queue with one reference, its name's. Its arguments are not read yet. Any thread. */
+/* Makes a queue with one reference, its name's. The caller reads its arguments afterwards. Any
+ * thread. */
 struct queue *queue_create(struct vhost *vhost, struct loop *home, struct slice name,
                            struct queue_flags flags, struct slice argument_table);
 
@@ -109,11 +110,12 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
 
 /* --- queue_delete.c --------------------------------------------------------------------------- */
 
-/* Deletes the queue. With *ret_is_pending, `done` is called when the deletion is stored. Returns
- * how many messages were ready. */
+/* Deletes the queue. If it sets *ret_is_pending, `done` is called when the deletion is stored.
+ * Returns how many messages were ready. */
 uint64_t queue_delete_with(struct queue *q, struct durable_done done, bool *ret_is_pending);
 
-/* Deletes a queue of queue_create_apart(), which nothing finds by its name any more. */
+/* Deletes a queue of queue_create_apart(). The caller has removed its name, by which nothing finds
+ * it any longer. */
 void queue_end_apart(struct queue *q);
 
 /* --- queue_lanes.c ---------------------------------------------------------------------------- */
@@ -131,10 +133,11 @@ struct consumer *queue_next_consumer(struct queue *q);
  * ready ones if it can take no more. */
 void queue_after_turn(struct queue *q, struct consumer *c);
 
-/* Removes the consumer from the queue; what it holds stays with it. */
+/* Removes the consumer from the queue. The messages that it holds stay unacked. */
 void queue_take_out(struct queue *q, struct consumer *c);
 
-/* Something that the consumer held is settled: the next single active consumer may take over. */
+/* Called after something that the consumer held was settled. If it was the single active consumer,
+ * is detached and holds nothing more, the next one takes over. */
 void queue_consumer_settled(struct queue *q, struct consumer *c);
 
 /* Returns whether the queue admits this consumer now (else 403), or a get (else 405). */
@@ -149,7 +152,8 @@ int64_t queue_timeout_for(const struct queue *q, const struct consumer *c);
 /* Sets the timeouts of all consumers again, after the queue's settings have changed. */
 void queue_consumers_refresh(struct queue *q);
 
-/* The consumer may have credit again: it gets its turn. */
+/* Called when the consumer may have room for deliveries again. If it has, it is added to the ready
+ * ones, and a delivery run is scheduled; a browser goes on. */
 void queue_consumer_ready(struct queue *q, struct consumer *consumer);
 
 /* --- queue_returns.c -------------------------------------------------------------------------- */
@@ -162,8 +166,8 @@ void queue_return(struct queue *q, struct lane *l, uint64_t sequence);
  * not counted. */
 uint32_t queue_first_delivery_count(struct lane *l);
 
-/* Messages are about to be returned in several calls of queue_settle(): between these two calls
- * nothing is delivered. */
+/* Begin and end returning messages in several calls of queue_settle(): meanwhile nothing is
+ * delivered. Pairs of calls may overlap. */
 void queue_begin_returns(struct queue *q);
 void queue_end_returns(struct queue *q);
 
@@ -178,21 +182,22 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
 void queue_run_deliveries(struct loop *loop, struct loop_task *task);
 
 /* Schedules a delivery run for the end of the turn, if there is a message to deliver and a consumer
- * or a get that can take it. */
+ * that can take it, if a call waits, or if messages must be dropped. */
 void queue_schedule_deliveries(struct queue *q);
 /* Like queue_schedule_deliveries(), but does nothing for a deleted queue. */
 void queue_deliver_soon(struct queue *q);
 
-/* The consumer has been handed shared credit: gives it what it can take before this returns, and
- * the queue's other consumers what they can take. */
+/* Called when the consumer has been handed shared credit. Before this returns, it gets what it can
+ * take, and so do the queue's other consumers. */
 void queue_deliver_to(struct queue *q, struct consumer *consumer);
 
 /* Settles `count` messages with consecutive positions from this one on, which the consumer held. */
 void queue_settle(struct queue *q, struct consumer *consumer, uint64_t position, uint32_t count,
                   enum settle_kind kind);
 
-/* Returns whether the lane's first ready message can be delivered now. If not, what is missing has
- * been asked for, and deliveries are scheduled when it arrives. */
+/* Returns whether the lane's first ready message can be delivered now. If not, and something is
+ * missing for it (the message, or a record in the log), that has been asked for, and deliveries are
+ * scheduled when it is there. */
 bool queue_first_is_deliverable(struct lane *l);
 
 /* Tells the log and the segments that a message has left the queue. */
@@ -212,8 +217,8 @@ enum confirm_answer queue_take_again(struct queue *q, struct message *message,
 
 /* --- queue_expiry.c --------------------------------------------------------------------------- */
 
-/* Messages have been read from the disk for their deadlines; `is_deadline`: deadlines that were not
- * known before have been read. */
+/* Called when messages have been read from the disk for their deadlines: schedules the expiry if it
+ * was waiting for them. `is_deadline`: deadlines that were not known before have been read. */
 void queue_fetched(struct queue *q, bool is_deadline);
 
 /* Returns when a message that arrives now is due, as loop_steady_ms(); 0: never. */
@@ -233,9 +238,10 @@ void queue_used(struct queue *q);
 void queue_watch_use(struct queue *q);
 
 void queue_init_expiry(struct queue *q);
-/* The queue has been declared, or recovered. Any thread, before another one sees the queue. */
+/* Begins to watch the use of a queue, its deadlines and, after recovery, its limits. Called once,
+ * when the queue has been declared, before others can see it, or recovered. Any thread. */
 void queue_begin_expiry(struct queue *q);
-/* The queue is deleted. */
+/* Stops the timers and tasks of a queue that is deleted or freed. */
 void queue_end_expiry(struct queue *q);
 
 /* --- queue_limits.c --------------------------------------------------------------------------- */

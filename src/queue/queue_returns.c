@@ -1,5 +1,5 @@
-/* Messages that are returned to their queue. A quorum queue counts that: the next delivery carries
- * the count, and a message that was returned too often is given up. */
+/* Messages that are returned to their queue. A quorum queue counts how often each was returned: the
+ * next delivery carries the count, and a message that was returned too often is given up. */
 #include "queue/queue_private.h"
 
 #include "base/counters.h"

@@ -11,15 +11,15 @@
 
 struct queue;
 
-/* Merges both into *ret, whose slices point into the arguments' table or the policy's definition.
- * With policy NULL, *ret equals the arguments. Values of a wrong type in a definition are ignored.
- * Pure. */
+/* Merges the arguments and the policy into *ret, whose slices point into the arguments' table or
+ * the policy's definition. With policy NULL, *ret equals the arguments. Values of a wrong type in a
+ * definition are ignored. Pure. */
 void queue_settings_merge(const struct queue_arguments *arguments,
                           const struct effective_policy *policy, struct queue_arguments *ret);
 
 /* Mails the queue's home the policy that applies to it now (NULL: none). Takes the policy and a
- * reference of the queue. The policy lock is held, so that the mail of two changes arrives in their
- * order. */
+ * reference of the queue. The caller holds the policy lock, so that the mail of two changes arrives
+ * in their order. */
 void queue_settings_mail(struct queue *q, struct effective_policy *policy);
 
 /* Applies new settings: limits of length, expiry, consumers' timeouts. In queue_messages.c. Home.

@@ -12,7 +12,7 @@
 struct queue_use {
     bool is_starved;
     uint64_t since_ms;                /* of the last transition */
-    uint64_t flowing_ms, starving_ms; /* before that, not in the average yet */
+    uint64_t flowing_ms, starving_ms; /* time until since_ms that is not in the average yet */
     double average;                   /* 0 to 1 */
 };
 

@@ -13,8 +13,8 @@
 /* Makes a reply queue; the caller ends it. On the loop that is to be its home. */
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name);
 
-/* Deletes the queue at once, with its name and what it holds. No consumer is attached any longer.
- * Clears the pointer. Home. */
+/* Deletes the queue at once, with its name and what it holds. Call only when no consumer is
+ * attached. Clears the pointer. Home. */
 void reply_queue_end(struct queue **queue);
 
 #endif

@@ -253,7 +253,7 @@ static void lanes_give(struct restore *r, struct journal_loop *home)
 static void begin_queue(struct queue *q)
 {
     if (q->conflation)
-        conflation_begin(q); /* now: all messages of the log are still in memory */
+        conflation_begin(q); /* now, while all messages of the log are in memory */
     queue_begin_expiry(q);
 }
 
@@ -280,8 +280,8 @@ static void hand_over(void *arg, struct journal_loop *home, bool is_whole)
     }
 }
 
-/* Mail that is sent by a loop that sees this arrives after the mail that gives queues to their
- * homes. */
+/* Every home has been sent the mail that gives it its queues. So what a loop mails after it has
+ * seen is_restoring false arrives after that. */
 static void is_sent(void *arg)
 {
     struct restore *r = arg;

@@ -7,8 +7,8 @@
 #include "topology/topology.h"
 
 /* Returns the restorer for journal_open(), which finds the broker's durable queues by their ids.
- * From here on these are being restored. A queue that is made later gets no id that is found in the
- * log or in a segment file's name while they are read. Before the loops start. */
+ * From here on these are being restored. An id that is then found in the log or in a segment file's
+ * name is not given to a queue that is made later. Before the loops start. */
 struct journal_restorer restore_begin(struct topology *topology);
 
 #endif

@@ -119,8 +119,8 @@ static void room_mail(struct loop *at, struct mail *mail)
     shared_credit_unref(&s);
 }
 
-/* Mails the session's loop that credit can be handed out, once for all that is returned until it
- * has done so. On the loop `from`, which may be any. */
+/* Mails the session's loop that credit can be handed out, unless no consumer waits or such mail is
+ * under way already. `from` is the calling loop, which may be any. */
 static void shared_credit_tell(struct shared_credit *s, struct loop *from)
 {
     if (atomic_load(&s->waiting) == 0 || atomic_exchange(&s->is_told, true))
@@ -195,7 +195,7 @@ static void wait_in_line(struct consumer *c)
         shared_credit_tell(s, home);
 }
 
-/* Takes one if some is free, and no consumer waits. */
+/* Takes credit for one delivery, if some is free and no consumer waits. Returns whether it did. */
 static bool shared_credit_take_free(struct shared_credit *s)
 {
     if (atomic_load(&s->waiting) > 0)

@@ -21,7 +21,7 @@
 struct consumer;
 struct loop;
 
-/* Shared. */
+/* The atomic members are used on any loop. */
 struct shared_credit {
     _Atomic uint32_t refs;
     _Atomic uint32_t used;
@@ -43,10 +43,10 @@ void shared_credit_unref(struct shared_credit **shared);
 /* Sets the maximum; 0: none. Consumers that wait go on by mail if there is room. Session loop. */
 void shared_credit_set(struct shared_credit *shared, uint32_t max);
 
-/* The consumer shares the credit from here on; what it holds counts as used. Takes a reference.
- * Once. Home. */
+/* Makes the consumer share the credit from now on; what it holds counts as used. Takes a reference.
+ * Called at most once. Home. */
 void shared_credit_join(struct shared_credit *shared, struct consumer *consumer);
-/* Takes a consumer that its session has released out of the line, so that no mail is sent to it
+/* Removes from the line a consumer that its session has released, so that no mail about it is sent
  * after the mail that frees it. Session loop. */
 void shared_credit_leave_line(struct consumer *consumer);
 /* Drops the reference of a consumer that is being freed. Session loop. */
@@ -55,7 +55,7 @@ void shared_credit_part(struct consumer *consumer);
 /* Takes credit for one delivery. Returns false if there is none: the consumer is in the line, and
  * its queue delivers to it when it is its turn. Home. */
 bool shared_credit_take(struct consumer *consumer);
-/* Returns the credit of `count` deliveries. Home. */
+/* Gives back the credit of `count` deliveries. Home. */
 void shared_credit_give(struct consumer *consumer, uint32_t count);
 
 #endif
