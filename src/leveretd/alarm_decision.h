@@ -16,7 +16,7 @@ struct alarm_limits {
 
 struct alarm_readings {
     uint64_t memory_bytes; /* resident */
-    uint64_t spare_bytes;  /* of these, free, but among memory in use: it cannot be given back */
+    uint64_t spare_bytes;  /* of these, free, but between bytes in use: cannot be given back */
     uint64_t disk_free_bytes;
     bool has_memory, has_disk; /* false: could not be read, which raises no alarm */
 };

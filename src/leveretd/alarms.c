@@ -116,7 +116,7 @@ static void relieve_mail(struct loop *at, struct mail *mail)
     queues_relieve(&broker->topology, at);
 }
 
-/* Has the queues page out when memory becomes short, which is before publishers are blocked. */
+/* Makes the queues page out when memory becomes short: this is before publishers are blocked. */
 static void watch_shortage(struct loop *loop, struct broker *broker, bool is_short)
 {
     if (atomic_exchange(&broker->is_short_of_memory, is_short) == is_short || !is_short)
@@ -133,11 +133,12 @@ static void give_back_mail(struct loop *at, struct mail *mail)
                           memory_order_relaxed);
 }
 
-/* Near the limit: how often the loops are asked, and for how long after it was last reached. */
+/* While memory is given back: how often the loops are asked, and for how long after the resident
+ * set was last near the limit. */
 enum { ASK_EVERY_MS = 1000, GIVING_BACK_MS = 10000 };
 
-/* Far from it they are asked less often, so that one busy hour does not leave its mark for good,
- * and not at all while the process has at most SMALL_BYTES. */
+/* Far from the limit the loops are asked less often, so that memory which a busy hour has left free
+ * is given back, too. They are not asked while the process has at most SMALL_BYTES. */
 enum { ASK_SELDOM_MS = 10000, SMALL_BYTES = 24 * 1024 * 1024 };
 
 static void ask_for_memory(struct loop *loop, struct alarms *a, uint64_t every_ms)
@@ -149,8 +150,8 @@ static void ask_for_memory(struct loop *loop, struct alarms *a, uint64_t every_m
     mail_all_loops(loop, a->broker, &(struct mail){.deliver = give_back_mail, .a = a});
 }
 
-/* Gives memory back from when the resident set comes near the limit until GIVING_BACK_MS after it
- * was last near: much may be freed in that time. */
+/* Has memory given back from when the resident set comes near the limit until GIVING_BACK_MS after
+ * it was last near, since much memory may be freed in that time. */
 static void watch_resident(struct loop *loop, struct alarms *a, uint64_t resident_bytes)
 {
     bool is_near = alarm_memory_is_short(&a->facts.limits, resident_bytes);

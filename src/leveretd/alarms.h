@@ -14,22 +14,22 @@
 
 struct alarms; /* see alarms.c */
 
-/* Takes first readings, for alarms_facts(), and acts on none. Borrows broker and data_dir. The
- * caller owns the alarms. Before loops_start(). */
+/* Returns alarms with a first reading of memory and disk, which alarms_facts() shows; no alarm is
+ * set yet. Borrows broker and data_dir. The caller owns the alarms. Call before loops_start(). */
 struct alarms *alarms_create(struct broker *broker, const char *data_dir,
                              const struct config *config);
-/* Begins to watch, on loop 0. Once, before loops_start(). */
+/* Starts the checks, which run on loop 0. Call once, before loops_start(). */
 void alarms_start(struct alarms *alarms);
-/* Replaces the limits and checks them at once. On loop 0, after alarms_start(). */
+/* Replaces the limits, and checks memory and disk at once. Call on loop 0, after alarms_start(). */
 void alarms_configure(struct alarms *alarms, const struct config *config);
-/* After loops_run(). Clears the pointer. NULL is fine. */
+/* Frees the alarms and clears the pointer. NULL is fine. Call after loops_run() has returned. */
 void alarms_free(struct alarms **alarms);
 
-/* A journal_options.on_space, whose arg is the broker: sets or clears the alarm of the log. On the
- * log writer's thread. */
+/* Sets or clears the log's alarm. This is a journal_options.on_space, whose arg is the broker: the
+ * log writer's thread calls it. */
 void alarms_log_space(void *broker, bool has_room);
 
-/* Returns the limits, and the readings of the latest check. Any thread. */
+/* Returns the limits, and the readings of the latest check. Call on any thread. */
 struct alarm_facts {
     struct alarm_limits limits;
     struct alarm_readings readings;

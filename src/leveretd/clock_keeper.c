@@ -1,10 +1,10 @@
 /* The steady clock over the life of a data directory.
  *
  * The keeper's thread compares the wall clock with the steady one every LOOK_S seconds: a step
- * means that somebody has set the wall clock. It stores a reading of all clocks
+ * means that somebody has set the wall clock. The thread stores a reading of all clocks
  * (store/clock_file.h) after a step and at least every STORE_MS. After a reboot only the wall clock
- * tells how much time has passed since the last reading. The reading after a step is why that step
- * does not count as time that has passed. */
+ * tells how much time has passed since the last reading. A step must not count as time that has
+ * passed, so a reading is stored after each step. */
 #include "leveretd/clock_keeper.h"
 
 #include <inttypes.h>
@@ -27,7 +27,7 @@ enum {
 struct clock_keeper {
     const char *dir;
     struct loops *loops;
-    struct clock_reading stored; /* the latest that was stored, or tried to */
+    struct clock_reading stored; /* the latest that was stored, or that failed to be */
     bool is_written;             /* this run has stored a reading */
     bool has_failed;             /* the latest could not be stored; that is logged once */
     pthread_t thread;

@@ -49,9 +49,9 @@ struct location {
 /* Reports one line, which begins with the location: "FILE:LINE: ...". */
 void config_tell(const struct location *location, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Reports that the key, a setting of ours, has no effect in this version, if that is so. */
+/* If the key is a setting of ours that has no effect in this version, reports that. */
 void config_tell_waiting(const char *key, const struct location *location);
-/* Reports that the key sets nothing: with the reason if RabbitMQ has this key, else as unknown. */
+/* Reports that the key sets nothing: says why if RabbitMQ has this key, else that it is unknown. */
 void config_tell_unknown(const char *key, const struct location *location);
 
 /* --- by key: config.c ------------------------------------------------------------------------- */
@@ -75,8 +75,8 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out);
 /* Appends the value as a file would have it, also that of a SECRET. */
 void config_value_print(const struct config *config, const struct setting *s,
                         struct lv_buffer *out);
-/* Reads the decimal digits at the beginning of the text; *ret_end points behind them. Returns
- * false, with both unchanged, if there are none or the number is above INT64_MAX. */
+/* Reads the decimal digits at the beginning of the text; *ret_end points behind them. Returns false
+ * if there are none or the number is above INT64_MAX: the caller then uses neither result. */
 bool config_digits_read(const char *text, int64_t *ret, const char **ret_end);
 /* Reads true, false, on or off. Returns false if the text is none of them. */
 bool config_bool_read(const char *value, bool *ret);

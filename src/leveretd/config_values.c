@@ -36,8 +36,8 @@ bool config_digits_read(const char *text, int64_t *ret, const char **ret_end)
     return p > text;
 }
 
-/* Reads a unit such as "k", "kb" or "kib", or none, into the number of bytes it stands for: the
- * letter is the power, the rest says of 1000 or of 1024. */
+/* Reads a unit such as "k", "kb" or "kib", or none, into the number of bytes it stands for. The
+ * letter is the exponent (k 1, m 2 ...); the base is 1000 if "b" alone follows it, else 1024. */
 static bool read_unit(const char *unit, int64_t *ret)
 {
     static const char letters[] = "kmgtp";

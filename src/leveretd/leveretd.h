@@ -79,18 +79,18 @@ struct leveretd {
     int exit_code;             /* of the process, if the loops ran; changed on loop 0 only */
 };
 
-/* The caller runs on loop 0, or on no loop: before the start, after the stop. */
+/* Asserts that the caller runs on loop 0, or on no loop (before the start, after the stop). */
 static inline void leveretd_assert_home(const struct leveretd *d)
 {
     const struct loop *here = loop_current();
     lv_assert(!here || here == loops_at(d->loops, 0));
 }
 
-/* Records the time of the start; `d` is otherwise zero. The first call. */
+/* Records the time of the start. Call it first, with `d` all zero. */
 void leveretd_begin(struct leveretd *d);
 
-/* Puts the config in force and takes it; leveretd_apply() then applies it. The config before it
- * remains readable. On loop 0, or before loops_start(). */
+/* Puts the config in force, and takes ownership of it; leveretd_apply() then applies it. The config
+ * before it remains readable. Call on loop 0, or before loops_start(). */
 void leveretd_use(struct leveretd *d, struct config *config);
 
 /* Creates a config from options, file and environment; the caller owns *ret. Returns a negative
@@ -99,44 +99,45 @@ int leveretd_read_config(const struct leveretd *d, struct config **ret);
 
 /* Starts everything, up to listening; the log may still be read after that (restoring.c). Returns
  * EXIT_OK, or the exit code after logging the reason; the caller calls leveretd_free() in both
- * cases. On the thread of loop 0. */
+ * cases. Call on the thread of loop 0. */
 int leveretd_start(struct leveretd *d);
 
 /* Creates the data directory if needed and locks it for this process. Returns EXIT_OK, or the exit
  * code after logging the reason. */
 int leveretd_lock(struct leveretd *d);
 
-/* `leveretd --recover-definitions`: stores definitions of the queues that the log knows and the
- * definitions lack, and of their vhosts. Logs what was done, or why nothing was, and returns the
- * exit code. Takes the place of leveretd_start(). Blocks. */
+/* Runs `leveretd --recover-definitions`: stores definitions of the queues that the log knows and
+ * the definitions lack, and of their vhosts. Logs what was done, or why nothing was, and returns
+ * the exit code. Call instead of leveretd_start(). Blocks. */
 int leveretd_recover_definitions(struct leveretd *d);
 
-/* Begins the graceful stop; a second call ends it at once. On loop 0, while it runs. */
+/* Begins the graceful stop; a second call ends it at once. Call on loop 0, while it runs. */
 void leveretd_stop(struct leveretd *d);
 
-/* Reads the log if it is short; otherwise restoring_go_on() starts a thread that reads it. Each
- * returns a negative error if the log cannot be read, or the thread not started. Once each, before
- * loops_start(). */
+/* restoring_begin() reads the log if it is short. restoring_go_on() starts a thread that reads a
+ * longer log, and does nothing after a short one. Each returns a negative error if the log cannot
+ * be read, or the thread cannot be started. Call each once, in this order, before loops_start(). */
 int restoring_begin(struct leveretd *d);
 int restoring_go_on(struct leveretd *d);
-/* Ends the thread; messages it has not read remain in the log. Before the journal is closed. */
+/* Ends the thread; messages it has not read remain in the log. Call before the journal is closed.
+ */
 void restoring_stop(struct leveretd *d);
 
 /* Reads the config again and applies the changes that need no restart; logs a warning for each of
- * the others. On loop 0. */
+ * the others. Call on loop 0. */
 void leveretd_reload(struct leveretd *d);
 
-/* Frees everything, in an order in which mail and commits under way still reach their owners. After
- * loops_run() has returned, or if it was never called; fine after a start that failed. */
+/* Frees everything, in an order in which mail and commits under way still reach their owners. Call
+ * after loops_run() has returned, or if it was never called: also after a start that failed. */
 void leveretd_free(struct leveretd *d);
 
-/* Applies the settings that a reload can change, from the config in force. On loop 0, or before
- * loops_start(). */
+/* Applies the settings that a reload can change, from the config in force. Call on loop 0, or
+ * before loops_start(). */
 void leveretd_apply(struct leveretd *d);
 
-/* Adds the facts that `leveretctl status` shows. Any thread. */
+/* Adds the facts that `leveretctl status` shows. Called on any thread. */
 void leveretd_facts(void *arg, json_t *object);
-/* Adds the configuration in force, for `leveretctl environment`. Any thread. */
+/* Adds the configuration in force, for `leveretctl environment`. Called on any thread. */
 void leveretd_environment(void *arg, json_t *object);
 
 #endif

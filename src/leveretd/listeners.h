@@ -22,15 +22,16 @@ struct listeners {
 };
 
 /* Listens on every address in the config. Returns EXIT_OK, or EXIT_LISTEN after logging the reason;
- * the caller calls listeners_close() in both cases. Before loops_start(). */
+ * the caller calls listeners_close() in both cases. Call before loops_start(). */
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
                    struct session_server *server);
 
-/* Sets the socket options of future connections from the config. Before loops_start(), or on
+/* Sets the socket options of future connections from the config. Call before loops_start(), or on
  * loop 0. */
 void listeners_configure(struct listeners *l, const struct config *config);
 
-/* Stops accepting connections. On loop 0, or once the loops have ended. May be called again. */
+/* Stops accepting connections. May be called again. Call on loop 0, or once the loops have ended.
+ */
 void listeners_close(struct listeners *l);
 
 /* Appends "127.0.0.1:5672 (amqp), [::1]:5672 (amqp)", or "no address for AMQP". */

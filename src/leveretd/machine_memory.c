@@ -84,7 +84,7 @@ bool cgroup_parse_path(struct slice text, struct slice *ret, bool *ret_is_v1)
 
 enum { FILE_BYTES_MAX = 4096, PATH_BYTES_MAX = 4096 };
 
-/* Returns the first n bytes of a file in `room`; empty if it cannot be read. */
+/* Returns at most the first n bytes of a file, in `room`; empty if it cannot be read. */
 static struct slice read_small(const char *path, char *room, size_t n)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -103,8 +103,9 @@ static void lower_to_group_limit(const char *path, uint64_t *total)
         *total = limit;
 }
 
-/* Lowers *total to the limits of the group and of every group around it. Within a container the
- * path is the host's, and only its last step, the root of the mount, exists. */
+/* Lowers *total to the limits of the group and of every group around it. In a container the path is
+ * the host's, so none of these groups' files exists but that of the root, which the loop reads
+ * last. */
 static void lower_to_groups(struct slice group, bool is_v1, uint64_t *total)
 {
     const char *root = is_v1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";

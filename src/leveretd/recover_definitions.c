@@ -1,14 +1,14 @@
-/* `leveretd --recover-definitions`: for a data directory whose definitions are lost, or older than
- * they were, while its log is there. The log names each queue that has messages in it, so these
- * queues can be recreated. Users, permissions, exchanges, bindings and policies are not in the log.
- * No user is created, least of all guest, who may have been deleted on purpose.
+/* `leveretd --recover-definitions`: for a data directory that has its log, but whose definitions
+ * are lost or were replaced by an older copy. The log names each queue that has messages in it, so
+ * these queues can be recreated. Users, permissions, exchanges, bindings and policies are not in
+ * the log. No user is created, least of all guest, who may have been deleted on purpose.
  *
- *   - The definitions are loaded, and all they contain is kept.
+ *   - The definitions are loaded, and everything in them is kept.
  *   - The log is read, and the queues it knows are collected by their ids.
  *   - Queues that the definitions lack are stored, with their vhosts.
  *
- * A queue is called recovered-ID if the log, of an earlier version, lacks its name, or if another
- * queue has that name by now. */
+ * A queue is called recovered-ID if the log, written by an earlier version, lacks its name, or if
+ * another queue has that name by now. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ struct rebuild {
     size_t count, capacity;
     struct slice *vhosts; /* owned: their names */
     size_t vhost_count, vhost_capacity;
-    size_t made;       /* queues */
+    size_t made;       /* queues that were stored */
     uint64_t delayed;  /* messages in the queues of delayed exchanges, which are not recreated */
     _Atomic int error; /* of a commit */
 };
@@ -241,7 +241,7 @@ static void store_queue(struct rebuild *r, const struct known_queue *q, struct s
              SLICE_ARG(name), SLICE_ARG(vhost), q->messages > 0 ? q->messages : 0);
 }
 
-/* Orders by name; of queues with the same name, the one that keeps it comes first. */
+/* Orders by vhost and name; of queues with the same name, the one that keeps it comes first. */
 static int compare_by_name(const void *a, const void *b)
 {
     const struct known_queue *x = a, *y = b;
@@ -314,7 +314,8 @@ static int rebuild_definitions(struct rebuild *r, struct leveretd *d)
     if (r->vhost_count == 0)
         store_vhost(r, r->default_vhost);
     store_queues(r);
-    /* One change in any case: after it the definitions no longer count as older than they were. */
+    /* At least one change is made: once it is committed, the definitions no longer count as an
+     * older copy, which would prevent the start. */
     definitions_submit(r->definitions, definition_delete_global_parameter(SLICE_EMPTY), stored, r);
     definitions_close(&r->definitions);
     return log_result(r, dir);

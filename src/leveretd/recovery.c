@@ -1,8 +1,8 @@
 /* Recovery from the definitions.
  *
- * Their rows come in an order in which each finds the object it belongs to: vhosts, users,
- * permissions, exchanges, queues, bindings. Rows that change the topology announce a quiescent
- * state at their end, which tables need in order to grow. */
+ * Rows are loaded in an order in which each finds the object it belongs to: vhosts, users,
+ * permissions, exchanges, queues, bindings. A function that loads a row of the topology ends with
+ * lv_rcu_quiescent(), because tables can only grow after a quiescent state. */
 #include "leveretd/recovery.h"
 
 #include "base/assert.h"

@@ -15,18 +15,18 @@ struct recovery {
     size_t exchanges;
     size_t queues;
     size_t bindings;
-    size_t skipped; /* rows whose vhost, exchange or queue does not exist */
+    size_t skipped; /* rows that could not be loaded: their vhost ... does not exist */
 };
 
 /* Loads everything into auth and broker. A row whose vhost does not exist is logged and skipped.
- * Returns a negative error if the definitions cannot be read. Before loops_start(), on a thread
- * that is registered with RCU. Blocks. */
+ * Returns a negative error if the definitions cannot be read. Blocks. Call before loops_start(), on
+ * a thread that is registered with RCU. */
 int recovery_load(struct definitions *definitions, struct auth *auth, struct broker *broker,
                   struct recovery *ret);
 
 /* Creates and stores the default vhost and the default user with its permissions, if there is
- * neither a vhost nor a user: at the first start. Returns true if it did. On the same thread, after
- * recovery_load(). */
+ * neither a vhost nor a user: at the first start. Returns true if it did. Call on the thread that
+ * called recovery_load(), and after it. */
 bool recovery_first_boot(const struct config *config, struct auth *auth, struct broker *broker);
 
 #endif

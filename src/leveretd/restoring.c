@@ -1,7 +1,7 @@
-/* The end of the start: messages of the previous run are read from the log. A log of at most
- * AT_ONCE_BYTES is read before the broker serves clients, so after an ordinary stop every message
- * is in its queue once the log line says that the broker listens. A longer log is read by a thread
- * of its own while clients are served. */
+/* The end of the start: the messages of the previous run are read from the log. A log of at most
+ * AT_ONCE_BYTES is read before the broker serves clients: so after an ordinary stop every message
+ * is in its queue by the time the broker logs that it listens. A longer log is read by a thread of
+ * its own while clients are served. */
 #include <inttypes.h>
 #include <signal.h>
 #include <time.h>
@@ -14,7 +14,7 @@ static const uint64_t AT_ONCE_BYTES = 1024 * 1024;
 
 enum { RETRY_NS = 100 * 1000 * 1000 };
 
-/* Returns 0 once everything is read, or when restoring_stop() asks to end. */
+/* Returns 0 once the whole log is read, or when restoring_stop() asks to end. */
 static int read_log(struct leveretd *d)
 {
     bool is_over = false;
@@ -30,7 +30,7 @@ static int read_log(struct leveretd *d)
     return err;
 }
 
-/* On loop 0: everything has been read, or reading has failed and ended, which stops the broker. */
+/* On loop 0: the thread has read the whole log, or has failed and ended: then the broker stops. */
 static void log_read_mail(struct loop *at, struct mail *mail)
 {
     struct leveretd *d = mail->a;
@@ -65,7 +65,7 @@ int restoring_begin(struct leveretd *d)
     return read_log(d);
 }
 
-/* The thread blocks all signals: the main thread handles them. */
+/* The thread blocks all signals, so that the main thread handles them. */
 int restoring_go_on(struct leveretd *d)
 {
     struct restoring *r = &d->restoring;

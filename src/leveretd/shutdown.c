@@ -6,8 +6,9 @@
  * Then, on the same thread, after the loops have ended:
  *
  *   the control socket is closed -> the definitions are flushed, so that every commit under way is
- *   reported -> pending mail is delivered and what it changed is flushed, again until there is none
- *   -> freed are: sessions, broker, auth, definitions, loops, and what RCU has deferred
+ *   reported -> the log is closed -> mail that is left is delivered and what it changed is flushed,
+ *   again and again until no mail is left -> sessions, broker, auth, definitions and loops are
+ *   freed, and what RCU has deferred
  *
  * A second signal ends the wait for connections. */
 #include <pthread.h>
@@ -29,8 +30,8 @@ struct shutdown {
     struct leveretd *d;
     struct loop_timer timer;
     uint64_t deadline_ms; /* loop_patient_ms() of loop 0 */
-    unsigned answers_due; /* loops that have not told their number of connections */
-    size_t connections;   /* of the loops that have */
+    unsigned answers_due; /* loops whose number of connections is not known yet */
+    size_t connections;   /* of the loops that have answered */
 };
 
 /* --- while loops run -------------------------------------------------------------------------- */
@@ -149,8 +150,8 @@ static void drain_mail(struct leveretd *d)
     }
 }
 
-/* Delivers the mail that frees queues. It is sent a grace period after a queue's last reference is
- * given back, and that reference may be in other mail. */
+/* Delivers the mail that frees queues. Such mail is sent a grace period after the last reference to
+ * a queue is released, and the holder of that reference may be other mail: hence the rounds. */
 static void drain_freed(struct leveretd *d)
 {
     for (unsigned round = 0; round < DRAINS_MAX; round++) {

@@ -38,8 +38,8 @@ static uint64_t monotonic_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Descriptors that connections may not use, since files need them. DESCRIPTORS_FIXED of these are
- * for the log, the definitions and the control socket, the rest for segments. */
+/* Descriptors that are kept for files, so that connections may not use them. DESCRIPTORS_FIXED of
+ * these are for the log, the definitions and the control socket, the rest for segments. */
 enum { DESCRIPTORS_FOR_FILES_MIN = 16, DESCRIPTORS_FOR_FILES_MAX = 268, DESCRIPTORS_FIXED = 12 };
 _Static_assert((int)DESCRIPTORS_FOR_FILES_MIN > (int)DESCRIPTORS_FIXED, "some are for segments");
 
@@ -87,7 +87,8 @@ static int check_event_vhost_of_first_start(const struct config *config)
                                       "start");
 }
 
-/* Called before the data directory is touched. */
+/* Checks event_exchange.vhost if this is a first start. Called before the data directory is
+ * touched. */
 static int check_first_start(const struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
@@ -102,7 +103,7 @@ static int refuse_definitions(const struct leveretd *d, int err)
     return EXIT_DEFINITIONS;
 }
 
-/* What the definitions contain. */
+/* What check_event_vhost() finds in the definitions. */
 struct vhost_search {
     struct slice name;
     bool is_found;
@@ -126,8 +127,8 @@ static int search_user(void *arg, const struct definition_user *row)
     return 0;
 }
 
-/* Checks the vhost that the config names against the definitions, as soon as they are open and
- * before anything is changed in them. If the operator has deleted every vhost, any name is fine. */
+/* Checks against the definitions the vhost that the config names, as soon as they are open and
+ * before anything in them is changed. If the operator has deleted every vhost, any name is fine. */
 static int check_event_vhost(const struct leveretd *d)
 {
     static const struct definitions_visitor visitor = {.vhost = search_vhost, .user = search_user};
@@ -204,8 +205,9 @@ static int open_definitions(struct leveretd *d)
     return EXIT_DEFINITIONS;
 }
 
-/* Refuses definitions of queues, or segments, without a log: the log is created at the first start,
- * before there can be a queue. */
+/* Refuses to start if there are queues' definitions or segments, but no log, unless --new-log is
+ * given: the first start creates the log before there can be a queue, so the log must have been
+ * lost. */
 static int check_log(const struct leveretd *d, const struct recovery *recovered)
 {
     const char *dir = d->config->data_dir;
