@@ -1,6 +1,7 @@
-/* When the broker stops, a question may outlive the call that asked it: the mail that carries it is
- * delivered by loops_free() only then. So a question counts its references: the asking thread has
- * one, each mail another. Once it is abandoned, its mail calls no function.
+/* When the broker stops, a question may outlive the call that asked it: its mail may still be in a
+ * loop's mailbox, and is delivered only when the mailboxes are drained (loops_drain(),
+ * loops_free()). So a question counts its references: the asking thread has one, each mail another.
+ * Once the question is abandoned, its mail calls no function.
  *
  * A loop takes no lock to answer, and each question has a semaphore of its own: asking threads have
  * a low priority, and a loop would have to wait for one that holds a lock and is not scheduled. */
@@ -146,7 +147,8 @@ static void question_forget(struct question *q)
     question_unref(q);
 }
 
-/* Waits for the answers, or until the asker is closed: ERR_CLOSED. Gives up the reference. */
+/* Waits for the answers, and gives up the asking thread's reference. Returns ERR_CLOSED if the
+ * asker is closed before all have come. */
 static int question_end(struct question *q)
 {
     bool had_slot = compute_slot_pause();
@@ -211,7 +213,7 @@ static struct timespec time_after(unsigned ms)
     return at;
 }
 
-/* A question that is sent to no loop: only asker_close() ends it early. */
+/* Waits on a question that is sent to no loop, so only asker_close() ends the wait early. */
 int ask_pause(struct asker *a, unsigned ms)
 {
     lv_assert(loop_current() == NULL);

@@ -13,38 +13,41 @@ struct asker; /* see ask.c */
 
 /* The caller owns the asker; the loops are borrowed. */
 struct asker *asker_create(struct loops *loops);
-/* The loops have stopped: every question that waits, and every later one, returns ERR_CLOSED. Any
- * thread. */
+/* Makes every question that waits, and every later one, return ERR_CLOSED. Call on any thread, once
+ * the loops have stopped. */
 void asker_close(struct asker *asker);
-/* After asker_close(), when no thread is asking. Clears the pointer. NULL is fine. */
+/* Frees the asker and clears the pointer. NULL is fine. Call after asker_close(), when no thread is
+ * asking. */
 void asker_free(struct asker **asker);
 
-/* Runs on a loop, within a turn: keep it short. It leaves its result in `arg`, in a slot for each
- * loop (loop_index) or under a lock of its own. */
+/* A function that runs on a loop, within a turn: keep it short. It leaves its result in `arg`, in a
+ * slot for each loop (loop_index) or under a lock of its own. */
 typedef void ask_fn(struct loop *loop, void *arg);
 
-/* Calls fn(loop, arg) on every loop and returns when all calls have returned. ERR_CLOSED: the
- * broker has stopped; some calls may not have been made, and none will be. On a thread that is not
- * a loop and is registered with RCU: it is offline while it waits, so pointers read before are
- * stale. */
+/* Calls fn(loop, arg) on every loop. Returns 0 when all calls have returned, or ERR_CLOSED if the
+ * broker has stopped: some calls may then not have been made, and none will be. Call on a thread
+ * that is not a loop and is registered with RCU; RCU is offline while it waits, so pointers read
+ * before are stale. */
 int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg);
 /* Like ask_every_loop(), for one loop. */
 int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
 
-/* Like ask_loop(), for what a loop cannot answer in one turn: fn is called on the loop, and the
- * question is answered when ask_answer() is called, once, by fn or later on the loop. ERR_CLOSED is
- * returned after the loops have stopped: callbacks that fn has registered will not run, so `arg`
- * may be freed. */
+/* Like ask_loop(), for a question that a loop cannot answer in one turn: fn is called on the loop,
+ * and ask_answer() must be called once for it, by fn or later on the same loop. If ERR_CLOSED is
+ * returned, the loops have stopped: callbacks that fn has registered will not run, so `arg` may be
+ * freed. */
 struct question;
 typedef void ask_later_fn(struct loop *loop, void *arg, struct question *question);
 int ask_loop_later(struct asker *asker, struct loop *loop, ask_later_fn *fn, void *arg);
 void ask_answer(struct question *question);
 
-/* Like ask_loop(), for what must be released in any case: if the broker has stopped, fn(NULL, arg)
- * is called on this thread instead, for one thread at a time. fn must not ask. */
+/* Like ask_loop(), for a function that must be called in any case, as it releases something: if the
+ * broker has stopped, fn(NULL, arg) is called on the asking thread instead, under a lock of the
+ * asker's. fn must not ask. */
 void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
 
-/* Waits `ms` milliseconds. ERR_CLOSED: the broker has stopped. Thread and RCU as above. */
+/* Waits `ms` milliseconds. Returns 0, or ERR_CLOSED if the broker has stopped. For thread and RCU
+ * see ask_every_loop(). */
 int ask_pause(struct asker *asker, unsigned ms);
 
 /* Waiting for a commit:
@@ -63,9 +66,9 @@ struct commit {
 void commit_begin(struct commit *c);
 /* A definitions_done: called once, on any thread. */
 void commit_done(void *commit, int error);
-/* Waits for commit_done(). `submitted` is what the change returned: if it is negative, the change
- * was not submitted, and it is returned at once. Else returns the commit's error or 0. Thread and
- * RCU as above. */
+/* Ends a commit. `submitted` is what the function that makes the change returned: if it is
+ * negative, nothing was submitted, and commit_end() returns it at once; else it waits for
+ * commit_done() and returns the commit's error or 0. For thread and RCU see ask_every_loop(). */
 int commit_end(struct commit *c, int submitted);
 
 #endif

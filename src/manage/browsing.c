@@ -1,8 +1,8 @@
 /* Browsing a queue's messages without taking them.
  *
- * The queue's home fills a batch within a turn, this thread visits it and asks for the next. While
- * the home reads from disk, this thread asks again every PAUSE_MS, until the broker stops. So each
- * turn of the home is short, and no more than a batch is held. */
+ * The queue's home fills a batch within a turn; the thread that browses visits the batch and asks
+ * for the next. While the home reads from disk, this thread asks again every PAUSE_MS. So each turn
+ * of the home is short, and at most one batch is held. */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -24,7 +24,7 @@ struct looked_at {
     bool is_kept;            /* a dead letter that is given to no consumer */
 };
 
-/* Used by this thread and by the home in turn, never at the same time. */
+/* Used by the browsing thread and by the queue's home in turn, never at the same time. */
 struct look {
     struct queue *queue; /* referenced */
     struct browse_options options;
@@ -75,7 +75,8 @@ static void close_on_loop(struct loop *loop, void *arg)
 
 /* --- facts ------------------------------------------------------------------------------------ */
 
-/* Removes an incomplete last character. Returns false if the payload is not text. */
+/* Removes the character at the end of a shortened payload if it is incomplete. Returns false if the
+ * payload is not text. */
 static bool cut_text(struct slice *payload)
 {
     struct slice s = *payload;
@@ -122,7 +123,7 @@ const struct column message_columns[] = {MESSAGE_COLUMNS(COLUMN_ROW) COLUMNS_END
 
 /* --- the operation ---------------------------------------------------------------------------- */
 
-/* Visits a batch. Returns false if the visitor has had enough. */
+/* Visits a batch. Returns false if the visitor has ended the visit. */
 static bool show_batch(const struct browsing *b, struct look *look)
 {
     bool goes_on = true;

@@ -20,11 +20,12 @@ struct change {
     struct slice actor_before;
 };
 
-/* Returns what the function that makes the change calls once it is durable. The actor's name is
- * borrowed until change_end(). */
+/* Begins a change. Returns the callback to pass to the function that makes the change, which calls
+ * it once the change is durable. The actor's name is borrowed until change_end(). */
 struct durable_done change_begin(struct change *c, const struct actor *actor);
-/* Waits until the change is durable. `submitted` is what the function returned: if it is negative,
- * there is nothing to wait for. Returns 0 or the first error. RCU is offline meanwhile. */
+/* Ends a change: waits until it is durable. `submitted` is what the function that makes it
+ * returned; if it is negative, there is nothing to wait for, and it is returned. Else returns 0 or
+ * the error of the commit. RCU is offline while it waits. */
 int change_end(struct change *c, int submitted);
 
 #endif

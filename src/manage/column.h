@@ -32,7 +32,7 @@ enum value_type {
     VALUE_DEFINITION, /* of the effective policy; NULL: there is none */
 };
 
-/* Its pointers are valid as long as the row. */
+/* The pointers in a value are valid as long as its row. */
 struct value {
     enum value_type type;
     union {
@@ -57,8 +57,8 @@ struct value {
     };
 };
 
-/* The types in columns.h. One that ends with _IF is VALUE_NOTHING if its condition is false;
- * REAL_IF is the number 0. */
+/* Values of the types in columns.h. For a type that ends with _IF the value is VALUE_NOTHING if the
+ * condition is false; for REAL_IF it is the number 0. */
 #define VALUE_OF_NOTHING() ((struct value){.type = VALUE_NOTHING})
 #define VALUE_OF_BOOL(b) ((struct value){.type = VALUE_BOOL, .yes = (b)})
 #define VALUE_OF_NUMBER(n) ((struct value){.type = VALUE_NUMBER, .number = (n)})

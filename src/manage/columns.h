@@ -158,7 +158,9 @@
     C(message_bytes, NUMBER, f->body_bytes)                                                        \
     C(routing_key, STRING, slice_of(f->routing_key, f->routing_key_bytes))
 
-/* The bindings that a message meets. */
+/* What explain_route shows: each binding on a message's way and what becomes of the message there.
+ * A row that is not a binding says that the message is passed to an alternate exchange, returned or
+ * refused. */
 #define EXPLAIN_COLUMNS(C)                                                                         \
     C(arguments, TABLE, f->arguments)                                                              \
     C(destination, STRING, f->destination)                                                         \
@@ -195,7 +197,8 @@
     C(definition, STRING, f->definition)                                                           \
     C(priority, INTEGER, f->priority)
 
-/* Also global parameters, which have no vhost and no component, and the limits of vhosts. */
+/* Parameters. The columns are also those of global parameters, which have no vhost and no
+ * component, and of the limits of vhosts. */
 #define PARAMETER_COLUMNS(C)                                                                       \
     C(vhost, STRING, f->vhost)                                                                     \
     C(component, STRING, f->component)                                                             \

@@ -54,8 +54,8 @@ struct consumer_facts {
 
 extern const struct column connection_columns[], channel_columns[], consumer_columns[];
 
-/* List those of a vhost; NULL: of every vhost that the actor may see. Sorted by connection, channel
- * and consumer tag. */
+/* List the connections, channels or consumers of a vhost, or (NULL) of every vhost that the actor
+ * may see, sorted by connection, channel and consumer tag. */
 bool manage_list_connections(struct manage *m, const struct actor *actor, const struct slice *vhost,
                              struct listing *ret, struct manage_error *error);
 bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,
@@ -63,11 +63,12 @@ bool manage_list_channels(struct manage *m, const struct actor *actor, const str
 bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
                            struct listing *ret, struct manage_error *error);
 
-/* Closes a connection, which is told the reason. *ret_closed is false if there is none of this id.
- */
+/* Closes a connection and tells its client the reason. *ret_closed is false if there is no
+ * connection with this id. */
 bool manage_close_connection(struct manage *m, const struct actor *actor, uint64_t id,
                              const char *reason, bool *ret_closed, struct manage_error *error);
-/* Closes the connections to the vhost by the user (empty: any). *ret_closed: how many. */
+/* Closes the connections of the user to the vhost; an empty user or vhost means any. Sets
+ * *ret_closed to the number of those that were not closing already. */
 bool manage_close_connections(struct manage *m, const struct actor *actor, struct slice vhost,
                               struct slice user, const char *reason, uint64_t *ret_closed,
                               struct manage_error *error);
@@ -76,10 +77,11 @@ bool manage_close_connections(struct manage *m, const struct actor *actor, struc
 
 /* Like manage_close_connections(), without an actor. Returns 0 or ERR_CLOSED. */
 int connections_close(struct manage *m, struct slice vhost, struct slice user, const char *reason);
-/* Cancels the user's consumers that its permissions no longer allow; done when this returns. */
+/* Cancels the user's consumers that its permissions no longer allow, before it returns. Returns 0
+ * or ERR_CLOSED. */
 int connections_recheck(struct manage *m, struct slice user);
 
-/* Returns the number of connections. Any thread; does not wait. */
+/* Returns the number of connections. Does not wait. Call on any thread. */
 uint64_t manage_count_connections(const struct manage *m);
 /* Returns the version that clients see. */
 const char *manage_version(const struct manage *m);

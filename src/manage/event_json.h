@@ -8,7 +8,8 @@
 /* Returns a table with one field, called `name`, whose value is the JSON text; an empty table if
  * the text is not JSON. The table is in `out`, which the caller frees. */
 struct slice table_of_json_value(struct lv_buffer *out, const char *name, struct slice text);
-/* Returns a table with the members of the object that is the JSON text. In `out`, as above. */
+/* Returns a table with the members of the JSON object in the text. The table is in `out`, as above.
+ */
 struct slice table_of_json_members(struct lv_buffer *out, struct slice text);
 
 #endif

@@ -1,5 +1,6 @@
-/* Exchanges and bindings are topology, which is copied under RCU. How many messages an exchange
- * delays is known to the home of its queue, which is asked last. */
+/* Exchanges and bindings are topology: their facts are copied under RCU. The number of messages
+ * that an exchange delays is known only to the home of its queue of delayed messages, which is
+ * asked last. */
 #include "manage/exchanges.h"
 
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static int by_name(const void *a, const void *b)
     return slice_compare(p->name, q->name);
 }
 
-/* If its queue has been deleted meanwhile, the number is 0. */
+/* Asks how many messages the exchange delays: 0 if its queue has been deleted meanwhile. */
 static void count_delayed(struct manage *m, struct exchange_facts *f)
 {
     struct home_call h = {.call = {.queue = f->delayed, .run = queue_call_status}};

@@ -27,8 +27,8 @@ struct binding_facts {
 
 extern const struct column exchange_columns[], binding_columns[];
 
-/* Lists the exchanges of the vhost by name. `counts_delayed`: also ask how many messages they
- * delay. */
+/* Lists the exchanges of the vhost by name. If `counts_delayed` is set, their delayed messages are
+ * counted, too. */
 bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct slice vhost,
                            bool counts_delayed, struct listing *ret, struct manage_error *error);
 

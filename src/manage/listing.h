@@ -1,6 +1,6 @@
-/* A listing: a row of facts for each queue, user ..., which its columns show. Once it is made it
- * refers to nothing outside: it can be sorted, filtered and shown in pages at leisure. One thread.
- */
+/* A listing: a row of facts for each queue, user ..., and the columns that show them. A listing
+ * that has been made refers to nothing outside it, so it can be sorted, filtered and shown in pages
+ * at leisure. It is used by one thread at a time. */
 #ifndef LEVERET_MANAGE_LISTING_H
 #define LEVERET_MANAGE_LISTING_H
 
@@ -16,12 +16,13 @@ struct listing {
 
 /* Appends a row. Takes the facts. */
 void listing_add(struct listing *l, void *facts);
-/* `compare` is qsort(3)'s: it is given pointers to rows. */
+/* Sorts the rows. `compare` is as for qsort(3), and is given pointers to elements of `rows`. */
 void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void *b));
 /* Sorts by a column; rows with equal values keep their order. */
 void listing_sort(struct listing *l, const struct manage *m, const struct column *column,
                   bool is_descending);
-/* Keeps the rows in which this column is a string that contains the text, in either case. */
+/* Keeps the rows in which the value of this column is a string that contains the text; upper and
+ * lower case are the same. */
 void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
                            struct slice text);
 /* Keeps at most `count` rows, beginning with row `first`. */

@@ -38,8 +38,8 @@ struct actor {
 /* The actor at the control socket, which only the broker's own user can open. */
 extern const struct actor actor_cli;
 
-/* An operator's rank, by its tags. Each rank includes those above it, except that a policymaker is
- * not a monitor. */
+/* An operator's rank, which its tags give. Each rank includes the ranks listed before it, except
+ * that a policymaker is not a monitor. */
 enum actor_rank {
     ACTOR_MANAGEMENT,    /* sees the vhosts it has access to */
     ACTOR_MONITORING,    /* sees everything */
@@ -78,12 +78,12 @@ bool manage_refuse(struct manage_error *error, enum refusal refusal, enum subjec
 bool manage_end(struct manage_error *error, int err);
 void manage_error_free(struct manage_error *error);
 
-/* These return false after refusing with REFUSAL_ACCESS. */
+/* The functions below return false after refusing with REFUSAL_ACCESS. */
 bool actor_check_rank(const struct actor *actor, enum actor_rank rank, struct manage_error *error);
-/* The actor has the rank, and access to the vhost. */
+/* Checks that the actor has the rank, and access to the vhost. */
 bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct slice vhost,
                        struct manage_error *error);
-/* The actor has the permission that a client would need. */
+/* Check that the actor has the permission that a client would need. */
 bool actor_check_queue(const struct actor *actor, enum auth_action action, struct slice vhost,
                        struct slice queue, struct manage_error *error);
 bool actor_check_exchange(const struct actor *actor, enum auth_action action, struct slice vhost,

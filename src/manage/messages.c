@@ -34,7 +34,8 @@ static struct queue *find_delayed(struct manage *m, struct slice vhost_name, str
     return NULL;
 }
 
-/* Takes the reference of the queue. */
+/* Runs a call at the queue's home and waits for its answer. Takes the caller's reference to the
+ * queue. */
 static int ask_queue(struct manage *m, struct queue *q, void (*run)(struct queue_call *),
                      void *owner, struct home_call *ret)
 {
@@ -92,8 +93,8 @@ const struct column delayed_columns[] = {DELAYED_COLUMNS(COLUMN_ROW) COLUMNS_END
 
 /* --- dead letters ----------------------------------------------------------------------------- */
 
-/* The queue's home moves the messages; this thread looks every RETRY_PAUSE_MS how far it is. A
- * client that disconnects does not stop it. */
+/* The queue's home moves the messages. The asking thread looks every RETRY_PAUSE_MS whether the
+ * home is done. If the client disconnects, the move continues. */
 enum { RETRY_PAUSE_MS = 5 };
 
 struct retrying {

@@ -1,5 +1,5 @@
-/* Messages: browsing a queue, those that an exchange delays, moving dead letters back, and
- * explaining a route. */
+/* Messages: browsing those of a queue, listing and cancelling those that an exchange delays, moving
+ * dead letters back, and explaining the route of one. */
 #ifndef LEVERET_MANAGE_MESSAGES_H
 #define LEVERET_MANAGE_MESSAGES_H
 
@@ -26,7 +26,7 @@ extern const struct column message_columns[], delayed_columns[], explain_columns
 struct browsing {
     struct slice vhost, queue;
     uint64_t offset, limit;
-    uint64_t payload_bytes; /* at most, of each payload */
+    uint64_t payload_bytes; /* of each payload at most this much is shown */
     bool with_unacked;
     /* Called for each message, in order, on the calling thread; the facts are borrowed. It may
      * wait. Returns false to end. */
@@ -34,7 +34,7 @@ struct browsing {
     void *arg;
 };
 
-/* Visits messages, which stay in the queue. */
+/* Visits messages of a queue, in which they stay. */
 bool manage_browse(struct manage *m, const struct actor *actor, const struct browsing *browsing,
                    struct manage_error *error);
 
@@ -45,24 +45,25 @@ bool manage_browse(struct manage *m, const struct actor *actor, const struct bro
 bool manage_list_delayed(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice exchange, size_t limit, struct listing *ret,
                          struct manage_error *error);
-/* Drops the delayed messages with these ids; `ids` NULL: all. *ret: how many. */
+/* Drops the delayed messages with these ids, or (`ids` is NULL) all. Sets *ret to their number. */
 bool manage_cancel_delayed(struct manage *m, const struct actor *actor, struct slice vhost,
                            struct slice exchange, const uint64_t *ids, size_t count, uint64_t *ret,
                            struct manage_error *error);
 
 /* --- dead letters ----------------------------------------------------------------------------- */
 
-/* Moves dead letters back to the queues they came from, and waits until this is done. REFUSAL_BUSY:
- * they are being moved already. REFUSAL_NOT_FOUND: there is no such queue, or it was deleted
- * meanwhile. */
+/* Moves the dead letters in this queue back to the queues they came from, and waits until this is
+ * done. REFUSAL_BUSY: they are being moved already. REFUSAL_NOT_FOUND: there is no such queue, or
+ * it was deleted meanwhile. */
 bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, struct slice vhost,
                                struct slice queue, const struct retry_options *options,
                                struct retry_progress *ret, struct manage_error *error);
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-/* Lists the bindings that a message meets. Of its `count` routing keys the first is its own, the
- * others are those of CC. *ret_queues: how many queues it reaches. */
+/* Lists the bindings on the way of a message that would be published to the exchange, and what
+ * becomes of the message at each. Of the `count` routing keys the first is the message's own, the
+ * others are those of its header CC. Sets *ret_queues to the number of queues it reaches. */
 bool manage_explain_route(struct manage *m, const struct actor *actor, struct slice vhost,
                           struct slice exchange, const struct slice *keys, size_t count,
                           struct slice headers, struct listing *ret, size_t *ret_queues,

@@ -1,6 +1,6 @@
-/* Policies, parameters, global parameters, and the limits of vhosts, which are a parameter. A
- * change returns once it is durable; a change of policies once every queue's home has applied it.
- */
+/* Policies, parameters, global parameters, and the limits of vhosts, which are stored as a
+ * parameter. A change returns once it is durable; a change of policies once the home of every queue
+ * has applied it, too. */
 #ifndef LEVERET_MANAGE_POLICIES_H
 #define LEVERET_MANAGE_POLICIES_H
 
@@ -25,14 +25,14 @@ extern const struct column policy_columns[], parameter_columns[];
 bool manage_list_policies(struct manage *m, const struct actor *actor, struct slice vhost,
                           enum policy_kind kind, struct listing *ret, struct manage_error *error);
 /* Sets the policy in row->vhost. REFUSAL_MALFORMED: the definition is not JSON.
- * REFUSAL_PRECONDITION: it is invalid, and the text says why, in RabbitMQ's words. Setting a policy
- * as it is succeeds and sends no event. */
+ * REFUSAL_PRECONDITION: the definition is invalid, and the text says why, in RabbitMQ's words. If
+ * the same policy is set already, this succeeds and sends no event. */
 bool manage_set_policy(struct manage *m, const struct actor *actor,
                        const struct definition_policy *row, struct manage_error *error);
 bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice name, enum policy_kind kind, struct manage_error *error);
 
-/* An empty component means all. */
+/* Lists the parameters of this component in the vhost, or of all components if it is empty. */
 bool manage_list_parameters(struct manage *m, const struct actor *actor, struct slice vhost,
                             struct slice component, struct listing *ret,
                             struct manage_error *error);
@@ -50,12 +50,13 @@ bool manage_set_global_parameter(struct manage *m, const struct actor *actor, st
 bool manage_clear_global_parameter(struct manage *m, const struct actor *actor, struct slice name,
                                    struct manage_error *error);
 
-/* The limits are JSON, {"max-connections": 5}, and replace those set before. */
+/* Sets the limits of a vhost: JSON, {"max-connections": 5}, which replaces those set before. */
 bool manage_set_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
                              struct slice limits, struct manage_error *error);
 bool manage_clear_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
                                struct manage_error *error);
-/* Lists the limits of one vhost, or (NULL) of each that has limits, by vhost: parameter_columns. */
+/* Lists, in parameter_columns, the limits of one vhost, or (NULL) of each vhost that has limits, by
+ * vhost. */
 bool manage_list_vhost_limits(struct manage *m, const struct actor *actor,
                               const struct slice *vhost, struct listing *ret,
                               struct manage_error *error);

@@ -112,7 +112,7 @@ static void take_exclusive_consumer(struct queue_facts *f, const struct consumer
 
 static void call_is_done(struct queue_call *call)
 {
-    (void)call; /* at the home the status is known when queue_call_start() returns */
+    (void)call; /* called at the home, the status is known when queue_call_start() returns */
 }
 
 static void facts_fill(struct loop *loop, struct queue_facts *f)
@@ -281,8 +281,8 @@ int home_call_run(struct manage *m, struct home_call *h)
     return ask_loop_later(m->asker, queue_home(h->call.queue), call_on_loop, h);
 }
 
-/* A queue that has been deleted meanwhile, or that belongs to an exchange, does not exist for a
- * client. Other refusals have the broker's own text. */
+/* Refuses as the broker has. A queue that has been deleted meanwhile, or that belongs to an
+ * exchange, is refused as missing; for other refusals the text is the broker's own. */
 static bool refuse_as_broker(const struct broker_error *told, struct manage_error *error)
 {
     if (told->refusal == REFUSAL_NOT_FOUND || told->refusal == REFUSAL_RESERVED)
@@ -290,7 +290,8 @@ static bool refuse_as_broker(const struct broker_error *told, struct manage_erro
     return manage_refuse_as_broker(error, SUBJECT_QUEUE, told);
 }
 
-/* Takes the reference of the queue. */
+/* Runs the call at the queue's home, and releases the call's reference to the queue. Returns false
+ * after refusing. */
 static bool change_queue(struct manage *m, struct home_call *h, struct manage_error *error)
 {
     struct queue *q = h->call.queue;

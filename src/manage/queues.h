@@ -43,24 +43,25 @@ bool manage_list_queues(struct manage *m, const struct actor *actor, struct slic
 struct queue *manage_queue(struct manage *m, struct slice vhost, struct slice name,
                            struct manage_error *error);
 
-/* A question to a queue's home. In `call` the caller sets the queue (a reference, which it keeps),
- * run() and run()'s arguments. */
+/* A question to a queue's home. The caller sets in `call` the queue, run() and run()'s arguments.
+ * It holds a reference to the queue until the call has ended. */
 struct home_call {
     struct queue_call call;
     struct question *question;
 };
 
-/* Runs the call at the queue's home and waits for its answer. ERR_CLOSED: the broker stops. */
+/* Runs the call at the queue's home and waits for its answer. Returns 0, or ERR_CLOSED if the
+ * broker has stopped. */
 int home_call_run(struct manage *m, struct home_call *call);
 
-/* Declares a queue as queue.declare does: succeeds if an equivalent queue exists. d->name may not
- * be empty. *ret_created: it is new. REFUSAL_PRECONDITION: another queue of this name exists, or an
- * argument is invalid. */
+/* Declares a queue as queue.declare does: succeeds if an equivalent queue exists (*ret_created is
+ * then false). d->name may not be empty. REFUSAL_PRECONDITION: another queue of this name exists,
+ * or an argument is invalid. */
 bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                           const struct queue_declaration *d, bool *ret_created,
                           struct manage_error *error);
 
-/* Drops the ready messages. *ret: how many. */
+/* Drops the queue's ready messages. Sets *ret to their number. */
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct slice name, uint64_t *ret, struct manage_error *error);
 
@@ -69,8 +70,9 @@ struct queue_deletion {
     bool if_unused, if_empty;
 };
 
-/* Deletes a queue. *ret: how many messages were ready. REFUSAL_IN_USE, REFUSAL_NOT_EMPTY: if_unused
- * or if_empty does not hold. The operator of this machine may delete an exclusive queue. */
+/* Deletes a queue. Sets *ret to the number of messages that were ready. REFUSAL_IN_USE,
+ * REFUSAL_NOT_EMPTY: the deletion was to be only if_unused or if_empty, and the queue is not. The
+ * operator of this machine may delete an exclusive queue. */
 bool manage_delete_queue(struct manage *m, const struct actor *actor,
                          const struct queue_deletion *what, uint64_t *ret,
                          struct manage_error *error);

@@ -19,14 +19,15 @@ static void answer_only(struct loop *loop, void *arg)
     (void)arg;
 }
 
-/* The change has been mailed to the loops before this question, so they have applied it when they
- * answer. */
+/* Waits until every queue's home has applied the change: it was mailed to the loops before this
+ * question, so they have applied it when they answer. */
 static int wait_for_homes(struct manage *m)
 {
     return ask_every_loop(m->asker, answer_only, NULL);
 }
 
-/* Returns 0 also if it is set already. */
+/* Makes the change and announces it. Returns 0 also if the setting already had this value; then
+ * nothing is announced. */
 static int setting_change(struct manage *m, const struct actor *actor, const struct setting *s,
                           struct vhost *vhost, struct lv_buffer *reason)
 {

@@ -20,8 +20,8 @@ static bool refuse_missing(struct manage_error *error, struct slice user)
                          SLICE_ARG(user));
 }
 
-/* Returns true if err is 0; else refuses. `reason` says why a pattern is invalid; NULL: there is no
- * pattern. */
+/* Returns true if err is 0; else refuses and returns false. `reason` says why a pattern is invalid;
+ * NULL: the change has no pattern. */
 static bool user_change_end(struct manage_error *error, struct slice user, int err,
                             const struct lv_buffer *reason)
 {

@@ -35,12 +35,12 @@ bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
                                    const struct slice *user, const struct slice *vhost,
                                    struct listing *ret, struct manage_error *error);
 
-/* Creates a user. REFUSAL_EXISTS. Tags are separated by commas. */
+/* Creates a user. Tags are separated by commas. REFUSAL_EXISTS: there is a user of this name. */
 bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
                      struct slice password, struct slice tags, struct manage_error *error);
 bool manage_change_password(struct manage *m, const struct actor *actor, struct slice user,
                             struct slice password, struct manage_error *error);
-/* The user cannot log in with a password until a new one is set. */
+/* Removes the user's password: the user cannot log in with a password until a new one is set. */
 bool manage_clear_password(struct manage *m, const struct actor *actor, struct slice user,
                            struct manage_error *error);
 bool manage_set_user_tags(struct manage *m, const struct actor *actor, struct slice user,
@@ -52,8 +52,8 @@ bool manage_delete_user(struct manage *m, const struct actor *actor, struct slic
 bool manage_authenticate(struct manage *m, const struct actor *actor, struct slice user,
                          struct slice password, struct manage_error *error);
 
-/* REFUSAL_PRECONDITION with SUBJECT_PATTERN: a pattern does not compile. Consumers that are no
- * longer permitted are cancelled before this returns. */
+/* Setting and clearing permissions cancels the consumers that are no longer permitted, before the
+ * function returns. REFUSAL_PRECONDITION with SUBJECT_PATTERN: a pattern does not compile. */
 bool manage_set_permissions(struct manage *m, const struct actor *actor,
                             const struct definition_permission *row, struct manage_error *error);
 bool manage_clear_permissions(struct manage *m, const struct actor *actor, struct slice user,
@@ -61,16 +61,17 @@ bool manage_clear_permissions(struct manage *m, const struct actor *actor, struc
 bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
                                   const struct definition_topic_permission *row,
                                   struct manage_error *error);
-/* An empty exchange means all. */
+/* Clears the user's permissions for one exchange, or for all exchanges if `exchange` is empty. */
 bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor, struct slice user,
                                     struct slice vhost, struct slice exchange,
                                     struct manage_error *error);
 
-/* The limits are JSON, {"max-connections": 5}; those not named stay as they are. REFUSAL_MALFORMED,
- * REFUSAL_PRECONDITION. */
+/* Sets limits of a user: JSON, {"max-connections": 5}; limits not named stay as they are.
+ * REFUSAL_MALFORMED: this is not JSON. REFUSAL_PRECONDITION: a limit is invalid, and the text says
+ * why. */
 bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct slice user,
                             struct slice limits, struct manage_error *error);
-/* Clears one limit, or "all". */
+/* Clears one limit of the user, or "all" of them. */
 bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struct slice user,
                               struct slice limit, struct manage_error *error);
 

@@ -1,5 +1,5 @@
-/* Vhosts: listing, creating, tagging, deleting, tracing. They are created on loop 0, because the
- * broker sends mail, which must come from a loop. */
+/* Vhosts: listing, creating, tagging, deleting, tracing. A vhost is created on loop 0, because
+ * creating it sends mail, which must come from a loop. */
 #include "manage/vhosts.h"
 #include "broker/vhost_life.h"
 
