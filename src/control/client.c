@@ -95,7 +95,8 @@ static void client_say(struct client *c, const char *error, const char *text)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/* What is in a queue is not known before its messages have been read from the log. */
+/* Waits until the messages of the log are in their queues, or the control stops: before that it is
+ * not known what is in a queue. */
 static void wait_for_queues(const struct service *s)
 {
     struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
@@ -190,7 +191,8 @@ static void client_read(struct client *c)
     client_enter(c, CLIENT_SENDS);
 }
 
-/* The answer has been sent: turns to the next request, which may have been received already. */
+/* Called when the answer has been sent: turns to the next request, which may have been received
+ * already. */
 static void client_next(struct client *c, uint64_t now_ms)
 {
     c->since_ms = now_ms;
@@ -202,7 +204,7 @@ static void client_next(struct client *c, uint64_t now_ms)
     else
         client_run_line(c);
     if (c->state == CLIENT_READS && c->in.n == 0)
-        lv_buffer_free(&c->in); /* clients may stay connected for long */
+        lv_buffer_free(&c->in); /* an idle client needs no memory */
 }
 
 /* --- turns ------------------------------------------------------------------------------------ */

@@ -1,11 +1,12 @@
 /* A client of the control socket: its requests are read, run and answered one after the other.
  *
- *   READS ---- a line is received ----> RUNS, on a thread of its own (a prompt command: at once)
- *     ^                                   |  the command has ended
- *     '----- the answer is sent ----- SENDS ----- of `stop` -----> LINGERS
+ *   READS ---- a line is received ----> RUNS, on a thread of its own
+ *     ^  '-- a prompt command: it is      | the command has ended
+ *     |      run at once ------------.    v
+ *     '----- the answer is sent ------- SENDS ---- the answer to `stop` is sent ----> LINGERS
  *
- * While it RUNS or SENDS, nothing is read from it. Everything here is called on the control
- * socket's thread and never waits for the client. */
+ * While a client RUNS or SENDS, nothing is read from it. Every function here is called on the
+ * control socket's thread and never waits for the client. */
 #ifndef LEVERET_CONTROL_CLIENT_H
 #define LEVERET_CONTROL_CLIENT_H
 
@@ -37,9 +38,11 @@ struct client {
     struct service *service;
     int fd; /* -1: closed; a command may still run */
     enum client_state { CLIENT_READS, CLIENT_RUNS, CLIENT_SENDS, CLIENT_LINGERS } state;
-    uint64_t since_ms; /* READS: when it was last answered; else: when it last took a byte */
-    bool is_unsent;    /* the spool was not empty at the last look */
-    bool is_last;      /* it is closed once this answer is sent */
+    /* READS: when the client connected or was last answered. Else: when it last took a byte of its
+     * answer, or when there was first one to send. */
+    uint64_t since_ms;
+    bool is_unsent; /* the spool was not empty at the last look */
+    bool is_last;   /* the client is closed once this answer is sent */
     bool has_thread;
     pthread_t thread;
     _Atomic bool is_done; /* the thread has run the command and is ending */
@@ -59,18 +62,18 @@ void client_turn(struct client *c, short revents, uint64_t now_ms);
 /* Returns true if the socket is closed and no command runs: the caller then frees the client. */
 bool client_is_over(const struct client *c);
 
-/* Returns since when we have been waiting for the client: for a request, or for it to read its
- * answer. UINT64_MAX: we are not waiting for it. */
+/* Returns since when we have been waiting for the client: for its request, or for it to read its
+ * answer. Returns UINT64_MAX if we are not waiting for it. */
 uint64_t client_waited_since(const struct client *c);
-/* Closes the client's socket; if it has no request running, it is first sent the error. A command
- * that is running continues. */
+/* Closes the client's socket; a client that READS is first sent the error. A command that is
+ * running continues. */
 void client_cut(struct client *c, const char *error, const char *text);
 
-/* The control stops: from here on no command waits for its client, and a command whose client has
- * not read its answer so far is cut off. */
+/* Called when the control stops: from here on no command waits for its client. A running command
+ * whose client has not read all of the answer so far is cut off. */
 void client_never_wait(struct client *c);
-/* Waits for the thread, sends what the socket takes, and closes it, unless the client LINGERS.
- * Clears the pointer. */
+/* Frees the client: waits for the thread, sends what the socket takes, and closes the socket,
+ * unless the client LINGERS. Clears the pointer. */
 void client_free(struct client **client);
 
 #endif

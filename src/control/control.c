@@ -3,9 +3,9 @@
  * whatever else is running.
  *
  *   (1) At most CLIENTS_MAX are connected. One more replaces the client that has kept us waiting
- *       longest. There is always one: at most REQUESTS_MAX run a command.
- *   (2) A client that keeps us waiting is disconnected after a time, which is shorter if there are
- *       many. */
+ *       longest. Most clients keep us waiting: only REQUESTS_MAX can run a command.
+ *   (2) A client that keeps us waiting is disconnected after a time, which is shorter while more
+ *       than half of the clients or of the threads are in use. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -49,11 +49,11 @@ struct control {
     char *path;
     pthread_t thread;
     bool has_thread;
-    /* Used by the thread alone. */
+    /* The members below are used by the thread alone. */
     struct lv_list clients;
     size_t client_count;        /* also those whose socket is closed while their command runs */
-    uint64_t accept_after_ms;   /* nothing is accepted before */
-    bool has_warned_of_clients; /* since the number of clients was last low */
+    uint64_t accept_after_ms;   /* no client is accepted before this time */
+    bool has_warned_of_clients; /* since clients or threads were last scarce */
     struct pollfd polled[POLLED_CLIENTS + CLIENTS_MAX + REQUESTS_MAX];
 };
 
@@ -103,7 +103,8 @@ static void clients_check_timeouts(struct control *c, uint64_t now)
         c->has_warned_of_clients = false;
 }
 
-/* Makes room for one more client. Returns false if none keeps us waiting. */
+/* Makes room for one more client. Returns false if there is no room and no client keeps us waiting.
+ */
 static bool make_room(struct control *c)
 {
     if (connected_count(c) < CLIENTS_MAX)
@@ -156,7 +157,7 @@ static void remove_ended(struct control *c)
     }
 }
 
-/* Returns the number of entries. Clients are in the order of the list. */
+/* Fills in c->polled, and returns its number of entries. Clients are in the order of the list. */
 static size_t fill_polled(struct control *c, uint64_t now)
 {
     size_t count = POLLED_CLIENTS;

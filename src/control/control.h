@@ -16,7 +16,7 @@
 
 #define CONTROL_SOCKET_FILE "control.sock"
 
-/* What the room needs of the process around it. All borrowed until control_stop(). */
+/* What the room needs of the process around it. Everything is borrowed until control_stop(). */
 struct control_world {
     struct loops *loops;
     struct broker *broker;
@@ -33,13 +33,13 @@ struct control_world {
 
 struct control; /* see control.c */
 
-/* Opens the socket (mode 0600) and starts serving. ERR_TOO_LARGE: the path is too long for a unix
- * address; ERR_NO_MEMORY: no thread; else the error of a system call. The caller owns *ret. Before
- * or after loops_start(). */
+/* Opens the socket (mode 0600) and starts serving. Returns 0; ERR_TOO_LARGE if the path is too long
+ * for a unix address; ERR_NO_MEMORY if no thread can be started; else the error of a system call.
+ * The caller owns *ret. May be called before or after loops_start(). */
 int control_start(const struct control_world *world, struct control **ret);
 
 /* Ends every request (those that wait end with an error), joins the threads and removes the socket.
- * After loops_run() has returned and before loops_free(). Clears the pointer. NULL is fine. */
+ * Clears the pointer. NULL is fine. Call after loops_run() has returned and before loops_free(). */
 void control_stop(struct control **control);
 
 #endif

@@ -59,7 +59,8 @@ static void run_environment(struct request *r)
     request_done(r, more);
 }
 
-/* The client sees the end of the process as the end of this connection. */
+/* Answers, then begins the stop. The connection stays open until the process ends, so the client
+ * sees that end. */
 static void run_stop(struct request *r)
 {
     r->is_to_linger = true;

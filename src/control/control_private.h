@@ -21,9 +21,9 @@ struct control_command {
     const char *arguments;
 };
 
-/* A list for each family, ended by a NULL name. Commands of the first family never wait, and their
- * answers are short: they run on the control socket's own thread, so they are answered whatever
- * else is running. */
+/* A list for each family, ended by a NULL name. The commands of control_broker_commands never wait,
+ * and their answers are short: they run on the control socket's own thread, so they are answered
+ * whatever else is running. */
 extern const struct control_command control_broker_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
@@ -42,9 +42,9 @@ struct request {
     struct manage *manage;
     const struct control_command *command; /* NULL: there is no such command */
     json_t *arguments;                     /* the request object; owned */
-    struct lv_buffer out;                  /* not yet in the spool */
+    struct lv_buffer out;                  /* the part of the answer that is not yet in the spool */
     struct spool *spool;
-    bool is_answered;  /* the last line has been added */
+    bool is_answered;  /* the last line of the answer has been added */
     bool is_to_linger; /* the socket stays open until the process ends (stop) */
 };
 
@@ -53,10 +53,12 @@ struct request {
 /* Parses a line into a request that is all zero but for `world`, `manage` and `spool`. The caller
  * then runs or frees it. */
 void request_parse(struct request *r, const char *line, size_t n);
-/* Returns whether its command never waits, so that it may run on the socket's thread. */
+/* Returns true if the request's command never waits, so that it may run on the socket's thread. An
+ * unknown command is one of these. */
 bool request_is_prompt(const struct request *r);
-/* Runs the command and frees the request; its answer is in the spool when this returns. On a thread
- * that is not a loop and is registered with RCU, which is offline before and after. */
+/* Runs the command and frees the request; its answer is in the spool when this returns. Call on a
+ * thread that is not a loop and is registered with RCU, which is offline before and after the call.
+ */
 void request_run(struct request *r);
 void request_free(struct request *r);
 
@@ -65,16 +67,17 @@ bool request_is_cut(const struct request *r);
 
 /* --- request.c -------------------------------------------------------------------------------- */
 
-/* Returns a string argument, or SLICE_EMPTY if it is absent. Those that the table names without
- * brackets are never absent. */
+/* Returns a string argument, or SLICE_EMPTY if it is absent. Arguments that the command's row names
+ * without brackets are never absent. */
 struct slice request_string(const struct request *r, const char *name);
 bool request_has(const struct request *r, const char *name);
 bool request_flag(const struct request *r, const char *name); /* present and true */
 
-/* Reads a number from 0; `absent` if there is none. Returns false after refusing. */
+/* Reads an argument that is a number from 0; if it is absent, *ret is `absent`. Returns false after
+ * refusing. */
 bool request_count(struct request *r, const char *name, uint64_t absent, uint64_t *ret);
 
-/* Answers a line with an array. Takes the row. */
+/* Answers one more row: a line with an array. Takes the row. */
 void request_row(struct request *r, json_t *row);
 /* Answers the last line: ok. Takes `more`, an object whose members are added to it (NULL: none). */
 void request_done(struct request *r, json_t *more);
@@ -105,13 +108,15 @@ struct columns {
 /* Reads the argument "columns", a list of names. Returns false after refusing. From here on the
  * command holds a compute slot (compute_slots.h), except while it waits. RCU as in ask.h. */
 bool columns_choose(struct request *r, const struct column *all, struct columns *ret);
-/* Finds the columns with these names, separated by spaces: for listings without a choice. */
+/* Finds the columns with these names, which are separated by spaces. For listings whose columns the
+ * client cannot choose. */
 void columns_named(const struct column *all, const char *names, struct columns *ret);
 bool columns_have(const struct columns *columns, const char *name);
 /* Answers a row. */
 void columns_row(struct request *r, const struct columns *columns, const void *facts);
 
-/* Answers the last line after a manage_...(): ok, or the error's name and text. Frees the error. */
+/* Answers the last line after a function manage_...(): ok, or the error's name and text. Frees the
+ * error. */
 void request_end(struct request *r, bool is_done, struct manage_error *error);
 /* Like request_end(), with `more`, as request_done() takes it. */
 void request_end_with(struct request *r, bool is_done, json_t *more, struct manage_error *error);

@@ -1,4 +1,4 @@
-/* Moving dead letters back. A client that disconnects does not stop it. */
+/* Moving dead letters back. If the client disconnects, the move continues. */
 #include "control/control_private.h"
 #include "manage/messages.h"
 

@@ -15,8 +15,8 @@
 #include "wire/table.h"
 #include "wire/table_json.h"
 
-/* jansson's integers end at 2^63 - 1. Larger ones, which only clients can send, become a string of
- * digits. */
+/* Returns an integer, or a string of digits if it is above jansson's largest one, 2^63 - 1: only
+ * clients can send such numbers. */
 json_t *json_of_u64(uint64_t n)
 {
     return n <= INT64_MAX ? json_integer((json_int_t)n) : json_sprintf("%" PRIu64, n);
@@ -124,8 +124,8 @@ static json_t *json_of_words(struct slice tags)
 
 /* --- policies --------------------------------------------------------------------------------- */
 
-/* Returns [TYPE, VALUE] as in tables. A value of a type that tables do not have is shown as JSON.
- */
+/* Returns [TYPE, VALUE] as in tables. A value whose type tables do not have is shown as text: its
+ * JSON. */
 static json_t *json_typed(const json_t *value)
 {
     const char *type = "longstr";
@@ -133,7 +133,7 @@ static json_t *json_typed(const json_t *value)
     if (json_is_string(value) || json_is_integer(value) || json_is_boolean(value)) {
         type = json_is_string(value) ? "longstr" : json_is_integer(value) ? "long" : "bool";
         shown =
-            json_copy((json_t *)(uintptr_t)value); /* its reference count is not for this thread */
+            json_copy((json_t *)(uintptr_t)value); /* a copy, because other threads use the value */
     } else {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
         shown = json_string(text);
@@ -207,7 +207,7 @@ static json_t *json_of_properties(struct slice header)
     return json_pack("{s:o}", "table", list);
 }
 
-/* Text as it is, other bytes in base64. */
+/* Returns text as it is, other bytes in base64. */
 static json_t *json_of_bytes(struct slice s, bool is_text)
 {
     if (is_text)

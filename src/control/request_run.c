@@ -28,7 +28,7 @@ static const struct control_command *command_find(const char *name)
 
 /* --- answering -------------------------------------------------------------------------------- */
 
-/* May wait for the client. */
+/* Puts the lines answered so far into the spool; this may wait for the client. */
 static void request_flush(struct request *r)
 {
     if (r->out.n == 0)
@@ -49,7 +49,7 @@ static int request_append(const char *bytes, size_t n, void *buffer)
     return 0;
 }
 
-/* Takes the value. */
+/* Adds a line to the answer. Takes the value. */
 static void request_add_line(struct request *r, json_t *value)
 {
     lv_assert(!r->is_answered);

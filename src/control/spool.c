@@ -1,4 +1,4 @@
-/* A list of parts. The sender reads the first one outside the lock: only the sender removes it.
+/* A list of parts. The sender reads the first part outside the lock, since no one else removes it.
  *
  * A part is a mapping of its own. One thread allocates it, another frees it, and the first may have
  * ended by then: an allocator would keep such memory for long, and an answer may be large.
@@ -47,7 +47,7 @@ struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg),
     return s;
 }
 
-/* The lock is held. */
+/* The caller holds the lock. */
 static void spool_count(struct spool *s, size_t added, size_t removed)
 {
     lv_assert(removed <= s->bytes + added);
@@ -58,7 +58,7 @@ static void spool_count(struct spool *s, size_t added, size_t removed)
 /* Returns NULL if there is no memory. */
 static struct part *part_create(struct slice bytes)
 {
-    lv_assert(bytes.n > 0); /* else a sender would never come to its end */
+    lv_assert(bytes.n > 0); /* the sender would never get past an empty part */
     struct part *part = mmap(NULL, sizeof *part + bytes.n, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (part == MAP_FAILED)
@@ -81,7 +81,7 @@ static struct part *first_part(const struct spool *s)
     return lv_list_is_empty(&s->parts) ? NULL : lv_list_item(s->parts.next, struct part, link);
 }
 
-/* The lock is held. */
+/* The caller holds the lock. */
 static void spool_cut_locked(struct spool *s)
 {
     s->is_cut = true;
@@ -111,7 +111,7 @@ static bool spool_is_full(const struct spool *s)
     return s->bytes > (all < SPOOL_BUDGET_BYTES ? SPOOL_BYTES_MAX : SPOOL_BYTES_FREE);
 }
 
-/* The lock is held. */
+/* The caller holds the lock. */
 static void spool_wait(struct spool *s)
 {
     while (!s->is_cut && spool_is_full(s)) {
@@ -122,7 +122,7 @@ static void spool_wait(struct spool *s)
     }
 }
 
-/* The lock is held. */
+/* The caller holds the lock. */
 static void spool_append(struct spool *s, struct slice bytes)
 {
     struct part *part = part_create(bytes);

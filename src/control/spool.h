@@ -26,18 +26,19 @@ struct spool_budget {
 
 struct spool; /* see spool.c */
 
-/* `wake(arg)` is called on the producer's thread when there are new bytes to send. The caller owns
- * the spool. */
+/* Creates a spool, which the caller owns. spool_put() calls `wake(arg)`, on the producer's thread,
+ * when there are new bytes to send. */
 struct spool *spool_create(struct spool_budget *budget, void (*wake)(void *arg), void *arg);
-/* When neither side uses it. Clears the pointer. NULL is fine. */
+/* Frees the spool and clears the pointer. NULL is fine. Call when neither side uses the spool. */
 void spool_free(struct spool **spool);
 
 /* --- the producer's --------------------------------------------------------------------------- */
 
-/* Appends the bytes and frees the buffer. Waits while the spool is full; drops the bytes if it is
- * cut, and cuts it if there is no memory. An empty spool never makes its producer wait. */
+/* Appends the bytes to the spool and frees the buffer. Waits while the spool is full. Drops the
+ * bytes if the spool is cut, and cuts the spool if there is no memory for them. An empty spool
+ * never makes its producer wait. */
 void spool_put(struct spool *s, struct lv_buffer *bytes);
-/* Returns true if what is put here will not be sent. */
+/* Returns true if the spool is cut: bytes that are put into it will not be sent. */
 bool spool_is_cut(struct spool *s);
 
 /* --- the sender's ----------------------------------------------------------------------------- */
@@ -45,11 +46,13 @@ bool spool_is_cut(struct spool *s);
 /* Returns the next bytes to send, valid until spool_sent() or spool_cut(); false if there are none.
  */
 bool spool_next(struct spool *s, struct slice *ret);
-/* The first n of those bytes have been sent; the producer may continue. */
+/* Removes the first n of the bytes that spool_next() returned: they have been sent. The producer
+ * may continue. */
 void spool_sent(struct spool *s, size_t n);
-/* The client is gone: drops all bytes, now and later, and ends the producer's wait. */
+/* Called when the client is gone: drops all bytes, now and later, and ends the producer's wait. */
 void spool_cut(struct spool *s);
-/* From here on the spool is cut instead of making its producer wait. What it holds can be sent. */
+/* From here on, where its producer would have to wait, the spool is cut instead. Until then the
+ * bytes in it can still be sent. */
 void spool_never_wait(struct spool *s);
 
 #endif
