@@ -28,7 +28,7 @@ static enum option option_find(const char *word, size_t n)
     return OPTION_COUNT;
 }
 
-/* A LIST option keeps every value. */
+/* Keeps the value of an option: for a LIST every value, for the others the last one. */
 static void option_keep(struct invocation *i, enum option option, const char *value)
 {
     i->values[option] = value;

@@ -15,11 +15,11 @@ struct ask {
     size_t taken; /* bytes of `in` that have been handed out */
 };
 
-/* Connects to the socket in this data directory. ERR_NOT_FOUND: there is none; ERR_REFUSED: nobody
- * listens on it, or we have no permission; ERR_TOO_LARGE: the path is too long; ERR_BUSY: the
- * timeout has passed. */
+/* Connects to the socket in this data directory. ERR_NOT_FOUND: there is no socket; ERR_REFUSED: no
+ * process listens on it, or we have no permission; ERR_TOO_LARGE: the path is too long; ERR_BUSY:
+ * the timeout has passed. */
 int ask_open(struct ask *a, const char *data_dir, int timeout_ms);
-/* Does nothing if it is not open. */
+/* Closes the connection. Does nothing if there is none. */
 void ask_close(struct ask *a);
 
 /* Sends a request. ERR_IO; ERR_BUSY: the timeout has passed. */

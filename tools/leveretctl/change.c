@@ -56,7 +56,7 @@ static int password_ask(struct invocation *i, const struct command *c, struct lv
 
 /* --- how it went ------------------------------------------------------------------------------ */
 
-/* Takes the answer. */
+/* Prints the members of the answer but "ok". Takes the answer. */
 static void say_members(const struct invocation *i, json_t *answer)
 {
     json_object_del(answer, "ok");

@@ -1,7 +1,7 @@
-/* The table of commands. A command is a row of its group (commands_....c), and adding one is adding
- * a row there: a listing (run_listing), which prints the rows that the broker answers with, or
- * anything else that is asked and answered once (run_change). The few commands that are neither
- * have a function of their own.
+/* The table of commands. A command is a row in the table of its group (commands_....c). It is a
+ * listing (run_listing), which prints the rows that the broker answers with, or anything else that
+ * is asked and answered once (run_change). The few commands that are neither have a function of
+ * their own.
  *
  * Texts are templates, in which a word after '$' is replaced: $vhost, $node, $program, $timeout (in
  * seconds), $timeout_ms, $priority; $1 to $9, an argument; $rest, the arguments from the second on,
@@ -16,15 +16,16 @@
 /* What an error of the control protocol becomes. */
 struct failure {
     const char *error; /* its name in the protocol; NULL: the end of a list */
-    int exit_code;     /* EXIT_OK: it is not a failure, and nothing is said */
+    int exit_code;     /* EXIT_OK: the command succeeds, and nothing is said */
     const char *text;  /* a template; NULL: the broker's own text */
-    /* With --formatter json this is said instead, and the exit code is 69; NULL: no difference. */
+    /* With --formatter json, printed instead of `text`, and the exit code is then 69; NULL: no
+     * difference. */
     const char *json;
     bool is_bare; /* without "Error:" before it */
 };
 
-/* A text that depends on what was typed: the first of a list that applies. The last one always
- * does. */
+/* A text that depends on what was typed: of a list of choices the first that applies is used. The
+ * last choice of a list always applies. */
 struct text_choice {
     bool (*applies)(const struct invocation *i); /* NULL: always */
     const char *text;
@@ -53,22 +54,25 @@ struct command {
     /* What is typed. */
     struct command_arguments {
         int min, max; /* MANY: any number */
-        /* What the request calls them, in order: "user password". A name that ends in "..." is the
-         * last one, and has all arguments from there on, separated by commas. */
+        /* The members of the request that the arguments become, in order: "user password". A name
+         * that ends in "..." is the last one; its member has all arguments from there on, separated
+         * by commas. */
         const char *names;
         uint64_t options;      /* BIT()s of those taken beyond OPTION_ANYWHERE */
-        const char *not_empty; /* "user": what the first argument is called; it may not be empty */
-        /* The last argument is a password, which is read from standard input if it is missing.
-         * This is the exit code when it is missing there as well; 0: there is no password. */
+        const char *not_empty; /* the first argument's name if it may not be "" */
+        /* If this is not 0, the last argument is a password, which is read from standard input if
+         * it is missing; this is the exit code if standard input has none either. */
         int exit_without_password;
-        /* Refuses what cannot be meant: EXIT_OK, or the exit code after saying why. */
+        /* Refuses arguments that make no sense. Returns EXIT_OK, or the exit code after saying why.
+         */
         int (*check)(const struct invocation *i, const struct command *c);
     } arguments;
 
     /* What is asked. */
     struct command_request {
         const char *command; /* NULL: the command's own name */
-        /* Adds what `names` and options cannot say: EXIT_OK, or the exit code after saying why. */
+        /* Adds members that `names` and options cannot describe. Returns EXIT_OK, or the exit code
+         * after saying why. */
         int (*add)(const struct invocation *i, const struct command *c, json_t *request);
         int timeout_s; /* without --timeout; 0: the usual 60 */
     } request;
@@ -85,10 +89,10 @@ struct command {
     struct command_answer {
         const char *done; /* a template; NULL: nothing */
         enum done_form form;
-        void (*print)(const struct invocation *i, const json_t *answer); /* instead of these */
+        void (*print)(const struct invocation *i, const json_t *answer); /* instead of `done` */
     } answer;
 
-    const struct failure *failures; /* those it has of its own; NULL: none */
+    const struct failure *failures; /* besides those of every command; NULL: none */
 };
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -104,7 +108,7 @@ extern const struct command help_commands[], node_commands[], user_commands[], a
     monitoring_commands[], vhost_commands[], parameter_commands[], policy_commands[],
     configuration_commands[], operation_commands[], queue_commands[];
 
-/* Returns the command of this name, in which '-' is as good as '_', or NULL. */
+/* Returns the command of this name, or NULL. In the name '-' means the same as '_'. */
 const struct command *command_find(const char *name);
 
 /* Returns the template of a command's banner. */
@@ -127,7 +131,7 @@ enum { NO_HEADERS = BIT(OPTION_NO_TABLE_HEADERS) };
 extern const struct failure vhost_is_empty[], vhost_is_missing[], parameter_is_missing[],
     json_fails[];
 
-/* Applies if --global was given. */
+/* Returns true if --global was given: for a text_choice. */
 bool is_global(const struct invocation *i);
 
 /* --- what commands do ------------------------------------------------------------------------- */
@@ -136,7 +140,7 @@ bool is_global(const struct invocation *i);
 
 /* Prints the rows that the broker answers with. */
 int run_listing(struct invocation *i, const struct command *c);
-/* Asks the broker, and says that it is done, or prints the answer. */
+/* Asks the broker once, and prints that it is done, or the answer. */
 int run_change(struct invocation *i, const struct command *c);
 
 /* Prints the limits of one user or one vhost; with --global, a listing. */

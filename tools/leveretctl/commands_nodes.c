@@ -7,7 +7,7 @@
 
 enum { START_TIMEOUT_S = 300, START_LOOKS_A_SECOND = 100, SOCKET_TIMEOUT_MS = 60000 };
 
-/* The broker creates its socket when it has started: look for the socket. */
+/* Waits until the broker has started: it then creates its socket, so look for the socket. */
 static int run_await_startup(struct invocation *i, const struct command *c)
 {
     const struct timespec pause = {.tv_nsec = 1000000000 / START_LOOKS_A_SECOND};
@@ -31,7 +31,7 @@ static int run_await_startup(struct invocation *i, const struct command *c)
 
 /* --- stop ------------------------------------------------------------------------------------- */
 
-/* The broker keeps our connection open until its process ends. */
+/* Waits until the broker's process ends: until then it keeps our connection open. */
 static int wait_for_end(struct invocation *i)
 {
     json_t *line;

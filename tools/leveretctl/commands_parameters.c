@@ -3,7 +3,7 @@
 
 #include "leveretctl/command.h"
 
-/* The cluster's name is a global parameter. */
+/* Adds the cluster's name, which is a global parameter: its value is JSON. */
 static int add_cluster_name(const struct invocation *i, const struct command *c, json_t *request)
 {
     json_t *name = json_string(i->arguments[0]);

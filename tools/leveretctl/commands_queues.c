@@ -13,7 +13,7 @@ static int check_ids_or_all(const struct invocation *i, const struct command *c)
     return EXIT_OK;
 }
 
-/* The arguments after the exchange's name, as numbers. */
+/* Adds the arguments after the exchange's name, as numbers. */
 static int add_ids(const struct invocation *i, const struct command *c, json_t *request)
 {
     json_t *ids = json_array();

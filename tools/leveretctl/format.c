@@ -37,7 +37,7 @@ static void put(struct lv_buffer *out, const char *text)
 
 /* --- cells: the text of tables ---------------------------------------------------------------- */
 
-/* A string within a table: "f\"g\\h". */
+/* Appends a string within a table: "f\"g\\h". */
 static void put_quoted(struct lv_buffer *out, const json_t *string)
 {
     const char *s = json_string_value(string);
@@ -89,7 +89,7 @@ static bool is_wide(const char *type)
 
 static void put_fields(struct lv_buffer *out, const json_t *fields);
 
-/* A value within a table. */
+/* Appends a value within a table. */
 static void put_typed(struct lv_buffer *out, const char *type, const json_t *value)
 {
     const json_t *one;
@@ -215,7 +215,7 @@ static void put_json_typed(struct lv_buffer *out, const char *type, const json_t
         put_json(out, value);
 }
 
-/* [["x-expires","signedint",1000]] */
+/* Appends the fields of a table: [["x-expires","signedint",1000]] */
 static void put_json_fields(struct lv_buffer *out, const json_t *fields)
 {
     put(out, "[");
@@ -386,7 +386,7 @@ static void put_erlang_typed(struct lv_buffer *out, const char *type, const json
     }
 }
 
-/* {<<"x-expires">>,signedint,1000} */
+/* Appends the fields of a table, as in Erlang: {<<"x-expires">>,signedint,1000} */
 static void put_erlang_fields(struct lv_buffer *out, const json_t *fields, const char *separator)
 {
     const json_t *field;

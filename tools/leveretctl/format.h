@@ -41,7 +41,7 @@ struct listing {
     const char *columns[FORMAT_COLUMNS_MAX]; /* borrowed */
     size_t column_count;
     bool has_headers; /* csv and json always have them */
-    bool is_streamed; /* rabbitmqctl shows an empty listing that is not streamed differently */
+    bool is_streamed; /* false: an empty listing is shown as one that rabbitmqctl collects */
     size_t rows;      /* written so far */
     json_t *kept;     /* pretty_table: the rows, until all widths are known */
 };

@@ -31,8 +31,8 @@ enum option_kind {
 };
 
 /* Each option is a row. Every command takes those up to OPTION_ANYWHERE; the others are taken by
- * the commands whose rows name them. `member` is what the request to the broker calls the option;
- * NULL: the broker is not told of it here. */
+ * the commands whose rows name them. `member` is the member of a request that the option becomes;
+ * NULL: request_create() adds none for it. */
 /* clang-format off */
 #define OPTIONS(O)                                                                                 \
     /* id                     long                    short kind     member */                     \
@@ -122,8 +122,8 @@ static inline bool is_quiet(const struct invocation *i)
     return is_given(i, OPTION_QUIET) || is_given(i, OPTION_SILENT);
 }
 
-/* Parses the command line. What is invalid is noted, and refused by arguments_check(). The words
- * are borrowed. */
+/* Parses the command line. What is invalid is noted, and arguments_check() refuses it later.
+ * Borrows argv. */
 void arguments_parse(struct invocation *i, int argc, char **argv);
 
 #endif

@@ -1,9 +1,10 @@
-/* The limits of one user or one vhost, which are shown as a text; those of all are a listing. */
+/* The limits of one user or one vhost, which are shown as a text. The limits of all users or vhosts
+ * are a listing. */
 #include <stdlib.h>
 
 #include "leveretctl/talk.h"
 
-/* The row's second cell: JSON as text. */
+/* Appends the row's second cell, which is JSON as text. */
 static void keep_limits(void *arg, const json_t *row)
 {
     lv_buffer_printf(arg, "%s", json_string_value(json_array_get(row, 1)));

@@ -90,14 +90,14 @@ static void print_row(void *listing, const json_t *row)
     listing_row(listing, row);
 }
 
-/* For --offline: a broker that answers has no offline queues. */
+/* Ignores the row, for --offline: a broker that answers has no offline queues. */
 static void drop_row(void *listing, const json_t *row)
 {
     (void)listing;
     (void)row;
 }
 
-/* Takes the request. */
+/* Asks the broker and prints the rows. Takes the request. */
 static int listing_ask(struct invocation *i, const struct command *c,
                        const struct column_names *names, json_t *request)
 {

@@ -16,7 +16,8 @@ static json_t *option_value(const struct option_row *row, const char *text)
     }
 }
 
-/* A command that does not take an option has refused it before. */
+/* Adds the options that were given. arguments_check() has refused those that the command does not
+ * take. */
 static void add_options(const struct invocation *i, json_t *request)
 {
     for (size_t o = 0; o < OPTION_COUNT; o++) {
@@ -26,7 +27,7 @@ static void add_options(const struct invocation *i, json_t *request)
     }
 }
 
-/* The arguments from this one on, separated by commas. */
+/* Returns the arguments from this one on, separated by commas. */
 static json_t *joined(const struct invocation *i, size_t from)
 {
     struct lv_buffer text = {0};

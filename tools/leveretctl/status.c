@@ -58,7 +58,7 @@ static void print_list(const json_t *list)
     json_array_foreach(list, n, one) printf(" * %s\n", json_string_value(one));
 }
 
-/* rabbitmqctl's texts; for our own alarms, what they mean. */
+/* Returns rabbitmqctl's text for an alarm; for an alarm of our own, what it means. */
 static const char *alarm_text(const char *name)
 {
     static const struct {

@@ -25,7 +25,7 @@ const char *text_of(struct lv_buffer *b)
 
 /* --- templates -------------------------------------------------------------------------------- */
 
-/* The argument that a digit names. */
+/* Appends the argument that the digit names. */
 static void put_argument(const struct invocation *i, char digit, struct lv_buffer *out)
 {
     lv_assert(digit >= '1' && digit <= '9');

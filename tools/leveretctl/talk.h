@@ -20,18 +20,19 @@ void say_banner(const struct invocation *i, const char *text);
 int say_error(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints {"node": ..., "result": "ok", "value": VALUE}. Takes the value. */
 void say_value(const struct invocation *i, json_t *value);
-/* Prints what follows a change, in the output format: `message`, or nothing (NULL). */
+/* Prints, in the output format, that a change is done: `message`. If this is NULL, prints nothing,
+ * or in JSON that the result is ok. */
 void say_done(const struct invocation *i, const char *message);
 /* Prints a line of JSON. Takes the value. */
 void say_json(json_t *value);
 
-/* Returns how long the broker is waited for: --timeout, or the command's own, or 60 s. */
+/* Returns how long to wait for the broker: --timeout, or the command's own timeout, or 60 s. */
 int timeout_ms_of(const struct invocation *i);
 /* Connects to the broker. Returns EXIT_OK, or EXIT_UNAVAILABLE after saying why. */
 int connect_to_broker(struct invocation *i);
-/* Sends a request and reads its answer, whose rows are handed to `row` (NULL: none is expected).
- * Returns EXIT_OK, and in *ret the answer's last line, which the caller owns; else the exit code,
- * after saying what has failed. Takes the request. */
+/* Sends a request and reads its answer; each row of it is handed to `row` (NULL: rows are ignored).
+ * Returns EXIT_OK, with the last line of the answer in *ret, which the caller owns; else the exit
+ * code, after saying what has failed. Takes the request. */
 typedef void row_fn(void *arg, const json_t *row);
 int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
              json_t **ret);
