@@ -7,8 +7,8 @@
  * log:
  *
  *   - Lines that the ring cannot hold are dropped, and a line says how many were.
- *   - At most LOG_LINES_A_SECOND of one call site are written; then one line says how many more
- *     there were.
+ *   - At most LOG_LINES_A_SECOND lines of one call site are written in a second; after it, one line
+ *     says how many more there were.
  *
  * A function logs or returns an error, not both. Any thread. */
 #ifndef LEVERET_BASE_LOG_H
@@ -54,8 +54,9 @@ void log_line_of(enum log_level level, uint64_t kind, const char *format, ...)
 /* Starts the thread that writes. Call only if it is not running, and while no other thread logs. */
 void log_thread_start(void);
 /* Lets the thread write what is in the ring and end; from then on callers write their lines
- * themselves again. Returns true once it has ended, or if there is none; false if it has not ended
- * after LOG_STOP_MS, because nobody reads: it runs on, and lines still go into the ring. */
+ * themselves again. Returns true once it has ended, or if there is none. Returns false if it has
+ * not ended after LOG_STOP_MS, because standard error takes no bytes: the thread then runs on, and
+ * lines still go into the ring. */
 bool log_thread_stop(void);
 
 /* Writes "leveret: " and the text to standard error, after the lines that are in the ring, and

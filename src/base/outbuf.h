@@ -20,8 +20,8 @@
 #include "base/assert.h"
 #include "base/slice.h"
 
-/* A chunk and its head take OUT_CHUNK_BYTES together; the pool keeps 2 MiB of them and some
- * heads. */
+/* A chunk and its head take OUT_CHUNK_BYTES together; the pool keeps up to 2 MiB of unused chunks
+ * and some unused heads. */
 enum { OUT_CHUNK_BYTES = 32 * 1024, OUT_POOL_CHUNKS_MAX = 64, OUT_POOL_HEADS_MAX = 256 };
 
 struct out_chunk {

@@ -28,7 +28,8 @@ int pattern_compile_or_say(struct slice text, struct pattern **ret,
 void pattern_free(struct pattern **pattern);
 
 /* Returns whether the pattern is found anywhere in the subject. The empty pattern matches only the
- * empty subject. Returns false if the match would need more than PATTERN_STEPS_MAX steps. */
+ * empty subject. Returns false if the match would need more than PATTERN_STEPS_MAX steps, or too
+ * much memory. */
 bool pattern_matches(const struct pattern *pattern, struct slice subject);
 
 /* Returns the text from which the pattern was compiled; borrowed from the pattern. */

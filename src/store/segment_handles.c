@@ -1,7 +1,8 @@
 /* Which segment files are open. The worker alone opens and closes them.
  *
  *   (1) At most open_max files are open (64, or fewer: segments_limit_open()). More, up to
- *       dirty_max (256), are only open if all of them were written since their last sync.
+ *       dirty_max (256, or fewer), are open only while all of them were written since their last
+ *       sync.
  *   (2) A file that was written since its last sync is synced before it is closed to make room for
  *       others: the system may forget a failed write-back once nobody has the file open.
  *   (3) A file has a handle exactly if it is in the list of open files.

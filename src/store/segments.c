@@ -3,8 +3,9 @@
  * Every file with work to do has a list of jobs, in the order of the calls, and is in one of two
  * ready lists: that of the reads if its next job is a read, otherwise the other. The worker takes
  * the first file of the reads' list, does one job of it, and appends the file to the list its next
- * job belongs to. So a read waits for one write at most, however many jobs other files have, and
- * the order within a file is kept. After READS_IN_A_ROW_MAX reads the other list gets its turn.
+ * job belongs to. So a read waits for the job being done and for reads that came before, but not
+ * for all the writes and syncs of other files; the order within a file is kept. After
+ * READS_IN_A_ROW_MAX reads in a row one job is done from the other list.
  *
  *   (1) Jobs of one file are done in the order of the calls, one at a time. `done` is called once
  *       for each.

@@ -95,8 +95,8 @@ void segments_close(struct segments **segments);
 
 /* Writes bytes at an offset; at offset 0 it creates a missing file. Takes the content of *bytes,
  * which is empty afterwards. After a failure `done` gets the bytes back as `read` and may keep
- * them. After ERR_NO_SPACE or ERR_NO_DESCRIPTORS they may be written again (though the next sync
- * fails); after any other failure nothing more should be written to the file. `done` may be
+ * them. After ERR_NO_SPACE, ERR_NO_DESCRIPTORS or ERR_NO_MEMORY they may be written again (though
+ * the next sync fails); after any other failure the caller gives the file up. `done` may be
  * NULL. */
 void segments_write(struct segments *s, uint64_t queue, uint64_t number, uint64_t offset,
                     struct lv_buffer *bytes, segments_done *done, void *arg);

@@ -1,4 +1,4 @@
-/* The simulated disk: the port to it, and what a power cut does. Its files are in
+/* The simulated disk: the calls of its port, power cuts, and the restart. Its files are in
  * disk_sim_inodes.c, their names in disk_sim_names.c. */
 #include "store/sim/disk_sim.h"
 
