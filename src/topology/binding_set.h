@@ -24,7 +24,7 @@
 struct binding_set_array {
     struct lv_rcu_head rcu;
     uint32_t capacity;
-    uint32_t live; /* slots that hold a binding; the writer's own */
+    uint32_t live; /* slots that hold a binding; only the writer uses it */
     _Atomic uint32_t count;
     struct binding *_Atomic slots[];
 };

@@ -198,7 +198,7 @@ bool dedup_is_behind(const struct topology *topology)
            BEING_STORED_MAX;
 }
 
-/* --- stored values; dedup->lock is held ------------------------------------------------------- */
+/* --- stored values; the caller holds dedup->lock ---------------------------------------------- */
 
 static struct definition_seen dedup_definition(const struct dedup *d, struct value_hash value,
                                                uint64_t number, uint64_t until_ms)
@@ -267,7 +267,7 @@ static uint64_t value_expires_at(const struct dedup *d, struct slice headers, ui
     return ttl_ms ? now_ms + ttl_ms : 0;
 }
 
-/* Claims the value if it is new, and returns whether it is. dedup->lock is held. */
+/* Claims the value if it is new, and returns whether it is. The caller holds dedup->lock. */
 static bool value_claim(struct dedup *d, struct value_hash value, uint64_t until_ms,
                         struct loop *loop, struct dedup_claims *claims)
 {

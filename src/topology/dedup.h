@@ -44,9 +44,9 @@ struct dedup;
 
 struct dedup_settings {
     bool is_on;
-    bool is_stored;      /* if the owner is durable */
-    uint32_t size;       /* values */
-    uint64_t ttl_ms;     /* 0: no limit */
+    bool is_stored;      /* values are stored if the owner is durable */
+    uint32_t size;       /* at most this many values are remembered */
+    uint64_t ttl_ms;     /* how long they are remembered; 0: no limit */
     struct slice header; /* borrowed from the arguments, or a literal */
 };
 

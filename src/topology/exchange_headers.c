@@ -38,16 +38,16 @@ enum { BUCKET_KEY_BYTES = offsetof(struct bucket_key, name) };
 
 struct entry {
     struct entry *_Atomic next;
-    struct entry *previous; /* the writer's own */
+    struct entry *previous; /* only the writer uses it */
     struct bucket *bucket;
     struct binding *binding;
-    bool is_presence; /* the bucket's key has is_presence */
+    bool is_presence; /* is_presence of the bucket's key */
 };
 
 struct bucket {
     struct lv_table_node by_key;
     struct entry *_Atomic first;
-    size_t count; /* of entries; the writer's own */
+    size_t count; /* of entries; only the writer uses it */
     struct lv_rcu_head rcu;
     uint8_t key[];
 };

@@ -80,7 +80,7 @@ struct route_set {
     struct header_list headers;
     uint64_t compared; /* bindings whose pattern exchange_headers.c has compared, in total */
     struct topic_scratch topic;
-    uint64_t random; /* the state of route_set_random() */
+    uint64_t random; /* the state of route_set_random()'s sequence */
 };
 
 /* Returns the next of this loop's random numbers (splitmix64). */

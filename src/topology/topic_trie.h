@@ -29,15 +29,15 @@ struct topic_node {
     struct topic_node *_Atomic hash;
     struct topic_node *_Atomic first_child;  /* the first child by a word */
     struct topic_node *_Atomic next_sibling; /* the parent's next child by a word */
-    struct topic_node *previous_sibling;     /* the writer's own */
+    struct topic_node *previous_sibling;     /* only the writer uses it */
     _Atomic uint32_t words;                  /* number of children by a word */
     enum topic_edge edge;
     struct binding_set bindings;
     union {
-        struct topic_node *parent; /* while the node is in the trie; the writer's own */
+        struct topic_node *parent; /* while the node is in the trie; only the writer uses it */
         struct lv_rcu_head rcu;    /* once it is unlinked */
     };
-    uint8_t key[]; /* by_edge's */
+    uint8_t key[]; /* the bytes of by_edge.key */
 };
 
 struct topic_trie {

@@ -7,7 +7,8 @@
 
 #include "base/slice.h"
 
-/* The rest of a key. The empty key has no words; "a." has two, of which the second is empty. */
+/* The words of a key that are not read yet. The empty key has no words; the key "a." has two, of
+ * which the second is empty. */
 struct topic_words {
     const uint8_t *p;
     const uint8_t *end;

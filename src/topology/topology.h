@@ -52,10 +52,10 @@ struct topology {
     struct lv_table *vhosts;                     /* of struct vhost, by name */
     struct lv_table *reply_queues; /* of struct queue_entry, by name: direct reply-to */
 
-    /* Returns the operations of a new queue of this name (queue/queue_ops.h). */
+    /* Returns the operations that a new queue of this name gets (queue/queue_ops.h). */
     const struct queue_ops *(*queue_ops_for)(struct slice name);
     /* "classic", "quorum" or "stream": the type of new queues, unless the declaration or the vhost
-     * names one. Borrowed forever. NULL and "classic" leave declarations as they are. */
+     * names one. The string is never freed. NULL and "classic" leave declarations as they are. */
     const char *_Atomic default_queue_type;
     _Atomic uint64_t next_queue_home; /* spreads new queues over the loops */
     /* The id of the next queue: above the id of every queue in the definitions and the segments,
