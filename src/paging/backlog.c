@@ -136,7 +136,7 @@ enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence)
             return BACKLOG_HERE;
         }
         if (backlog_has_disk(b) && b->cursor == b->disk_begin)
-            break; /* the rest of it is still to be read */
+            break; /* the rest of this chunk is still to be read */
     }
     lv_assert(backlog_has_disk(b));
     return BACKLOG_ON_DISK;
@@ -181,7 +181,7 @@ void backlog_skip_to(struct backlog *b, uint64_t sequence)
     if (sequence <= last)
         return;
     b->next_sequence = sequence;
-    /* The last chunk was kept because it was growing. */
+    /* The chunk that was the last one until now was kept even if empty, because it was growing. */
     struct backlog_chunk *chunk = backlog_chunk(b, last / SEQMAP_ENTRIES);
     if (chunk && chunk->live == 0 && chunk_may_drop(b, last / SEQMAP_ENTRIES))
         chunk_drop(b, chunk, last);
@@ -245,7 +245,7 @@ struct message *backlog_find_unacked(struct backlog *b, uint64_t sequence)
     return chunk ? chunk->messages[sequence % SEQMAP_ENTRIES] : NULL;
 }
 
-/* Settles a message that was delivered on disk. */
+/* Settles a message that became unacked on disk. Returns false if there is no such message. */
 static bool settle_on_disk(struct backlog *b, uint64_t sequence, struct backlog_left *ret)
 {
     struct backlog_meta *meta = backlog_meta(b, sequence / SEQMAP_ENTRIES);
@@ -494,7 +494,8 @@ void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **mess
     *message = NULL;
 }
 
-/* Forgets messages that are unacked on disk and could not be read: settling them does nothing. */
+/* Forgets messages that are unacked on disk and could not be read: to settle them later does
+ * nothing. */
 static void unacked_forget(struct backlog *b, const struct backlog_meta *meta)
 {
     for (uint64_t unacked = meta ? meta->live & meta->unacked : 0; unacked;

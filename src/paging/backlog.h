@@ -7,7 +7,8 @@
  *
  *   (1) ready and stored are subsets of live.
  *   (2) No chunk in memory before `cursor` has a ready message.
- *   (3) A chunk without a live message is freed.
+ *   (3) A chunk without a live message is freed, unless messages may still be added to it: the
+ *       last chunk, and disk_begin.
  *
  * Of a long backlog all but the two ends is on disk (pager.h moves chunks there and back):
  *
@@ -44,9 +45,9 @@ struct backlog_times {
 /* What is known of a chunk besides its messages. */
 struct backlog_meta {
     uint64_t live;       /* messages that are only on disk and not settled; of these: ... */
-    uint64_t unacked;    /* ... delivered while they were there */
-    uint64_t persistent; /* ... kept across a restart */
-    uint64_t log_only;   /* ... in no segment, only in the log: the pager has them in memory */
+    uint64_t unacked;    /* ... those delivered while on disk ... */
+    uint64_t persistent; /* ... those kept across a restart ... */
+    uint64_t log_only;   /* ... those in the log but in no segment; the pager has them in memory */
     struct backlog_times *times;
 };
 
@@ -87,12 +88,12 @@ struct backlog {
     size_t timed; /* chunks with times */
     bool counts_deliveries;
     bool stores_all; /* a quorum queue: transient messages are stored like persistent ones */
-    /* Each chunk on disk has a meta, which says what it holds: the owner asks for single messages
-     * that may have left already (calls->found). */
+    /* Each chunk on disk has a meta that says which of its messages are live. Needed if the owner
+     * asks for single messages that calls->found() told it of: they may have left meanwhile. */
     bool keeps_meta;
 };
 
-/* What a message was that has left the backlog. */
+/* Describes a message that has left the backlog. */
 struct backlog_left {
     uint64_t sequence;
     uint64_t body_bytes;
@@ -110,11 +111,11 @@ static inline bool backlog_stores(const struct backlog *b, const struct message 
     return m->is_persistent || b->stores_all;
 }
 
-/* Frees everything. */
+/* Frees all messages, the metas and the index. The backlog is empty then and keeps its flags. */
 void backlog_free(struct backlog *b);
 
 /* Frees the first chunk; *ret_count is how many messages it had in memory. Returns false if there
- * was none: everything is freed. */
+ * was no chunk: then everything is freed. */
 bool backlog_free_some(struct backlog *b, unsigned *ret_count);
 
 /* Puts a ready message at the end and returns its sequence number. Takes *message. */
@@ -128,8 +129,8 @@ void backlog_skip_to(struct backlog *b, uint64_t sequence);
 
 enum backlog_next { BACKLOG_NONE, BACKLOG_HERE, BACKLOG_ON_DISK };
 
-/* Returns where the first ready message is, and its sequence number if it is BACKLOG_HERE: in
- * memory. */
+/* Returns where the first ready message is: BACKLOG_HERE is in memory, and only then *ret_sequence
+ * is set to its sequence number. */
 enum backlog_next backlog_next(struct backlog *b, uint64_t *ret_sequence);
 
 /* Delivers the first ready message, which must be in memory: it is unacked from here on. The
@@ -151,8 +152,8 @@ bool backlog_settle(struct backlog *b, uint64_t sequence, struct backlog_left *r
 
 /* Delivers the ready message with this number, which is in memory, as backlog_deliver() does. */
 struct message *backlog_deliver_at(struct backlog *b, uint64_t sequence, bool *ret_redelivered);
-/* Delivers the ready message with this number, which is on disk and stays there. Its chunk has a
- * meta with times. */
+/* Makes the ready message with this number, which is on disk and stays there, unacked. Call only if
+ * its chunk has a meta with times. */
 void backlog_deliver_on_disk(struct backlog *b, uint64_t sequence);
 
 /* Makes an unacked message ready again as if it had never been delivered; *ret_is_here says whether
@@ -165,7 +166,7 @@ bool backlog_return(struct backlog *b, uint64_t sequence);
 
 /* --- recovery and the pager ------------------------------------------------------------------- */
 
-/* Puts in a ready message with this number, which is free. Takes *message. */
+/* Puts in a ready message with this number, which no other message has. Takes *message. */
 void backlog_restore(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered, bool is_stored);
 /* Removes the message with this number, ready or unacked. Returns false if there is none in
@@ -182,21 +183,23 @@ static inline bool backlog_has_disk(const struct backlog *b)
     return b->disk_begin != b->disk_end;
 }
 
-/* Frees a chunk whose messages are all ready and stored: from here on it is on disk. It is at
- * disk_end or after it, or the first chunk on disk. */
+/* Frees a chunk whose messages are all ready and stored: from here on it is on disk. Call only for
+ * a chunk before the last one, and at disk_end or after it if anything is on disk. */
 void backlog_page_out(struct backlog *b, uint64_t chunk);
 
-/* Counts chunk disk_end, which holds nothing, as on disk: a gap between chunks that do. */
+/* Counts chunk disk_end, in which nothing is live, as on disk: it is a gap between chunks on
+ * disk. */
 void backlog_page_gap(struct backlog *b, uint64_t chunk);
 
-/* Returns whether the message with this number, in a chunk on disk, has left or been loaded. */
+/* Returns whether the message with this number, whose chunk is on disk, has left the backlog or has
+ * been read back into memory. */
 bool backlog_is_gone_on_disk(const struct backlog *b, uint64_t sequence);
 
 /* Puts back a message of chunk disk_begin that has been read. Takes *message. */
 void backlog_page_in(struct backlog *b, uint64_t sequence, struct message **message,
                      bool redelivered);
-/* All of chunk disk_begin has been read: disk_begin moves on to the next chunk. Unacked messages of
- * it that were not read are forgotten. */
+/* Moves disk_begin on to the next chunk. Call when all of chunk disk_begin has been read: its
+ * unacked messages that were not read are forgotten. */
 void backlog_page_next(struct backlog *b);
 
 /* Forgets everything that is on disk, ready or unacked. */
@@ -204,21 +207,21 @@ void backlog_drop_disk(struct backlog *b);
 
 /* --- times (backlog_times.c) ------------------------------------------------------------------ */
 
-/* Sets the deadline of the message with this number, in memory or on disk; not 0. */
+/* Sets the deadline, which is not 0, of the message with this number, in memory or on disk. */
 void backlog_set_deadline(struct backlog *b, uint64_t sequence, uint64_t deadline_ms);
 /* Returns the deadline of the message with this number; 0: none. */
 uint64_t backlog_deadline(const struct backlog *b, uint64_t sequence);
 
-/* Notes what a message on disk is, before backlog_deliver_on_disk(). */
+/* Notes the size and the kind of a message on disk. Call before backlog_deliver_on_disk(). */
 void backlog_set_content(struct backlog *b, uint64_t sequence, uint64_t body_bytes,
                          bool is_persistent, bool is_log_only);
 
-/* Recovery: notes the deadline and the body's size of a message on disk. `is_log_only`: the pager
- * has it in memory. */
+/* Recovery: notes the deadline and the body's size of a persistent message on disk. `is_log_only`:
+ * no segment has it, the pager has it in memory. */
 void backlog_restore_on_disk(struct backlog *b, uint64_t sequence, uint64_t deadline_ms,
                              uint64_t body_bytes, bool is_log_only);
 
-/* Recovery: the message with this number, on disk, is settled. */
+/* Recovery: forgets the message with this number, which is on disk and has been settled. */
 void backlog_forget_on_disk(struct backlog *b, uint64_t sequence);
 
 /* The ready message with the earliest deadline. */
@@ -227,7 +230,7 @@ struct backlog_first_due {
     uint64_t deadline_ms;
     bool is_here; /* in memory, not on disk */
 };
-/* Returns false if no ready message has a deadline. */
+/* Finds the ready message with the earliest deadline. Returns false if none has a deadline. */
 bool backlog_find_due(struct backlog *b, struct backlog_first_due *ret);
 
 /* Writes the ready messages with the earliest deadlines, at most `most`, in order of deadline.
@@ -239,17 +242,18 @@ size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due 
 void backlog_each_due_on_disk(const struct backlog *b, uint64_t until_ms,
                               bool (*each)(void *arg, uint64_t chunk), void *arg);
 
-/* Returns the slots of a chunk whose messages are ready, only on disk, and due up to until_ms; and
- * the bytes of their bodies plus `a_message` for each. */
+/* Returns the slots of a chunk whose messages are ready, only on disk, and due up to until_ms. */
 uint64_t backlog_due_on_disk(const struct backlog *b, uint64_t chunk, uint64_t until_ms);
+/* Returns the size of the bodies of those messages, plus `a_message` bytes for each. */
 uint64_t backlog_due_bytes(const struct backlog *b, uint64_t chunk, uint64_t until_ms,
                            uint64_t a_message);
 
 /* Finds the ready message with this number if it has a deadline. Returns false otherwise. */
 bool backlog_find_timed(const struct backlog *b, uint64_t sequence, struct backlog_first_due *ret);
 
-/* Returns how often the message with this number was returned; and sets that. */
+/* Returns how often the message with this number was returned. */
 unsigned backlog_deliveries(const struct backlog *b, uint64_t sequence);
+/* Sets how often the message with this number was returned. */
 void backlog_set_deliveries(struct backlog *b, uint64_t sequence, unsigned count);
 
 /* Returns the meta of a chunk, in memory or on disk, or NULL if it has none. */

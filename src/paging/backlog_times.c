@@ -1,8 +1,8 @@
 /* Deadlines and counts of returns of a backlog's messages, and the index that finds what is due.
  *
- * The index is a heap of chunks by deadline. An entry may be too early, because its message has
- * left: then it is put back with the earliest deadline left in the chunk, or dropped. It is never
- * too late. */
+ * The index is a heap of chunks by deadline. An entry may be earlier than every deadline of its
+ * chunk, because a message has left: when it comes to the top, it gets the earliest deadline left
+ * in the chunk, or is dropped if there is none. It is never later. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -30,7 +30,7 @@ struct backlog_meta *backlog_meta_make(struct backlog *b, uint64_t c)
     else
         lv_seqmap_set_meta(&b->chunks, c * SEQMAP_ENTRIES, meta);
     bool is_on_disk = c >= b->disk_begin && c < b->disk_end;
-    if (is_on_disk) /* until it has been read, each of its messages may be there */
+    if (is_on_disk) /* until the chunk has been read, each of its messages may be there */
         meta->live = chunk ? ~chunk->live : ~0ull;
     return meta;
 }
@@ -64,7 +64,7 @@ static const struct backlog_times *times_find(const struct backlog *b, uint64_t 
 
 /* --- the heap --------------------------------------------------------------------------------- */
 
-/* Of two with the same deadline the older is first. */
+/* Of two entries with the same deadline, the one of the older chunk is first. */
 static bool deadline_is_before(const struct backlog_deadline *x, const struct backlog_deadline *y)
 {
     return x->deadline_ms != y->deadline_ms ? x->deadline_ms < y->deadline_ms : x->chunk < y->chunk;
@@ -192,7 +192,7 @@ void backlog_forget_on_disk(struct backlog *b, uint64_t sequence)
         meta->times->deadline_ms[sequence % SEQMAP_ENTRIES] = 0;
 }
 
-/* Finds the slot with the earliest deadline among these. Returns false if none has one. */
+/* Finds the one of these slots with the earliest deadline. Returns false if none has a deadline. */
 static bool times_earliest(const struct backlog_times *times, uint64_t slots, unsigned *ret_slot)
 {
     uint64_t first = UINT64_MAX;
@@ -264,7 +264,8 @@ static bool due_is_before(const struct backlog_first_due *x, const struct backlo
            (x->deadline_ms == y->deadline_ms && x->sequence < y->sequence);
 }
 
-/* Restores a heap in which the latest deadline is on top: it collects the earliest ones. */
+/* Moves the entry at `at` down to its place in a heap that collects the earliest deadlines; the
+ * latest of them is on top, to be replaced by an earlier one. */
 static void gather_down(struct backlog_first_due *heap, size_t count, size_t at)
 {
     struct backlog_first_due moved = heap[at];
@@ -294,7 +295,7 @@ static void heap_gather(struct backlog_first_due *heap, size_t *count, size_t mo
     heap[at] = *due;
 }
 
-/* Adds the ready messages with deadlines of a chunk. */
+/* Adds the chunk's ready messages that have deadlines to the heap. */
 static void gather_chunk(const struct backlog *b, uint64_t c, struct backlog_first_due *heap,
                          size_t *count, size_t most)
 {
@@ -321,8 +322,8 @@ static bool deadline_is_current(const struct backlog *b, const struct backlog_de
     return meta && meta->times && meta->times->indexed_ms == due->deadline_ms;
 }
 
-/* Goes down the heap from its root as long as an entry may be earlier than the latest deadline that
- * was gathered. `entries` is the stack of entries still to look at. */
+/* Goes down the index from its root, and leaves out what is below an entry that is later than all
+ * of the `most` deadlines gathered so far. `entries` is the stack of entries still to look at. */
 size_t backlog_find_deadlines(const struct backlog *b, struct backlog_first_due *ret, size_t most)
 {
     lv_assert(most == 0 || ret);

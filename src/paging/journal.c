@@ -33,7 +33,7 @@ static void retries_run(struct loop *loop, struct loop_timer *timer);
 static void at_turn_end(struct loop *loop)
 {
     struct journal_loop *p = journal_of(loop);
-    if (p) /* else the store is closed */
+    if (p) /* NULL: the store is closed */
         journal_files_turn_end(p);
 }
 

@@ -21,8 +21,8 @@
 
 struct journal_limits {
     struct pager_limits pager;
-    uint64_t delivered_ahead; /* the log is told of deliveries this many messages ahead */
-    uint64_t files_kept; /* old log files, before lanes that need them are asked for snapshots */
+    uint64_t delivered_ahead; /* deliveries are recorded this many messages ahead */
+    uint64_t files_kept;      /* old log files that stay before lanes are asked for snapshots */
 };
 extern const struct journal_limits journal_limits_default;
 
@@ -34,7 +34,7 @@ struct journal_loop {
     struct log_stage *stage;
     struct journal_wait *waits; /* a ring, by ticket */
     size_t wait_first, wait_count, wait_capacity;
-    uint64_t safe_ticket;        /* all up to this one are safe */
+    uint64_t safe_ticket;        /* this ticket and all before it are safe */
     struct journal_wait *parked; /* their tickets are safe, their owners' definitions not yet */
     size_t parked_count, parked_capacity;
     struct lv_list retries; /* lanes whose segments wait for room on the disk */
@@ -44,7 +44,7 @@ struct journal_loop {
     struct lv_list snapshots;  /* lanes whose snapshot is not safe yet: they need their old file */
     /* After the start (journal_restore.c): */
     bool is_restoring; /* the owners of the last run have not been handed over yet */
-    struct mail *held; /* mail that waits for them */
+    struct mail *held; /* mail that waits for those owners */
     size_t held_count, held_capacity;
     struct lane **to_relieve; /* referenced */
     size_t relieve_count, relieve_capacity;
@@ -56,15 +56,16 @@ struct journal_loop {
 struct journal_restorer {
     void *arg;
     const struct log_visitor *visitor; /* on the reading thread, with `arg` */
-    /* Lists the segment files that exist. Before the loops start. ERR_... */
+    /* Lists the segment files that exist. Called before the loops start. Returns 0 or ERR_... */
     int (*list_segments)(void *arg, struct segments *segments);
-    /* The log has been read to its end. On the reading thread. */
+    /* Called when the log has been read to its end. On the reading thread. */
     void (*end)(void *arg);
-    /* From here on the owners at home on this loop are used by it alone: with `is_whole` they hold
-     * what the log says; otherwise they are empty, and nothing is stored any more. Home. */
+    /* Hands over the owners at home on this loop, which alone uses them from here on. With
+     * `is_whole` they hold what the log says; otherwise they are empty, and the store is closed.
+     * Home. */
     void (*hand_over)(void *arg, struct journal_loop *home, bool is_whole);
-    /* All loops have the mail with which they get their part: mail sent from now on arrives after
-     * it. On the reading thread. */
+    /* Called when the mail that hands over the owners has been sent to every loop: mail sent from
+     * now on arrives after it. On the reading thread. */
     void (*is_sent)(void *arg);
     void (*free)(void *arg); /* any thread */
 };
@@ -78,7 +79,8 @@ struct journal {
     uint64_t file_bytes;
     _Atomic uint64_t snapshot_bytes; /* of all lanes, in the log */
     _Atomic unsigned shortage;       /* JOURNAL_... */
-    _Atomic bool has_failed;         /* a segment could not be written: the log would only grow */
+    /* A segment could not be written: messages are refused, or the log would only grow. */
+    _Atomic bool has_failed;
     struct log *log;
     struct segments *segments;
     void (*on_space)(void *arg, bool has_room);
@@ -87,14 +89,15 @@ struct journal {
     void *failure_arg;
     struct journal_loop *loops[LOOPS_MAX];
     struct journal_restorer restorer;
-    bool is_handed_over; /* the restorer is on its way to the loops, which free it */
+    /* The mail that hands over is sent; the last loop that gets it frees the restorer. */
+    bool is_handed_over;
 };
 
 struct journal_options {
     struct loops *loops; /* borrowed */
     struct journal_restorer restorer;
-    /* While it is set, every lane pages out to a small part of its memory limit. Borrowed for as
-     * long as the loops run. */
+    /* While it is true, every lane pages out down to a small part of its memory limit. Borrowed for
+     * as long as the loops run. */
     const _Atomic bool *is_short_of_memory;
     struct disk *disk;   /* borrowed */
     uint64_t file_bytes; /* of a log file */
@@ -103,11 +106,12 @@ struct journal_options {
     unsigned segment_files_open_max; /* 0: the segments' own choice */
     bool is_stepped;
     const struct journal_limits *limits; /* borrowed for the call; NULL: the default ones */
-    /* The disk has no room for the log's next file, or has room again. On the store's thread. */
+    /* Called when the disk has no room for the log's next file, and when it has room again. On the
+     * store's thread. */
     void (*on_space)(void *arg, bool has_room);
     void *arg;
-    /* Writing has failed for good: no persistent message is taken any more. On a loop, perhaps
-     * several times. */
+    /* Called when writing has failed for good: no persistent message is taken any more. On a loop,
+     * perhaps several times. */
     void (*on_failure)(void *failure_arg);
     void *failure_arg;
 };
@@ -115,34 +119,35 @@ struct journal_options {
 /* Opens the store on this disk: finds the end of the log, sets up every loop's part and starts the
  * store's threads (unless is_stepped: then the caller calls log_step(journal->log) and
  * segments_step(journal->segments)). From here on the restorer's owners are being restored: the
- * caller goes on with journal_restore_step(). Before loops_start(). ERR_FORMAT, ERR_IO ...; then
- * nothing is left open, and the restorer is freed. */
+ * caller goes on with journal_restore_step(). Call before loops_start(). Returns ERR_FORMAT, ERR_IO
+ * ... on failure; then nothing is left open, and the restorer is freed. */
 int journal_open(const struct journal_options *options, struct journal **ret);
 
 /* Reads one more file of the log. After the last one *ret_is_over is true, segment files that
- * nobody needs are removed, and the owners are on their way to their homes, by mail. On any thread,
- * one at a time, before loops_start() or while the loops run; not after it is over. journal_close()
- * may come before that, and leaves the log as it was. ERR_IO: the log cannot be read;
- * ERR_NO_DESCRIPTORS. After an error it may be called again. */
+ * nobody needs are removed, and the owners are on their way to their homes, by mail. Called by one
+ * thread at a time, any thread, before loops_start() or while the loops run, and not again once
+ * *ret_is_over is true. journal_close() may be called earlier, and then leaves the log as it was.
+ * Returns ERR_IO if the log cannot be read, or ERR_NO_DESCRIPTORS; after an error it may be called
+ * again. */
 int journal_restore_step(struct journal *journal, bool *ret_is_over);
-/* Returns how many bytes of the log are still to be read. On the thread that reads. */
+/* Returns how many bytes of the log are still to be read. Call on the thread that reads the log. */
 uint64_t journal_unread_bytes(const struct journal *journal);
 
-/* Writes and syncs what is staged, and ends the threads. From then on owners behave as if nothing
- * were stored; those who still wait are answered by mail. After the loops have stopped, before
- * loops_free(). Clears the pointer; NULL is fine. */
+/* Writes and syncs what is staged, and ends the store's threads. Whoever still waits for a ticket
+ * is answered by mail; from then on owners that need to store a message refuse it. Call after the
+ * loops have stopped, before loops_free(). Clears the pointer; NULL is fine. */
 void journal_close(struct journal **journal);
 
-/* Sets how much room must stay free on the disk. With `is_alarm` there is less already: no old log
- * file is kept that is not needed. Without it, on_low is called on a thread of the store when a
- * write leaves less: once until the next call of this function. After journal_open(). Any
- * thread. */
+/* Sets how many bytes must stay free on the disk. `is_alarm`: fewer are free already; then no old
+ * log file is kept that no lane needs. Otherwise on_low is called, on a thread of the store, when a
+ * write leaves fewer free: once until the next call of this function. Call after journal_open().
+ * Any thread. */
 void journal_watch_room(struct journal *journal, uint64_t room_min, bool is_alarm,
                         void (*on_low)(void *arg), void *arg);
 
 extern struct loop_slot journal_slot;
 
-/* Returns this loop's part, or NULL if nothing is stored (tests), or no longer. Any thread, after
+/* Returns this loop's part, or NULL if there is no store (tests) or it is closed. Any thread, after
  * journal_open(). */
 static inline struct journal_loop *journal_of(const struct loop *loop)
 {
@@ -162,30 +167,34 @@ static inline void journal_assert_home(const struct journal_loop *p)
 /* The log of this machine, as the journal of owners that are durable. */
 extern const struct journal_ops journal_local;
 
-/* Messages of the lane have been freed without being settled: they were paged out. Their addresses
- * may be used again. */
+/* Tells the log that messages of the lane have been freed without being settled, because they were
+ * paged out: a message staged later may have the address of one of them. Home. */
 void journal_paged_out(struct lane *l);
-/* The definition of some owner at home on this loop is safe, or could not be stored. */
+/* Looks again at the confirms that wait for owners' definitions. Call when the definition of an
+ * owner at home on this loop is safe; or, with `is_stored` false, when it could not be stored: then
+ * all confirms that wait for any definition on this loop are refused. */
 void journal_owner_committed(struct loop *loop, bool is_stored);
-/* Calls fn(loop, arg, 0) when what is staged now is safe, or with an ERR_... when it will not be.
- */
+/* Calls fn(loop, arg, 0) when everything staged so far is safe, or fn(loop, arg, ERR_...) when it
+ * cannot be stored. */
 void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int), void *arg);
 
-/* Has pager_try_again() called for the lane in a while. The store is open. */
+/* Arranges that pager_try_again() is called for the lane after a short time. Call only while the
+ * store is open. */
 void journal_try_again(struct lane *l);
-/* A segment could not be written: no persistent message is taken any more. */
+/* Notes that a segment could not be written: no persistent message is taken any more. */
 void journal_segments_failed(struct journal_loop *p);
 
-/* Keeps a copy of the mail until the owners at home on this loop have been restored; then all of it
- * is delivered in the order in which it came. Only while this loop's part is_restoring. Home. */
+/* Keeps a copy of the mail until the owners at home on this loop have been restored; then all kept
+ * mail is delivered in the order in which it came. Call only while this loop's part is_restoring.
+ * Home. */
 void journal_hold(struct loop *home, const struct mail *mail);
 
 /* --- recovery --------------------------------------------------------------------------------- */
 
-/* The lane depends on this log file, which is 1 or higher. It is listed before `others`, the first
- * lane of its home's list that depends on a later file. Home. */
+/* Notes that the lane depends on this log file, whose number is 1 or higher. The lane is listed
+ * before `others`, the first lane of its home's list that depends on a later file. Home. */
 void journal_restore_dirty(struct lane *l, uint64_t file, struct lv_list *others);
-/* The lane may have more in memory than it should: pages it out in a later turn. Home. */
+/* Pages the lane out in a later turn, if it has more in memory than it should. Home. */
 void journal_relieve_later(struct lane *l);
 
 #endif

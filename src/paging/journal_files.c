@@ -1,11 +1,11 @@
-/* Log files that lanes depend on, and how they get rid of them.
+/* The log files that lanes depend on, and how a lane stops depending on an old one.
  *
  * `dirty` has a loop's lanes that depend on log files, each with the file of its oldest record that
  * counts, the oldest file first. At the end of a turn:
  *
  *   - a lane about which nothing in the log counts any more leaves the list (is_over);
- *   - another one whose file is older than the log wants to keep is asked for a snapshot, and waits
- *     in `snapshots` until that is safe; then it depends on the snapshot's file;
+ *   - another one whose file is older than the log wants to keep is asked for a snapshot, and is in
+ *     `snapshots` until the snapshot is safe; then it depends on the snapshot's file;
  *   - the oldest file in both lists is this loop's floor: the log may remove what is older. */
 #include "paging/journal_private.h"
 
@@ -18,7 +18,8 @@
 /* --- dirty lanes ------------------------------------------------------------------------------ */
 
 /* Stages the owner's name and arguments, from which queues are made again if the definitions are
- * lost. Once for as long as the lane depends on the log. */
+ * lost: when the lane begins to depend on the log, and with each snapshot, after which the older
+ * record may be removed. */
 static void stage_name(struct lane *l, struct journal_loop *p)
 {
     const struct lane_label label = lane_label(l);
@@ -37,7 +38,7 @@ void journal_mark_dirty(struct lane *l, struct journal_loop *p)
     if (!lv_list_is_empty(&l->dirty_link))
         return;
     if (l->owner->is_early && l->dirty_file == 0)
-        log_queue_gone(p->stage, l->id); /* an older owner with this id */
+        log_queue_gone(p->stage, l->id); /* records of an older owner with this id do not count */
     l->dirty_file = log_current_file(p->journal->log);
     lv_list_push(&p->dirty, &l->dirty_link);
     stage_name(l, p);
@@ -85,7 +86,8 @@ void journal_forget_lane(struct lane *l)
     struct journal_loop *p = journal_of_lane(l);
     if (!p)
         return;
-    /* Until that is safe a crash may bring the lane back: it still depends on its files. */
+    /* Until the record staged below is safe, a crash may bring the lane back, so it still depends
+     * on its files. */
     struct lane *kept = lane_ref(l);
     if (was_dirty)
         lv_list_push(&p->snapshots, &l->dirty_link);
@@ -111,7 +113,7 @@ static void snapshot_is_safe(struct loop *loop, void *arg, int error)
         lv_list_remove(&l->dirty_link);
     if (p && error == 0 && !has_ended) {
         l->dirty_file = wait->file;
-        /* Before the lanes that have become dirty since, with a later file. */
+        /* The lane is inserted before those that depend on a later file. */
         struct lv_list *at = &p->dirty;
         while (at->prev != &p->dirty &&
                lv_list_item(at->prev, struct lane, dirty_link)->dirty_file > wait->file)
@@ -137,8 +139,8 @@ void journal_stage_snapshot(struct lane *l, const struct log_snapshot *snapshot)
 
 /* --- the end of a turn ------------------------------------------------------------------------ */
 
-/* The files that say up to where the lane has delivered may be removed: the next delivery stages it
- * again. */
+/* Forgets up to which number deliveries are recorded, since the log files with that record may be
+ * removed: the next delivery stages the record again. */
 static void forget_delivered(struct lane *l)
 {
     l->delivered_staged = 0;
@@ -157,15 +159,16 @@ static uint64_t files_kept(const struct journal *journal)
     return spare + 3 * bytes / journal->file_bytes;
 }
 
-/* Returns whether nothing that the log says of the lane counts any longer. */
+/* Returns whether no record of the lane in the log counts any longer. */
 static bool is_over(const struct lane *l)
 {
     return l->backlog.persistent == 0 && !pager_has_segments(l) &&
            l->delivered_safe >= l->delivered_staged;
 }
 
-/* The lane depends on no file once the settles of its last messages are safe. Before that a crash
- * could bring the messages back, and then the log must say that they may have been delivered. */
+/* Takes the lane off its list if the settles of its last messages are safe. Before that a crash
+ * could bring the messages back, and then the log must say that they may have been delivered.
+ * `ticket` covers all that is staged so far. */
 static void lane_clean_when_safe(struct lane *l, struct journal_loop *p, uint64_t ticket)
 {
     if (l->over_ticket == 0)
@@ -204,7 +207,7 @@ static void ask_for_snapshots(struct journal_loop *p, uint64_t current, uint64_t
     }
 }
 
-/* Does nothing itself: that it runs makes a turn, at whose end the next lanes are asked. */
+/* Does nothing: the job only causes one more turn, at whose end the next lanes are asked. */
 static bool another_turn_run(struct loop *loop, struct loop_job *job)
 {
     (void)loop;
@@ -229,7 +232,8 @@ static void set_floor(struct journal_loop *p, uint64_t current)
         uint64_t first = lv_list_item(p->dirty.next, struct lane, dirty_link)->dirty_file;
         floor = first < floor ? first : floor;
     }
-    /* What is being staged may become a lane's first record; it is stored in this file or later. */
+    /* What is staged next may be a lane's first record; it is stored in file `current` or a later
+     * one. */
     log_set_floor(p->stage, floor < current ? floor : current);
 }
 

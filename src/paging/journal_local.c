@@ -27,7 +27,7 @@ static enum confirm_answer local_answer_settled(const struct lane_owner *o)
         return CONFIRM_TOOK;
     if (log_failure(p->journal->log) < 0)
         return CONFIRM_REFUSED;
-    /* What was settled in an earlier turn may be synced by now: then the answer is known. */
+    /* If everything staged is safe already, the answer is known. */
     return log_ticket(p->stage) > p->safe_ticket ? CONFIRM_LATER : CONFIRM_TOOK;
 }
 
@@ -108,7 +108,7 @@ static void delivered_is_safe(struct loop *loop, void *arg, int error)
     /* After a failure nothing is stored any more, but deliveries go on: consumers never wait. */
     if (error)
         l->delivered_safe = UINT64_MAX;
-    else if (wait->below <= l->delivered_staged) /* not forgotten meanwhile */
+    else if (wait->below <= l->delivered_staged) /* else forget_delivered() was called meanwhile */
         l->delivered_safe = wait->below;
     lane_ready(l);
     lane_unref(&wait->lane);
@@ -125,13 +125,14 @@ static void stage_delivered(struct lane *l, struct journal_loop *p, uint64_t bel
     journal_call(p, delivered_is_safe, wait);
 }
 
-/* Stages the same for the owner's other lanes, which will be asked next, so that a queue with
- * priorities waits for the log once, not once for each lane. */
+/* Stages the same record for the owner's other lanes, from which messages will be delivered next,
+ * so that a queue with priorities waits for the log once, not once for each lane. */
 static void stage_other_lanes(const struct lane *l, struct journal_loop *p, uint64_t ahead)
 {
     for (unsigned i = 0; i < l->owner->lane_count; i++) {
         struct lane *other = lane_at(l->owner, i);
-        uint64_t next = (other->backlog.cursor + 1) * SEQMAP_ENTRIES; /* or a little before */
+        /* The end of the chunk at the cursor. */
+        uint64_t next = (other->backlog.cursor + 1) * SEQMAP_ENTRIES;
         if (other != l && other->backlog.ready > 0 && other->delivered_safe != UINT64_MAX &&
             next + ahead / 2 >= other->delivered_staged)
             stage_delivered(other, p, next + ahead);

@@ -25,8 +25,8 @@ struct journal_wait {
     void *arg;
 };
 
-/* Returns the journal's part of the lane's home loop, or NULL if nothing is stored, or no longer.
- */
+/* Returns the journal's part of the lane's home loop, or NULL if there is no store or it is
+ * closed. */
 static inline struct journal_loop *journal_of_lane(const struct lane *l)
 {
     return journal_of(l->owner->home);
@@ -34,11 +34,11 @@ static inline struct journal_loop *journal_of_lane(const struct lane *l)
 
 /* --- journal_waits.c -------------------------------------------------------------------------- */
 
-/* Answers the sink when all that is staged now is safe, and the owner's definition is. */
+/* Answers the sink when everything staged so far is safe, and so is the owner's definition. */
 void journal_wait_confirm(struct lane_owner *owner, struct confirm_sink *sink, uint64_t number);
 
-/* Mails a stage's loop that everything up to this ticket is safe (error 0), or is not going to
- * be. On the log's thread; `journal` is a struct journal. */
+/* Mails a stage's loop that everything up to this ticket is safe (error 0), or cannot be stored
+ * (ERR_...). On the log's thread; `journal` is a struct journal. */
 void journal_on_safe(void *journal, unsigned stage, uint64_t ticket, int error);
 
 /* Frees the arrays of a part for which nobody waits any longer. */
@@ -52,22 +52,22 @@ void journal_files_begin_loop(struct journal_loop *p);
  * needs. Once at the end of each turn; submits the loop's stage. */
 void journal_files_turn_end(struct journal_loop *p);
 
-/* The lane depends on the log file that is being written, unless it depends on an older one
- * already. Before something is staged about it. */
+/* Notes that the lane depends on the log file that is being written, unless it depends on an older
+ * one already. Call before anything is staged about the lane. */
 void journal_mark_dirty(struct lane *l, struct journal_loop *p);
 
 /* Sets how many bytes of the log the lane's snapshot takes; 0: it has none that counts. */
 void journal_count_snapshot(struct lane *l, struct journal_loop *p, uint64_t bytes);
 
-/* The ops of the same names. */
+/* The ops snapshot() and forget() of journal_local. */
 void journal_stage_snapshot(struct lane *l, const struct log_snapshot *snapshot);
 void journal_forget_lane(struct lane *l);
 
 /* --- journal_restore.c ------------------------------------------------------------------------ */
 
-/* The store is closed: owners whose messages were not read become empty, and mail that is held
- * for them is answered. Does nothing if they have been handed over. After the loops have stopped.
- */
+/* Gives up the restoring when the store is closed: owners whose messages were not read become
+ * empty, and mail that is held for them is answered. Does nothing if the owners have been handed
+ * over. Call after the loops have stopped. */
 void journal_restore_give_up(struct journal *journal);
 
 void journal_restore_begin_loop(struct journal_loop *p);

@@ -2,8 +2,8 @@
  * a loop. Then each loop gets its owners, and the mail that was held for them (queue/held.h).
  *
  *   (1) Until a loop has its owners it gives back no file of the log.
- *   (2) Nothing is staged about an owner that is being restored. So a crash meanwhile finds the log
- *       as the last run left it, followed by what has become of other owners since.
+ *   (2) Nothing is staged about an owner that is being restored. So if the process crashes
+ *       meanwhile, the log is as the last run left it, followed by records of other owners.
  *   (3) An owner that is made meanwhile may get the id of one that was deleted and still has
  *       records in the log: the first record that is staged about it says that the older one is
  *       gone. */
@@ -17,7 +17,7 @@
 
 /* --- a loop gets its owners ------------------------------------------------------------------- */
 
-/* A hand-over to all loops; the last one frees it. */
+/* The hand-over to all loops; the last loop to get it frees it. */
 struct hand_over {
     struct journal_restorer restorer;
     bool is_whole;
@@ -112,7 +112,7 @@ void journal_restore_give_up(struct journal *journal)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* How many lanes a turn looks at, to page out what is above their limits: there may be much. */
+/* A turn looks at no more lanes than this, and pages out no more than one: that may be much. */
 enum { RELIEVED_PER_TURN = 256 };
 
 static void relieve_run(struct loop *loop, struct loop_timer *timer)

@@ -31,13 +31,15 @@ struct lane {
     struct pager *pager;       /* its segments; NULL: it never had any */
     struct lv_list dirty_link; /* in journal_loop.dirty or .snapshots (journal_files.c) */
     struct lv_list retry_link; /* in journal_loop.retries */
-    uint64_t dirty_file;       /* the oldest log file that it depends on; 0: none yet */
-    bool is_named;             /* the log has its owner's name, in that file or a later one */
-    uint64_t over_ticket;      /* once it is safe, no record of the lane counts; 0: not known */
+    uint64_t dirty_file;       /* the oldest log file that the lane depends on; 0: none yet */
+    bool is_named;             /* the owner's name is in the log, in dirty_file or a later file */
+    uint64_t over_ticket;      /* once this is safe, no record of the lane counts; 0: not known */
     uint64_t snapshot_bytes;   /* of its snapshot in the log */
-    /* It is staged that messages below this number may have been delivered ... */
+    /* A record that messages below this number may have been delivered is staged ... */
     uint64_t delivered_staged;
-    uint64_t delivered_safe; /* ... and safe for those below this; UINT64_MAX: nothing is stored */
+    /* ... and safe for those below this number. UINT64_MAX: writing the log has failed, and
+     * deliveries no longer wait for such records. */
+    uint64_t delivered_safe;
 };
 
 /* --- positions, and ids in the store ---------------------------------------------------------- */

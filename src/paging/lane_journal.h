@@ -8,9 +8,9 @@
  *   (1) Every change of a lane is recorded at its owner's home, in the order in which it happens.
  *   (2) A record is safe some time after the end of the turn, together with all records before it.
  *       confirm() answers then, in order.
- *   (3) An owner without a journal costs a look at one pointer.
+ *   (3) For an owner without a journal, each function below only tests one pointer.
  *
- * Everything at the owner's home, except is_behind(). */
+ * Everything is called at the owner's home, except is_behind(): on any loop. */
 #ifndef LEVERET_PAGING_LANE_JOURNAL_H
 #define LEVERET_PAGING_LANE_JOURNAL_H
 
@@ -23,37 +23,43 @@ struct journal_ops {
      * confirm()), CONFIRM_REFUSED if nothing can be stored any more, CONFIRM_TOOK if nothing is
      * stored at all (tests). */
     enum confirm_answer (*answer)(const struct lane_owner *owner);
-    /* Returns the same for what has been settled: CONFIRM_TOOK if all of it is safe. */
+    /* Returns how to answer a request that settled messages: CONFIRM_TOOK if the records of all
+     * messages settled so far are safe, CONFIRM_LATER (call confirm()), or CONFIRM_REFUSED if they
+     * cannot be stored. */
     enum confirm_answer (*answer_settled)(const struct lane_owner *owner);
-    /* Answers the sink when all that has been recorded is safe, and the owner's definition too. */
+    /* Answers the sink when everything recorded so far is safe, and so is the owner's
+     * definition. */
     void (*confirm)(struct lane_owner *owner, struct confirm_sink *sink, uint64_t number);
     /* Returns whether publishers to the owner should pause: too much is not safe yet. Any loop. */
     bool (*is_behind)(const struct lane_owner *owner);
 
-    /* A message that must be stored was put into the lane; `delivered`: and given to a consumer at
-     * once. deadline_ms is 0 if it has none. */
+    /* Records that a message that must be stored was put into the lane; `delivered`: and was given
+     * to a consumer at once. deadline_ms is 0 if it has none. */
     void (*enqueue)(struct lane *lane, const struct message *message, uint64_t sequence,
                     bool delivered, uint64_t deadline_ms);
-    /* A stored message has left the lane. */
+    /* Records that a stored message has left the lane. */
     void (*settle)(struct lane *lane, uint64_t sequence);
-    /* A stored message was returned for the count-th time. */
+    /* Records that a stored message was returned for the count-th time. */
     void (*count)(struct lane *lane, uint64_t sequence, unsigned count);
-    /* Returns whether a message may be delivered: the record that it may have been is safe. If not,
-     * calls->ready tells the owner when it is. */
+    /* Returns whether a message may be delivered, that is, whether a record that it may have been
+     * delivered is safe. If not, calls->ready tells the owner when it is. */
     bool (*may_deliver)(struct lane *lane, uint64_t sequence);
 
-    /* Records a snapshot. Once it is safe, no earlier record of the lane is needed, and
-     * pager_snapshot_is_safe() is called. Borrowed for the call. */
+    /* Records a snapshot, which is borrowed for the call. Once it is safe, no earlier record of the
+     * lane is needed, and pager_snapshot_is_safe() is called. */
     void (*snapshot)(struct lane *lane, const struct log_snapshot *snapshot);
-    /* The lane no longer needs this segment file: calls done() when that record is safe. */
+    /* Records that the lane no longer needs this segment file, and calls done() when that record is
+     * safe, or with an error. */
     void (*segment_gone)(struct lane *lane, uint64_t number,
                          void (*done)(struct loop *loop, void *arg, int error), void *arg);
-    /* The lane's owner has ended: no record of the lane counts any longer. */
+    /* Records that the lane's owner has ended: no record of the lane counts any longer. */
     void (*forget)(struct lane *lane);
 };
 
-/* The functions below call the op of the same name, for owners without a journal too. This one and
- * journal_enqueue() do nothing for a message that need not be stored. */
+/* The functions below call the op of the same name if the owner has a journal; otherwise they do
+ * nothing, or answer as if everything were safe. */
+
+/* Returns CONFIRM_TOOK without a call if the message need not be stored. */
 static inline enum confirm_answer journal_answer(const struct lane_owner *owner,
                                                  const struct message *message)
 {
@@ -67,7 +73,7 @@ static inline enum confirm_answer journal_answer_settled(const struct lane_owner
     return owner->journal ? owner->journal->answer_settled(owner) : CONFIRM_TOOK;
 }
 
-/* Only after an answer CONFIRM_LATER. */
+/* Call only after journal_answer() or journal_answer_settled() has returned CONFIRM_LATER. */
 static inline void journal_confirm(struct lane_owner *owner, struct confirm_sink *sink,
                                    uint64_t number)
 {
@@ -80,6 +86,7 @@ static inline bool journal_is_behind(const struct lane_owner *owner)
     return owner->journal && owner->journal->is_behind(owner);
 }
 
+/* Does nothing for a message that need not be stored. */
 static inline void journal_enqueue(struct lane *lane, const struct message *message,
                                    uint64_t sequence, bool delivered, uint64_t deadline_ms)
 {

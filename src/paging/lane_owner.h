@@ -30,14 +30,14 @@ struct lane_owner_calls {
     struct lane_label (*label)(const struct lane_owner *owner);
     void (*ref)(struct lane_owner *owner);
     void (*unref)(struct lane_owner *owner);
-    /* A delivery that had to wait may be possible now: messages have been read, or the record that
-     * they may be delivered is safe. */
+    /* Deliveries that had to wait may be possible now: messages have been read, or the record that
+     * messages may have been delivered is safe. */
     void (*ready)(struct lane_owner *owner);
-    /* Messages have been read for their deadlines; `is_deadline`: deadlines that were not known
-     * before have been read. */
+    /* Messages have been read because their deadlines have come or come soon; `is_deadline`: or
+     * deadlines have been read that were not known before. */
     void (*fetched)(struct lane_owner *owner, bool is_deadline);
-    /* Recovery has found a message on disk. Only if owner->wants_found; the owner may settle it.
-     * The header is borrowed. */
+    /* Recovery has found a message on disk. Called only if owner->wants_found; the owner may settle
+     * the message. The header is borrowed. */
     void (*found)(struct lane_owner *owner, uint64_t position, struct slice header,
                   uint64_t body_bytes, bool is_persistent);
 };
@@ -47,11 +47,11 @@ struct lane_owner {
     struct loop *home;
     uint64_t id;                       /* in the store, never used twice */
     const struct journal_ops *journal; /* lane_journal.h; NULL: nothing outlives the process */
-    /* It was made while the log was being read, which may have records of an older owner with its
-     * id (journal_restore.c). */
+    /* The owner was made while the log was being read, in which an older owner with the same id may
+     * have records (journal_restore.c). */
     bool is_early;
     bool wants_found;               /* see calls->found */
-    bool is_ended;                  /* lanes_end(): its lanes hold nothing */
+    bool is_ended;                  /* lanes_end() was called: the lanes hold nothing */
     _Atomic bool is_committed;      /* its definition is stored, or it needs none; any thread */
     struct lane_counters *counters; /* the owner's */
     struct lane first;              /* priority 0: the only lane of most owners */
@@ -60,7 +60,7 @@ struct lane_owner {
 };
 
 /* Asserts that the caller runs at the owner's home, or on no loop: before the start, after the
- * stop, or on the thread that reads the log. Not on the path of each message: it reads a
+ * stop, or on the thread that reads the log. Not to be called for each message: it reads a
  * thread-local variable. */
 static inline void lane_owner_assert_home(const struct lane_owner *owner)
 {
@@ -73,19 +73,20 @@ static inline void lane_assert_home(const struct lane *lane)
     lane_owner_assert_home(lane->owner);
 }
 
-/* Sets up an owner with one empty lane and id 0; the caller sets flags and journal afterwards,
- * before the first message. Everything given is borrowed for the owner's life. */
+/* Sets up an owner with one empty lane and id 0. The caller sets flags and journal afterwards,
+ * before the first message. Pointers given are borrowed for the owner's life. */
 void lane_owner_init(struct lane_owner *owner, const struct lane_owner_calls *calls,
                      struct loop *home, struct lane_counters *counters, bool wants_found);
 
-/* Sets the owner's id, from which the ids of its lanes follow. Before the first message. */
+/* Sets the owner's id, from which the ids of its lanes follow. Call only before the first
+ * message. */
 void lane_owner_set_id(struct lane_owner *owner, uint64_t id);
 
-/* Ends the owner's lanes: what they hold in memory is freed, in slices of a turn if it is much, and
- * the journal and the segments are told. Once. Home. */
+/* Ends the owner's lanes: their messages in memory are freed, in slices of a turn if there are
+ * many; the journal forgets the lanes, and their segment files are removed. Call once. Home. */
 void lanes_end(struct lane_owner *owner);
 
-/* Frees what the lanes hold in memory, as if nothing had ever been in them; files stay. */
+/* Frees what the lanes hold in memory; they are empty then, as new ones are. Files stay. */
 void lanes_clear(struct lane_owner *owner);
 
 /* Frees the lanes and what they hold in memory; files stay. */
@@ -106,8 +107,9 @@ static inline struct lane *lane_at(const struct lane_owner *owner, unsigned i)
     return owner->lanes ? owner->lanes[i] : (struct lane *)&owner->first;
 }
 
-/* Takes and drops a reference of the owner. */
+/* Takes a reference of the owner; returns the lane. */
 struct lane *lane_ref(struct lane *lane);
+/* Drops a reference of the owner. Clears the pointer. */
 void lane_unref(struct lane **lane);
 
 /* Returns the owner's name. */

@@ -1,9 +1,9 @@
 /* A lane's segments: their list, in order and without overlap; what is live in each; when they
  * are removed.
  *
- *   its messages are written (pager_out.c)
- *     -> each one is read back (pager_in.c) or settled (pager_left): no message in it is live
- *     -> a record in the log says so, and is synced -> the file is removed
+ *   its messages are written (pager_out.c), and read back when they are needed (pager_in.c)
+ *     -> each one is settled, or lost: pager_left() counts it off, until none is live
+ *     -> a record in the log says that the segment is gone, and is synced -> the file is removed
  *
  * A segment in which nothing is live stays while a snapshot that may name it is under way, and
  * while segments are held (pager_hold_segments). */
@@ -175,7 +175,8 @@ static void correct_bytes(struct lane *l, struct segment *s, int64_t difference)
 {
     l->backlog.ready_bytes += (uint64_t)difference;
     l->backlog.disk_bytes += (uint64_t)difference;
-    l->backlog.persistent_bytes += (uint64_t)difference; /* all that counts in it is */
+    /* Only persistent messages count in a recovered segment. */
+    l->backlog.persistent_bytes += (uint64_t)difference;
     s->persistent_bytes += (uint64_t)difference;
 }
 
@@ -227,7 +228,7 @@ void pager_remove_file(struct lane *l, uint64_t number)
 {
     lane_assert_home(l);
     if (!pager_files(l))
-        return; /* closed: the next start removes it */
+        return; /* the store is closed; the next start removes the file */
     if (!l->owner->journal) {
         segments_remove(pager_files(l), l->id, number, NULL, NULL);
         return;
@@ -251,8 +252,8 @@ static void segment_end(struct lane *l, struct segment *s)
     pager_segment_free(s);
 }
 
-/* Removes a segment in which nothing is live, unless a snapshot or a hold keeps it; it is removed
- * when that ends. */
+/* Removes the segment if nothing in it is live. While a snapshot is under way or segments are held,
+ * it stays, and is removed when that ends. */
 static void segment_end_if_empty(struct lane *l, struct segment *s)
 {
     struct pager *p = l->pager;
@@ -349,7 +350,7 @@ void pager_purge(struct lane *l)
     if (!p || (!backlog_has_disk(b) && !p->has_lost))
         return;
     p->has_lost = false;
-    p->is_reading = false; /* what is being read arrives too late */
+    p->is_reading = false; /* a read under way is ignored when it arrives */
     pager_fetch_drop(p);
     for (; p->log_only_first < p->log_only_count; p->log_only_first++) {
         struct log_only *s = &p->log_only[p->log_only_first];
@@ -366,10 +367,10 @@ void pager_purge(struct lane *l)
             continue;
         pager_recount(l, s);
         s->load_offset = s->bytes;
-        s->is_estimated = false; /* what is left of it has been counted */
+        s->is_estimated = false; /* its counts are exact now */
     }
     backlog_drop_disk(b);
     if (l->owner->journal)
         pager_snapshot(l);
-    pager_end_empty_segments(l); /* unless a snapshot names them */
+    pager_end_empty_segments(l); /* or later, if a snapshot is under way */
 }

@@ -14,7 +14,7 @@
  *   (1) Segments are in order, and their sequence numbers do not overlap.
  *   (2) Every message of the lane that is only on disk is in a segment, after its load offset; or,
  *       since the last start, in the log and in the pager's memory (struct log_only).
- *   (3) The log is told that a segment is gone before its file is removed. */
+ *   (3) A segment's file is removed only after a record that it is gone is safe in the log. */
 #ifndef LEVERET_PAGING_PAGER_H
 #define LEVERET_PAGING_PAGER_H
 
@@ -46,31 +46,34 @@ struct pager_limits {
         .flight_bytes = 16 * 1024 * 1024, .carry_bytes = 64 * 1024,                                \
     }
 
-/* All of these at the owner's home. They do nothing if nothing is stored. */
+/* All functions down to the recovery section are called at the owner's home, unless they say
+ * otherwise; most do nothing if there is no store or it is closed. */
 
-/* Pages out what is above the limit; after memory may have grown. */
+/* Pages out messages if the lane has too much in memory. Call after that may have grown. */
 void pager_relieve(struct lane *l);
 
-/* Asks for the next message, which is on disk. Returns true if something was read at once: the
- * caller looks again. Otherwise calls->ready tells the owner when it is in memory. */
+/* Has the next messages, which are on disk, read. Returns true if something was taken in at once:
+ * the caller looks again. Otherwise calls->ready tells the owner when to look again. */
 bool pager_want(struct lane *l);
-/* Reads ahead if little is left in memory; after a message was delivered. */
+/* Reads ahead if little is left in memory. Call after a message was delivered. */
 static inline void pager_read_ahead(struct lane *l);
 /* Like pager_read_ahead(), for a lane that has something on disk. */
 void pager_read_on(struct lane *l);
 
 /* Fetches the message with this number, which is only on disk and has a deadline. Returns false if
- * it cannot be read. Otherwise the caller owns *ret; NULL in it: it is being read, and
- * calls->fetched() tells the owner when something has been read. What is due up to `until_ms` of
- * the same chunk is kept as well, until it is delivered (below) or its room is needed. */
+ * it cannot be read. Otherwise *ret is the message, which the caller owns; or NULL while it is
+ * being read: calls->fetched() tells the owner when something has been read. Other messages of its
+ * chunk that are due up to `until_ms` are kept in memory as well, until they are delivered with
+ * pager_deliver_on_disk() or their room is needed. */
 bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct message **ret);
 /* Reads messages that are due soon, before pager_fetch() asks for them. The caller calls it from
  * time to time, at the latest PAGER_FETCH_AHEAD_MS before something is due. */
 void pager_fetch_ahead(struct lane *l, uint64_t now_ms);
 enum { PAGER_FETCH_AHEAD_MS = 100 };
-/* Makes the message with this number unacked, which is ready, only on disk, and has a deadline. */
+/* Makes the message with this number, which is ready, only on disk, and has a deadline, unacked. */
 void pager_deliver_on_disk(struct lane *l, uint64_t sequence);
-/* Makes any ready message that is only on disk unacked. The caller has read it; it is borrowed. */
+/* Makes the message with this number, which is ready and only on disk, unacked, whether or not it
+ * has a deadline. The caller has read the message; it is borrowed. */
 void pager_deliver_any_on_disk(struct lane *l, uint64_t sequence, const struct message *message);
 /* Like pager_deliver_any_on_disk(), for a caller that knows size and persistence without
  * reading. Returns false if no ready message with this number is only on disk. */
@@ -80,8 +83,8 @@ bool pager_deliver_known_on_disk(struct lane *l, uint64_t sequence, uint64_t bod
 bool pager_may_have(const struct lane *l, uint64_t sequence);
 /* Returns whether a ready message with this number may be only on disk. */
 bool pager_may_deliver(const struct lane *l, uint64_t sequence);
-/* Recovery: calls calls->found() for the messages of the log that wait in the pager's memory for
- * their chunks. */
+/* Recovery: calls calls->found() for the messages that only the log has, and that stay in the
+ * pager's memory until their chunks are read (struct log_only). */
 void pager_find_log_only(struct lane *l);
 /* Makes an unacked message, in memory or on disk, ready again as if it had never been delivered.
  * Returns false if there is no such message. */
@@ -93,12 +96,12 @@ bool pager_undeliver(struct lane *l, uint64_t sequence);
  * owner, with one read at a time; it holds one piece of a segment. */
 struct pager_reader;
 
-/* A reader's position in a lane: {0} at first. */
+/* A reader's position in a lane. Begin with {0}. */
 struct pager_reader_cursor {
-    uint64_t number; /* of the segment's file; 0: none yet */
+    uint64_t number; /* of the file that is being read; 0: none yet */
     uint64_t offset; /* of the next block */
-    uint64_t from;   /* the sequence number asked for last ... */
-    uint64_t passed; /* ... for which segments that end below this had nothing */
+    uint64_t from;   /* the sequence number that was asked for last */
+    uint64_t passed; /* segments that end at or below this have nothing from `from` on */
 };
 
 /* A message on disk. `parts` borrows from the reader, until its next call. */
@@ -111,11 +114,11 @@ struct pager_found {
     struct log_message parts;
 };
 
-/* Makes a reader; the caller owns it. After READER_WAIT, wake(arg) is called at home when it is
- * worth asking again. */
+/* Makes a reader; the caller owns it. After pager_reader_find() has returned READER_WAIT, wake(arg)
+ * is called, at home, when it is worth calling again. */
 struct pager_reader *pager_reader_create(struct loop *home, void (*wake)(void *arg), void *arg);
-/* Frees the reader; nothing is woken afterwards. Clears the pointer; NULL is fine. Home, or after
- * the loops have stopped. */
+/* Frees the reader; wake() is not called afterwards. Clears the pointer; NULL is fine. Call at
+ * home, or after the loops have stopped. */
 void pager_reader_free(struct pager_reader **reader);
 /* Frees the piece of a segment that the reader holds. */
 void pager_reader_rest(struct pager_reader *reader);
@@ -125,34 +128,36 @@ uint64_t pager_disk_from(const struct lane *l);
 
 enum pager_reader_result { READER_FOUND, READER_WAIT, READER_END };
 
-/* Finds the first message from `from` on that is only on disk and ready (or unacked, with
- * `with_unacked`). READER_WAIT: it is being read, wake() follows. READER_END: there is none. What
- * cannot be read is skipped; it is logged when the lane itself reads it. */
+/* Finds the first message with a sequence number of at least `from` that is only on disk and ready
+ * (or, with `with_unacked`, unacked). READER_WAIT: the disk is being read, wake() follows.
+ * READER_END: there is none. What cannot be read is skipped; it is logged when the lane itself
+ * reads it. */
 enum pager_reader_result pager_reader_find(struct pager_reader *reader, struct lane *l,
                                            struct pager_reader_cursor *cursor, uint64_t from,
                                            bool with_unacked, struct pager_found *ret);
 
-/* Returns whether recovered segments hold deadlines that have not been read. */
+/* Returns whether recovered segments may hold deadlines, or values that calls->found() reports,
+ * that have not been read. */
 bool pager_must_scan(const struct lane *l);
 
-/* Reads those deadlines, piece by piece; calls->fetched() is called after each piece. */
+/* Reads those deadlines and values, piece by piece; calls->fetched() is called after each piece. */
 void pager_scan(struct lane *l);
 
-/* A message has left that a segment has, or that is in the pager's memory (backlog_left). */
+/* Counts off a message that has left the backlog. Call if left->is_stored or left->is_log_only. */
 void pager_left(struct lane *l, const struct backlog_left *left);
 
 /* Drops everything that is only on disk (purge). */
 void pager_purge(struct lane *l);
 
-/* Begins a snapshot; journal->snapshot() is called when it can be staged. The owner has a journal.
- */
+/* Begins a snapshot; journal->snapshot() is called when it can be staged. Call only if the owner
+ * has a journal. */
 void pager_snapshot(struct lane *l);
-/* The snapshot is safe (error 0), or has failed. Once it is safe, segments that nothing needs are
- * removed. */
+/* Ends a snapshot. Call when it is safe (error 0), or could not be stored (ERR_...). Once it is
+ * safe, segments that nothing needs are removed. */
 void pager_snapshot_is_safe(struct lane *l, int error);
 
-/* Writes again what could not be written for want of room or descriptors. What could not be read is
- * read again when it is asked for: the owner is told that deliveries may go on. */
+/* Writes again what could not be written for want of room or descriptors, and tells the owner that
+ * deliveries may go on: what could not be read is read again when the owner asks for it. */
 void pager_try_again(struct lane *l);
 
 bool pager_has_segments(const struct lane *l);
@@ -165,13 +170,13 @@ void pager_free(struct pager **pager);
 
 /* --- recovery: on the thread that reads the log ----------------------------------------------- */
 
-/* Replaces what is known of the lane by a snapshot. Borrowed for the call. */
+/* Replaces what is known of the lane by a snapshot, which is borrowed for the call. */
 void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot);
-/* Adds a message of the log. */
+/* Adds a message that the log has. */
 void pager_restore_message(struct lane *l, const struct log_carried *message);
-/* Sets how often a message was returned, if there is such a message. */
+/* Sets how often a message was returned, if the lane has that message. */
 void pager_restore_count(struct lane *l, struct log_count count);
-/* Removes the messages with `count` sequence numbers from `from` on. */
+/* Removes messages that are settled: those with `count` sequence numbers from `from` on. */
 void pager_restore_settle(struct lane *l, uint64_t from, uint64_t count);
 /* Forgets a segment: its file is gone, or may be removed. */
 void pager_restore_gone(struct lane *l, uint64_t number);

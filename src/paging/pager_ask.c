@@ -1,6 +1,6 @@
 /* Asks the segments' thread to read or to sync, and mails the answer home.
  *
- * Until the answer arrives, the lane and so its owner is referenced. The segment may have been
+ * Until the answer has arrived, a reference of the lane's owner is held. The segment may have been
  * removed meanwhile: then done() gets NULL for it. */
 #include "paging/pager_private.h"
 

@@ -1,7 +1,8 @@
 /* Reads segments front to back for a browse, and changes nothing.
  *
- *   (1) An entry of a block counts only while its message is only on disk. That is checked when the
- *       message is asked for: meanwhile it may have been paged in, delivered or dropped.
+ *   (1) An entry of a block counts only while its message is only on disk. This is checked when the
+ *       reader comes to the entry: since the block was read, the message may have been paged in,
+ *       delivered or dropped.
  *   (2) A segment may be removed while it is read. Then what was read of it is discarded, and the
  *       cursor's position is found again by its sequence number.
  *   (3) The reader holds one piece, of PIECE_BYTES or of one block if that is larger. */
@@ -15,12 +16,12 @@
 enum { PIECE_BYTES = 256 * 1024, RETRY_MS = 100 };
 
 struct pager_reader {
-    unsigned refs; /* the owner's, and one of a read under way */
+    unsigned refs; /* one of the owner, and one of a read under way */
     struct loop *home;
     void (*wake)(void *arg); /* NULL: the owner has freed it */
     void *arg;
     struct loop_timer retry;
-    /* The piece: of this file, from this offset on. */
+    /* The piece that is held: the bytes of a lane's file from `offset` on. */
     uint64_t lane_id;
     uint64_t number; /* 0: there is none */
     uint64_t offset;
@@ -28,9 +29,9 @@ struct pager_reader {
     uint64_t asked_bytes;  /* the piece has fewer only at the end of the file */
     uint64_t block_offset; /* of the block in `block` */
     uint64_t block_bytes;  /* 0: there is none */
-    size_t entry;          /* those before it have been passed */
+    size_t entry;          /* the next one of the block to look at */
     struct segment_block block;
-    uint64_t want_bytes; /* of the next piece, if a block is larger than PIECE_BYTES */
+    uint64_t want_bytes; /* size of the next piece, if a block is larger than PIECE_BYTES */
     bool is_reading;
 };
 
@@ -97,7 +98,7 @@ static void piece_set(struct pager_reader *r, const struct lane *l, uint64_t num
 static void piece_take(struct pager_reader *r, const struct lane *l, struct pager_ask *ask)
 {
     if (ask->failures != l->pager->failures)
-        return; /* void; it is asked for again */
+        return; /* what was read is void, and is asked for again */
     if (pager_may_pass(ask->error)) {
         loop_timer_start(r->home, &r->retry, RETRY_MS);
         return;
@@ -119,8 +120,8 @@ static void on_piece(struct lane *l, struct segment *s, struct pager_ask *ask)
     reader_unref(r);
 }
 
-/* Asks for the piece that begins at this offset. Returns true if it is there at once, because it is
- * not written yet. */
+/* Asks for the piece that begins at this offset. Returns true if it is in memory, because it has
+ * not been written to the file yet, and was taken at once. */
 static bool piece_ask(struct pager_reader *r, struct lane *l, struct segment *s, uint64_t offset)
 {
     struct pager *p = l->pager;
@@ -232,8 +233,8 @@ static bool entry_find(struct pager_reader *r, const struct lane *l, const struc
 
 /* --- segments --------------------------------------------------------------------------------- */
 
-/* Returns the offset from which to read for this sequence number: that of the last block known to
- * be before it. Blocks after that one may be missing in the list, where a scan could not read. */
+/* Returns the offset at which to begin reading to find this sequence number: that of the last block
+ * known to be before it. The list may lack blocks after that one, which a scan could not read. */
 static uint64_t segment_begin(const struct segment *s, uint64_t from)
 {
     size_t next;
@@ -242,8 +243,8 @@ static uint64_t segment_begin(const struct segment *s, uint64_t from)
     return offset > s->load_offset ? offset : s->load_offset;
 }
 
-/* Returns the segment to read for this sequence number: the one in which the cursor is, or the next
- * one; NULL if none is left. */
+/* Returns the segment in which to look for messages from this sequence number on: the one that the
+ * cursor is in, or the next one. NULL: none is left. */
 static struct segment *segment_choose(const struct pager *p, struct pager_reader_cursor *cursor,
                                       uint64_t from)
 {

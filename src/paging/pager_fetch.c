@@ -1,8 +1,8 @@
 /* Single messages from the disk, out of their order: those whose deadline has come.
  *
  * A message is found by its chunk: the segment's list of blocks says where in the file the chunk's
- * blocks are. All of the chunk that is due within a short time is read along with it, and kept
- * (pager_fetched.c). What was not found where it should be is lost. */
+ * blocks are. The chunk's other messages that are due within a short time are read along with it,
+ * and kept (pager_fetched.c). A message that is not found where it should be is lost. */
 #include "paging/pager_fetch_private.h"
 
 #include "base/search.h"
@@ -119,7 +119,7 @@ static void on_single(struct lane *l, struct segment *s, struct pager_ask *ask)
 }
 
 /* Begins to read the chunk, or takes it out of a piece that is not written yet. Returns false if
- * the segment does not have it. */
+ * the segment does not have the chunk. */
 static bool fetch_begin(struct lane *l, struct segment *s, uint64_t chunk, uint64_t until_ms)
 {
     struct fetches *all = l->pager->fetches;
@@ -162,13 +162,13 @@ bool pager_fetch(struct lane *l, uint64_t sequence, uint64_t until_ms, struct me
     if (f && f->is_reading)
         return true;
     if (f && backlog_deadline(&l->backlog, sequence) <= f->until_ms)
-        return false; /* its chunk was read, and it was not there */
+        return false; /* its chunk was read, and the message was not there */
     if (s->indexed_bytes < s->bytes) {
         pager_scan(l);
         return true;
     }
     if (!fetches_can_begin(all, !f))
-        return true; /* asked for again when one of the others has arrived */
+        return true; /* the owner asks again when another read has arrived */
     if (!fetch_begin(l, s, chunk, until_ms))
         return false;
     *ret = pager_fetched_message(all, sequence);

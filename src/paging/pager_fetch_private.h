@@ -1,4 +1,4 @@
-/* What the files share that read single messages for their deadlines: pager_fetched.c keeps what
+/* What the files that read single messages for their deadlines share: pager_fetched.c keeps what
  * was read, pager_fetch.c reads it, pager_prefetch.c plans ahead. Private to them. */
 #ifndef LEVERET_PAGING_PAGER_FETCH_PRIVATE_H
 #define LEVERET_PAGING_PAGER_FETCH_PRIVATE_H
@@ -7,11 +7,11 @@
 
 enum { FETCH_BUCKETS = 4096 }; /* a power of two */
 
-/* Messages of one chunk, read when they are due or before. */
+/* Messages of one chunk, read when they were due or before. */
 struct fetched_chunk {
     struct fetched_chunk *next;
     uint64_t chunk;
-    uint64_t until_ms; /* what is due up to then has been read, or is being read */
+    uint64_t until_ms; /* messages due up to then have been read, or are being read */
     bool is_reading;
     uint64_t slots;
     struct message *messages[SEQMAP_ENTRIES]; /* owned, those of `slots` */
@@ -20,7 +20,7 @@ struct fetched_chunk {
 /* A plan of what to read ahead. */
 struct prefetch {
     uint64_t horizon_ms;
-    uint64_t until_ms; /* all that is on disk and due up to then has been asked for, or will be */
+    uint64_t until_ms; /* messages on disk due up to then have been asked for, or will be */
     uint64_t *chunks;  /* in order; those before `next` have been asked for */
     size_t count, capacity, next;
     size_t runs; /* reads under way */
@@ -37,7 +37,7 @@ struct fetches {
 
 /* --- pager_fetched.c -------------------------------------------------------------------------- */
 
-/* Returns what the pager has fetched, made when there is nothing yet. */
+/* Returns the pager's fetches; makes them if there are none. */
 struct fetches *pager_fetches_of(struct pager *p);
 
 /* Returns the pointer to the chunk's entry, or to the NULL where it would be. */
@@ -49,11 +49,11 @@ static inline struct fetched_chunk *pager_fetched_chunk(struct fetches *all, uin
     return *pager_fetched_at(all, chunk);
 }
 
-/* Marks a chunk as being read for all that is due up to a time; returns its entry. */
+/* Marks a chunk as being read for its messages that are due up to until_ms; returns its entry. */
 struct fetched_chunk *pager_fetched_begin(struct fetches *all, uint64_t chunk, uint64_t until_ms);
 
-/* The chunk has been read. Its entry stays if it holds something, or if a message that was asked
- * for was not found: pager_fetch() tells the next asker so. */
+/* Ends the reading of a chunk. Its entry stays if it has messages, or if a message that is due up
+ * to its until_ms was not found: from that pager_fetch() knows that the message cannot be read. */
 void pager_fetched_end(struct lane *l, uint64_t chunk);
 
 /* Removes the chunk's entry, with its messages, if it has one. */
@@ -92,10 +92,11 @@ bool pager_find_blocks(const struct segment *s, uint64_t chunk, uint64_t *ret_fr
  * one. */
 bool pager_take_kept(struct lane *l, const struct fetch_run *run);
 
-/* Reads a run, whose chunks have been begun. */
+/* Reads a run. Call after pager_fetched_begin() for its chunks. */
 void pager_read_run(struct lane *l, const struct fetch_run *run, pager_ask_done *done);
 
-/* Takes what a run has read: each chunk of it ends. */
+/* Takes the answer to a run, and ends the reading of each of its chunks. If the read failed but may
+ * succeed later, the chunks' entries are removed instead. */
 void pager_run_arrived(struct lane *l, struct segment *s, struct pager_ask *ask);
 
 #endif

@@ -1,6 +1,6 @@
-/* Messages that were read from the disk for their deadlines, chunk by chunk: a hash table of what
- * is in memory or being read. The messages stay on disk too: the ones here are copies, until they
- * are delivered, evicted, or their chunk is read into the backlog. */
+/* Messages that were read from the disk because their deadlines have come or come soon: a hash
+ * table of chunks of which something is in memory or being read. The messages here are copies of
+ * ones on disk, until they are delivered, evicted, or their chunk is read into the backlog. */
 #include "paging/pager_fetch_private.h"
 
 #include <stdlib.h>

@@ -53,14 +53,14 @@ static void log_only_page_in(struct lane *l, uint64_t below)
     }
 }
 
-/* Chunk disk_begin has been loaded completely: moves on to the next one. */
+/* Ends chunk disk_begin, all of which has been loaded, and moves on to the next one. */
 static void chunk_next(struct lane *l)
 {
     struct pager *p = l->pager;
     uint64_t chunk = l->backlog.disk_begin;
     log_only_page_in(l, (chunk + 1) * SEQMAP_ENTRIES);
     pager_fetch_forget(p, chunk);
-    /* Messages that are unacked there and were not loaded could not be read. */
+    /* Unacked messages of the chunk that were not loaded could not be read. */
     const size_t unacked = l->backlog.unacked;
     backlog_page_next(&l->backlog);
     if (l->backlog.unacked == unacked)
@@ -83,7 +83,7 @@ static void entry_load(struct lane *l, struct segment *s, uint64_t chunk,
         return;
     }
     l->counters->reads++;
-    log_only_page_in(l, sequence); /* first those before it: it may be delivered at once */
+    log_only_page_in(l, sequence); /* first those before this one, which may be delivered at once */
     if (!pager_is_unacked_on_disk(l, sequence)) /* else it was counted when it became unacked */
         pager_count_read(l, s, m->body_bytes);
     /* The message may have been delivered after this copy was written. */
@@ -101,7 +101,7 @@ static void block_load(struct lane *l, struct segment *s, const struct segment_b
 {
     struct backlog *b = &l->backlog;
     if (block->chunk < b->disk_begin || block->chunk >= b->disk_end)
-        return; /* a copy: its messages are in memory, or have left */
+        return; /* the block is a copy: its messages are in memory, or have left */
     while (b->disk_begin < block->chunk)
         chunk_next(l);
     for (size_t i = 0; i < block->count; i++) {
@@ -114,8 +114,8 @@ static void block_load(struct lane *l, struct segment *s, const struct segment_b
         l->pager->loaded_below = end;
 }
 
-/* The block at the load offset is longer than the n bytes that were read: reads more next time, or
- * gives it up at the end of the file. */
+/* Handles a block at the load offset that is longer than the n bytes that were read: the next read
+ * gets all of it; or, at the end of the file, it is given up. */
 static void block_is_short(struct lane *l, struct segment *s, size_t n, uint64_t block_bytes)
 {
     if (s->load_offset + n < s->bytes) {
@@ -126,8 +126,9 @@ static void block_is_short(struct lane *l, struct segment *s, size_t n, uint64_t
     s->load_offset = s->bytes;
 }
 
-/* Returns how many of these bytes, which begin with a broken block, can be skipped because no block
- * begins in them. 0: there are too few to tell; they are read again with the bytes after them. */
+/* Returns how many of these bytes can be skipped: they begin with a broken block, and no other
+ * block begins in the bytes skipped. 0: there are too few to tell; they are read again with the
+ * bytes after them. */
 static uint64_t broken_bytes(struct lane *l, struct segment *s, struct slice bytes)
 {
     uint64_t found;
@@ -137,7 +138,7 @@ static uint64_t broken_bytes(struct lane *l, struct segment *s, struct slice byt
     pager_damage(l, s, s->load_offset, "broken block; its messages are lost");
     if (segment_find_block(bytes, l->id, s->number, s->load_offset, &found))
         return found - s->load_offset;
-    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES /* one may begin in the last ones */
+    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES /* a block may begin in the last bytes */
                    : bytes.n;
 }
 
@@ -186,7 +187,7 @@ void pager_recount(struct lane *l, struct segment *s)
     s->persistent_bytes = bytes;
 }
 
-/* Nothing is left to read: messages still counted as being on disk are lost. */
+/* Called when nothing is left to read: messages still counted as being on disk are lost. */
 static void disk_ended(struct lane *l)
 {
     struct backlog *b = &l->backlog;
@@ -218,7 +219,7 @@ static struct segment *segment_to_read(const struct pager *p)
     return NULL;
 }
 
-/* Loads what was read of a segment, which must not be removed meanwhile. */
+/* Loads what was read of a segment. Segments are held meanwhile, or this one might be removed. */
 static void read_load(struct lane *l, struct segment *s, struct slice bytes)
 {
     l->pager->read_bytes = 0;
@@ -236,7 +237,7 @@ static void read_take(struct lane *l, struct segment *s, const struct pager_ask 
 {
     if (ask->failures != l->pager->failures) {
         lane_ready(
-            l); /* what was read is void: a write before it has failed; the owner asks again */
+            l); /* what was read is void, since an earlier write has failed; the owner asks again */
         return;
     }
     if (pager_may_pass(ask->error)) {

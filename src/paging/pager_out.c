@@ -34,7 +34,7 @@ void pager_fail_writing(struct lane *l, int error)
     if (l->pager->is_failed)
         return;
     l->pager->is_failed = true;
-    l->pager->wants_snapshot = true; /* for ever: none can be taken */
+    l->pager->wants_snapshot = true; /* for ever: no snapshot can be taken */
     const struct lane_label label = lane_label(l);
     log_error("queue '%.*s' in vhost '%.*s': cannot write to its segment: %s; from now on its "
               "messages stay in memory, and persistent messages are refused",
@@ -52,7 +52,8 @@ static void written_mail(struct loop *at, struct mail *mail)
     } else if (piece->error == 0 || !pager_segment_numbered(p, piece->number)) {
         pager_piece_end(p, piece);
     } else {
-        /* The file does not exist: the piece that creates it could not be written, and is kept. */
+        /* ERR_NOT_FOUND: the piece that would have created the file could not be written, and is
+         * kept. */
         bool is_late = piece->error == ERR_NOT_FOUND && piece->offset > 0;
         piece->lane = NULL;
         pager_piece_keep(p, piece);
@@ -182,7 +183,7 @@ static void count_stored(struct lane *l, struct segment *s, const struct message
     s->persistent_bytes += is_persistent ? m->body_bytes : 0;
 }
 
-/* Returns the first sequence number after the segment that belongs to another one. */
+/* Returns the first sequence number of the next segment; UINT64_MAX if this is the last one. */
 static uint64_t segment_room_end(const struct pager *p, const struct segment *s)
 {
     size_t next = pager_segment_index(p, s->end_sequence);
@@ -239,9 +240,9 @@ static bool memory_is_short(const struct lane *l)
     return atomic_load_explicit(is_short, memory_order_relaxed);
 }
 
-/* Returns the divisor of the limits for each lane of a queue. The lanes of a queue with priorities
- * share a quarter of the limits: their messages are touched in random order, so they should fit
- * into L2. */
+/* Returns by how much the limits are divided for each lane of an owner. The lanes of a queue with
+ * priorities share a quarter of the limits, so that their messages, which are touched in random
+ * order, fit into L2; of more than eight lanes, each gets what one of eight would get. */
 static unsigned memory_divisor(const struct lane *l)
 {
     unsigned count = l->owner->lane_count;
@@ -264,8 +265,8 @@ static size_t memory_low(const struct lane *l)
     return memory_is_short(l) ? bytes / SHORT_DIVISOR : bytes;
 }
 
-/* Returns the chunk with which paging out begins, after those that are left for the consumers, or
- * goes on. */
+/* Returns the first chunk to page out: if something is on disk, the one after that; otherwise the
+ * first one after those that stay in memory for the consumers. */
 static uint64_t first_to_page(const struct lane *l)
 {
     const struct backlog *b = &l->backlog;
@@ -289,7 +290,8 @@ static bool may_have_copies(const struct pager *p, uint64_t chunk)
     return at < p->count && p->segments[at]->first_sequence < (chunk + 1) * SEQMAP_ENTRIES;
 }
 
-/* The chunk's copies from an earlier snapshot become the only ones: they must be read again. */
+/* Makes the segments that have copies of the chunk's messages, from an earlier snapshot, be read
+ * again from their beginning: the copies become the only ones. */
 static void copies_read_again(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
 {
     for (uint64_t stored = chunk->stored; stored; stored &= stored - 1) {
@@ -307,7 +309,8 @@ static bool can_page_out(const struct lane *l)
            p->flight_bytes < pager_limits_of(l)->flight_bytes;
 }
 
-/* Pages a chunk out. Returns false if it must stay in memory, and so must those after it. */
+/* Pages a chunk out. Returns false if the chunk, and so all chunks after it, must stay in
+ * memory. */
 static bool chunk_page_out(struct lane *l, uint64_t c, struct backlog_chunk *chunk)
 {
     struct backlog *b = &l->backlog;
@@ -315,10 +318,10 @@ static bool chunk_page_out(struct lane *l, uint64_t c, struct backlog_chunk *chu
     if (chunk->live != chunk->ready)
         return false; /* part of it is unacked */
     if (slots != (chunk->live & ~chunk->stored))
-        return false; /* part of it is inside the range of a segment that does not have it */
+        return false; /* part of it is inside the range of a segment, but not stored in it */
     if (may_have_copies(l->pager, c)) {
         copies_read_again(l, c, chunk);
-        backlog_meta_make(b, c); /* the copies hold more than what is live */
+        backlog_meta_make(b, c); /* the meta says which of the copies are live */
     }
     pager_store_slots(l, c, chunk, slots, false);
     if (!backlog_has_disk(b))
@@ -328,7 +331,8 @@ static bool chunk_page_out(struct lane *l, uint64_t c, struct backlog_chunk *chu
     return true;
 }
 
-/* Counts a chunk in which nothing is live as on disk, if the chunks before it are. */
+/* Counts a chunk in which nothing is live as on disk, if any chunk is on disk: those before this
+ * one are then. */
 static void gap_page_out(struct lane *l, uint64_t c)
 {
     struct backlog *b = &l->backlog;

@@ -21,7 +21,8 @@ enum {
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
-/* Returns whether something of the chunk that is due up to then is neither here nor being read. */
+/* Returns whether a message of the chunk that is due up to until_ms is neither in memory nor being
+ * read. */
 static bool chunk_is_missing(const struct lane *l, uint64_t chunk, uint64_t until_ms)
 {
     const struct fetched_chunk *f = pager_fetched_chunk(l->pager->fetches, chunk);
@@ -58,7 +59,8 @@ static void on_run(struct lane *l, struct segment *s, struct pager_ask *ask)
     l->owner->calls->fetched(l->owner, false);
 }
 
-/* Reads the next chunks of the plan that are stored close together and still wanted. */
+/* Begins one read: of the next chunks of the plan that are still wanted and stored close
+ * together. */
 static void run_begin(struct lane *l)
 {
     struct fetches *all = l->pager->fetches;
@@ -102,7 +104,8 @@ struct plan {
     uint64_t bytes;
 };
 
-/* Adds a chunk to the plan. Returns false when the plan fills the room for fetched messages. */
+/* Adds a chunk to the plan if something of it is missing. Returns false once the plan fills the
+ * room for fetched messages. */
 static bool plan_add(void *arg, uint64_t chunk)
 {
     struct plan *plan = arg;
@@ -122,7 +125,8 @@ static int chunk_compare(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* Plans to read what is due within the horizon, which is shortened until that fits. */
+/* Plans to read what is due within the horizon, which is shortened until the messages fit into the
+ * room for them. */
 static void plan_make(struct lane *l, uint64_t now_ms)
 {
     struct fetches *all = l->pager->fetches;

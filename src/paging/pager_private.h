@@ -38,26 +38,29 @@ struct segment {
     uint64_t synced_bytes;
     uint64_t load_offset; /* everything before it is in memory, or has left */
     uint64_t entries;     /* ever written */
-    uint64_t live;        /* not settled; after recovery the persistent ones alone */
+    uint64_t live;        /* messages not settled; in a recovered segment only persistent ones */
     uint64_t persistent_live;
     uint64_t persistent_bytes;
-    /* Bodies of a recovered segment that have not been read: an estimate, and so is
-     * persistent_bytes while is_estimated, until the segment has been read to its end. */
+    /* How many bytes of bodies a recovered segment has that have not been read. This is an
+     * estimate, and so is persistent_bytes while is_estimated, until the segment has been read to
+     * its end. */
     uint64_t unread_bytes;
     bool is_estimated;
-    bool is_recovered;    /* from an earlier run: transient messages in it do not count ... */
-    struct range *ranges; /* ... and only these sequence numbers do */
+    bool is_recovered;    /* from an earlier run: no transient message in it counts ... */
+    struct range *ranges; /* ... and of the others only those in these ranges */
     size_t range_count, range_capacity;
-    /* Recovery: what the log says is settled, collected and then taken out of the ranges at once.
-     */
+    /* Recovery: the ranges that the log says are settled. They are collected here, and then taken
+     * out of `ranges` all at once. */
     struct range *settled;
     size_t settled_count, settled_capacity;
     bool is_there; /* recovery has found its file */
-    /* Where its blocks begin, in order, to read single messages. Kept if there are deadlines. */
+    /* Where its blocks begin, in order: needed to read single messages. Kept if there are
+     * deadlines. */
     struct block_start *blocks;
     size_t block_count, block_capacity;
     uint64_t indexed_bytes; /* blocks that begin before this offset are in the list */
-    bool is_damage_told;    /* it is logged that a block could not be read for a single message */
+    /* A log line has said that a block could not be read for a single message. */
+    bool is_damage_told;
 };
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
@@ -94,27 +97,30 @@ struct pager {
     size_t read_bytes;     /* of the next read, if a block is larger than the limit */
     uint64_t loaded_below; /* all of chunk disk_begin below this number has been loaded */
     enum snapshot_state snapshot;
-    bool wants_snapshot; /* one more, after the one under way or when it is possible */
-    size_t syncs;        /* under way, for the snapshot */
+    /* Another snapshot is taken after the one under way, or when one is possible. */
+    bool wants_snapshot;
+    size_t syncs; /* under way, for the snapshot */
     int snapshot_error;
     uint64_t *needless; /* files that are removed when the snapshot is safe */
     size_t needless_count, needless_capacity;
     struct log_only *log_only; /* in order */
     size_t log_only_first, log_only_count, log_only_capacity;
-    uint64_t recovered_below; /* messages below may have been delivered before the last start */
+    uint64_t recovered_below; /* messages below it may have been delivered before the last start */
     struct piece **kept;      /* pieces that could not be written, in order */
     size_t kept_count, kept_capacity;
-    uint64_t failures;       /* of writes: a read that was asked for before the last one is void */
+    /* How many writes have failed; a read asked for before the last of them is void. */
+    uint64_t failures;
     bool is_failed;          /* writing failed for good: nothing more is paged out */
-    bool has_lost;           /* messages could not be read; the log still has them as live */
+    bool has_lost;           /* messages could not be read, and are still live in the log */
     struct fetches *fetches; /* single messages (pager_fetch_private.h); NULL: none were read */
     bool is_scanning;
     bool is_scan_waiting; /* a read failed, and is tried again later */
-    unsigned holds;       /* while not 0 no segment is removed ... */
-    bool is_holding_back; /* ... though one is empty */
+    unsigned holds;       /* while this is not 0, no segment is removed */
+    bool is_holding_back; /* a segment is empty, and is kept only because of a hold */
     unsigned scan_failures;
     uint64_t scan_bytes; /* of the next read of the scan, if a block is larger than usual */
-    /* Messages in recovered segments may have deadlines, or values, that have not been read. */
+    /* Messages in recovered segments may have deadlines, or values that calls->found() reports,
+     * that have not been read. */
     bool has_unknown_deadlines;
 };
 
@@ -123,16 +129,17 @@ struct pager {
 /* Returns the lane's pager; makes it if there is none. Home, or recovery. */
 struct pager *pager_of(struct lane *l);
 
-/* Returns the segment files of the broker, or NULL if it has no store or the store is closed. */
+/* Returns the segment files of the broker, or NULL if there is no store or it is closed. */
 struct segments *pager_files(const struct lane *l);
 
-/* Returns the limits of all lanes. The store is open. */
+/* Returns the limits of all lanes. Call only while the store is open. */
 const struct pager_limits *pager_limits_of(const struct lane *l);
 
 /* Frees the piece with its bytes. */
 void pager_piece_free(struct piece *piece);
 
-/* Frees a piece that has been written, or whose segment has been removed. */
+/* Frees a piece that has been written, or whose segment has been removed: its bytes are no longer
+ * in flight. */
 void pager_piece_end(struct pager *p, struct piece *piece);
 
 /* Keeps a piece to write it again, in the order of files and offsets. */
@@ -148,7 +155,7 @@ size_t pager_log_only_from(const struct pager *p, uint64_t sequence);
  * settled. */
 struct log_only *pager_log_only(const struct pager *p, uint64_t sequence);
 
-/* Frees the struct; its file stays. */
+/* Frees the struct; the segment's file stays. */
 void pager_segment_free(struct segment *s);
 
 /* Returns the index of the first segment that ends after this sequence number. */
@@ -163,24 +170,25 @@ struct segment *pager_segment_add(struct pager *p, uint64_t first_sequence, uint
 /* Takes a segment out of the list; the caller owns it then. */
 void pager_segment_unlist(struct pager *p, const struct segment *s);
 
-/* Bodies of this many bytes have been read: they are no longer part of the segment's estimate. */
+/* Takes this many bytes of bodies off the segment's estimate of unread bytes: their size is known
+ * now, and the lane's counts are corrected if the estimate was too low. */
 void pager_count_read(struct lane *l, struct segment *s, uint64_t bytes);
 
-/* Nothing more of the segment will be read: what is left of its estimate is taken off. */
+/* Takes what is left of the segment's estimate off the lane's counts. Call when nothing more of the
+ * segment will be read. */
 void pager_count_read_all(struct lane *l, struct segment *s);
 
 /* If no ready message is left on disk, the remaining size estimates are void: clears them. */
 void pager_count_if_none_left(struct lane *l);
 
-/* Removes a segment's file as soon as the log knows that it is gone. */
+/* Removes a segment's file as soon as the record that it is gone is safe in the log. */
 void pager_remove_file(struct lane *l, uint64_t number);
 
 /* Removes the segments in which nothing is live. */
 void pager_end_empty_segments(struct lane *l);
 
-/* While segments are held, none is removed. Held by code that goes through a segment: what it finds
- * may make messages leave (calls->found), and a segment is removed with the last of its messages.
- */
+/* While a lane's segments are held, none is removed. Code that goes through a segment holds them:
+ * calls->found() may settle messages, and a segment is removed with the last of its messages. */
 void pager_hold_segments(struct lane *l);
 void pager_release_segments(struct lane *l);
 
@@ -215,8 +223,8 @@ void pager_store_slots(struct lane *l, uint64_t c, struct backlog_chunk *chunk, 
 
 struct pager_ask;
 
-/* Takes the answer, at home; called exactly once. `segment` is NULL if it was removed meanwhile, or
- * if nothing is stored any more; then lane->pager may be NULL. */
+/* Takes the answer to a request. Called exactly once, at home. `segment` is NULL if it was removed
+ * meanwhile or the store is closed; then lane->pager may be NULL. */
 typedef void pager_ask_done(struct lane *lane, struct segment *segment, struct pager_ask *ask);
 
 /* A request to the segments' thread. */
@@ -225,20 +233,23 @@ struct pager_ask {
     struct lane *lane; /* referenced */
     struct loop *home;
     uint64_t number; /* of the segment's file */
-    /* Of writes, before it was asked: if there are more now, what was read is void. */
+    /* pager.failures at the time of the request: if it has grown since, what was read is void. */
     uint64_t failures;
     /* Set by the caller. */
-    uint64_t offset;      /* read from here; of a sync: how many bytes are synced */
+    /* A read begins here; a sync covers this many bytes from the start of the file. */
+    uint64_t offset;
     uint64_t bytes_asked; /* at most */
     uint64_t first_chunk, last_chunk;
     struct pager_reader *reader;
     pager_ask_done *done;
     /* The answer. */
     int error;
-    struct lv_buffer bytes; /* fewer than asked for at the end of the file; done() may take them */
+    /* What was read: less than bytes_asked at the end of the file; done() may take it. */
+    struct lv_buffer bytes;
 };
 
-/* Reads bytes of a segment. *what has the caller's part; what->done gets a copy with the answer. */
+/* Reads bytes of a segment. *what has the members that the caller sets; what->done gets a copy of
+ * it with the answer. */
 void pager_read_segment(struct lane *l, struct segment *s, const struct pager_ask *what);
 
 /* Syncs what has been written of a segment so far: ask->offset bytes. */
@@ -246,10 +257,10 @@ void pager_sync_segment(struct lane *l, const struct segment *s, pager_ask_done 
 
 /* --- pager_fetched.c -------------------------------------------------------------------------- */
 
-/* Frees what was fetched of a chunk that is in memory now. */
+/* Frees what was fetched of a chunk that has now been read into the backlog. */
 void pager_fetch_forget(struct pager *p, uint64_t chunk);
 
-/* Frees what was fetched of a message that has been delivered, by whatever way. */
+/* Frees the fetched copy of a message that has been delivered, in whatever way. */
 void pager_fetch_delivered(struct pager *p, uint64_t sequence);
 
 /* Frees all prefetched messages of a lane that has no messages on disk any longer. */
@@ -260,13 +271,14 @@ void pager_fetch_free(struct pager *p);
 
 /* --- pager_scan.c ----------------------------------------------------------------------------- */
 
-/* Adds a block, new or just read, to the segment's list of blocks, unless blocks before it are
- * missing there. */
+/* Adds a block that was just written or read to the segment's list of blocks, unless blocks before
+ * it are missing in the list. */
 void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes);
 
 /* --- pager_unacked.c -------------------------------------------------------------------------- */
 
-/* Returns whether this number belongs to a chunk on disk and has not been loaded. */
+/* Returns whether a message with this number, if there is one, is only on disk: its chunk is on
+ * disk, and it has not been loaded. */
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence);
 
 /* Returns whether the message with this number became unacked on disk. */
@@ -284,7 +296,8 @@ size_t pager_range_from(const struct segment *s, uint64_t sequence);
 /* Returns whether the sequence number was live in a recovered segment at the start. */
 bool pager_is_live(const struct segment *s, uint64_t sequence);
 
-/* Counts again what is live of a segment of which nothing is left to read: what memory has. */
+/* Counts again what is live in a segment of which nothing is left to read: only messages that are
+ * in memory. */
 void pager_recount(struct lane *l, struct segment *s);
 
 #endif

@@ -2,9 +2,9 @@
  *
  * A snapshot replaces all that is known of the lane; each later record changes it. A message that
  * belongs to a chunk on disk stays in the pager's memory (log_only) until that chunk is read. What
- * the log settles is taken out of the segments' live ranges; how many bytes that were is not known,
- * so bytes are an estimate until a segment has been read. pager_restore_end() then drops segments
- * whose files are missing. */
+ * the log settles is taken out of the segments' live ranges; the log does not say how many bytes
+ * that were, so bytes are an estimate until a segment has been read. pager_restore_end() then drops
+ * segments whose files are missing. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "base/vec.h"
 
-/* Adds (1) or takes off (-1) what is live in a recovered segment. */
+/* Adds what is live in a recovered segment to the lane's counts (sign 1), or takes it off (-1). */
 static void count_recovered(struct lane *l, const struct segment *s, int64_t sign)
 {
     struct backlog *b = &l->backlog;
@@ -115,8 +115,8 @@ void pager_restore_snapshot(struct lane *l, const struct log_snapshot *snapshot)
     pager_free(&l->pager);
     pager_of(l)->next_number = next_number;
     size_t carried = 0;
-    /* Carried messages before the first chunk on disk, then segments, then the other carried ones:
-     * chunks must be made in order. */
+    /* Chunks must be made in order: first the carried messages before the first chunk on disk, then
+     * the segments, then the other carried messages. */
     uint64_t disk = UINT64_MAX;
     for (size_t i = 0; i < snapshot->segment_count; i++) {
         if (snapshot->segments[i].live_count > 0 && disk == UINT64_MAX)
@@ -158,8 +158,8 @@ static void range_add(struct segment *s, uint64_t from, uint64_t to)
     s->ranges[s->range_count++] = (struct range){from, to};
 }
 
-/* Takes the settled ranges out of a recovered segment's live ranges. Returns how many messages that
- * were. */
+/* Takes the settled ranges out of a recovered segment's live ranges. Returns how many live messages
+ * were in them. */
 static uint64_t ranges_subtract_settled(struct segment *s)
 {
     struct range *old = s->ranges;
@@ -190,7 +190,8 @@ static uint64_t ranges_subtract_settled(struct segment *s)
     return gone;
 }
 
-/* Takes `gone` messages off the counts of a segment; their bytes are estimated by their share. */
+/* Takes `gone` messages off the counts of a segment and its lane. Their bytes are an estimate: as
+ * many times the mean size of the segment's messages. */
 static void restore_gone(struct lane *l, struct segment *s, uint64_t gone)
 {
     struct backlog *b = &l->backlog;
@@ -344,7 +345,8 @@ void pager_restore_end(struct lane *l)
     for (size_t i = p->log_only_first; i < p->log_only_count; i++)
         p->log_only[i].redelivered |= p->log_only[i].sequence < l->delivered_staged;
     p->recovered_below = l->delivered_staged;
-    /* A new message is never added to a chunk on disk: numbers go on with the chunk after them. */
+    /* A new message is never added to a chunk on disk: the next sequence number is in a chunk after
+     * them. */
     if (backlog_has_disk(&l->backlog) &&
         l->backlog.next_sequence < l->backlog.disk_end * SEQMAP_ENTRIES)
         l->backlog.next_sequence = l->backlog.disk_end * SEQMAP_ENTRIES;

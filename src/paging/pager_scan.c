@@ -1,6 +1,6 @@
 /* Deadlines, and the values that a queue's conflation compares, are only on disk after a start.
  * Recovered segments are read once, front to back, to find them; where their blocks begin is noted
- * on the way. */
+ * on the way. Other segments are read only if blocks are missing in their list. */
 #include "paging/pager_private.h"
 
 #include "base/vec.h"
@@ -13,7 +13,7 @@ enum {
 void pager_index_block(struct segment *s, uint64_t chunk, uint64_t offset, uint64_t bytes)
 {
     if (offset != s->indexed_bytes)
-        return; /* a block before it is not in the list: a scan will find both */
+        return; /* the list lacks a block before this one: a scan will find both */
     lv_vec_room(s->blocks, s->block_count, s->block_capacity);
     s->blocks[s->block_count++] = (struct block_start){chunk, offset};
     s->indexed_bytes = offset + bytes;
@@ -36,15 +36,16 @@ static void scan_block(struct lane *l, struct segment *s, const struct segment_b
     }
 }
 
-/* Returns how many of these bytes, which begin with a broken block, can be skipped because no valid
- * block begins in them. */
+/* Returns how many of these bytes can be skipped: they begin with a broken block, and no valid
+ * block begins in the bytes skipped. */
 static uint64_t broken_bytes(const struct lane *l, const struct segment *s, struct slice bytes)
 {
     uint64_t at = s->indexed_bytes, found;
     if (segment_find_block(bytes, l->id, s->number, at, &found))
         return found - at;
     bool is_more = bytes.n > SEGMENT_BLOCK_HEADER_BYTES && at + bytes.n < s->bytes;
-    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES : s->bytes - at; /* one may begin there */
+    /* A block may begin in the last bytes. */
+    return is_more ? bytes.n - SEGMENT_BLOCK_HEADER_BYTES : s->bytes - at;
 }
 
 /* Goes through the blocks in these bytes. Broken ones are skipped; they are logged when the lane
@@ -71,12 +72,13 @@ static void scan_blocks(struct lane *l, struct segment *s, struct slice bytes)
         size = size < bytes.n ? size : bytes.n;
         bytes = slice_of(bytes.p + size, bytes.n - (size_t)size);
         if (result == SEGMENT_BROKEN && bytes.n <= SEGMENT_BLOCK_HEADER_BYTES)
-            break; /* read again, with the bytes after them */
+            break; /* these few are read again, with the bytes after them */
     }
     l->pager->scan_bytes = 0;
 }
 
-/* Takes what a scan has read. A read that failed is tried again later, but not for ever. */
+/* Takes what a scan has read. A read that failed is tried again later: without end if it may
+ * succeed, otherwise a few times. */
 static void scan_take(struct lane *l, struct segment *s, struct pager_ask *r)
 {
     struct pager *p = l->pager;
@@ -109,8 +111,8 @@ bool pager_must_scan(const struct lane *l)
     return l->pager && l->pager->has_unknown_deadlines;
 }
 
-/* Scans kept pieces, which are not in the file yet, as far as they follow what has been scanned.
- * Returns the next kept piece after that, or NULL. */
+/* Scans kept pieces, which are not in the file yet, as long as one continues what has been scanned.
+ * Returns the first kept piece that is further on in the file, or NULL. */
 static const struct piece *scan_kept_pieces(struct lane *l, struct segment *s)
 {
     for (;;) {

@@ -19,8 +19,8 @@
 #include "base/vec.h"
 
 enum {
-    CARRY_DIVISOR = 4,  /* one snapshot may take this part of the log's room */
-    SPARSE_DIVISOR = 4, /* a segment is given up when less than this part of it is live */
+    CARRY_DIVISOR = 4,  /* one snapshot may carry this part (1/n) of the log's room */
+    SPARSE_DIVISOR = 4, /* a segment is given up if at most this part (1/n) of it is live */
 };
 
 struct range_list {
@@ -41,8 +41,8 @@ static void range_add(struct range_list *list, uint64_t from, uint64_t count)
     list->items[list->count++] = (struct log_range){from, count};
 }
 
-/* Adds [from, to) without the log-only messages in it. The snapshot carries those itself: counted
- * as the segment's too, they would be taken off twice when they are settled, and the segment would
+/* Adds [from, to) without the log-only messages in it, which the snapshot carries itself. If the
+ * segment had them too, they would be taken off twice when they are settled, and the segment would
  * seem empty too soon. */
 static void add_stored(struct range_list *list, const struct pager *p, uint64_t from, uint64_t to)
 {
@@ -59,7 +59,7 @@ static void add_stored(struct range_list *list, const struct pager *p, uint64_t 
         range_add(list, from, to - from);
 }
 
-/* Adds those of [from, to) that are live in a segment and only on disk. */
+/* Adds the messages of [from, to) that are live in the segment and only on disk. */
 static void add_unloaded(struct range_list *list, const struct pager *p, const struct segment *s,
                          uint64_t from, uint64_t to)
 {
@@ -96,7 +96,7 @@ static uint64_t unloaded_from(const struct lane *l, uint64_t c)
     return is_partly_loaded ? l->pager->loaded_below : base;
 }
 
-/* Adds the live messages of a chunk on disk that has a meta, which says which they are. */
+/* Adds the live messages of a chunk on disk that has a meta, which says which messages are live. */
 static void add_by_meta(struct range_list *list, const struct lane *l, const struct segment *s,
                         uint64_t c, const struct backlog_meta *meta)
 {
@@ -140,8 +140,8 @@ static void add_live(const struct lane *l, const struct segment *s, struct range
     }
 }
 
-/* If little of a segment is live, and all of that is in memory, its messages no longer count as
- * stored there, and its file is removed after the snapshot. */
+/* Gives the segment up if little of it is live, all of it in memory: its messages no longer count
+ * as stored there, and its file is removed after the snapshot. */
 static void give_up_if_sparse(struct lane *l, struct segment *s)
 {
     struct pager *p = l->pager;
@@ -191,8 +191,8 @@ static uint64_t unstored_bytes(struct lane *l)
     return bytes;
 }
 
-/* Copies all messages that no segment has into segments. Transient ones too: they would be inside
- * the range of the segment, and could not be paged out any more. */
+/* Copies all messages that no segment has into segments. Transient ones too: left out, they would
+ * be inside the range of a segment, and could not be paged out any more. */
 static void store_copies(struct lane *l)
 {
     for (uint64_t c = l->backlog.chunks.first; c < l->backlog.chunks.end; c++) {
@@ -332,7 +332,8 @@ static void segments_are_synced(struct lane *l)
         snapshot_stage(l);
         return;
     }
-    /* The log keeps all records, until the next snapshot or for ever. */
+    /* Without a snapshot the log keeps all records of the lane: until the next snapshot, or for
+     * ever. */
     p->snapshot = SNAPSHOT_NONE;
     p->wants_snapshot = true;
     if (pager_may_pass(p->snapshot_error))

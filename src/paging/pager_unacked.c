@@ -1,6 +1,6 @@
 /* Messages that become unacked while they are on disk, out of their order: they expire, are
- * replaced by a newer one, or are moved by an operator. The chunk's meta has a bit for each. They
- * may become ready again there too. */
+ * replaced by a newer one, or are moved by an operator. The chunk's meta has a bit for each. Such
+ * a message may also become ready again while it is on disk. */
 #include "paging/pager_private.h"
 
 bool pager_is_on_disk_alone(const struct lane *l, uint64_t sequence)
