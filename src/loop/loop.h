@@ -74,7 +74,8 @@ struct loop_job {
     bool (*run)(struct loop *loop, struct loop_job *job);
 };
 void loop_job_init(struct loop_job *job, bool (*run)(struct loop *, struct loop_job *));
-/* Starts the job, in this turn. Does nothing if it is under way. */
+/* Starts the job: it runs in this turn, or in the next one if the jobs of this turn have run. Does
+ * nothing if it is under way. */
 void loop_job_start(struct loop *loop, struct loop_job *job);
 /* Stops the job. Does nothing if it is not under way. */
 void loop_job_stop(struct loop *loop, struct loop_job *job);
@@ -93,7 +94,8 @@ bool loop_charge(struct loop *loop, unsigned units);
 
 /* --- timers ----------------------------------------------------------------------------------- */
 
-/* A one-shot timer in the caller's struct: no allocation, O(log n). Home loop only. */
+/* A one-shot timer in the caller's struct: nothing is allocated for it, O(log n). Home loop
+ * only. */
 struct loop_timer {
     uint64_t deadline_ms;
     size_t heap_at; /* its 1-based index in the loop's heap; 0: not running */

@@ -4,9 +4,9 @@
  *
  *   (1) Loops stage records in memory, each into a stage of its own, in order; once a turn a stage
  *       is submitted as one batch and gets a ticket.
- *   (2) One writer thread takes what all loops have submitted, appends it to the file with one
- *       write, syncs once, and then reports to each loop up to which ticket its records are safe.
- *       While it syncs, the next batches gather.
+ *   (2) One writer thread takes what all loops have submitted, appends it to the file (mostly with
+ *       one write), syncs once, and then reports to each loop up to which ticket its records are
+ *       safe. While it syncs, the next batches gather.
  *   (3) Tickets of one stage become safe in order. A client is answered for a record only after the
  *       record's ticket is safe.
  *   (4) A file is removed or used again when no queue depends on anything in it (log_set_floor).
@@ -212,8 +212,8 @@ int log_start(struct log *log);
 /* Reads the next file that existed at log_open(), oldest first, and calls the visitor for its
  * records. Sets *ret_is_over to true after the last one: do not call it again then. May be called
  * on any thread, by one at a time, while the log is written to. Returns
- *   - ERR_IO if nothing of a file can be read, ERR_NO_DESCRIPTORS if it cannot be opened: then
- *     nothing was visited, and the call may be repeated;
+ *   - ERR_IO if nothing of a file can be read, ERR_NO_DESCRIPTORS or ERR_NO_MEMORY if there is none
+ *     left to read it: then nothing of it was visited, and the call may be repeated;
  *   - ERR_FORMAT if only a newer Leveret knows a record's version or the format of a message's
  *     header (lv_error_reason() says which and where). This is final: the records before it were
  *     visited. */

@@ -175,8 +175,9 @@ enum log_progress { LOG_IDLE, LOG_WORKED, LOG_BLOCKED };
 
 /* All functions below run on the writer's thread. */
 
-/* Does one round: takes what is submitted, writes, syncs, answers. Returns LOG_BLOCKED if the disk
- * has no room; the next call then goes on with the same round. */
+/* Does one round: takes what is submitted, writes, syncs, answers. Returns LOG_BLOCKED if it could
+ * write nothing, because the disk has no room or there is no next file yet; the next call then goes
+ * on with the same round. */
 enum log_progress log_writer_round(struct log *log);
 /* Fails everything that is not yet safe, and everything that is submitted later. `what` says, for
  * the log line, during what the error came, such as "syncing". */

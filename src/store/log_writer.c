@@ -3,13 +3,14 @@
  *   - append the records to the file: bind each to its offset, and gather them into one write that
  *     begins with a batch record;
  *   - write, sync, and answer: each stage's tickets are safe.
- * At the end of a file the round continues in the next one, after a sync.
+ * At the end of a file the round continues in the next one, after a sync (in LOG_NEVER without).
  *
  * The ways it fails:
  *   - there is no next file, or no room for a write: the round stops (LOG_BLOCKED) and continues
  *     when there is room; the same bytes are then written at the same offset;
- *   - a write or a sync fails in any other way: the log has failed, for good. What was not yet safe
- *     is answered with the error, and so is everything submitted later. A sync is never repeated.
+ *   - a write or a sync fails in any other way, or no next file can be made: the log has failed,
+ *     for good. What was not yet safe is answered with the error, and so is everything submitted
+ *     later. A sync is never repeated.
  *
  *   (1) In LOG_SYNC, the writes of at most one round are not synced: one write, or several if the
  *       round has more than LOG_PARTS_MAX parts. Each batch record says up to which position
