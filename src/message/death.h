@@ -30,7 +30,7 @@ const char *death_word(enum death reason);
 
 struct dead_letter {
     const struct message *message;
-    struct slice queue; /* the queue it was in */
+    struct slice queue; /* the queue that the message was in */
     enum death reason;
     uint64_t time_s;          /* now, since 1970 */
     struct slice exchange;    /* the dead-letter exchange; cut to 255 bytes */

@@ -27,7 +27,8 @@ struct slice events_actor(void)
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
-/* Describes each field by itself. table_describe() writes brackets around it, which are cut off. */
+/* Writes a text for each field of the table. table_describe() puts brackets around a text; they are
+ * cut off. */
 static void event_put_argument_texts(struct table_writer *w, struct slice table)
 {
     struct slice rest = table, name;
