@@ -15,7 +15,7 @@
 void browser_attach(struct consumer *consumer);
 /* Detaches the consumer: it gets nothing more. */
 void browser_detach(struct consumer *consumer);
-/* The consumer may have credit again: gives it more, in a task of this turn. */
+/* Called when the consumer may have credit again: gives it more, in a task of this turn. */
 void browser_go_on(struct consumer *consumer);
 /* Gives the consumer what it can take, up to a turn's share, before this returns. */
 void browser_give(struct consumer *consumer);

@@ -35,7 +35,7 @@ static bool read_browse_offset(struct argument_subject *s, struct browser_argume
     return true;
 }
 
-/* Leveret's own arguments: a browser. */
+/* Reads the arguments of a browser, which are Leveret's own. */
 static bool browser_arguments_read(struct argument_subject *s, struct browser_arguments *ret)
 {
     *ret = (struct browser_arguments){0};

@@ -177,8 +177,9 @@ struct queue_status {
  * on its loop: within queue_call_start() if home is here and the answer is known, otherwise by mail
  * in a later turn. The caller holds a reference of the queue meanwhile.
  *
- * run() is one of the queue_call_... functions below. Each uses the member of the union that is
- * named after it; its inputs are set before queue_call_start(), everything else is zero. */
+ * run() is one of the queue_call_... functions below, or one of broker/'s, which keeps its inputs
+ * and its answer with the owner. Each function below uses the member of the union that is named
+ * after it; its inputs are set before queue_call_start(), everything else is zero. */
 struct queue_call {
     struct queue *queue;
     struct loop *from;
@@ -186,9 +187,9 @@ struct queue_call {
     void (*done)(struct queue_call *call);
     void *owner;       /* the caller's */
     struct slice user; /* who asks, for events (events.h); lives as long as the call */
-    /* Used by queue_calls.c. */
+    /* Not the caller's: used at home while the call runs. */
     struct lv_list waiting_link; /* in queue->waiting_calls */
-    bool is_waiting;             /* run() has no answer yet; it is run again (queue_call_wait) */
+    bool is_waiting;             /* run() has no answer yet: it comes later */
     /* The answer of every question: whether it is refused, and why. */
     bool refused;
     struct broker_error error;
@@ -197,10 +198,10 @@ struct queue_call {
         struct queue_status status;
         struct {
             struct queue_status status;
-            bool is_gone; /* the queue has ended since it was found; then there is no status */
+            bool is_gone; /* the queue was deleted after it was found: there is no status */
         } redeclare;
         struct {
-            bool returns_all; /* all that the consumer holds is returned right after this */
+            bool returns_all; /* the session returns all that it holds right after this */
         } cancel;
         struct {
             bool no_ack;

@@ -1,5 +1,6 @@
 /* How much may be ready in a queue: a message above the limit is refused, or messages at the head
- * are dropped for it. Ready messages count, and the bytes of their bodies. */
+ * are dropped for it. The limits are on the number of ready messages and on the bytes of their
+ * bodies. */
 #include "queue/queue_private.h"
 
 #include "paging/pager.h"

@@ -105,7 +105,7 @@ struct loop_task *queue_delivery_task(struct queue *q)
     return &q->delivery_run;
 }
 
-/* Returns whether this message is due: then it expires, and is not delivered. */
+/* Returns whether this message is due: then it is not delivered, and the caller has it expire. */
 static bool message_is_due(const struct lane *l, uint64_t sequence)
 {
     uint64_t deadline_ms = l->backlog.timed > 0 ? backlog_deadline(&l->backlog, sequence) : 0;

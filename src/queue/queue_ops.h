@@ -56,7 +56,8 @@ struct queue_ops {
      * error is 403. NULL: they may. */
     bool (*check_clients)(const struct queue *q, struct broker_error *error);
 
-    /* The queue is deleted: sends nothing more on; messages in transit end by themselves. */
+    /* Called when the queue is deleted: sends nothing more on. Messages in transit end by
+     * themselves. */
     void (*stop)(struct queue *q);
 
     /* Frees what broker/ keeps with the queue; no message is in transit. Home, or any thread after

@@ -129,8 +129,8 @@ void queue_init_lanes(struct queue *q);
  * NULL if no consumer can take a message. */
 struct consumer *queue_next_consumer(struct queue *q);
 
-/* The consumer has been given a message: moves it behind the others of its priority, or out of the
- * ready ones if it can take no more. */
+/* Called when the consumer has been given a message: moves the consumer behind the others of its
+ * priority, or out of the ready ones if it can take no more. */
 void queue_after_turn(struct queue *q, struct consumer *c);
 
 /* Removes the consumer from the queue. The messages that it holds stay unacked. */
@@ -173,9 +173,9 @@ void queue_end_returns(struct queue *q);
 
 /* --- queue_messages.c ------------------------------------------------------------------------- */
 
-/* Puts a message into the queue. After CONFIRM_LATER the caller asks for the answer with
- * journal_confirm(). A reference is taken. `is_kept`: the sender keeps the message if it is
- * refused, so it is not dead-lettered then. */
+/* Puts a message into the queue, and takes a reference. After CONFIRM_LATER the caller asks for the
+ * answer with journal_confirm(). `is_kept`: the sender keeps the message if it is refused, so it is
+ * not dead-lettered then. */
 enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept);
 
 /* The task of q->delivery_run. */

@@ -78,8 +78,8 @@ static bool shared_credit_has_room(const struct shared_credit *s)
     return max == 0 || atomic_load(&s->used) < max;
 }
 
-/* Takes one consumer's share: what is free, divided by all in the line, rounded up. Returns 0 if
- * nothing is free. */
+/* Takes one consumer's share, and returns it: what is free, divided by the number of consumers in
+ * the line, rounded up; 1 without a limit. Returns 0 if nothing is free. */
 static uint32_t shared_credit_take_share(struct shared_credit *s)
 {
     for (uint32_t used = atomic_load(&s->used);;) {
