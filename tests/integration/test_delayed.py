@@ -270,22 +270,34 @@ def test_what_waits_survives_kill_9_and_what_is_due_goes_at_once_in_order(own_br
     body = b'.' * 400
     peer.publish(1, 'x', 'k', b'transient', waits(10 ** 9, mode=1))
     peer.expect('basic.ack', 1)
+    due = []
     for i in range(count):                       # the later a message is published, the earlier it is due
-        peer.publish(1, 'x', 'k', b'%06d' % i + body, waits(int(first_ms + (count - i) * step_ms)))
+        wait_ms = int(first_ms + (count - i) * step_ms)
+        due.append(time.time() + wait_ms / 1000)
+        peer.publish(1, 'x', 'k', b'%06d' % i + body, waits(wait_ms))
     peer.publish(1, 'x', 'k', b'far', waits(10 ** 9))
     acked = 0
     while acked < count + 2:
         acked = peer.expect('basic.ack', 1).delivery_tag
     published = time.time()
     own.kill()
+    killed = time.time()
     all_are_due = published + (first_ms + count * step_ms) / 1000
     while count < 5000 and time.time() < all_are_due:
         time.sleep(all_are_due - time.time())
     own.start()
     peer = Peer(own.address)
-    bodies = [int(got.body[:6]) for _, got in take(peer, 'q', count, 90)]
-    assert sorted(bodies) == list(range(count))
-    if step_ms > 1:                              # else the time that publishing takes counts as well
+    on_its_way = sum(time_due <= killed for time_due in due)  # 0, unless the machine is busy: these may come twice
+    bodies, seen, twice = [], set(), 0
+    while len(bodies) < count:
+        [(_, got)] = take(peer, 'q', 1, 90)
+        number = int(got.body[:6])
+        twice += number in seen
+        if number not in seen:
+            seen.add(number)
+            bodies.append(number)
+    assert sorted(bodies) == list(range(count)) and twice <= on_its_way
+    if step_ms > 1 and not on_its_way:           # else the time that publishing takes counts as well
         assert bodies == sorted(bodies, reverse=True)
     [row] = eventually(lambda: len(pending(own, 'x')) == 1 and pending(own, 'x'))
     assert row['message_bytes'] == 3
