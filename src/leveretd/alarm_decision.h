@@ -34,8 +34,9 @@ bool alarm_memory_is_short(const struct alarm_limits *limits, uint64_t bytes_in_
 /* Returns the set of BROKER_ALARM_MEMORY and BROKER_ALARM_DISK that must be on. */
 unsigned alarm_decide(const struct alarm_limits *limits, const struct alarm_readings *readings);
 
-/* Returns the milliseconds until the next check: ALARM_PERIOD_MS_MAX far from both limits, less the
- * closer one of them is, and ALARM_PERIOD_MS_MIN close to it or while an alarm is on. */
+/* Returns the milliseconds until the next check: ALARM_PERIOD_MS_MAX while memory and disk are far
+ * from their limits, fewer the closer one of them is to its limit, and ALARM_PERIOD_MS_MIN very
+ * close to it or while an alarm is on. */
 enum { ALARM_PERIOD_MS_MIN = 50, ALARM_PERIOD_MS_MAX = 1000 };
 uint64_t alarm_next_check_ms(const struct alarm_limits *limits,
                              const struct alarm_readings *readings);

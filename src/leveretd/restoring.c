@@ -22,7 +22,7 @@ static int read_log(struct leveretd *d)
     lv_assert(!loop_current());
     while (err == 0 && !is_over && !atomic_load(&d->restoring.is_stopping)) {
         err = journal_restore_step(d->journal, &is_over);
-        if (err == ERR_NO_DESCRIPTORS) { /* connections use them all at the moment */
+        if (err == ERR_NO_DESCRIPTORS) { /* connections use all descriptors now */
             nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL);
             err = 0;
         }

@@ -7,8 +7,8 @@
  *
  *   the control socket is closed -> the definitions are flushed, so that every commit under way is
  *   reported -> the log is closed -> mail that is left is delivered and what it changed is flushed,
- *   again and again until no mail is left -> sessions, broker, auth, definitions and loops are
- *   freed, and what RCU has deferred
+ *   again and again until no mail is left -> sessions, broker, auth, definitions, loops, and what
+ *   RCU has deferred are freed
  *
  * A second signal ends the wait for connections. */
 #include <pthread.h>

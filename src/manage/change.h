@@ -1,5 +1,5 @@
-/* A change that an actor makes: the events it causes name the actor, and it ends once it is
- * durable.
+/* A change that an actor makes: the events that the change causes name the actor, and change_end()
+ * returns once the change is durable.
  *
  *     struct change change;
  *     err = policy_set(..., change_begin(&change, actor));
@@ -12,7 +12,7 @@
 #include "manage/manage.h"
 #include "message/events.h"
 
-/* The actor, in events. */
+/* The field of an event that names the actor. */
 #define ACTOR(actor) EVENT_STR("user_who_performed_action", (actor)->name)
 
 struct change {

@@ -27,7 +27,7 @@ void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void
 
 struct sorted {
     struct value value;
-    size_t before; /* its index before */
+    size_t before; /* its index before the sort */
     void *facts;
 };
 

@@ -208,7 +208,8 @@ bool manage_explain_route(struct manage *m, const struct actor *actor, struct sl
     return true;
 }
 
-/* Rows that are not bindings have no destination. */
+/* Returns what the row's destination is. A row that says that the message is returned or refused
+ * has none. */
 static const char *destination_kind_of(const struct explain_row *f)
 {
     if (f->result == EXPLAIN_RETURNED || f->result == EXPLAIN_REFUSED)

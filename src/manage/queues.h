@@ -15,7 +15,7 @@ struct queue_facts {
     struct slice arguments; /* raw table */
     unsigned home;          /* the loop's index */
     bool is_durable, is_auto_delete, is_quorum;
-    bool is_gone;                  /* deleted before its home was asked: all below is unknown */
+    bool is_gone;                  /* deleted meanwhile: below, only owner is known */
     uint64_t owner;                /* the connection it is exclusive to; 0: none */
     struct slice exclusive_tag;    /* owned; of the exclusive consumer */
     uint64_t exclusive_connection; /* of the exclusive consumer; 0: there is none */

@@ -42,7 +42,8 @@ static bool is_password_missing(const struct invocation *i, const struct command
     return c->arguments.exit_without_password != 0 && i->argument_count < (size_t)c->arguments.max;
 }
 
-/* Appends the password, which is in `room`, to the arguments. */
+/* Reads the password into `room` and appends it to the arguments. Returns EXIT_OK, or the exit code
+ * after saying that there is none. */
 static int password_ask(struct invocation *i, const struct command *c, struct lv_buffer *room)
 {
     bool has_prompt =

@@ -15,7 +15,7 @@ struct column_names {
     bool are_too_many;
 };
 
-/* Adds the words of a text, which it changes. */
+/* Adds the words of the text to the names. The text is changed, and the names point into it. */
 static void columns_add(struct column_names *names, char *text, const char *separators)
 {
     char *rest = NULL;
