@@ -16,8 +16,8 @@
  *
  *   (4) Messages of chunks on disk are ready, except those that became unacked there: they were
  *       taken out of their order, for instance because they expired. Chunk disk_begin may be partly
- *       in memory; that part is delivered in order, and nothing after it before all of the chunk is
- *       in memory.
+ *       in memory; that part is delivered in order, and the messages after it only when all of the
+ *       chunk is in memory.
  *   (5) If nothing is on disk, disk_begin == disk_end.
  *
  * A message may have a deadline, and a count of how often it was returned. Both are in the meta of
@@ -70,7 +70,7 @@ struct backlog {
     struct lv_seqmap chunks; /* of struct backlog_chunk */
     uint64_t next_sequence;
     uint64_t cursor; /* a chunk number */
-    /* Deliveries are in order: a ready message below this number has been delivered before. */
+    /* Messages are delivered in order: a ready message below this number was delivered before. */
     uint64_t delivered_below;
     uint64_t disk_begin;
     uint64_t disk_end;

@@ -40,7 +40,7 @@ struct journal_loop {
     struct lv_list retries; /* lanes whose segments wait for room on the disk */
     struct loop_timer retry_timer;
     struct lv_list dirty;      /* struct lane.dirty_link, oldest file first */
-    struct loop_job next_turn; /* while more lanes must be asked for snapshots */
+    struct loop_job next_turn; /* runs while more lanes must be asked for snapshots */
     struct lv_list snapshots;  /* lanes whose snapshot is not safe yet: they need their old file */
     /* After the start (journal_restore.c): */
     bool is_restoring; /* the owners of the last run have not been handed over yet */
@@ -52,10 +52,11 @@ struct journal_loop {
 };
 
 /* Finds the owners that the log has records about, and applies the records to them. The journal
- * takes the restorer, and frees it when every loop has had its part. */
+ * takes the restorer, and frees it when every loop has its owners. "The reading thread" is the one
+ * that calls journal_restore_step(). */
 struct journal_restorer {
     void *arg;
-    const struct log_visitor *visitor; /* on the reading thread, with `arg` */
+    const struct log_visitor *visitor; /* called on the reading thread, with `arg` */
     /* Lists the segment files that exist. Called before the loops start. Returns 0 or ERR_... */
     int (*list_segments)(void *arg, struct segments *segments);
     /* Called when the log has been read to its end. On the reading thread. */

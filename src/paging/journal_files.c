@@ -100,7 +100,7 @@ void journal_forget_lane(struct lane *l)
 
 struct snapshot_wait {
     struct lane *lane; /* referenced */
-    uint64_t file;     /* the snapshot, and all that is staged after it, is stored in it or later */
+    uint64_t file;     /* the snapshot, and all that is staged after it, is in this file or later */
 };
 
 static void snapshot_is_safe(struct loop *loop, void *arg, int error)

@@ -1,7 +1,7 @@
 /* The log of the last run is read while the broker serves clients already, on a thread that is not
  * a loop. Then each loop gets its owners, and the mail that was held for them (queue/held.h).
  *
- *   (1) Until a loop has its owners it gives back no file of the log.
+ *   (1) Until a loop has its owners, it lets no file of the log be removed.
  *   (2) Nothing is staged about an owner that is being restored. So if the process crashes
  *       meanwhile, the log is as the last run left it, followed by records of other owners.
  *   (3) An owner that is made meanwhile may get the id of one that was deleted and still has

@@ -50,9 +50,10 @@ struct lane_owner {
     /* The owner was made while the log was being read, in which an older owner with the same id may
      * have records (journal_restore.c). */
     bool is_early;
-    bool wants_found;               /* see calls->found */
-    bool is_ended;                  /* lanes_end() was called: the lanes hold nothing */
-    _Atomic bool is_committed;      /* its definition is stored, or it needs none; any thread */
+    bool wants_found; /* see calls->found */
+    bool is_ended;    /* lanes_end() was called: the lanes hold nothing */
+    /* Its definition has been stored, or could not be stored, or need not be. Any thread. */
+    _Atomic bool is_committed;
     struct lane_counters *counters; /* the owner's */
     struct lane first;              /* priority 0: the only lane of most owners */
     struct lane **lanes;            /* all, the highest priority first; NULL: only `first` */

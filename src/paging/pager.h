@@ -23,7 +23,8 @@
 
 struct pager;
 
-/* In bytes, except ahead_chunks. For one lane; the lanes of an owner with several share them. */
+/* In bytes, except ahead_chunks. For one lane; several lanes of one owner get a part of memory_high
+ * and memory_low each. */
 struct pager_limits {
     size_t memory_high;   /* above it the lane pages out ... */
     size_t memory_low;    /* ... down to this */
@@ -162,7 +163,8 @@ void pager_try_again(struct lane *l);
 
 bool pager_has_segments(const struct lane *l);
 
-/* Removes the lane's files as soon as the record that its owner has ended is safe in the log. */
+/* Removes the lane's files as soon as the records that they are gone are safe in the log; at once
+ * if the owner has no journal. Call only for an owner that has ended, after journal->forget(). */
 void pager_delete(struct lane *l);
 
 /* Frees the pager's memory; files stay. Clears the pointer; NULL is fine. */

@@ -122,7 +122,7 @@ bool pager_fetched_evict(struct fetches *all)
     return false;
 }
 
-/* --- what the rest of the pager says ---------------------------------------------------------- */
+/* --- called by the rest of the pager ---------------------------------------------------------- */
 
 void pager_fetch_drop(struct pager *p)
 {

@@ -49,8 +49,8 @@ struct segment {
     bool is_recovered;    /* from an earlier run: no transient message in it counts ... */
     struct range *ranges; /* ... and of the others only those in these ranges */
     size_t range_count, range_capacity;
-    /* Recovery: the ranges that the log says are settled. They are collected here, and then taken
-     * out of `ranges` all at once. */
+    /* Recovery: ranges that the log says are settled. They are collected here, and then taken out
+     * of `ranges` all at once. */
     struct range *settled;
     size_t settled_count, settled_capacity;
     bool is_there; /* recovery has found its file */
@@ -65,7 +65,7 @@ struct segment {
 
 enum snapshot_state { SNAPSHOT_NONE, SNAPSHOT_SYNCING, SNAPSHOT_STAGED };
 
-/* After recovery: a message of a chunk on disk that only the log has, no segment. It is kept in
+/* After recovery: a message of a chunk on disk that is in the log but in no segment. It is kept in
  * memory here until its chunk is read. */
 struct log_only {
     uint64_t sequence;
@@ -181,7 +181,8 @@ void pager_count_read_all(struct lane *l, struct segment *s);
 /* If no ready message is left on disk, the remaining size estimates are void: clears them. */
 void pager_count_if_none_left(struct lane *l);
 
-/* Removes a segment's file as soon as the record that it is gone is safe in the log. */
+/* Removes a segment's file as soon as the record that it is gone is safe in the log; at once if the
+ * owner has no journal. */
 void pager_remove_file(struct lane *l, uint64_t number);
 
 /* Removes the segments in which nothing is live. */
@@ -229,20 +230,20 @@ typedef void pager_ask_done(struct lane *lane, struct segment *segment, struct p
 
 /* A request to the segments' thread. */
 struct pager_ask {
-    /* Filled in by the functions below. */
+    /* Filled in by the functions below: */
     struct lane *lane; /* referenced */
     struct loop *home;
     uint64_t number; /* of the segment's file */
     /* pager.failures at the time of the request: if it has grown since, what was read is void. */
     uint64_t failures;
-    /* Set by the caller. */
+    /* Set by the caller: */
     /* A read begins here; a sync covers this many bytes from the start of the file. */
     uint64_t offset;
     uint64_t bytes_asked; /* at most */
     uint64_t first_chunk, last_chunk;
     struct pager_reader *reader;
     pager_ask_done *done;
-    /* The answer. */
+    /* The answer: */
     int error;
     /* What was read: less than bytes_asked at the end of the file; done() may take it. */
     struct lv_buffer bytes;
