@@ -6,13 +6,14 @@
  *
  *   (1) Users are ordered by name, a user's permissions by vhost, its topic permissions by vhost
  *       and exchange. A listing walks them in this order.
- *   (2) A change is submitted to the definitions under the same lock, so both see one order.
+ *   (2) A change is submitted to the definitions under the same lock, so memory and definitions see
+ *       changes in the same order.
  *   (3) Every change changes the generation before the lock is released.
  *   (4) An identity finds its user by name and serial number: a user that was deleted and created
  *       again is another user, and connections of the old one keep no rights.
  *
- * The auth owns the users with their permissions. An identity has copies of its own, and borrows
- * the auth. */
+ * The auth owns the users with their permissions. An identity has its own copies of what it needs,
+ * and borrows the auth. */
 #include "auth/auth_private.h"
 
 #include <string.h>

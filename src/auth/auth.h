@@ -28,8 +28,8 @@ enum auth_action { AUTH_CONFIGURE, AUTH_WRITE, AUTH_READ };
 #define AUTH_TAG_MANAGEMENT "management"
 #define AUTH_TAG_IMPERSONATOR "impersonator"
 
-/* Returns a number that changes with every change of users or permissions, in any struct auth. Read
- * it before asking. Any thread; one load. */
+/* This number changes with every change of users or permissions, in any struct auth. A caller reads
+ * it, with auth_generation(), before it asks. Any thread; one load. */
 extern _Atomic uint64_t auth_generation_now;
 
 static inline uint64_t auth_generation(void)
@@ -92,8 +92,8 @@ bool auth_is_current(const struct auth_identity *identity);
 bool auth_can_access_vhost(const struct auth_identity *identity, struct slice vhost);
 
 /* Returns true if the user may do this to the queue or exchange of this name. The default exchange
- * is "amq.default" here, or an empty name. The pattern is searched for in the name, so it matches a
- * part of the name unless it is anchored; the empty pattern matches nothing. */
+ * is "amq.default" here, or an empty name. The permission's pattern is searched for in the name, so
+ * it matches a part of the name unless it is anchored; the empty pattern matches nothing. */
 bool auth_allows(const struct auth_identity *identity, struct slice vhost, enum auth_action action,
                  struct slice resource);
 

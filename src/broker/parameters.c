@@ -45,7 +45,7 @@ static void apply_vhost_limits(struct vhost *vhost, struct slice name, const jso
 static const struct component {
     const char *name;
     bool (*check)(struct slice name, json_t *value, struct lv_buffer *reason);
-    /* Puts the value into effect; NULL: it was cleared. The lock is held. */
+    /* Puts the value into effect; NULL: it was cleared. The caller holds the topology lock. */
     void (*apply)(struct vhost *vhost, struct slice name, const json_t *value);
 } components[] = {
     {"vhost-limits", check_vhost_limits, apply_vhost_limits},
@@ -107,7 +107,7 @@ static size_t list_index(const struct parameter_list *list, struct slice compone
     return at;
 }
 
-/* Frees the parameter. Returns false if there is none. */
+/* Removes the parameter from the list and frees it. Returns false if there is none. */
 static bool list_remove(struct parameter_list *list, struct slice component, struct slice name)
 {
     size_t at = list_index(list, component, name);
@@ -127,7 +127,8 @@ static bool list_has(const struct parameter_list *list, const struct parameter *
            slice_equal(list->items[at]->value, p->value);
 }
 
-/* Takes the parameter, which replaces any of that name. */
+/* Puts the parameter, which it takes, into the list, in place of any of the same component and
+ * name. */
 static void list_put(struct parameter_list *list, struct parameter *p)
 {
     list_remove(list, p->component, p->name);
@@ -287,7 +288,7 @@ static void cluster_name_free(struct lv_rcu_head *head)
 }
 
 /* Puts a global parameter into effect; NULL: it was cleared. A cluster_name that is not a string
- * counts as not set. The lock is held. */
+ * counts as not set. The caller holds the topology lock. */
 static void global_apply(struct broker *broker, struct slice name, const json_t *value)
 {
     struct cluster_name *fresh = NULL;

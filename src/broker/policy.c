@@ -43,7 +43,7 @@ static void policy_free(struct policy *p)
     free(p);
 }
 
-/* Takes the pattern; shares the definition. */
+/* Makes a policy of the row. Takes the pattern, and a reference of its own to the definition. */
 static struct policy *policy_make(const struct definition_policy *row, struct pattern *pattern,
                                   json_t *definition)
 {
@@ -281,7 +281,8 @@ static int change_end(struct policy_change *c, const struct policy *set, struct 
     return 0;
 }
 
-/* Takes the policy. */
+/* Puts the policy, which it takes, in place of any of the same name. Returns what policy_set()
+ * does. */
 static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done done)
 {
     struct policy_change c;

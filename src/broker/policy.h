@@ -62,7 +62,7 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
 
 /* --- new queues and exchanges; the topology lock is held -------------------------------------- */
 
-/* Gives a queue or exchange that is not in its vhost's table yet its effective policy. */
+/* Give its effective policy to a queue or exchange that is not in its vhost's table yet. */
 void policy_begin_queue(struct queue *q);
 void policy_begin_exchange(struct exchange *x);
 

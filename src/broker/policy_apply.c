@@ -5,8 +5,9 @@
  * its own at once. A policy that is replaced counts as another one.
  *
  * However many queues there are, loops do not wait for this: names are matched under the policy
- * lock alone, and the topology lock is held for one queue at a time, and only if other policies
- * match it now. A queue that is declared meanwhile begins with the new policies. */
+ * lock alone, and the topology lock is held for one queue or exchange at a time: for a queue only
+ * if other policies match it now. A queue that is declared meanwhile begins with the new
+ * policies. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +111,7 @@ void policy_pairs_forget(struct vhost *vhost)
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
-/* No policy applies to the queue of an exchange that delays messages. */
+/* Returns the policies that match the queue. None matches an exchange's own queue (delayed.h). */
 static struct match queue_match(const struct queue *q)
 {
     if (delayed_is_queue(queue_name(q)))

@@ -4,8 +4,8 @@
 #include "base/assert.h"
 #include "broker/publish.h"
 
-/* Returns the prefix and the key, cut to SHORTSTR_BYTES_MAX bytes, in `space`, which has as many.
- */
+/* Returns the prefix and the key, cut to SHORTSTR_BYTES_MAX bytes, in `space`, which has room for
+ * that many. */
 static struct slice key_join(uint8_t *space, const char *prefix, struct slice key)
 {
     size_t n = strlen(prefix);

@@ -33,8 +33,8 @@ struct trace_channel {
 };
 
 /* Copies a message that is about to be sent by this route; `bcc` is the array of its header BCC.
- * The copy is published at the end of this turn, so the borrowed route stays valid. On `loop`'s
- * thread. */
+ * The copy is published later, at the end of this turn, so the caller's borrowed route stays valid.
+ * On `loop`'s thread. */
 void trace_published(struct loop *loop, struct vhost *vhost, const struct trace_channel *channel,
                      const struct delivery *message, struct slice bcc, const struct route *route);
 

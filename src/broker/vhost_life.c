@@ -13,7 +13,8 @@
 #include "topology/topology_events.h"
 #include "topology/vhost_private.h"
 
-/* Frees a vhost that nobody refers to, and whose queues are freed. Any loop, without the lock. */
+/* Frees a vhost that nobody refers to, and whose queues have been freed. Call only without the
+ * topology lock. Any loop. */
 static void vhost_is_unused(struct lv_rcu_refs *refs)
 {
     struct vhost *vhost = lv_container_of(refs, struct vhost, refs);
@@ -49,8 +50,8 @@ enum change_result vhost_create(struct broker *broker, const struct definition_v
 
 /* --- deleting --------------------------------------------------------------------------------- */
 
-/* Deletes all queues by mail to their homes. The lock is held, and released now and then, so that
- * others do not wait for all of it. */
+/* Deletes all queues by mail to their homes. The caller holds the topology lock; it is released now
+ * and then, so that others need not wait until all the mail is sent. */
 static void vhost_delete_queues(struct vhost *vhost)
 {
     enum { QUEUES_AT_ONCE = 256 };

@@ -10,7 +10,7 @@
 struct vhost_rules {
     struct parameter_list parameters;          /* under the topology lock */
     struct policy_list policies[POLICY_KINDS]; /* under two locks: policy.h */
-    struct policy_pairs policy_pairs;
+    struct policy_pairs policy_pairs;          /* under the topology lock */
 };
 
 /* Creates a vhost with its predeclared exchanges (the default one, amq.direct, amq.fanout,

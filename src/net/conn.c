@@ -153,8 +153,8 @@ void conn_watch(struct net_conn *conn)
         conn_poll(conn, wanted);
 }
 
-/* The socket is ready for something. libuv reports an error of the socket as an event of its own
- * and then stops polling: reading and writing will return the error. */
+/* Called when the socket is ready to be read or written. libuv reports an error of the socket as an
+ * event of its own and then stops polling: reading and writing will return the error. */
 static void conn_ready(uv_poll_t *uv, int status, int events)
 {
     struct net_conn *conn = lv_container_of(uv, struct net_conn, uv);

@@ -53,8 +53,9 @@ void net_dirty(struct net_conn *conn)
         conns_flush(net->loop);
 }
 
-/* The peer takes no more bytes. What it sent before may still have to be read (from a publisher
- * that does not wait for answers): reading continues to the end of input. */
+/* Called when the peer takes no more bytes: drops the output. What the peer sent before may still
+ * have to be read (from a publisher that does not wait for answers), so reading continues to the
+ * end of input. A connection that is paused or closing ends at once. */
 static void conn_mute(struct net_conn *conn, int error)
 {
     conn->is_mute = true;

@@ -1,14 +1,14 @@
 /* Connecting outwards: the host name is resolved by libuv's threads (unless it is an address), then
  * its addresses are tried one after the other until one answers or the time is up. The result is
- * reported from a timer, never from within net_connect().
+ * reported later, never from within net_connect().
  *
  *   net_connect() resolves the name, if it is one: name_find(), name_found()
  *   step_due(), a timer, takes the next address: attempt_begin()
  *   socket_ready(): connect_succeed(), or attempt_failed() and the next step
  *   no address is left, or connect_timed_out(): connect_fail()
  *
- * The attempt is freed when `connected` was called or it was cancelled, and libuv has released its
- * handle and its request for the name. */
+ * The attempt is freed when it is over (`connected` was called, or it was cancelled) and libuv has
+ * released its poll handle and its request for the name. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -151,7 +151,8 @@ static void connect_succeed(struct net_connect *c)
     connect_free_if_unused(c);
 }
 
-/* The address has failed with this errno: tries the next, or fails if it was the last. */
+/* Called when the address has failed with this errno. The next step tries another address, or ends
+ * the attempt if that was the last. */
 static void attempt_failed(struct net_connect *c, int number)
 {
     socket_drop(c);
@@ -224,7 +225,8 @@ static void step_soon(struct net_connect *c)
     loop_timer_start(c->loop, &c->step, 0);
 }
 
-/* Tries the next address. While libuv is still closing the handle of the one before, this waits. */
+/* Tries the next address, or ends the attempt if none is left. While libuv is still closing the
+ * handle of the address before, the step is put off. */
 static void step_due(struct loop *loop, struct loop_timer *timer)
 {
     struct net_connect *c = lv_container_of(timer, struct net_connect, step);

@@ -145,8 +145,8 @@ static void listener_warn(struct net_listener *l)
               "(raise the limit: ulimit -n, LimitNOFILE=)");
 }
 
-/* No descriptor is left: closes the oldest waiting peer. If there is no reserve either, stops
- * polling the listener for a moment. */
+/* Called when no descriptor is left: accepts and closes the oldest waiting peer, with the reserved
+ * one. If that fails, or there is no reserve, stops polling the listener for a moment. */
 static void listener_shed_one(struct net_listener *l)
 {
     listener_warn(l);

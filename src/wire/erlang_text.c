@@ -202,7 +202,7 @@ static size_t read_groups(const char **at, unsigned groups[IPV6_GROUPS])
     return n;
 }
 
-/* Groups after "::" are counted from the end. */
+/* Appends an IPv6 address as a tuple. Groups after "::" are counted from the end. */
 static void put_ipv6(struct lv_buffer *out, const char *text)
 {
     unsigned groups[IPV6_GROUPS] = {0}, last[IPV6_GROUPS] = {0};
