@@ -11,7 +11,7 @@ void channel_release_room(struct channel *ch)
     session_unfinished_drop(&ch->connection->session, room);
 }
 
-/* False after refusing. */
+/* Makes the body's room larger, to at least this many bytes. Returns false after refusing. */
 static bool body_grow(struct channel *ch, uint64_t bytes)
 {
     struct incoming *in = ch->incoming;

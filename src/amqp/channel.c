@@ -1,9 +1,8 @@
 /* A channel's life: its states, and how it ends.
  *
- * channel_enter() is the one writer of the state. A channel that ends lets its consumers go and
- * gives back what it holds (channel_shut()), then leaves its connection (channel_leave()), and is
- * freed when nothing of it is under way any longer: until then it is one of its connection's
- * zombies. */
+ * Only channel_enter() changes the state. A channel that ends cancels its consumers and returns
+ * what it holds (channel_shut()), leaves its connection (channel_leave()), and is freed when
+ * nothing of it is under way any longer: until then it is one of its connection's zombies. */
 #include "amqp/channel.h"
 
 #include <stdlib.h>
@@ -108,7 +107,8 @@ static void incoming_forget(struct channel *ch)
 {
     struct connection *conn = ch->connection;
     uint64_t of_this_frame = 0;
-    if (conn->body_channel == ch) { /* the rest of its frame is dropped; its end is one octet */
+    /* the rest of the current frame is dropped; its last octet is the frame's end */
+    if (conn->body_channel == ch) {
         lv_assert(conn->body_left > 0);
         of_this_frame = conn->body_left - 1;
         conn->body_channel = NULL;
@@ -127,7 +127,7 @@ static void incoming_forget(struct channel *ch)
     ch->incoming = NULL;
 }
 
-/* A getter was never attached: only its holds count. */
+/* Releases the channel's getters. A getter is attached to no queue, so it need not be detached. */
 static void getters_release(struct channel *ch)
 {
     struct lv_list *it, *after;
@@ -150,15 +150,15 @@ void channel_shut(struct channel *ch, enum channel_state next)
 {
     bool was_open = ch->state == CHANNEL_OPEN;
     channel_enter(ch, next);
-    ch->detaching++; /* consumers that are detached at once must not end it before the rest is done
-                      */
+    /* a consumer that is detached at once must not end the channel before all of this is done */
+    ch->detaching++;
     /* The consumer of a consume or cancel under way gets no more deliveries. */
     if (ch->call && ch->call->consumer)
         ch->call->consumer->is_closed = true;
     incoming_forget(ch);
     session_count_deferred(&ch->connection->session, 0, ch->deferred.n);
     ch->deferred.n = 0;
-    /* Consumers first, or what is requeued would be delivered to them again. */
+    /* Consumers end first: otherwise what is requeued would be delivered to them again. */
     channel_detach_consumers(ch);
     if (was_open)
         session_event_channel_closed(&ch->connection->session, ch->number);

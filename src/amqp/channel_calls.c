@@ -12,7 +12,8 @@ struct channel_call {
     struct channel *channel;
     uint32_t method;
     bool waits;
-    bool *is_over; /* while it is being started: set when the answer was there at once */
+    /* not NULL while channel_call_start() runs: set to true if the answer comes at once */
+    bool *is_over;
     call_done *done;
 };
 
@@ -59,7 +60,7 @@ void channel_call_start(struct queue_call *call)
     c->is_over = &is_over;
     queue_call_start(call);
     if (is_over)
-        return; /* and so may the channel be */
+        return; /* the call is freed, and the channel may be gone */
     c->is_over = NULL;
     c->waits = true;
     channel_wait(c->channel, c->method);
@@ -73,7 +74,7 @@ struct durable_wait {
     uint32_t method;
 };
 
-/* Sends the reply, unless the client wants none. */
+/* Sends the held reply, if there is one: with no-wait there is none. */
 static void held_reply_send(struct channel *ch)
 {
     if (ch->held_reply.n == 0)
@@ -101,7 +102,7 @@ static void durable_arrives(struct loop *at, struct mail *mail)
     channel_go_on(ch);
 }
 
-/* On the definitions' thread. */
+/* A durable_done, called on the definitions' thread when the change is committed or has failed. */
 static void durable_is_done(void *arg, int error)
 {
     struct durable_wait *wait = arg;

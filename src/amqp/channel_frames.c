@@ -1,8 +1,8 @@
 /* A channel's frames: executed in order, or kept while the channel waits.
  *
- * A channel that waits keeps what comes (`deferred`) and executes it when it goes on. The frames
- * are taken out of the channel first, since a command may end the channel. Frames that are left
- * then are for the next channel of its number. */
+ * A channel that waits keeps what comes in `deferred`, and executes it when it goes on. `deferred`
+ * is first taken out of the channel, since a command may end the channel. The frames that are left
+ * then are for the next channel with its number. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -10,7 +10,7 @@
 
 /* --- frames that are kept --------------------------------------------------------------------- */
 
-/* Kept frames: type u8, size u32 (this machine's order), payload. */
+/* The format of a kept frame: type u8, size u32 (this machine's order), payload. */
 enum { DEFERRED_HEADER_BYTES = 5 };
 
 static void frame_defer(struct channel *ch, uint8_t type, struct slice payload)
@@ -47,7 +47,7 @@ static uint8_t deferred_take(struct slice *frames, struct slice *ret_payload)
     return type;
 }
 
-/* Hands on frames that a channel had kept when it ended: they are for the next one of its
+/* Hands on frames that a channel had kept when it ended: they are for the next channel with its
  * number. */
 static void frames_pass_on(struct connection *conn, uint16_t number, struct slice frames)
 {
@@ -82,19 +82,20 @@ static bool check_type(struct channel *ch, uint8_t type)
     return false;
 }
 
-/* Drops a frame of a content that is no longer wanted. */
+/* Drops a header or body frame of a content that is no longer wanted. */
 static void drop_content_frame(struct channel *ch, struct slice payload)
 {
     if (ch->content == CONTENT_AWAIT_HEADER)
-        ch->dropped_body_left = wire_u64(payload.p + 4); /* a header frame has as much: frames.c */
+        /* frames.c has checked that a header frame is long enough */
+        ch->dropped_body_left = wire_u64(payload.p + 4);
     else
         ch->dropped_body_left -= payload.n;
     ch->content = ch->dropped_body_left > 0 ? CONTENT_AWAIT_BODY : CONTENT_NONE;
 }
 
-/* After our channel.close the client's close is answered, and its close-ok ends the channel.
- * Anything else was sent before the client knew, and is dropped; except channel.open, which is
- * refused. */
+/* Takes a method after our channel.close. The client's close is answered, and its close-ok ends the
+ * channel. channel.open is refused. Any other method was sent before the client knew of our close,
+ * and is dropped. */
 static void take_closing_method(struct channel *ch, uint32_t method, struct slice args)
 {
     if (!connection_check_method(ch->connection, method, args))
@@ -161,7 +162,8 @@ static bool can_execute(const struct channel *ch)
            session_executes(&ch->connection->session);
 }
 
-/* Executes until the channel must wait again; what is left stays before anything that may come. */
+/* Executes kept frames until the channel must wait again. Frames that are left stay in front of any
+ * that come later. */
 void channel_execute_deferred(struct channel *ch)
 {
     struct connection *conn = ch->connection;

@@ -1,5 +1,5 @@
-/* The channels of a connection, ordered by number. Nearly every frame is for the channel that the
- * one before it was for. */
+/* The channels of a connection, ordered by number. The channel that was looked up last is
+ * remembered, since nearly every frame is for the same channel as the frame before it. */
 #include "amqp/channel.h"
 #include "base/memory.h"
 

@@ -11,7 +11,8 @@ enum { CONSUMER_UNITS = 4, GET_UNITS = 1 }; /* costs (loop.h: work in slices) */
 
 /* --- qos -------------------------------------------------------------------------------------- */
 
-/* Sets one limit for the whole channel. Existing consumers count in it, with what they hold. */
+/* Sets one limit on unacknowledged deliveries for the whole channel (0: none). Existing consumers
+ * share it, and what they hold counts. */
 static void shared_credit_apply(struct channel *ch, uint32_t count)
 {
     ch->limit_count = count;
@@ -26,7 +27,8 @@ static void shared_credit_apply(struct channel *ch, uint32_t count)
     shared_credit_set(ch->limit, count);
 }
 
-/* Sets the limit of each later consumer; that of existing ones only if this is configured. */
+/* Sets the prefetch of consumers that are started from now on; that of existing ones only if
+ * `qos_reaches_running` is configured. */
 static void prefetch_apply(struct channel *ch, uint32_t count)
 {
     ch->prefetch_count = count;
@@ -51,7 +53,8 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
     }
     if (!m.global)
         prefetch_apply(ch, m.prefetch_count);
-    shared_credit_apply(ch, m.global ? m.prefetch_count : 0); /* RabbitMQ removes it, too */
+    /* without `global` RabbitMQ, too, removes the channel's limit */
+    shared_credit_apply(ch, m.global ? m.prefetch_count : 0);
     CHANNEL_SEND(ch, basic_qos_ok, .none = 0);
 }
 
@@ -82,13 +85,14 @@ static void consumer_start(struct channel *ch, const struct amqp_basic_consume *
     c->no_ack = m->no_ack;
     c->connection_id = ch->connection->session.id;
     c->channel = ch->number;
-    c->exclusive = m->exclusive && queue_type(q) != QUEUE_QUORUM; /* which has none */
+    /* quorum queues have no exclusive consumers */
+    c->exclusive = m->exclusive && queue_type(q) != QUEUE_QUORUM;
     if (!m->no_ack)
         credit_begin_prefetch(&c->credit, ch->prefetch_count);
     c->priority = arguments->priority;
     c->is_browser = arguments->browsing.is_wanted;
     c->browsing = arguments->browsing;
-    if (ch->limit) /* before its home attaches it, and may deliver */
+    if (ch->limit) /* before the queue's home attaches the consumer, and may deliver to it */
         consumer_share_credit(c, ch->limit);
     struct queue_call *call =
         channel_call(ch, q, AMQP_BASIC_CONSUME, queue_call_consume, consume_done);
@@ -162,8 +166,8 @@ void cmd_basic_cancel(struct channel *ch, struct slice args)
 
 /* --- get -------------------------------------------------------------------------------------- */
 
-/* Returns the getter of a queue: a consumer that holds what basic.get takes, and gets no
- * deliveries. */
+/* Returns the channel's getter for a queue: a consumer that holds what basic.get takes from the
+ * queue, and gets no deliveries. Creates it at first use. */
 static struct consumer *getter_of(struct channel *ch, struct queue *q)
 {
     struct lv_list *it, *after;

@@ -1,9 +1,9 @@
 /* The commands of the class basic that settle deliveries: ack, nack, reject, recover. */
 #include "amqp/channel.h"
 
-/* Finds the range of tags that a command settles: one, or with `multiple` all up to it (0: all).
- * The tag itself must be outstanding. Returns false after refusing. The range may be empty
- * (*ret_last < *ret_first), which is not a mistake. */
+/* Finds the range of tags that a command settles: only `tag`, or with `multiple` all up to it (0:
+ * all). `tag` must be outstanding, or forgiven (timeouts.c). Returns false after refusing. The
+ * range may be empty (*ret_last < *ret_first), which is not a mistake. */
 static bool tags_find(struct channel *ch, uint32_t method, uint64_t tag, bool multiple,
                       uint64_t *ret_first, uint64_t *ret_last)
 {
@@ -67,7 +67,7 @@ static void recover_done(struct channel *ch)
     channel_go_on(ch);
 }
 
-/* Requeues everything. `is_answered`: recover-ok is sent when all is back. */
+/* Requeues all outstanding deliveries. `is_answered`: recover-ok is sent when all are back. */
 static void deliveries_recover(struct channel *ch, uint32_t method, bool requeue, bool is_answered)
 {
     if (!requeue)

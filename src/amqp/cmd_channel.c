@@ -1,4 +1,5 @@
-/* The classes channel, access and confirm. channel.open is in frames.c: there is no channel yet. */
+/* The classes channel, access and confirm. channel.open is in frames.c, since it comes before there
+ * is a channel. */
 #include "amqp/channel.h"
 #include "base/memory.h"
 

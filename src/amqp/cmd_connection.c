@@ -58,7 +58,8 @@ static void send_start(struct connection *conn, uint8_t major, uint8_t minor)
     connection_enter(conn, CONNECTION_AWAIT_START_OK);
 }
 
-/* Besides 0-9-1's header RabbitMQ takes those of 0-9 and 0-8, and greets the latter as 8-0. */
+/* Like RabbitMQ, takes the headers of 0-9 and 0-8 besides 0-9-1's, and answers those of 0-8 with
+ * version 8-0. */
 void connection_take_header(struct connection *conn, const uint8_t *header, size_t n)
 {
     lv_assert(n >= 8 && conn->state == CONNECTION_AWAIT_HEADER);
@@ -202,7 +203,7 @@ static void take_close(struct connection *conn, const struct amqp_connection_clo
         connection_finish(conn);
         return;
     }
-    /* Both said close: its close-ok is still to come. */
+    /* Both sides have sent close: the client's close-ok is still to come. */
     CONNECTION_SEND(conn, 0, connection_close_ok, .none = 0);
 }
 

@@ -19,7 +19,8 @@ static void declaration_run(struct channel *ch, struct exchange_declaration *d, 
                              exchange_argument_is_known);
     struct durable_done done = channel_durable(ch, AMQP_EXCHANGE_DECLARE);
     enum change_result result = exchange_declare(vhost, d, done, &error, &created);
-    if (result == CHANGE_REFUSED && error.code == 0) { /* it has gone since it was looked for */
+    /* deleted since exchange_find() has found it */
+    if (result == CHANGE_REFUSED && error.code == 0) {
         free(done.arg);
         declaration_run(ch, d, no_wait);
         return;

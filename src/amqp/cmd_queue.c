@@ -22,14 +22,15 @@ static void declare_ok(struct channel *ch, struct slice name, uint64_t messages,
                  .consumer_count = (uint32_t)consumers);
 }
 
-/* A declare of an existing queue, until the queue's home has answered. */
+/* A declare of an existing queue, kept until the queue's home has answered. */
 struct redeclaration {
     bool no_wait;
     size_t bytes;
-    uint8_t args[]; /* the method's */
+    uint8_t args[]; /* the arguments of the method */
 };
 
-/* If the queue has been deleted meanwhile, the declare is executed again and creates it. */
+/* Answers the declare of an existing queue. If the queue has been deleted meanwhile, the declare is
+ * executed again and creates it. */
 static void redeclare_done(struct channel *ch, struct queue_call *call)
 {
     struct redeclaration *r = call->owner;
@@ -83,7 +84,7 @@ static void declaration_run(struct channel *ch, struct queue_declaration *d, boo
     struct durable_done done = channel_durable(ch, AMQP_QUEUE_DECLARE);
     enum change_result result =
         queue_declare(connection_loop(conn), conn->session.vhost, d, done, &error, &q, &created);
-    if (result == CHANGE_REFUSED && error.code == 0) { /* it has gone since it was looked for */
+    if (result == CHANGE_REFUSED && error.code == 0) { /* deleted since queue_find() has found it */
         free(done.arg);
         declaration_run(ch, d, no_wait, args);
         return;
@@ -128,7 +129,8 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
     struct queue_declaration d = {
         .name = m.passive ? m.queue : without_line_ends(m.queue, stripped),
         .passive = m.passive,
-        /* An exclusive queue never outlives its connection: it is not durable, whatever is said. */
+        /* An exclusive queue never outlives its connection: it is not durable, even if the client
+         * asks for that. */
         .flags = {.durable = m.durable && !m.exclusive,
                   .exclusive = m.exclusive,
                   .auto_delete = m.auto_delete},
@@ -150,7 +152,8 @@ void cmd_queue_bind(struct channel *ch, struct slice args)
     struct slice queue;
     if (!channel_name_queue(ch, AMQP_QUEUE_BIND, m.queue, &queue))
         return;
-    /* Neither a queue nor a key: both are the last declared queue's name. */
+    /* If the client names neither a queue nor a key, both are the name of the queue last
+     * declared. */
     struct slice routing_key = m.queue.n == 0 && m.routing_key.n == 0 ? queue : m.routing_key;
     const struct binding_request request = {
         .source = m.exchange,
@@ -191,7 +194,7 @@ static void purge_done(struct channel *ch, struct queue_call *call)
         CHANNEL_SEND(ch, queue_purge_ok, .message_count = (uint32_t)call->purge.dropped);
 }
 
-/* Marks a call whose answer the client does not want. */
+/* The call.owner of a call whose answer the client does not want. */
 static void *const no_wait_mark = (void *)1;
 
 void cmd_queue_purge(struct channel *ch, struct slice args)

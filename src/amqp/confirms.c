@@ -11,8 +11,8 @@
 
 struct chunk {
     uint64_t open;
-    uint64_t refused; /* a queue has refused it; this and the next two: of open numbers */
-    uint64_t taken;   /* a queue has it */
+    uint64_t refused; /* a queue has refused it; a subset of `open`, like the next two */
+    uint64_t taken;   /* a queue has taken it */
     uint64_t mandatory;
     uint32_t answers[SEQMAP_ENTRIES];
 };
@@ -111,13 +111,14 @@ struct telling {
     struct confirms *c;
     confirm_send *send;
     void *arg;
-    uint64_t lowest_open; /* below it all are told when this ends, so `multiple` may be used */
-    uint64_t from, to;    /* the run that grows; from is 0: none */
-    bool is_nack;         /* the run is refused */
-    size_t refused;       /* of c->refused: how many are told */
+    /* when the flush ends, all below it are told, so `multiple` may be used */
+    uint64_t lowest_open;
+    uint64_t from, to; /* the run that is being extended; from is 0: none */
+    bool is_nack;      /* the numbers of the run are nacked, not acked */
+    size_t refused;    /* how many of c->refused are told */
 };
 
-/* Returns the open bits of this number's chunk, from the number on. */
+/* Returns the `open` bits of this number's chunk, from the number's own bit on. */
 static uint64_t open_from(const struct confirms *c, uint64_t number)
 {
     const struct chunk *chunk = lv_seqmap_find(&c->chunks, number);
@@ -173,7 +174,8 @@ static void add_run(struct telling *t, uint64_t from, uint64_t to, bool is_nack)
     t->is_nack = is_nack;
 }
 
-/* Tells of refused numbers up to this one; those from `from` on interrupt the run of acks. */
+/* Tells acks for the numbers from `from` to `to`, and nacks for those refused numbers up to `to`
+ * that are not told yet. Refused numbers between `from` and `to` interrupt the run of acks. */
 static void add_acks(struct telling *t, uint64_t from, uint64_t to)
 {
     const struct confirm_list *refused = &t->c->refused;
@@ -189,7 +191,7 @@ static void add_acks(struct telling *t, uint64_t from, uint64_t to)
         add_run(t, from, to, false);
 }
 
-/* Tells of what was published since the last flush and is not open. */
+/* Tells of all numbers since the last flush that are not open. */
 static void add_new(struct telling *t)
 {
     const struct confirms *c = t->c;
@@ -201,7 +203,7 @@ static void add_new(struct telling *t)
     }
 }
 
-/* Tells of what was open at the last flush and is taken now. */
+/* Tells of the numbers that were open at the last flush and are to be acked now. */
 static void add_late(struct telling *t)
 {
     const struct confirm_list *late = &t->c->late;

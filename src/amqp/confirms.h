@@ -1,16 +1,17 @@
 /* Which of a channel's publishes are still to be confirmed.
  *
  * Publishes are numbered from 1. One that every queue has taken at once only moves a counter; one
- * that waits for answers (from another loop, from the disk) is kept until the last has come: it is
- * *open*. Once a turn the client is told of every number that is no longer open, in as few frames
- * as possible.
+ * that waits for answers (from another loop, from the disk) is *open* until the last answer has
+ * come. Once a turn the client is told of every number that is no longer open and has not been told
+ * yet, in as few frames as possible.
  *
- *   (1) Every number up to `passed` is open, in a list of those to be told, or has been told.
- *   (2) A number is told once. It is nacked if a queue refused it, or if it was not mandatory and
- *       every queue of its route was deleted before it came; else it is acked.
- *   (3) A frame with `multiple` tells a run of consecutive numbers for the first time, below which
- *       every number has been told. So it is the same whether a client reads it as "all that are
- *       open up to this one" or as "all numbers up to this one". */
+ *   (1) Every number up to `passed` is open, is in a list of those to be told, or has been told.
+ *   (2) A number is told once. It is nacked if a queue refused the message, or if the message was
+ *       not mandatory and every queue of its route was deleted before the message came; else it is
+ *       acked.
+ *   (3) A frame with `multiple` tells a run of consecutive numbers for the first time, and every
+ *       number below the run has been told. So it is the same whether a client reads it as "all
+ *       that are open up to this one" or as "all numbers up to this one". */
 #ifndef LEVERET_AMQP_CONFIRMS_H
 #define LEVERET_AMQP_CONFIRMS_H
 
@@ -20,56 +21,56 @@
 #include "base/seqmap.h"
 #include "message/confirm.h"
 
-/* Numbers that are settled and not told yet. */
+/* Numbers that are no longer open, and are not told yet. */
 struct confirm_list {
     uint64_t *numbers; /* owned */
     size_t count;
     size_t capacity;
-    uint64_t newest; /* the one added last; 0: none */
+    uint64_t newest; /* the number that was added last; 0: none */
     bool is_unordered;
 };
 
 struct confirms {
     struct lv_seqmap chunks;
     uint64_t last;   /* the number of the latest publish */
-    uint64_t passed; /* ... at the last flush */
+    uint64_t passed; /* the value of `last` at the last flush */
     size_t open;
-    struct confirm_list late;    /* taken, up to `passed`: those above need no list */
-    struct confirm_list refused; /* all of them */
+    struct confirm_list late; /* to be acked, up to `passed`; those above `passed` need no list */
+    struct confirm_list refused; /* all that are to be nacked */
 };
 
 void confirms_init(struct confirms *c);
 void confirms_free(struct confirms *c);
 
-/* Returns the number of the next publish. When its queues have been asked, call exactly one of the
- * three below, which uses the number up. */
+/* Returns the number of the next publish. When its queues have been asked, exactly one of the three
+ * functions below must be called; it uses the number up. */
 static inline uint64_t confirms_next(const struct confirms *c)
 {
     return c->last + 1;
 }
 
-/* The publish is to be acked. */
+/* Records that the publish is to be acked. */
 static inline void confirms_take(struct confirms *c)
 {
     c->last++;
     COUNT(confirmed);
 }
 
-/* The publish is to be nacked. */
+/* Records that the publish is to be nacked. */
 void confirms_refuse(struct confirms *c);
 
-/* The publish waits for answers->later answers (at least 1); the other members are the answers that
- * have come. */
+/* Records that the publish waits for answers->later answers, at least 1. The other members of
+ * `answers` are the answers that have come. */
 void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory);
 
 enum confirm_end {
-    CONFIRM_OPEN,     /* there are more answers to come */
+    CONFIRM_OPEN,     /* the number is still open: more answers are to come */
     CONFIRM_SETTLED,  /* it was the last one */
     CONFIRM_RETURNED, /* it was the last one, and the mandatory message is to be returned: every
                          queue is gone */
 };
 
-/* Takes one answer, not CONFIRM_LATER, for an open number. */
+/* Takes one queue's answer (not CONFIRM_LATER) to an open number. */
 enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer);
 
 /* Calls `send` once for each frame that is to be sent now, in ascending order of the numbers. */

@@ -1,9 +1,9 @@
 /* A connection's life: its states, and how it ends.
  *
- * connection_enter() is the one writer of the state. The session, which has fewer states, follows
- * it. Whatever ends a connection ends its channels first (channels_end()), so that consumers are
- * cancelled and deliveries requeued; what is still under way at queues' homes then keeps the
- * struct, counted as `zombies`. */
+ * Only connection_enter() changes the state; the session, which has fewer states, follows it.
+ * Whatever ends a connection ends its channels first (channels_end()), so that consumers are
+ * cancelled and deliveries requeued. The struct is kept, and what it waits for counted in
+ * `zombies`, until nothing is under way at queues' homes any longer. */
 #include "amqp/connection.h"
 
 #include <stdarg.h>
@@ -33,12 +33,13 @@ static const unsigned connection_moves[] = {
     [CONNECTION_FINISHING] = TO(SILENT) | TO(GONE),
     [CONNECTION_CLOSING] = TO(SILENT) | TO(GONE),
     [CONNECTION_OWES_CLOSE_OK] = TO(SILENT) | TO(GONE),
-    /* To itself: a refused login is quiet first, then closed. */
+    /* SILENT to SILENT: after a refused login nothing is sent for a while, then the socket is
+     * closed. */
     [CONNECTION_SILENT] = TO(OWES_CLOSE_OK) | TO(SILENT) | TO(GONE),
     [CONNECTION_GONE] = 0,
 };
 
-/* Returns the state of the session that goes with this one. */
+/* Returns the session's state that goes with this state of the connection. */
 static enum session_state session_state_of(enum connection_state state)
 {
     if (state < CONNECTION_RUNNING)
@@ -139,16 +140,16 @@ static void on_end(void *owner, int error)
         connection_free(conn);
 }
 
-/* Resumes this consumer if it is paused, unless it is among the first `skip` of those; counts it in
- * *n. */
+/* Resumes this consumer if it is paused, and counts it in *n, unless it is among the first `skip`
+ * paused ones: those are only counted. */
 static void consumer_resume_if_full(struct consumer *c, size_t skip, size_t *n)
 {
     if (c->is_full && (*n)++ >= skip)
         consumer_resume(c);
 }
 
-/* Resumes the connection's paused consumers, except the first `skip` of them. Returns how many
- * there were; with SIZE_MAX it only counts. */
+/* Resumes the connection's paused consumers, except the first `skip` of them. Returns how many were
+ * paused; with SIZE_MAX it only counts them. */
 static size_t consumers_resume(struct connection *conn, size_t skip)
 {
     size_t n = 0;
@@ -163,8 +164,8 @@ static size_t consumers_resume(struct connection *conn, size_t skip)
     return n;
 }
 
-/* The socket takes output again: paused consumers are resumed. The first one's queue may fill all
- * the room there is, so a different consumer is first each time. */
+/* The socket takes output again: resumes the paused consumers. The queue of the first one may fill
+ * all the room there is, so a different consumer is first each time. */
 static void on_drained(void *owner)
 {
     struct connection *conn;
@@ -210,8 +211,8 @@ static void confirms_flush_all(struct connection *conn)
         channel_flush_confirms(conn->channels[i]);
 }
 
-/* Exclusive queues are deleted before close-ok: a client that has seen it finds their names
- * free. */
+/* Ends all channels, deletes the exclusive queues, and then sends close-ok: a client that has seen
+ * it finds the queues' names free. */
 static void connection_finish_now(struct connection *conn)
 {
     confirms_flush_all(conn);
@@ -244,7 +245,8 @@ size_t reply_text_make(char *text, uint16_t code, const char *format, va_list ar
     const char *name = wire_reply_name(code);
     int n = snprintf(whole, sizeof whole, "%s - ", name ? name : "UNKNOWN");
     int m = vsnprintf(whole + n, sizeof whole - (size_t)n, format, args);
-    size_t size = m <= 0 ? strlen(name) : (size_t)n + (size_t)m; /* nothing to say: the name */
+    /* without a text, only the code's name */
+    size_t size = m <= 0 ? strlen(name) : (size_t)n + (size_t)m;
     if (size >= sizeof whole)
         size = sizeof whole - 1;
     if (size > SHORTSTR_BYTES_MAX) {
@@ -267,7 +269,8 @@ static void connection_close_for(struct connection *conn, uint16_t code, uint32_
 {
     char text[SHORTSTR_BYTES_MAX];
     size_t n = reply_text_make(text, code, format, args);
-    if (conn->state == CONNECTION_FINISHING) { /* the client has said close already */
+    /* the client has sent close already: it gets close-ok */
+    if (conn->state == CONNECTION_FINISHING) {
         connection_finish_now(conn);
         return;
     }

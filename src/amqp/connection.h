@@ -2,18 +2,18 @@
  *
  *   AWAIT_HEADER -> AWAIT_START_OK -> AWAIT_TUNE_OK -> AWAIT_OPEN -> RUNNING     the handshake
  *   RUNNING -> FINISHING -> SILENT       the client has sent connection.close: channels that wait
- *                                        finish their command first, all further frames are
+ *                                        finish their commands first, all further frames are
  *                                        dropped; then close-ok is sent
  *   RUNNING -> CLOSING -> SILENT         we have sent connection.close and wait for close-ok; all
- *                                        other frames are dropped
+ *                                        other frames are dropped, but a close is answered
  *   SILENT -> OWES_CLOSE_OK -> SILENT    close-ok is sent when the last zombie is gone
  *   any -> GONE                          the socket is gone
  *
- * SILENT: nothing more is sent or read; the socket closes at once, or when a timer ends (a refused
- * login). connection_moves[] in connection.c has every move.
+ * SILENT: no more frames are taken, and nothing more is sent but a last close-ok; the socket closes
+ * at once, when its output is written, or when a timer ends (after a refused login).
+ * connection_moves[] in connection.c has every move.
  *
- * The struct outlives its socket until the last call that one of its channels has under way at a
- * queue's home has come back. */
+ * The struct outlives its socket until nothing of its channels is under way at a queue's home. */
 #ifndef LEVERET_AMQP_CONNECTION_H
 #define LEVERET_AMQP_CONNECTION_H
 
@@ -63,18 +63,19 @@ struct connection {
     size_t channel_count;
     size_t channel_capacity;
     struct channel *last_channel; /* the one last looked up; NULL: none */
-    /* What must end before the connection is freed: closed channels that have calls under way, and
-     * one more while its exclusive queues are being deleted. */
+    /* What must end before the connection is freed: channels that have LEFT and wait for something,
+     * and one more while the connection's exclusive queues are being deleted. */
     size_t zombies;
 
-    struct loop_timer timer; /* handshake limit, then the client's silence, then limit of CLOSING */
-    struct loop_timer beat_timer; /* our heartbeats */
+    struct loop_timer timer; /* limits the handshake, then the client's silence, then CLOSING */
+    struct loop_timer beat_timer; /* sends our heartbeats */
     uint64_t heard_bytes;         /* net_received() when the client's silence was last checked */
-    unsigned silent_checks;       /* the last ones in a row that found nothing more */
-    uint64_t skip_bytes;          /* of a refused frame, still to be dropped */
-    struct channel *body_channel; /* whose body frame is being read piece by piece */
-    uint64_t body_left;           /* payload bytes of that frame still to come */
-    size_t drained;               /* how often the socket has drained: which consumer is first */
+    unsigned silent_checks;       /* how many checks in a row have found that nothing had come */
+    uint64_t skip_bytes;          /* bytes of a refused frame that are still to be dropped */
+    /* the one whose body frame is taken piece by piece; NULL: dropped */
+    struct channel *body_channel;
+    uint64_t body_left; /* bytes of that frame still to come, its end octet included */
+    size_t drained;     /* how often the socket has drained: decides which consumer is first */
     bool was_told_blocked;
 };
 
@@ -91,44 +92,47 @@ static inline struct connection *connection_of(struct session *s)
 void connection_accepted(struct loop *loop, void *arg, struct net_conn *net,
                          const struct net_peer *peer);
 
-/* The one writer of the state; asserts that the move is legal. Keeps the session's state in
- * step. */
+/* Changes the state; nothing else does. Asserts that the move is legal, and has the session's state
+ * follow. */
 void connection_enter(struct connection *conn, enum connection_state next);
 
-/* Sends connection.close with this text (cut to what a short string holds) and ends all channels.
- * method: AMQP_... id of who is to blame, or 0. */
+/* Logs the error, sends connection.close with this text (cut to what a short string holds) and ends
+ * all channels. A FINISHING connection is sent close-ok instead; one that is CLOSING or beyond is
+ * left alone. `method`: the method that caused the error (AMQP_... id), or 0. */
 void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
                      ...) __attribute__((format(printf, 4, 5)));
-/* Like connection_fail(), where the log has a line about it already. */
+/* Like connection_fail(), without a log line: the caller has logged the error already. */
 void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t method,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Writes "NOT_FOUND - " and the text, cut to what a short string holds, into `text`
- * (SHORTSTR_BYTES_MAX bytes, no NUL). Returns the length. */
+/* Writes the name of the code and the text ("NOT_FOUND - ..."), cut to what a short string holds,
+ * into `text` (SHORTSTR_BYTES_MAX bytes, no NUL). Returns the length. */
 size_t reply_text_make(char *text, uint16_t code, const char *format, va_list args);
 
-/* Closes the socket without connection.close: at once, or after a delay that slows down the
- * guessing of passwords. */
+/* Close the socket without connection.close: connection_drop() when the output is written,
+ * connection_drop_late() after a delay that slows down the guessing of passwords. */
 void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
 
-/* The client has closed: as soon as no channel waits, all of them end, then the socket, behind
- * close-ok. RUNNING. */
+/* Handles the client's connection.close: as soon as no channel waits, ends all channels, sends
+ * close-ok and closes the socket. Call only in state RUNNING. */
 void connection_finish(struct connection *conn);
-/* A channel has gone on: if the connection is FINISHING, it may be able to finish now. */
+/* Finishes a FINISHING connection if no channel waits any longer; otherwise does nothing. Called
+ * when a channel has gone on or ended. */
 void connection_try_to_finish(struct connection *conn);
 
 /* Counts a zombie that is gone. After the last one, sends the close-ok that is owed, or frees a
  * GONE connection. */
 void connection_zombie_gone(struct connection *conn);
 
-/* Returns whether the commands of its channels are executed. */
+/* Returns whether commands of the connection's channels are executed. */
 static inline bool connection_is_open(const struct connection *conn)
 {
     return conn->state == CONNECTION_RUNNING || conn->state == CONNECTION_FINISHING;
 }
 
-/* The caller runs on the connection's loop, or no loop runs: before the start, after the stop. */
+/* Asserts that the caller runs on the connection's loop, or that no loop runs: before the start,
+ * after the stop. */
 static inline void connection_assert_home(const struct connection *conn)
 {
     const struct loop *here = loop_current();
@@ -149,7 +153,7 @@ static inline struct loop *connection_loop(const struct connection *conn)
 /* --- heartbeats.c ----------------------------------------------------------------------------- */
 
 void connection_init_timers(struct connection *conn);
-/* Starts the negotiated heartbeats. */
+/* Ends the limit of the handshake, and starts heartbeats if they were negotiated. */
 void connection_start_heartbeats(struct connection *conn);
 /* Sends a heartbeat, whatever was negotiated. */
 void connection_send_heartbeat(struct connection *conn);
@@ -162,24 +166,25 @@ void connection_visit_channels(struct session *s, const struct session_facts *fa
 
 /* --- connection_log.c ------------------------------------------------------------------------- */
 
-/* How a log line names the connection, until the end of the block. */
+/* How a log line names the connection. Valid until the end of the enclosing block. */
 #define CONNECTION_TITLE(conn) SESSION_TITLE(&(conn)->session)
 
-/* One line about an error that closes the channel, or the connection (ch is NULL). */
+/* Logs one line about an error that closes the channel, or (`ch` is NULL) the connection. */
 void connection_log_exception(const struct connection *conn, const struct channel *ch,
                               uint16_t code, uint32_t method, const char *format, va_list args)
     __attribute__((format(printf, 5, 0)));
 /* Logs a client's mistake in one line, and then drops the connection: connection_drop(). */
 void connection_drop_for(struct connection *conn, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* One line about bytes that are not a protocol header: what they may be, and the first of them. */
+/* Logs one line about bytes that are not a protocol header: what they may be, and the first of
+ * them. */
 void connection_log_foreign(const struct connection *conn, const uint8_t *p, size_t n);
-/* One line about a socket that the client closed too early, or that failed with `error` (0: none).
- * At level debug if no byte has come, as with a health check. */
+/* Logs one line about a socket that the client closed too early, or that failed with `error` (0:
+ * none); at level debug if no byte has come, as with a health check. */
 void connection_log_vanished(const struct connection *conn, int error);
-/* One line about a handshake that takes too long. */
+/* Logs one line about a handshake that takes too long. */
 void connection_log_late(const struct connection *conn, uint32_t limit_ms);
-/* At level debug, one line about each argument that the broker does not know. */
+/* Logs, at level debug, one line about each argument that the broker does not know. */
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument));
 

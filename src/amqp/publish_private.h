@@ -8,14 +8,15 @@
 
 /* One whole message on its way in. */
 struct publication {
-    struct publish publish; /* without a message, its bytes lie in the read buffer */
+    struct publish publish; /* while it has no message, its bytes lie in the read buffer */
     bool mandatory;
-    struct message *original; /* owned; the message before its header was written anew, else NULL */
+    /* owned; the message as it came, if its header was rewritten; else NULL */
+    struct message *original;
 };
 
 /* --- publish.c -------------------------------------------------------------------------------- */
 
-/* Checks and routes a publication, and sends it or keeps it for commit. Takes what it holds. The
+/* Checks and routes a publication, and sends it or keeps it for commit. Takes what *p owns. The
  * channel may be gone afterwards. */
 void publish_whole(struct channel *ch, struct publication *p);
 /* Returns whether the publication, with a body of this size, may be published to its exchange. If
@@ -33,8 +34,8 @@ bool publish_check_properties(struct channel *ch, struct publication *p, struct 
 
 /* --- tx.c ------------------------------------------------------------------------------------- */
 
-/* Keeps a publish until commit, with where it goes. Takes its messages and its claims; the queues
- * are copied out of the route, and referenced. */
+/* Keeps a publication until commit, with the queues that it is routed to, each referenced. Takes
+ * the publication's messages and claims. */
 void tx_add_publish(struct channel *ch, struct publication *publication, const struct route *route);
 
 /* --- checked for every message ---------------------------------------------------------------- */

@@ -12,9 +12,10 @@ enum { TX_PAGE_PUBLISHES = 128 };
 
 struct tx_publish {
     struct message *message; /* owned */
-    struct message *delayed; /* owned; as struct publish has it */
+    struct message *delayed; /* owned; as in struct publish */
     bool mandatory;
-    struct queue_entry **queues; /* its route when it was published; owned, each a reference */
+    /* the queues it was routed to when it was published; owned, each a reference */
+    struct queue_entry **queues;
     size_t queue_count;
     struct dedup_claims claims; /* owned */
 };
@@ -22,7 +23,7 @@ struct tx_publish {
 /* Publishes in the order in which they came. */
 struct tx_page {
     struct tx_page *next;
-    unsigned first; /* those before have been committed or dropped */
+    unsigned first; /* the index of the first that has not been committed or dropped */
     unsigned count;
     struct tx_publish publishes[TX_PAGE_PUBLISHES];
 };
@@ -33,7 +34,7 @@ struct tx {
     size_t publish_count;
     struct settle_range *settles;
     size_t range_count, range_capacity;
-    size_t settle_count; /* deliveries in them */
+    size_t settle_count; /* how many deliveries `settles` is about */
 
     /* tx_commit.c */
     bool is_committing;
@@ -51,18 +52,20 @@ static inline struct loop *tx_loop(const struct tx *tx)
 
 /* Releases what the publish holds. */
 void tx_publish_drop(struct loop *loop, struct tx_publish *publish);
-/* Removes the first publish, which has been committed or dropped, from the pages. */
+/* Removes the first publish from the pages. Call when it has been committed or dropped. */
 void tx_pages_advance(struct tx_page **first);
-/* Returns whether the channel is transactional; if not, refuses. */
+/* Returns whether the channel is transactional; refuses if it is not. */
 bool tx_check_mode(struct channel *ch, uint32_t method);
-/* Frees the channel's transaction, which is not being committed; its publishes are dropped. */
+/* Frees the channel's transaction and drops its publishes. Call only if it is not being
+ * committed. */
 void tx_free(struct channel *ch);
 
 /* --- tx_commit.c ------------------------------------------------------------------------------ */
 
-/* Prepares what the commit needs. */
+/* Initialises what tx_commit.c keeps in the transaction. */
 void tx_init_commit(struct tx *tx);
-/* Lets a commit that pauses go on at once: the client is gone. */
+/* Ends the pause of a commit under way, if it pauses. Called when the channel ends: from then on a
+ * commit no longer waits for queues' homes. */
 void tx_commit_hurry(struct tx *tx);
 
 #endif
