@@ -1,10 +1,10 @@
 /* The consumers of a channel: a list in the order of their creation, and, if there are many, a
- * table by tag, so that a consume or a cancel looks at few of them. Only this loop reads it: a
- * consumer that was removed may be freed at once.
+ * table by tag, so that a consume or a cancel looks at few of them. Only the channel's loop reads
+ * the table, so a consumer that was removed from it may be freed at once.
  *
- * When the channel closes, its consumers are cancelled, in slices if there are many. Those whose
- * queue is at home elsewhere are cancelled at once, by mail, since that home would go on
- * delivering to them. */
+ * When the channel closes, its consumers are cancelled, in slices if there are many. Browsers are
+ * cancelled at once, and so are consumers whose queue is at home on another loop, by mail, since
+ * that home would go on delivering to them. */
 #include "amqp/channel.h"
 #include "base/assert.h"
 #include "base/rcu.h"
@@ -32,7 +32,7 @@ void channel_add_consumer(struct channel *ch, struct consumer *c)
         tags_create(ch);
 }
 
-/* Removes it from its list, and from the table if there is one. */
+/* Removes the consumer from its list, and from the table if there is one. */
 static void consumer_unlink(struct channel *ch, struct consumer *c)
 {
     lv_list_remove(&c->session_link);
@@ -90,7 +90,7 @@ static bool leaving_go_on(struct loop *loop, struct loop_job *job)
     struct channel *ch = lv_container_of(job, struct channel, leaving_job);
     if (!leaving_cancel(ch))
         return true;
-    channel_is_detached(ch); /* and may be gone */
+    channel_is_detached(ch); /* the channel may be gone afterwards */
     return false;
 }
 

@@ -128,7 +128,7 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
     }
     ch->delivered++;
     net_dirty(conn->session.net);
-    /* Above this mark, on_drained() will come. */
+    /* Above this mark nothing more is delivered until on_drained() resumes the consumer. */
     return net_unwritten(conn->session.net) <= OUTPUT_BYTES_HIGH;
 }
 

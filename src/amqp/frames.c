@@ -16,7 +16,8 @@ static bool is_too_large(const struct connection *conn, uint32_t payload_bytes)
     return conn->frame_bytes_max != 0 && payload_bytes > conn->frame_bytes_max;
 }
 
-/* 501 in the words of Erlang: `type 1, all octets = <<...>>: ` and what is wrong. */
+/* Refuses a frame in the words of Erlang: `type 1, all octets = <<...>>`, `separator`, and what is
+ * wrong. Before connection.open is awaited, the socket is closed without an answer. */
 static void refuse_frame(struct connection *conn, uint16_t code, unsigned type,
                          struct slice payload, const char *separator, struct slice what)
 {
@@ -100,7 +101,7 @@ static bool frame_is_known(uint8_t type, struct slice payload)
     return type >= FRAME_METHOD && type <= FRAME_BODY && payload.n >= payload_bytes_min[type];
 }
 
-/* Returns whether such a frame exists; if not, it is refused. */
+/* Returns whether the frame is of a valid form; refuses it if not. */
 static bool check_frame(struct connection *conn, uint8_t type, uint16_t number,
                         struct slice payload)
 {
@@ -166,7 +167,7 @@ static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)
             channel_take_body(conn->body_channel, slice_of(p, n));
         return n;
     }
-    size_t left = (size_t)conn->body_left; /* the frame's end octet is the last of it */
+    size_t left = (size_t)conn->body_left; /* the last of these bytes is the frame's end octet */
     conn->body_left = 0;
     if (p[left - 1] != FRAME_END) {
         refuse_frame_tuple(conn, FRAME_BODY, SLICE_EMPTY, "invalid_frame_end_marker",

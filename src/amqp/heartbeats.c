@@ -32,10 +32,10 @@ static void heartbeat_tick(struct loop *loop, struct loop_timer *timer)
     loop_timer_start(loop, timer, conn->heartbeat_s * 500u);
 }
 
-/* Every interval: whether anything has come since the last check (the handshake counts for the
- * first). A client is given up at the second check in a row that finds nothing, between two and
- * three intervals after its last octet, as in RabbitMQ. While its socket is not read it is not
- * judged. */
+/* Checks, every interval, whether anything has come since the last check (for the first check, the
+ * handshake counts). The connection is closed at the second check in a row that finds nothing,
+ * between two and three intervals after the client's last octet, as in RabbitMQ. While the socket
+ * is not read, its silence does not count. */
 static void check_silence(struct connection *conn)
 {
     uint64_t heard_bytes = net_received(conn->session.net);

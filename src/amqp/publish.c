@@ -52,7 +52,8 @@ bool publish_fail_without_memory(struct channel *ch)
     return false;
 }
 
-/* Hands it to the queues. Returns false if the connection is closed. */
+/* Hands the publication to the queues of the route. Returns false if memory is short: then the
+ * connection is closing. */
 static bool send_to_queues(struct channel *ch, struct publication *p, const struct route *route,
                            struct confirm_sink *sink, uint64_t number,
                            struct confirm_answers *answers)
@@ -87,7 +88,7 @@ static void drop_publication(struct channel *ch, const struct publication *p)
         COUNT(unroutable);
 }
 
-/* Takes what its queues have answered at once. */
+/* Handles what the queues have answered at once, and notes how many will answer later. */
 static void take_answers(struct channel *ch, const struct publication *p,
                          const struct confirm_answers *answers)
 {
@@ -161,7 +162,8 @@ static void send_or_keep(struct channel *ch, struct publication *p, const struct
         publish_fail_without_memory(ch);
 }
 
-/* Rare: kept apart, so that what is sent untraced needs no room for it. */
+/* Sends a publication while its vhost is traced. This is rare and in a function of its own, so that
+ * the usual case needs less stack. */
 __attribute__((noinline)) static void send_traced(struct channel *ch, struct publication *p,
                                                   const struct route *route)
 {
@@ -178,8 +180,8 @@ static void send_publication(struct channel *ch, struct publication *p, const st
     (trace_is_on(ch->connection->session.vhost) ? send_traced : send_or_keep)(ch, p, route);
 }
 
-/* Returns what the route cost. For a few queues only what the exchanges did counts: as many such
- * messages as are read at once do not take long. */
+/* Returns what the route cost, in units. With few queues only the work of exchanges counts: as many
+ * messages as are read at once are sent to few queues in little time. */
 static unsigned cost_of(const struct route *route)
 {
     enum { QUEUES_FREE = 32 };

@@ -58,7 +58,7 @@ static void confirm_answered(struct channel *ch, uint64_t number, enum confirm_a
 
 /* --- mandatory without confirms: the client gets returns alone -------------------------------- */
 
-/* Marks numbers of channel.watched. */
+/* The bit that marks a number as one of channel.watched. */
 static const uint64_t WATCHED = UINT64_C(1) << 63;
 
 uint64_t channel_watch_next(struct channel *ch)

@@ -157,7 +157,7 @@ void channel_take_body(struct channel *ch, struct slice part)
         memcpy(message_body_space(in->message) + in->body_got, part.p, n);
     }
     in->body_got += part.n;
-    /* More came than was announced: the message stays incomplete, and the next method frame is
+    /* If more came than was announced, the message stays incomplete, and the next method frame is
      * refused. */
     if (in->body_got == in->body_bytes)
         incoming_finish(ch);

@@ -38,7 +38,7 @@ static size_t read_digits(struct slice s, uint64_t *ret_value)
     return n;
 }
 
-/* Appends what is wrong with it, in the words of Erlang. Returns false if nothing is. */
+/* Appends what is wrong with an expiration, in the words of Erlang. Returns false if nothing is. */
 static bool describe_bad_expiration(struct lv_buffer *why, struct slice e)
 {
     size_t sign = e.n > 0 && (e.p[0] == '-' || e.p[0] == '+');

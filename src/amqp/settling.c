@@ -1,13 +1,12 @@
 /* From the client back to the queues: deliveries are acknowledged, rejected or requeued.
  *
- * What a command settles is one order. A short one is carried out at once; the rest of a long one
- * by the channel's job, in slices, while the channel waits or is gone. Orders are carried out one
- * after the other.
+ * What a command settles is one *order*. A short order is carried out at once. The rest of a long
+ * one is carried out by the channel's job, in slices, while the channel waits or has ended. Orders
+ * are carried out one after the other.
  *
- *   (1) An order settles the deliveries that were outstanding when it was given.
- *   (2) Deliveries are returned in the order of their tags. A queue to which one order returns
- *       several delivers nothing before the last of them is back, so it is in its old order again.
- *       */
+ *   (1) An order settles only deliveries that were outstanding when it was given.
+ *   (2) Deliveries are returned in the order of their tags. While an order returns several of them
+ *       to a queue, the queue delivers nothing: when all are back, it is in its old order again. */
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -51,11 +50,12 @@ struct settle_order {
     struct lv_list link; /* in channel.orders, when it is kept */
     struct settle_range *ranges;
     size_t range_count, at;
-    struct settle_range range; /* what `ranges` points at, when there is one */
-    struct consumer *consumer; /* settles its deliveries alone; NULL: those of all */
+    struct settle_range range; /* what `ranges` points at, unless it is an allocated list */
+    struct consumer *consumer; /* only this one's deliveries are settled; NULL: those of all */
     bool is_commit;            /* settles marked deliveries; else those that are not marked */
-    bool has_returns;          /* it requeues several: queues wait for the last of them */
-    bool is_last;              /* the channel ends, and waits for what is requeued, too */
+    /* it requeues several: until the last is back, their queues deliver nothing */
+    bool has_returns;
+    bool is_last; /* the channel ends: `detaching` counts until what is requeued is back */
     void (*done)(struct channel *ch);
 };
 
@@ -100,7 +100,7 @@ static uint64_t next_tag(const struct channel *ch, const struct settle_order *or
                             : unacked_next(&ch->unacked, from);
 }
 
-/* Settles until the slice is used up. Returns whether the range is done. */
+/* Settles deliveries of the range until the slice is used up. Returns whether all are settled. */
 static bool settle_range(struct channel *ch, const struct settle_order *order,
                          struct settle_range *range)
 {

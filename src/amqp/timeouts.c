@@ -1,12 +1,13 @@
 /* Deliveries that a client holds for too long.
  *
  * Each consumer has a timeout: its own argument's, its queue's, or the broker's default; usually
- * none. One that holds a delivery longer is cancelled, and all that it holds is requeued. If the
- * client cannot be told (it does not know basic.cancel, or the delivery was got, or its consumer
- * is cancelled already), the channel is closed instead.
+ * none. A consumer that holds a delivery for longer is cancelled, and all that it holds is
+ * requeued. If the client cannot be told of that (it does not know basic.cancel, or the delivery
+ * was taken with basic.get, or the consumer is cancelled already), the channel is closed instead.
  *
- * The client may still settle deliveries that were requeued like this. So from then on, settling a
- * tag up to the last one given is ignored if that is not outstanding.
+ * Not knowing of it yet, the client may settle deliveries that were requeued in this way. So from
+ * then on, settling a tag that is not outstanding is ignored, up to the last tag given so far
+ * (`forgiven_tag`).
  *
  * Deliveries are listed in the order of their times, so one timer for each channel is enough: it
  * looks at them from the oldest on until no later one can be due earlier. Times are kept in tenths
@@ -56,7 +57,7 @@ static bool can_be_told(const struct channel *ch, const struct consumer *c)
            !lv_list_is_empty(&c->session_link);
 }
 
-/* Cancels the consumer, or closes the channel, which may be closing afterwards. */
+/* Cancels the consumer, or, if the client cannot be told of that, closes the channel. */
 static void consumer_time_out(struct channel *ch, struct consumer *c, uint64_t timeout_ms)
 {
     if (!can_be_told(ch, c)) {
@@ -80,9 +81,9 @@ static void consumer_time_out(struct channel *ch, struct consumer *c, uint64_t t
     consumer_release(&c);
 }
 
-/* Returns whether everything has been executed that had arrived when the timeout first passed. The
- * ack may be among it: behind other input, kept by a channel that waits, or in a socket that is
- * not being read. */
+/* Returns whether everything has been executed that had arrived when the timeout first passed: an
+ * ack may be among it, behind other input, kept by a channel that waits, or in a socket that is not
+ * being read. */
 static bool has_read_on(struct channel *ch)
 {
     const struct net_conn *net = ch->connection->session.net;
@@ -94,8 +95,8 @@ static bool has_read_on(struct channel *ch)
     return true;
 }
 
-/* Cancels consumers that are late. Returns after how many milliseconds the next could be, or 0 if
- * none can. */
+/* Cancels consumers that are late. Returns in how many milliseconds the next one can be late, or 0
+ * if none can. */
 static uint64_t late_cancel(struct channel *ch)
 {
     uint64_t now_ms = loop_patient_ms(connection_loop(ch->connection));

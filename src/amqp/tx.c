@@ -58,8 +58,8 @@ static void settles_add(struct tx *tx, const struct settle_range *range)
     tx->settles[tx->range_count++] = *range;
 }
 
-/* A range may include tags that an earlier range has marked: those have been settled when this
- * one's turn comes. */
+/* A range may include tags that an earlier range has marked: when the later range is settled, those
+ * are settled already. */
 void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settle_kind kind)
 {
     lv_assert(ch->tx && !ch->tx->is_committing);
@@ -72,7 +72,7 @@ void tx_add_settle(struct channel *ch, uint64_t first, uint64_t last, enum settl
     settles_add(ch->tx, &(struct settle_range){first, last, kind});
 }
 
-/* Forgets what was acknowledged: it is outstanding again. */
+/* Forgets the acknowledgements of the transaction: the deliveries are outstanding again. */
 static void settles_unmark(struct channel *ch)
 {
     struct tx *tx = ch->tx;

@@ -46,7 +46,7 @@ static struct publish publish_revive(struct tx_publish *kept)
     return p;
 }
 
-/* Sends it to its queues. A queue that has been deleted since answers CONFIRM_GONE. */
+/* Sends a kept publish to its queues. A queue that has been deleted since answers CONFIRM_GONE. */
 static void commit_publish(struct channel *ch, struct tx_publish *kept)
 {
     struct loop *loop = connection_loop(ch->connection);
@@ -157,7 +157,7 @@ void tx_is_committed(struct channel *ch)
     channel_go_on(ch);
 }
 
-/* Called when everything is sent: only queues' answers are still to come. */
+/* Ends the sending of a commit: from now on only queues' answers are still to come. */
 static void commit_is_sent(struct channel *ch)
 {
     lv_assert(ch->publisher->waiting > 0);
