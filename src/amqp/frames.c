@@ -17,7 +17,8 @@ static bool is_too_large(const struct connection *conn, uint32_t payload_bytes)
 }
 
 /* Refuses a frame in the words of Erlang: `type 1, all octets = <<...>>`, `separator`, and what is
- * wrong. Before connection.open is awaited, the socket is closed without an answer. */
+ * wrong. Sends connection.close if the connection is open or awaits connection.open; otherwise
+ * closes the socket without it. */
 static void refuse_frame(struct connection *conn, uint16_t code, unsigned type,
                          struct slice payload, const char *separator, struct slice what)
 {
