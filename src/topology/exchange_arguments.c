@@ -53,7 +53,7 @@ bool exchange_arguments_are_equivalent(const struct exchange *have,
 
 bool exchange_argument_is_known(struct slice name)
 {
-    static const char *const names[] = {"x-delayed-type", "x-hash-on", "x-recent-history-length",
-                                        NULL};
+    static const char *const names[] = {"x-delayed-exchange", "x-delayed-type", "x-hash-on",
+                                        "x-recent-history-length", NULL};
     return argument_is_custom(name) || is_among(name, names) || dedup_argument_is_known(name);
 }
