@@ -1,8 +1,8 @@
 /* The mark: a small file beside the database that contains how many of the database's commits have
- * been counted; only the first commit after each checkpoint is counted. The mark is written after
- * such a commit and never synced, so after a crash its count may be lower than the database's, and
- * never higher. If it is higher, the database is an older copy or lacks its write-ahead log, and
- * the other files of the data directory are newer than the definitions. */
+ * been counted (definitions_writer.c says which are). The mark is written after such a commit and
+ * never synced, so after a crash its count may be lower than the database's, and never higher. If
+ * it is higher, the database is an older copy or lacks its write-ahead log, and the other files of
+ * the data directory are newer than the definitions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -49,6 +49,7 @@ struct definitions {
     sqlite3_stmt *rollback;
     sqlite3_stmt *count;
     int64_t changes;      /* how many commits were ever counted (definitions_writer.c) */
+    bool has_uncounted;   /* a commit after the last counted one was not counted */
     bool has_reserve;     /* definitions_reserve.c */
     uint64_t dirty_ms;    /* time of the first commit since the last checkpoint; 0: none */
     int mark_fd;          /* definitions_mark.c */

@@ -73,9 +73,10 @@ static int change_apply(struct definitions *d, const struct definition_change *c
     return rc;
 }
 
-/* Returns true if this commit is counted. Only the first after each checkpoint is, since counting
- * writes one page more. So a database lacks at least one counted commit if its write-ahead log is
- * lost before a checkpoint, or if it is a copy from before the last checkpoint. */
+/* Returns true if this commit is counted. Counting writes one page more, so only the first commit
+ * after each checkpoint is counted, and the last before one (count_last_commit()). So a database
+ * lacks at least one counted commit if its write-ahead log is lost with commits in it, or if it is
+ * a copy from before the last checkpoint. */
 static bool commit_is_counted(const struct definitions *d)
 {
     return d->dirty_ms == 0;
@@ -87,16 +88,23 @@ static int count_write(struct definitions *d)
     return rc == SQLITE_OK ? definitions_run(d->count) : rc;
 }
 
-static int write_batch(struct definitions *d, const struct definition_change *batch)
+static int write_batch(struct definitions *d, const struct definition_change *batch,
+                       bool is_counted)
 {
     int rc = definitions_run(d->begin);
     for (const struct definition_change *c = batch; c && rc == SQLITE_OK; c = c->next)
         rc = change_apply(d, c);
-    if (rc == SQLITE_OK && commit_is_counted(d))
+    if (rc == SQLITE_OK && is_counted)
         rc = count_write(d);
     if (rc == SQLITE_OK)
         rc = definitions_run(d->commit);
     return rc;
+}
+
+static void roll_back(struct definitions *d)
+{
+    if (!sqlite3_get_autocommit(d->db))
+        definitions_run(d->rollback);
 }
 
 /* Rolls a failed batch back. The failure is logged once, until a batch succeeds again. */
@@ -108,22 +116,45 @@ static void batch_failed(struct definitions *d, int rc)
                   "again",
                   definitions_explain(d->db, d->path, rc));
     d->is_failing = true;
-    if (!sqlite3_get_autocommit(d->db))
-        definitions_run(d->rollback);
+    roll_back(d);
+}
+
+/* Notes a counted commit, here and in the mark. */
+static void commit_counted(struct definitions *d)
+{
+    lv_assert(sqlite3_get_autocommit(d->db)); /* no transaction is open */
+    d->changes++;
+    definitions_put_mark(d);
+    d->has_uncounted = false;
 }
 
 static void batch_succeeded(struct definitions *d)
 {
     lv_assert(sqlite3_get_autocommit(d->db)); /* no transaction is open */
     if (commit_is_counted(d)) {
-        d->changes++;
-        definitions_put_mark(d);
+        commit_counted(d);
         d->dirty_ms = now_ms();
+    } else {
+        d->has_uncounted = true;
     }
     if (!d->is_failing)
         return;
     log_info("definitions: %s can be written again", d->path);
     d->is_failing = false;
+}
+
+/* Counts the last commit before a checkpoint, by a commit of the count alone. If somebody reads the
+ * database, the checkpoint leaves the newest commits in the write-ahead log, and so at least one
+ * counted commit. If counting fails (a full disk), the checkpoint is made nevertheless: it frees
+ * disk space. The caller holds db_lock. */
+static void count_last_commit(struct definitions *d)
+{
+    if (!d->has_uncounted)
+        return;
+    if (write_batch(d, NULL, true) == SQLITE_OK)
+        commit_counted(d);
+    else
+        roll_back(d);
 }
 
 /* Moves what is committed from the write-ahead log to the database itself. This happens soon after
@@ -132,6 +163,7 @@ static void batch_succeeded(struct definitions *d)
 static void checkpoint(struct definitions *d)
 {
     pthread_mutex_lock(&d->db_lock);
+    count_last_commit(d);
     sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     d->dirty_ms = 0;
     pthread_mutex_unlock(&d->db_lock);
@@ -147,11 +179,10 @@ static int commit_batch(struct definitions *d, const struct definition_change *b
 {
     lv_assert(batch != NULL);
     pthread_mutex_lock(&d->db_lock);
-    int rc = write_batch(d, batch);
+    int rc = write_batch(d, batch, commit_is_counted(d));
     if ((rc & 0xff) == SQLITE_FULL && definitions_release_reserve(d)) {
-        if (!sqlite3_get_autocommit(d->db))
-            definitions_run(d->rollback);
-        rc = write_batch(d, batch);
+        roll_back(d);
+        rc = write_batch(d, batch, commit_is_counted(d));
     }
     if (rc == SQLITE_OK)
         batch_succeeded(d);

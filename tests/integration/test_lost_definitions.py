@@ -68,25 +68,44 @@ def test_without_its_definitions_a_broker_does_not_start_and_with_them_put_back_
 
 
 def hold_checkpoints(own):
-    """A reader of the definitions: what is committed stays in the write-ahead log. Closed by the caller."""
-    reader = sqlite3.connect(f'file:{own.data}/definitions.sqlite?mode=ro', uri=True, isolation_level=None)
+    """A reader of the definitions: what is committed from here on stays in the write-ahead log. Closed by the caller."""
+    reader = sqlite3.connect(f'{own.data}/definitions.sqlite', isolation_level=None)
     reader.execute('BEGIN')
     reader.execute('SELECT count(*) FROM queues').fetchone()
     return reader
 
 
-def test_definitions_without_their_write_ahead_log_are_refused_as_older_than_they_were(own_broker):
+def is_in_the_database_itself(own, table, name):
+    """True if the file has the row without its write-ahead log, and no half of a checkpoint."""
+    database = sqlite3.connect(f'file:{own.data}/definitions.sqlite?immutable=1', uri=True)
+    try:
+        return database.execute(f'SELECT count(*) FROM {table} WHERE name = ?', (name,)).fetchone()[0] == 1
+    except sqlite3.DatabaseError:                    # read while a checkpoint was written to it
+        return False
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize('checkpoint', ['not awaited', 'awaited'])
+def test_definitions_without_their_write_ahead_log_are_refused_as_older_than_they_were(own_broker, checkpoint):
     own = own_broker()
+    peer = Peer(own.address)
+    eventually(lambda: is_in_the_database_itself(own, 'vhosts', '/'))
+    peer.call(1, 'exchange.declare', exchange='before', type='fanout', durable=True)
     reader = hold_checkpoints(own)
-    Peer(own.address).declare('q', durable=True)
+    peer.declare('q', durable=True)
     publisher = Confirming(own.address)
     publisher.publish_confirmed('q', b'kept')
+    if checkpoint == 'awaited':                      # it leaves `q` in the write-ahead log
+        eventually(lambda: is_in_the_database_itself(own, 'exchanges', 'before'))
     own.kill()
-    reader.close()
+    assert not is_in_the_database_itself(own, 'queues', 'q')
     kept = os.path.join(own.directory, 'kept')
     os.mkdir(kept)
     for path in glob.glob(f'{own.data}/definitions.sqlite*'):
         shutil.copy(path, kept)
+    reader.close()                                   # moves what is in the write-ahead log
+    put_back(own, kept)
     for path in glob.glob(f'{own.data}/definitions.sqlite-*'):
         os.unlink(path)
     log = start_fails(own)
@@ -100,13 +119,7 @@ def test_definitions_without_their_write_ahead_log_are_refused_as_older_than_the
 def test_what_is_committed_soon_stands_in_the_database_itself(own_broker):
     own = own_broker()
     Peer(own.address).declare('q', durable=True)
-
-    def count():                                     # of what the file has without its -wal
-        copy = os.path.join(own.directory, 'copy.sqlite')
-        shutil.copy(f'{own.data}/definitions.sqlite', copy)
-        with sqlite3.connect(copy) as database:
-            return database.execute("SELECT count(*) FROM queues WHERE name = 'q'").fetchone()[0]
-    eventually(lambda: count() == 1)
+    eventually(lambda: is_in_the_database_itself(own, 'queues', 'q'))
     own.kill()
     for path in glob.glob(f'{own.data}/definitions.sqlite-*'):
         os.unlink(path)
