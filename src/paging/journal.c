@@ -10,7 +10,8 @@
  *     (on_failure), and no persistent message is taken any more; deliveries go on;
  *   - a segment cannot be written for want of room or descriptors: it is tried again
  *     (journal_try_again);
- *   - an owner's definition is not safe yet: its confirms are parked until it is. */
+ *   - an owner's definition is not stored yet: its confirms are parked until it is, and refused if
+ *     it cannot be stored. */
 #include "paging/journal_private.h"
 
 #include <stdlib.h>

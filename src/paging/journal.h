@@ -171,10 +171,9 @@ extern const struct journal_ops journal_local;
 /* Tells the log that messages of the lane have been freed without being settled, because they were
  * paged out: a message staged later may have the address of one of them. Home. */
 void journal_paged_out(struct lane *l);
-/* Looks again at the confirms that wait for owners' definitions. Call when the definition of an
- * owner at home on this loop is safe; or, with `is_stored` false, when it could not be stored: then
- * all confirms that wait for any definition on this loop are refused. */
-void journal_owner_committed(struct loop *loop, bool is_stored);
+/* Answers the confirms that waited for the definition of an owner at home on this loop. Call when
+ * the definition is OWNER_PENDING no more. */
+void journal_owner_decided(struct loop *loop);
 /* Calls fn(loop, arg, 0) when everything staged so far is safe, or fn(loop, arg, ERR_...) when it
  * cannot be stored. */
 void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int), void *arg);

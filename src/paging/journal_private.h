@@ -19,7 +19,7 @@ struct journal_wait {
     uint64_t number;
     uint64_t count;
     /* ... which also waits for the definition of this owner (referenced); NULL: it is safe ... */
-    struct lane_owner *uncommitted;
+    struct lane_owner *undefined;
     /* ... or a call. */
     void (*fn)(struct loop *loop, void *arg, int error);
     void *arg;

@@ -45,8 +45,8 @@ void journal_wait_confirm(struct lane_owner *o, struct confirm_sink *sink, uint6
     struct journal_loop *p = journal_of(o->home);
     lv_assert(p && sink);
     struct journal_wait *last = p->wait_count ? wait_at(p, p->wait_count - 1) : NULL;
-    bool is_committed = atomic_load_explicit(&o->is_committed, memory_order_acquire);
-    if (is_committed && last && last->sink == sink && !last->uncommitted &&
+    bool is_stored = atomic_load_explicit(&o->definition, memory_order_acquire) == OWNER_STORED;
+    if (is_stored && last && last->sink == sink && !last->undefined &&
         last->number + last->count == number && last->ticket == log_ticket(p->stage)) {
         last->count++;
         return;
@@ -55,8 +55,8 @@ void journal_wait_confirm(struct lane_owner *o, struct confirm_sink *sink, uint6
     w->sink = sink;
     w->number = number;
     w->count = 1;
-    w->uncommitted = is_committed ? NULL : o;
-    if (!is_committed)
+    w->undefined = is_stored ? NULL : o;
+    if (!is_stored)
         o->calls->ref(o);
 }
 
@@ -71,7 +71,7 @@ void journal_call(struct journal_loop *p, void (*fn)(struct loop *, void *, int)
 
 static void wait_park(struct journal_loop *p, const struct journal_wait *w)
 {
-    lv_assert(w->sink && w->uncommitted);
+    lv_assert(w->sink && w->undefined);
     lv_vec_room(p->parked, p->parked_count, p->parked_capacity);
     p->parked[p->parked_count++] = *w;
 }
@@ -83,17 +83,21 @@ static void wait_end(struct journal_loop *p, const struct journal_wait *wait, in
         w->fn(p->loop, w->arg, error);
         return;
     }
-    if (w->uncommitted && error == 0 && !atomic_load(&w->uncommitted->is_committed)) {
-        wait_park(p, w);
-        return;
+    if (w->undefined) {
+        enum owner_definition definition = atomic_load(&w->undefined->definition);
+        if (error == 0 && definition == OWNER_PENDING) {
+            wait_park(p, w);
+            return;
+        }
+        if (definition == OWNER_FAILED)
+            error = ERR_IO;
+        w->undefined->calls->unref(w->undefined);
     }
-    if (w->uncommitted)
-        w->uncommitted->calls->unref(w->uncommitted);
     for (uint64_t n = w->number; n < w->number + w->count; n++)
         confirm_sink_answer(p->loop, w->sink, n, error == 0 ? CONFIRM_TOOK : CONFIRM_REFUSED, NULL);
 }
 
-void journal_owner_committed(struct loop *loop, bool is_stored)
+void journal_owner_decided(struct loop *loop)
 {
     lv_assert(!loop_current() || loop_current() == loop);
     struct journal_loop *p = loop_slot(loop, &journal_slot);
@@ -104,7 +108,7 @@ void journal_owner_committed(struct loop *loop, bool is_stored)
     p->parked = NULL;
     p->parked_count = p->parked_capacity = 0;
     for (size_t i = 0; i < count; i++)
-        wait_end(p, &parked[i], is_stored ? 0 : ERR_IO);
+        wait_end(p, &parked[i], 0);
     free(parked);
 }
 

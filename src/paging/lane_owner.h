@@ -3,7 +3,7 @@
  * A lane knows its owner by this struct alone. What it reads are plain members; what it tells the
  * owner are `calls`, which are made when the disk has answered, never for each publish or delivery.
  *
- * Everything here is used at the owner's home, except `is_committed`. */
+ * Everything here is used at the owner's home, except `definition`. */
 #ifndef LEVERET_PAGING_LANE_OWNER_H
 #define LEVERET_PAGING_LANE_OWNER_H
 
@@ -42,6 +42,13 @@ struct lane_owner_calls {
                   uint64_t body_bytes, bool is_persistent);
 };
 
+/* Whether an owner would be there after a crash, which a confirmed message needs. */
+enum owner_definition {
+    OWNER_PENDING, /* its definition is being stored */
+    OWNER_STORED,  /* it has been stored, or need not be */
+    OWNER_FAILED,  /* it could not be stored: messages are refused */
+};
+
 struct lane_owner {
     const struct lane_owner_calls *calls;
     struct loop *home;
@@ -50,13 +57,12 @@ struct lane_owner {
     /* The owner was made while the log was being read, in which an older owner with the same id may
      * have records (journal_restore.c). */
     bool is_early;
-    bool wants_found; /* see calls->found */
-    bool is_ended;    /* lanes_end() was called: the lanes hold nothing */
-    /* Its definition has been stored, or could not be stored, or need not be. Any thread. */
-    _Atomic bool is_committed;
-    struct lane_counters *counters; /* the owner's */
-    struct lane first;              /* priority 0: the only lane of most owners */
-    struct lane **lanes;            /* all, the highest priority first; NULL: only `first` */
+    bool wants_found;                         /* see calls->found */
+    bool is_ended;                            /* lanes_end() was called: the lanes hold nothing */
+    _Atomic enum owner_definition definition; /* any thread */
+    struct lane_counters *counters;           /* the owner's */
+    struct lane first;                        /* priority 0: the only lane of most owners */
+    struct lane **lanes; /* all, the highest priority first; NULL: only `first` */
     unsigned lane_count;
 };
 

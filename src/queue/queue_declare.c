@@ -37,36 +37,39 @@ struct commit_wait {
     struct durable_done done;
 };
 
-static void committed_mail(struct loop *at, struct mail *mail)
+static void decided_mail(struct loop *at, struct mail *mail)
 {
     struct queue *q = mail->a;
-    journal_owner_committed(at, mail->c == 0);
+    journal_owner_decided(at);
     queue_unref(&q);
 }
 
-/* On the definitions' thread. Confirms that wait for the queue's definition are released by mail to
+/* On the definitions' thread. Confirms that wait for the queue's definition are answered by mail to
  * its home: a confirmed message must be in a queue that outlives a crash. */
-static void queue_is_committed(void *arg, int error)
+static void definition_is_decided(void *arg, int error)
 {
     struct commit_wait *wait = arg;
     struct queue *q = wait->queue;
     struct durable_done done = wait->done;
-    lv_assert(!atomic_load(&q->lanes.is_committed)); /* once */
-    atomic_store(&q->lanes.is_committed, true);
-    struct mail mail = {.deliver = committed_mail, .a = q, .c = error < 0};
+    lv_assert(atomic_load(&q->lanes.definition) == OWNER_PENDING); /* once */
+    atomic_store(&q->lanes.definition, error < 0 ? OWNER_FAILED : OWNER_STORED);
+    struct mail mail = {.deliver = decided_mail, .a = q};
     loop_mail_from_outside(q->entry.home, &mail);
     free(wait);
     if (done.fn)
         done.fn(done.arg, error);
 }
 
+/* Stores the definition of a new queue, or of one whose definition could not be stored before. The
+ * caller holds the topology lock. */
 static enum change_result store_queue(struct queue *q, struct durable_done done)
 {
     struct definitions *definitions = q->entry.vhost->topology->definitions;
-    atomic_store(&q->lanes.is_committed, true);
-    if (!q->entry.flags.durable || q->entry.flags.exclusive || !definitions)
+    if (!q->entry.flags.durable || q->entry.flags.exclusive || !definitions) {
+        atomic_store(&q->lanes.definition, OWNER_STORED);
         return CHANGE_DONE;
-    atomic_store(&q->lanes.is_committed, false);
+    }
+    atomic_store(&q->lanes.definition, OWNER_PENDING);
     struct definition_queue row = {
         .vhost = vhost_name(q->entry.vhost),
         .name = queue_name(q),
@@ -76,7 +79,7 @@ static enum change_result store_queue(struct queue *q, struct durable_done done)
     };
     struct commit_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct commit_wait){queue_ref(q), done};
-    definitions_submit(definitions, definition_put_queue(&row), queue_is_committed, wait);
+    definitions_submit(definitions, definition_put_queue(&row), definition_is_decided, wait);
     return done.fn ? CHANGE_PENDING : CHANGE_DONE;
 }
 
@@ -168,7 +171,8 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
         if (!check_redeclaration(q, d, error))
             return CHANGE_REFUSED;
         queue_used(q);
-        return CHANGE_DONE;
+        bool is_missing = atomic_load(&q->lanes.definition) == OWNER_FAILED;
+        return is_missing && !d->passive ? store_queue(q, done) : CHANGE_DONE;
     }
     if (d->passive) {
         queue_entry_refuse_missing(d->name, vhost, error);
@@ -212,7 +216,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     struct queue *q = queue_create(vhost, choose_home(topology, NULL, &d), name, flags, arguments);
     q->id = id;
     lane_owner_set_id(&q->lanes, id);
-    atomic_store(&q->lanes.is_committed, true);
+    atomic_store(&q->lanes.definition, OWNER_STORED);
     if (atomic_load(&topology->next_queue_id) <= id)
         atomic_store(&topology->next_queue_id, id + 1);
     struct broker_error error;
@@ -252,6 +256,6 @@ struct queue *queue_create_apart(struct vhost *vhost, struct loop *home, struct 
         lv_unreachable();
     settings_begin(q);
     q->entry.is_apart = true;
-    atomic_store(&q->lanes.is_committed, true);
+    atomic_store(&q->lanes.definition, OWNER_STORED);
     return q;
 }

@@ -118,16 +118,22 @@ class Confirming:
         raise AssertionError(f'{count_max} messages of {size} octets went in and nobody was held up')
 
 
-def drain(address, queue, count, **how):
-    """Consumes so many messages, acknowledging every tenth with all before it; their bodies."""
+def drain(address, queue, count, is_stored=False, **how):
+    """Consumes so many messages, acknowledging every tenth with all before it; their bodies. With is_stored the
+    acknowledgements are on the disk in the end: a kill does not bring the messages back."""
     bodies = []
     with Peer(address, **how) as peer:
-        peer.call(1, 'basic.qos', prefetch_count=50)
-        peer.call(1, 'basic.consume', queue=queue)
+        if is_stored:
+            peer.call(1, 'tx.select')
+        peer.call(1, 'basic.qos', prefetch_count=count if is_stored else 50)
+        peer.call(1, 'basic.consume', queue=queue, consumer_tag='drain')
         for number in range(count):
             message = peer.content(1)
             bodies.append(message.body)
             if number % 10 == 9 or number == count - 1:
                 peer.send(1, 'basic.ack', delivery_tag=message.method.delivery_tag, multiple=True)
+        if is_stored:
+            peer.call(1, 'basic.cancel', consumer_tag='drain')
+            peer.call(1, 'tx.commit')
         peer.close()
     return bodies

@@ -249,7 +249,7 @@ void lane_world_open_unread(void)
     lane_owner_init(&w.owner, &calls, w.home, &w.counters, w.wants_found);
     lane_owner_set_id(&w.owner, OWNER_ID);
     w.owner.journal = w.has_journal ? &journal_local : NULL;
-    w.owner.is_committed = true;
+    w.owner.definition = OWNER_STORED;
     w.lane = &w.owner.first;
     w.sink = (struct confirm_sink){w.home, on_answer};
     w.ready_calls = w.fetched_calls = w.failures = 0;

@@ -53,13 +53,13 @@ static void a_confirm_waits_for_the_definition_of_the_owner_too(void **state)
 {
     (void)state;
     lane_world_open();
-    w.owner.is_committed = false;
+    w.owner.definition = OWNER_PENDING;
     lane_world_publish(1);
     lane_world_publish(2);
     lane_world_settle();
     assert_int_equal(w.confirmed_count, 0);
-    w.owner.is_committed = true;
-    journal_owner_committed(w.home, true);
+    w.owner.definition = OWNER_STORED;
+    journal_owner_decided(w.home);
     confirmed_are(1, 2);
 }
 
@@ -67,12 +67,17 @@ static void a_publish_is_refused_when_the_definition_of_the_owner_cannot_be_stor
 {
     (void)state;
     lane_world_open();
-    w.owner.is_committed = false;
+    w.owner.definition = OWNER_PENDING;
     lane_world_publish(1);
     lane_world_settle();
-    journal_owner_committed(w.home, false);
+    w.owner.definition = OWNER_FAILED;
+    journal_owner_decided(w.home);
     assert_int_equal(w.confirmed_count, 0);
     assert_int_equal(w.refused_count, 1);
+    lane_world_publish(2); /* and so is one that comes later */
+    lane_world_settle();
+    assert_int_equal(w.confirmed_count, 0);
+    assert_int_equal(w.refused_count, 2);
 }
 
 static void an_owner_without_a_journal_takes_a_message_at_once_and_stores_nothing(void **state)
