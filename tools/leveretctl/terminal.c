@@ -9,7 +9,9 @@ static size_t control_bytes(const uint8_t *p, const uint8_t *end, enum terminal_
 {
     if (end - p >= 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
         return 2;
-    if (kind == TERMINAL_JSON || (kind == TERMINAL_LINES && *p == '\n'))
+    if (kind == TERMINAL_JSON) /* which has escaped the others itself */
+        return *p == 0x7f;
+    if (kind == TERMINAL_LINES && *p == '\n')
         return 0;
     return *p < 0x20 || *p == 0x7f;
 }

@@ -216,6 +216,7 @@ static void control_characters_are_shown_on_a_terminal(void **state)
     assert_shown("caf\xc3\xa9 \xc2\x9b\xe2\x82\xac", TERMINAL_CELL,
                  "caf\xc3\xa9 \\x9b\xe2\x82\xac");
     assert_shown("[\"a\xc2\x9b\",\n1]", TERMINAL_JSON, "[\"a\\u009b\",\n1]");
+    assert_shown("[\"a\x7f\"]", TERMINAL_JSON, "[\"a\\u007f\"]");
 }
 
 int main(void)
