@@ -13,6 +13,8 @@ import socket
 import subprocess
 import time
 
+from rabbitmqctl import RabbitmqctlVm
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 HEADER = b'AMQP\x00\x00\x09\x01'
@@ -36,8 +38,8 @@ def free_port():
 class Result:
     """What a command answered: .code, .out, .err."""
 
-    def __init__(self, words, done):
-        self.words, self.code, self.out, self.err = words, done.returncode, done.stdout, done.stderr
+    def __init__(self, words, code, out, err):
+        self.words, self.code, self.out, self.err = words, code, out, err
 
     def __repr__(self):
         return f'{" ".join(map(str, self.words))}: {self.code}\n{self.out}\n{self.err}'
@@ -158,7 +160,7 @@ class Leveret(Broker):
     def ctl(self, *words, check=True, input=None):
         done = subprocess.run([self.control, '--data-dir', self.data, *words], capture_output=True, text=True,
                               timeout=60, input=input)
-        result = Result(words, done)
+        result = Result(words, done.returncode, done.stdout, done.stderr)
         assert not ALARMING.search(result.err), result
         if check:
             assert result.code == 0, result
@@ -168,6 +170,7 @@ class Leveret(Broker):
 class Rabbit(Broker):
     name = 'rabbitmq'
     bin = '/usr/lib/rabbitmq/bin'
+    lib = '/usr/lib/rabbitmq/lib'
     # What Leveret has in its core and RabbitMQ ships, not enabled.
     plugins = ('rabbitmq_consistent_hash_exchange', 'rabbitmq_random_exchange', 'rabbitmq_sharding',
                'rabbitmq_recent_history_exchange', 'rabbitmq_event_exchange')
@@ -176,6 +179,7 @@ class Rabbit(Broker):
         super().__init__(directory)
         self.node = f'it{self.port}@localhost'
         self.epmd = None
+        self.rabbitmqctl = None
         home = self.directory
         ports = {'ERL_EPMD_PORT': free_port(), 'RABBITMQ_DIST_PORT': free_port()}
         self.environment = {
@@ -236,6 +240,9 @@ class Rabbit(Broker):
             except ProcessLookupError:
                 pass
             child.wait()
+        if for_good and self.rabbitmqctl is not None:
+            self.rabbitmqctl.stop()
+            self.rabbitmqctl = None
         if for_good and self.epmd is not None:
             self.epmd.kill()
             self.epmd.wait()
@@ -258,9 +265,15 @@ class Rabbit(Broker):
         pass
 
     def ctl(self, *words, check=True, input=None):
-        done = subprocess.run([f'{self.bin}/rabbitmqctl', '-n', self.node, *words], capture_output=True, text=True,
-                              timeout=120, env=self.environment, input=input)
-        result = Result(words, done)
+        words = ('-n', self.node, *words)
+        if input is None:
+            if self.rabbitmqctl is None:
+                self.rabbitmqctl = RabbitmqctlVm(self.lib, self.directory, self.environment)
+            result = Result(words, *self.rabbitmqctl.run(words))
+        else:
+            done = subprocess.run([f'{self.bin}/rabbitmqctl', *words], capture_output=True, text=True, timeout=600,
+                                  env=self.environment, input=input)
+            result = Result(words, done.returncode, done.stdout, done.stderr)
         if check:
             assert result.code == 0, result
         return result

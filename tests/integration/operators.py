@@ -10,15 +10,11 @@ import subprocess
 import threading
 
 from brokers import Rabbit
+from rabbitmqctl import erlang_binary as binary
 
 
 def operator_of(broker):
     return RabbitOperator(broker) if isinstance(broker, Rabbit) else LeveretOperator(broker)
-
-
-def binary(text):
-    """A text as an Erlang binary, whatever is in it."""
-    return '<<' + ','.join(str(octet) for octet in text.encode()) + '>>'
 
 
 class Operator:
