@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 
+from patience import PATIENCE_S
 from rabbitmqctl import RabbitmqctlVm
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -111,7 +112,7 @@ class Leveret(Broker):
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True,
                 env={**os.environ, **self.environment})
         if wait:
-            self.wait_until_it_answers(60)
+            self.wait_until_it_answers(PATIENCE_S)
         return self
 
     def start_with_a_full_log(self):
@@ -144,7 +145,7 @@ class Leveret(Broker):
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
         try:
-            code = child.wait(60)
+            code = child.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -159,7 +160,7 @@ class Leveret(Broker):
 
     def ctl(self, *words, check=True, input=None):
         done = subprocess.run([self.control, '--data-dir', self.data, *words], capture_output=True, text=True,
-                              timeout=60, input=input)
+                              timeout=PATIENCE_S, input=input)
         result = Result(words, done.returncode, done.stdout, done.stderr)
         assert not ALARMING.search(result.err), result
         if check:
@@ -220,7 +221,7 @@ class Rabbit(Broker):
             self.child = subprocess.Popen([f'{self.bin}/rabbitmq-server'], env=self.environment, stdout=out, stderr=out,
                                           stdin=subprocess.DEVNULL, start_new_session=True)
         if wait:
-            self.wait_until_it_answers(120)
+            self.wait_until_it_answers(PATIENCE_S)
         return self
 
     def log(self):
@@ -232,7 +233,7 @@ class Rabbit(Broker):
             child, self.child = self.child, None
             try:
                 os.kill(self.pid, signal.SIGTERM)
-                child.wait(60)
+                child.wait(PATIENCE_S)
             except (OSError, ValueError, subprocess.TimeoutExpired):
                 pass
             try:

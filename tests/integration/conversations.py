@@ -2,6 +2,7 @@
 conversation is, says talk.py."""
 import struct
 
+from patience import PATIENCE_S
 from talk import asks, conversation, conversation_named, routed, topology, with_queue
 from wire import (CAPABILITIES, FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, HEADER, Closed, Peer, encode_frame,
                   encode_method, encode_properties, shortstr)
@@ -11,7 +12,7 @@ from wire import (CAPABILITIES, FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME
 
 def header_of(octets):
     def hold_it(talk):
-        peer = Peer(talk.address, upto='connected', patience_s=15)
+        peer = Peer(talk.address, upto='connected', patience_s=PATIENCE_S)
         peer.write(octets)
         answer = b''
         try:

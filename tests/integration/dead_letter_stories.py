@@ -60,7 +60,7 @@ class Tale:
         return message
 
     def next(self, queue):
-        return eventually(lambda: self.peer.get(queue, no_ack=False), 10)
+        return eventually(lambda: self.peer.get(queue, no_ack=False))
 
     def end(self, queue):
         """The message that is there at the end; it is taken away."""

@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 from brokers import Rabbit
+from patience import PATIENCE_S
 from rabbitmqctl import erlang_binary as binary
 
 
@@ -42,7 +43,7 @@ class RabbitOperator(Operator):
             cookie = file.read().strip()
         with self.lock:
             done = subprocess.run(['erl_call', '-sname', self.broker.node, '-h', f'operator{next(self.calls)}', '-c', cookie,
-                                   '-e'], input=expression + '.\n', capture_output=True, text=True, timeout=60,
+                                   '-e'], input=expression + '.\n', capture_output=True, text=True, timeout=PATIENCE_S,
                                   env=self.broker.environment)
         answer = re.fullmatch(r'\{ok, (.*)\}\s*', done.stdout, re.S)
         assert answer, f'{expression}: {done.stdout} {done.stderr}'

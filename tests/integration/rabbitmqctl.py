@@ -7,6 +7,8 @@ import subprocess
 import threading
 import zipfile
 
+from patience import PATIENCE_S
+
 # Reads lists of arguments, runs each as rabbitmqctl's main function does, and ends its output, on both streams, by a line of
 # its own. The function leaves with exit({shutdown, Code}).
 LOOP = r'''
@@ -72,7 +74,7 @@ class RabbitmqctlVm:
         """What came before the line that ends a command's output, and what that line says."""
         text = ''
         while True:
-            line = lines.get(timeout=120)
+            line = lines.get(timeout=PATIENCE_S)
             assert line is not None, f'the Erlang VM of rabbitmqctl ended: {text}'
             if line.startswith('END'):
                 return text[:-1], line[4:-1]         # without the line end before END
@@ -88,4 +90,4 @@ class RabbitmqctlVm:
 
     def stop(self):
         self.child.stdin.close()
-        self.child.wait(60)
+        self.child.wait(PATIENCE_S)

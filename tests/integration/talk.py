@@ -22,6 +22,7 @@ import random
 import re
 
 from differences import LATER_HEADERS
+from patience import PATIENCE_S
 from wire import (ANSWERS, FRAME_METHOD, WITH_CONTENT, Closed, ContentHeader, Peer, encode_method, eventually,
                   without_headers)
 
@@ -78,7 +79,7 @@ class Talk:
     def connect(self, who='a', **how):
         """A connection by this name; 'a' is opened by itself when first spoken to."""
         try:
-            peer = Peer(self.address, patience_s=15, **how)
+            peer = Peer(self.address, patience_s=PATIENCE_S, **how)
         except Closed:
             self.write_down(who, 'closed in the handshake')
             self.gone.add(who)
@@ -242,7 +243,7 @@ class Talk:
 
     def wait_until_gone(self, queue):
         """Until the queue is gone. Asking by a declare would use it, so this asks by binding it."""
-        with Peer(self.address, patience_s=15) as peer:
+        with Peer(self.address, patience_s=PATIENCE_S) as peer:
             def gone():
                 peer.send(1, 'queue.bind', queue=queue, exchange='amq.direct', routing_key='nobody uses this one')
                 return peer.expect(('queue.bind-ok', 'channel.close'), 1).name == 'channel.close'
@@ -251,7 +252,7 @@ class Talk:
     def wait_until(self, question, who, what):
         """Until the answer is true. If it never is, that is written down and the conversation over."""
         try:
-            eventually(question, 15)
+            eventually(question)
         except AssertionError:
             self.write_down(who, f'waits in vain: {what}')
             raise Over from None

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from patience import PATIENCE_S
+
 pytestmark = pytest.mark.once
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'node')
@@ -26,10 +28,10 @@ def outcomes(broker):
     if not shutil.which('node'):
         pytest.skip('node is not installed')
     if not os.path.isdir(os.path.join(FOLDER, 'node_modules', 'amqplib')):
-        done = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'], cwd=FOLDER, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'], cwd=FOLDER, capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 0, f'npm ci: {done.stderr}'
     done = subprocess.run(['node', '--test', '--test-reporter=tap', FILE], cwd=FOLDER, capture_output=True, text=True,
-                          timeout=100, env={**os.environ, 'AMQP_URL': f'amqp://guest:guest@127.0.0.1:{broker.port}/'})
+                          timeout=PATIENCE_S, env={**os.environ, 'AMQP_URL': f'amqp://guest:guest@127.0.0.1:{broker.port}/'})
     found = {}
     for verdict, name, report in re.findall(r'^\s*(ok|not ok) \d+ - (.+)\n((?:(?!\s*(?:ok|not ok) \d+ - ).*\n?)*)',
                                             done.stdout, re.M):

@@ -9,6 +9,7 @@ import pika
 import pytest
 from kombu.pools import producers
 
+from patience import PATIENCE_S
 from wire import eventually
 
 
@@ -22,13 +23,13 @@ def pika_channel(broker):
 
 @pytest.fixture
 def amqp_channel(broker):
-    with amqp.Connection(f'127.0.0.1:{broker.port}', connect_timeout=30) as connection:
+    with amqp.Connection(f'127.0.0.1:{broker.port}', connect_timeout=PATIENCE_S) as connection:
         yield connection.channel()
 
 
 @pytest.fixture
 def kombu_connection(broker):
-    with kombu.Connection(broker.url, connect_timeout=30) as connection:
+    with kombu.Connection(broker.url, connect_timeout=PATIENCE_S) as connection:
         yield connection
 
 
@@ -39,7 +40,7 @@ def test_pika_publishes_and_consumes_as_in_the_tutorial(pika_channel, name):
     for number in range(10):
         pika_channel.basic_publish('', name('q'), f'{number}', pika.BasicProperties(delivery_mode=2, headers={'n': number}))
     bodies = []
-    for method, properties, body in pika_channel.consume(name('q'), inactivity_timeout=30):
+    for method, properties, body in pika_channel.consume(name('q'), inactivity_timeout=PATIENCE_S):
         bodies.append((int(body), properties.headers['n']))
         pika_channel.basic_ack(method.delivery_tag)
         if len(bodies) == 10:
@@ -100,13 +101,13 @@ def test_pika_asks_and_answers_over_a_reply_queue(broker, pika_channel, name):
 
     server = threading.Thread(target=serve, daemon=True)
     server.start()
-    assert ready.wait(30)
+    assert ready.wait(PATIENCE_S)
     reply_to = pika_channel.queue_declare('', exclusive=True).method.queue
     for number in range(10):
         pika_channel.basic_publish('', name('rpc'), str(number),
                                    pika.BasicProperties(reply_to=reply_to, correlation_id=str(number)))
     answers = {}
-    for method, properties, body in pika_channel.consume(reply_to, auto_ack=True, inactivity_timeout=30):
+    for method, properties, body in pika_channel.consume(reply_to, auto_ack=True, inactivity_timeout=PATIENCE_S):
         answers[int(properties.correlation_id)] = int(body)
         if len(answers) == 10:
             break
@@ -139,15 +140,15 @@ def test_py_amqp_does_everything_in_turn(amqp_channel, name):
         channel.basic_publish(amqp.Message(f'{number}', content_type='text/plain', application_headers={'n': number}),
                               name('x'), f'a.{number}')
     while len(received) < 10:
-        channel.connection.drain_events(timeout=30)
+        channel.connection.drain_events(timeout=PATIENCE_S)
     for message in received[:]:
         channel.basic_ack(message.delivery_tag)
     while len(received) < 20:
-        channel.connection.drain_events(timeout=30)
+        channel.connection.drain_events(timeout=PATIENCE_S)
     assert [message.headers['n'] for message in received] == list(range(20))
     channel.basic_reject(received[-1].delivery_tag, requeue=True)
     while len(received) < 21:
-        channel.connection.drain_events(timeout=30)
+        channel.connection.drain_events(timeout=PATIENCE_S)
     assert received[-1].delivery_info['redelivered']
     channel.queue_unbind(queue, name('x'), 'a.*')
     channel.queue_purge(queue)
@@ -194,7 +195,7 @@ def test_kombu_passes_objects_through_a_simple_queue(kombu_connection, name):
     queue = kombu_connection.SimpleQueue(name('q'), queue_opts={'durable': False, 'auto_delete': True})
     for payload in ({'a': [1, 2.5, None, 'ü']}, list(range(1000)), 'x' * 300000):
         queue.put(payload, serializer='json', compression='zlib')
-        message = queue.get(timeout=30)
+        message = queue.get(timeout=PATIENCE_S)
         assert message.payload == payload
         message.ack()
     assert queue.qsize() == 0
@@ -212,7 +213,7 @@ def test_kombu_routes_through_an_exchange(kombu_connection, name, kind):
             producer.publish({'n': 1}, exchange=exchange, routing_key='a.b', headers={'colour': 'blue'}, retry=True)
             producer.publish({'n': 2}, exchange=exchange, routing_key='c', headers={'colour': 'red'})
         while not received:
-            kombu_connection.drain_events(timeout=30)
+            kombu_connection.drain_events(timeout=PATIENCE_S)
     assert received[0] == {'n': 1}
 
 

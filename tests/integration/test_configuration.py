@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from brokers import free_port
+from patience import PATIENCE_S
 from wire import Peer, eventually
 
 pytestmark = pytest.mark.leveret
@@ -107,7 +108,7 @@ def test_a_value_that_makes_no_sense_is_said_and_keeps_it_from_starting(own_brok
     own = own_broker(start=False)
     own.flags += ['--config', write(own, 'frame_max = many\n')]
     own.start(wait=False)
-    assert own.child.wait(30) != 0
+    assert own.child.wait(PATIENCE_S) != 0
     own.child = None
     assert 'frame_max' in own.log() and 'many' in own.log()
 
@@ -116,7 +117,7 @@ def test_a_missing_file_that_was_named_keeps_it_from_starting(own_broker):
     own = own_broker(start=False)
     own.flags += ['--config', '/no/such/file.conf']
     own.start(wait=False)
-    assert own.child.wait(30) != 0
+    assert own.child.wait(PATIENCE_S) != 0
     own.child = None
     assert '/no/such/file.conf' in own.log()
 
@@ -153,7 +154,7 @@ def test_sighup_reloads_the_file(own_broker):
                                          (['--port', 'x'], 64), (['--port', '70000'], 64), (['--loops', 'many'], 64)],
                          ids=str)
 def test_flags_that_only_say_something(own_broker, flags, code):
-    done = subprocess.run([own_broker(start=False).daemon, *flags], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([own_broker(start=False).daemon, *flags], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == code and (done.stdout if code == 0 else done.stderr), done
 
 
@@ -161,7 +162,7 @@ def test_a_port_in_use_is_said_and_keeps_it_from_starting(broker, own_broker):
     own = own_broker(start=False)
     own.port = broker.port
     own.start(wait=False)
-    assert own.child.wait(30) not in (0, None)
+    assert own.child.wait(PATIENCE_S) not in (0, None)
     own.child = None
     assert str(broker.port) in own.log()
 
@@ -174,7 +175,7 @@ def test_a_start_leaves_a_data_directory_only_its_owner_may_read(own_broker):
 def refuses(own):
     """Checks that the broker ends with exit status 78, and returns its log."""
     own.start(wait=False)
-    assert own.child.wait(60) == 78
+    assert own.child.wait(PATIENCE_S) == 78
     own.child = None
     return own.log()
 

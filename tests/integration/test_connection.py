@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from patience import PATIENCE_S
 from wire import FRAME_HEARTBEAT, FRAME_METHOD, HEADER, Peer, encode_frame, encode_method, eventually, plain, shortstr
 
 REFUSED = ('ACCESS_REFUSED - Login was refused using authentication mechanism {}. '
@@ -294,7 +295,7 @@ def test_sigterm_tells_every_client_why_and_leaves_with_zero(own_broker):
                                      '')
         peer.drop()
     if own.name == 'leveret':
-        assert own.child.wait(30) == 0
+        assert own.child.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.leveret
@@ -332,8 +333,8 @@ def test_guest_may_log_in_from_this_machine_only(own_broker, workspace):
         Peer(('127.0.0.1', 5672)).close()
         Peer(('10.9.8.7', 5672), upto='start-ok').expect_connection_close(403, {REFUSED.format('PLAIN')!r}, '')
         child.terminate()
-        assert child.wait(30) == 0
+        assert child.wait(PATIENCE_S) == 0
         print('as it should be')
     ''')
-    done = subprocess.run(['unshare', '-rn', sys.executable, '-c', script], capture_output=True, text=True, timeout=90)
+    done = subprocess.run(['unshare', '-rn', sys.executable, '-c', script], capture_output=True, text=True, timeout=PATIENCE_S)
     assert 'as it should be' in done.stdout, done.stdout + done.stderr

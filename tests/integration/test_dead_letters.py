@@ -314,7 +314,7 @@ def test_at_least_once_by_policy_goes_where_the_policy_says_by_then(own_broker):
 @pytest.mark.once(also=('asan', 'tsan'))
 @pytest.mark.leveret
 def test_a_backlog_that_expires_at_once_arrives_in_order(connect, name, volume):
-    count, publisher, reader = volume(20000), connect(), connect(patience_s=60)
+    count, publisher, reader = volume(20000), connect(), connect()
     queue, end = name('q'), name('end')
     publisher.declare(end, durable=True)
     publisher.declare(queue, durable=True, arguments=dead_letters('', end, **{'x-message-ttl': 1500}))
@@ -348,7 +348,7 @@ def test_a_crash_while_a_backlog_expires_loses_none_of_it(own_broker, volume):
 
 @pytest.mark.leveret
 def test_what_a_full_queue_refuses_is_told_to_the_publisher_and_is_dead(connect, broker, name, volume):
-    count, reader = volume(2000), connect(patience_s=60)
+    count, reader = volume(2000), connect()
     queue, end = name('q'), name('end')
     reader.declare(end, durable=True)
     reader.declare(queue, durable=True,

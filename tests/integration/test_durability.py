@@ -3,6 +3,7 @@
 Messages are not durable yet: these tests are about definitions."""
 import pytest
 
+from patience import PATIENCE_S
 from wire import Peer, eventually
 
 
@@ -174,6 +175,6 @@ def test_two_brokers_do_not_share_a_data_directory(own_broker):
     own, second = own_broker(), own_broker(start=False)
     second.data = own.data
     second.start(wait=False)
-    assert second.child.wait(30) != 0
+    assert second.child.wait(PATIENCE_S) != 0
     second.child = None
     eventually(own.answers)

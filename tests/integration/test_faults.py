@@ -14,6 +14,7 @@ import pytest
 
 from brokers import Leveret, free_port
 from crash_tools import PERSISTENT, TRANSIENT, Confirming, drain, fail_io, small_disk
+from patience import PATIENCE_S
 from wire import Closed, Peer, eventually, plain
 
 pytestmark = pytest.mark.leveret
@@ -410,7 +411,7 @@ def test_too_few_descriptors_are_an_error_at_the_right_place(own_broker):
 
 def start_fails(own):
     own.start(wait=False)
-    code = own.child.wait(60)
+    code = own.child.wait(PATIENCE_S)
     own.child = None
     assert code != 0
     return own.log()

@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+from patience import PATIENCE_S
 from wire import CAPABILITIES, Peer, encode_properties, eventually
 
 OK, USAGE, DATA, NO_USER, UNAVAILABLE, SOFTWARE = 0, 64, 65, 67, 69, 70
@@ -149,7 +150,7 @@ def test_list_queues_shows_for_how_long_consumers_could_take_more(broker, peer, 
         peer.publish(1, '', name('busy'), b'one is taken, one waits')
     peer.content()
     what = 'consumer_utilisation', 'consumer_capacity'
-    eventually(lambda: columns_of(broker, name('busy'), *what)[0] < 0.5, 60)
+    eventually(lambda: columns_of(broker, name('busy'), *what)[0] < 0.5)
     assert columns_of(broker, name('free'), *what) == [1.0, 1.0]
     assert columns_of(broker, name('alone'), *what) == [0, 0]
 
@@ -244,7 +245,7 @@ def test_a_terminal_is_sent_no_control_characters_of_a_client(broker, peer, name
     reader, writer = pty.openpty()
     try:
         words = [broker.control, '--data-dir', broker.data, '-q', 'list_queues', 'name']
-        assert subprocess.run(words, stdout=writer, timeout=60).returncode == OK
+        assert subprocess.run(words, stdout=writer, timeout=PATIENCE_S).returncode == OK
         shown = os.read(reader, 1 << 16).decode()
     finally:
         os.close(reader)
@@ -267,7 +268,7 @@ def test_status_shows_every_alarm(broker, workspace):
         with listener.accept()[0] as asked:
             asked.recv(1 << 16)
             asked.sendall(json.dumps(facts).encode() + b'\n')
-            shown = asking.communicate(timeout=60)[0]
+            shown = asking.communicate(timeout=PATIENCE_S)[0]
     assert asking.returncode == OK
     for alarm in 'Memory alarm', 'Free disk space alarm', 'Log alarm', 'Store alarm':
         assert re.search(f'^{alarm} .*on node ', shown, re.M), shown
@@ -421,7 +422,7 @@ def test_stop_stops_gracefully(own_broker):
     peer = Peer(own.address)
     own.ctl('stop')
     peer.expect_connection_close(320, "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'", '')
-    assert own.child.wait(30) == 0
+    assert own.child.wait(PATIENCE_S) == 0
     unreachable = own.ctl('-q', 'list_queues', check=False)
     assert unreachable.code == UNAVAILABLE and unreachable.err, unreachable
 

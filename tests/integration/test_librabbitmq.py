@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from patience import PATIENCE_S
 from wire import eventually
 
 pytestmark = pytest.mark.skipif(not shutil.which('amqp-publish'), reason='amqp-tools is not installed')
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.skipif(not shutil.which('amqp-publish'), reason='amqp-t
 
 @pytest.fixture
 def tool(broker):
-    def run(which, *words, input='', code=0, timeout=60):
+    def run(which, *words, input='', code=0, timeout=PATIENCE_S):
         done = subprocess.run([f'amqp-{which}', '--server=127.0.0.1', f'--port={broker.port}', *words],
                               input=input, capture_output=True, text=True, timeout=timeout)
         assert code is None or done.returncode == code, done
@@ -63,7 +64,7 @@ def test_consume_binds_a_queue_of_its_own_to_an_exchange(broker, tool, peer, nam
                 peer.expect('basic.qos-ok', 1)
             return first.name == 'basic.qos-ok'
         eventually(taken)
-        assert 'found you' in consumer.communicate(timeout=60)[0]
+        assert 'found you' in consumer.communicate(timeout=PATIENCE_S)[0]
     finally:
         consumer.kill()
         consumer.wait()

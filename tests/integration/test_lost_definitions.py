@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from crash_tools import Confirming, drain
+from patience import PATIENCE_S
 from wire import Closed, Peer, encode_properties, eventually
 
 pytestmark = pytest.mark.leveret
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.leveret
 
 def start_fails(own):
     own.start(wait=False)
-    code = own.child.wait(60)
+    code = own.child.wait(PATIENCE_S)
     own.child = None
     assert code == 65
     return own.log()
@@ -24,7 +25,7 @@ def start_fails(own):
 
 def recover(own):
     done = subprocess.run([own.daemon, '--recover-definitions', '--data-dir', own.data], capture_output=True, text=True,
-                          timeout=60)
+                          timeout=PATIENCE_S)
     assert done.returncode == 0, done
     return done.stderr
 

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from crash_tools import PERSISTENT
+from patience import PATIENCE_S
 from wire import Peer, encode_properties, eventually
 
 pytestmark = pytest.mark.leveret
@@ -254,7 +255,7 @@ def test_kill_9_in_the_midst_loses_nothing(own_broker, volume):
             with Peer(broker.address) as peer:
                 eventually(lambda: count(peer, 'work') >= share * number, every_s=0)
                 broker.kill()
-            caught += client.wait(30) != 0
+            caught += client.wait(PATIENCE_S) != 0
         broker.start()
         work, dead = numbers_in(broker, 'work'), numbers_in(broker, 'dead')
         assert set(work) | set(dead) == mine | others and others <= set(dead) and not others & set(work)
@@ -277,7 +278,7 @@ def test_a_stop_in_the_midst_is_a_stop(own_broker, volume):
         eventually(lambda: count(peer, 'work') > 0, every_s=0)
     broker.stop()
     for client in clients:
-        client.wait(30)
+        client.wait(PATIENCE_S)
     broker.start()
     assert set(numbers_in(broker, 'work')) | set(numbers_in(broker, 'dead')) == set(range(number))
     broker.stop()

@@ -17,6 +17,8 @@ import struct
 import time
 import zlib
 
+from patience import PATIENCE_S
+
 HEADER = b'AMQP\x00\x00\x09\x01'
 FRAME_METHOD, FRAME_HEADER, FRAME_BODY, FRAME_HEARTBEAT = 1, 2, 3, 8
 END = b'\xce'
@@ -434,7 +436,7 @@ class Peer:
 
     def __init__(self, address, upto='channel', vhost='/', user='guest', password='guest', mechanism='PLAIN',
                  response=None, capabilities=None, properties=None, header=HEADER, locale='en_US',
-                 channel_max=2047, frame_max=131072, heartbeat=0, patience_s=30, receive_buffer=None):
+                 channel_max=2047, frame_max=131072, heartbeat=0, patience_s=PATIENCE_S, receive_buffer=None):
         self.patience_s = patience_s
         self.received = bytearray()
         self.waiting = []                            # frames taken off the wire while looking for another
@@ -645,7 +647,7 @@ class Peer:
         self.socket.close()
 
 
-def eventually(question, within_s=30, every_s=0.02):
+def eventually(question, within_s=PATIENCE_S, every_s=0.02):
     """Asks until the answer is true, and returns it; fails with the last answer."""
     end = time.monotonic() + within_s
     while True:
