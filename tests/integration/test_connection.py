@@ -333,7 +333,7 @@ def test_guest_may_log_in_from_this_machine_only(own_broker, workspace):
         Peer(('127.0.0.1', 5672)).close()
         Peer(('10.9.8.7', 5672), upto='start-ok').expect_connection_close(403, {REFUSED.format('PLAIN')!r}, '')
         child.terminate()
-        assert child.wait(PATIENCE_S) == 0
+        assert child.wait({PATIENCE_S}) == 0
         print('as it should be')
     ''')
     done = subprocess.run(['unshare', '-rn', sys.executable, '-c', script], capture_output=True, text=True, timeout=PATIENCE_S)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from patience import PATIENCE_S
 from wire import Peer, encode_properties, eventually, plain
 
 pytestmark = pytest.mark.leveret
@@ -32,7 +33,7 @@ def pending(broker, exchange):
     return rows
 
 
-def take(peer, queue, count, within_s=30):
+def take(peer, queue, count, within_s=PATIENCE_S):
     """So many messages, in the order of the queue, and when each was there."""
     taken = []
     end = time.monotonic() + within_s
@@ -145,7 +146,9 @@ def test_keys_in_cc_and_bcc_count_when_it_is_due_and_nobody_sees_bcc_also_after_
             peer = Peer(own.address)
         for queue, delay in (('at once', 200), ('key', -200), ('cc', -200), ('bcc', -200)):
             came = [got for _, got in take(peer, queue, 3)]
-            assert sorted(got.body for got in came) == sorted(bodies), queue
+            while is_killed and {got.body for got in came} < set(bodies):
+                came += [got for _, got in take(peer, queue, 1)]  # what was due before the kill may come twice
+            assert sorted({got.body for got in came} if is_killed else [got.body for got in came]) == sorted(bodies), queue
             for got in came:
                 assert plain(got.properties['headers']) == {'x-delay': delay, 'CC': ['cc', 7], 'more': 'kept'}
         assert peer.get('other') is None
@@ -169,10 +172,10 @@ def test_any_exchange_delays_when_its_arguments_say_so_also_behind_another_one(p
 
 def test_expiration_counts_from_the_delivery_to_the_queue(peer, delaying):
     exchange, queue = delaying()
-    peer.publish(1, exchange, 'k', b'm', encode_properties({'expiration': '5000', 'headers': {'x-delay': 300}}))
+    peer.publish(1, exchange, 'k', b'm', encode_properties({'expiration': '60000', 'headers': {'x-delay': 300}}))
     peer.publish(1, exchange, 'k', b'gone', encode_properties({'expiration': '100', 'headers': {'x-delay': 500}}))
     [(_, got)] = take(peer, queue, 1)
-    assert (got.body, got.properties['expiration']) == (b'm', '5000')
+    assert (got.body, got.properties['expiration']) == (b'm', '60000')
     eventually(lambda: peer.declare(queue, passive=True).message_count == 0)
 
 
