@@ -27,17 +27,18 @@ class Attack:
     """A function `attack(arena)`, a sentence about it, and what it needs:
 
     settings             lines for the broker's configuration file
+    memory_limit_mb      its memory alarm's limit
     wrapper              a command in front of the broker's (prlimit ...)
     are_publishers_held  the innocent clients ask instead of publishing, because publishers are blocked as they must be
     needs_memory_back    it waits until freed memory is returned to the system, which AddressSanitizer's allocator does not do
     is_starter           the attack starts and kills the broker itself, and calls arena.begin_innocent()
     """
 
-    def __init__(self, function, sentence, settings=(), wrapper=(), are_publishers_held=False,
+    def __init__(self, function, sentence, settings=(), memory_limit_mb=None, wrapper=(), are_publishers_held=False,
                  needs_memory_back=False, is_starter=False):
         self.function, self.sentence = function, sentence
         self.name = function.__name__
-        self.settings, self.wrapper = settings, wrapper
+        self.settings, self.memory_limit_mb, self.wrapper = settings, memory_limit_mb, wrapper
         self.are_publishers_held, self.is_starter = are_publishers_held, is_starter
         self.needs_memory_back = needs_memory_back
 
@@ -100,18 +101,22 @@ class Held:
 
 
 class Arena:
-    """What an attack gets as its argument. `scale` is 1 for `make hostile`, less in `make test`."""
+    """What an attack gets as its argument. `scale` is 1 for `make hostile`, less in `make test`. `extra_mb` is memory that is
+    not the broker's own: what a sanitizer keeps."""
 
-    def __init__(self, attack, scale=1.0, loops=None):
+    def __init__(self, attack, scale=1.0, loops=None, extra_mb=0):
         self.attack, self.scale = attack, scale
         self.directory = tempfile.mkdtemp(prefix='lvh-')
         self.peers, self.at_end = [], []                     # connections to reset; functions called at the very end
         self.innocent, self.quiet, self.before = None, None, None
         flags = []
-        if attack.settings:
+        settings = list(attack.settings)
+        if attack.memory_limit_mb:
+            settings.append(f'vm_memory_high_watermark.absolute = {attack.memory_limit_mb + extra_mb}MB')
+        if settings:
             path = os.path.join(self.directory, 'leveret.conf')
             with open(path, 'w') as file:
-                file.write('\n'.join(attack.settings) + '\n')
+                file.write('\n'.join(settings) + '\n')
             flags = ['--config', path]
         self.broker = Leveret(os.path.join(self.directory, 'broker'), loops=loops, flags=flags,
                               wrapper=attack.wrapper)

@@ -182,7 +182,7 @@ def test_the_tasks_that_wait_are_done_by_priority(other, tmp_path):
     """While one is held, others come in; each is as urgent as its number, and those of a number keep their order."""
     path, ran, release = str(tmp_path / 'words'), tmp_path / 'ran', tmp_path / 'release'
     first = other.tasks.holds.delay(str(ran), str(release))
-    eventually(ran.exists, within_s=60)
+    eventually(ran.exists)
     results = [other.tasks.notes.apply_async((path, f'{word} {priority}'), priority=priority)
                for word in ('a', 'b') for priority in (1, 9, 4)]
     release.touch()
@@ -201,7 +201,7 @@ def test_a_worker_of_two_queues_does_tasks_of_both_although_one_has_a_backlog(br
             for _ in range(count):
                 worker.tasks.notes.apply_async((str(path), queue), queue=queue)
         worker.start(queues=(bulk, urgent))
-        words = eventually(lambda: path.exists() and (words := path.read_text().splitlines()).count(urgent) == 5 and words, within_s=60)
+        words = eventually(lambda: path.exists() and (words := path.read_text().splitlines()).count(urgent) == 5 and words)
         assert words.count(bulk) < 60
     finally:
         worker.stop()
@@ -225,11 +225,11 @@ def test_a_worker_of_a_quorum_queue(broker, tmp_path):
             result.get(timeout=PATIENCE_S)
         ran, release = tmp_path / 'ran', tmp_path / 'release'
         held = worker.tasks.holds.delay(str(ran), str(release))
-        eventually(lambda: ran.exists() and ran.read_text().count('\n') == 1, within_s=60)    # there before it is written
+        eventually(lambda: ran.exists() and ran.read_text().count('\n') == 1)    # there before it is written
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
         worker.start(name='second')
-        eventually(lambda: ran.read_text().count('\n') == 2, within_s=60)
+        eventually(lambda: ran.read_text().count('\n') == 2)
         release.touch()
         assert held.get(timeout=PATIENCE_S) == 'done'
     finally:
@@ -245,11 +245,11 @@ def test_kill_9_of_a_worker_gives_its_task_to_another(broker, tmp_path):
         first = worker.start(name='first')
         path, release = tmp_path / 'ran', tmp_path / 'release'
         result = worker.tasks.holds.delay(str(path), str(release))
-        eventually(lambda: path.exists() and path.read_text().count('\n') == 1, within_s=60)
+        eventually(lambda: path.exists() and path.read_text().count('\n') == 1)
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
         worker.start(name='second')
-        eventually(lambda: path.read_text().count('\n') == 2, within_s=60)
+        eventually(lambda: path.read_text().count('\n') == 2)
         release.touch()
         assert result.get(timeout=PATIENCE_S) == 'done'
         one, two = [line.split() for line in path.read_text().splitlines()]

@@ -187,7 +187,7 @@ def test_the_broker_sends_heartbeats_while_it_has_nothing_to_say(connect):
 def test_a_peer_silent_for_two_intervals_is_closed_without_a_word(connect):
     peer = connect(heartbeat=1)
     begin = time.monotonic()
-    peer.expect_closed(within_s=20)
+    peer.expect_closed()
     assert 1.9 <= time.monotonic() - begin < 15
 
 
@@ -226,7 +226,7 @@ def test_a_handshake_has_ten_seconds(connect):
         peer.write(sent)
     peers[2].expect('connection.start', 0)
     for peer in peers:
-        peer.expect_closed(within_s=40)
+        peer.expect_closed()
         assert 8 < time.monotonic() - begin < 30
 
 

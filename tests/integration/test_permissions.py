@@ -117,7 +117,7 @@ def test_a_change_takes_hold_on_open_channels(shop, enter):
                 peer.send(1, 'channel.close-ok')
             return not peer.channel_is_closed
         peer.channel_is_closed = False
-        eventually(allowed, within_s=5)
+        eventually(allowed)
     finally:
         shop.ctl('set_permissions', '-p', 'shop', 'maker', '.*', '', '')
 
