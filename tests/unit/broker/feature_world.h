@@ -24,7 +24,6 @@
 #ifndef LEVERET_TESTS_FEATURE_WORLD_H
 #define LEVERET_TESTS_FEATURE_WORLD_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* What has been done and seen, over all worlds. */
@@ -49,10 +48,8 @@ struct feature_world_counts {
     uint64_t policies;      /* changes */
 };
 
-/* Runs the world of this seed to its end. */
+/* Runs the world of this seed to its end. Where its steps are printed as they are taken
+ * (world_story.h), so is the broker's log. */
 void feature_world_run(uint64_t seed, struct feature_world_counts *counts);
-
-/* Prints steps as they are taken, and the broker's log. */
-extern bool feature_world_is_verbose;
 
 #endif

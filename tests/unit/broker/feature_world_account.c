@@ -61,7 +61,7 @@ static uint32_t copies_at_most(const struct account *a, const struct fw_message 
     const struct feature_world *w = a->w;
     uint32_t ways = (uint32_t)__builtin_popcount(m->queues) * (w->has_fanout ? 4 : 1);
     bool is_plain = m->entries == 1u << slot && !(a->reach[slot] >> slot & 1) && !w->has_retries;
-    uint32_t lives = 1 + w->life - m->life;
+    uint32_t lives = 1 + w->story.life - m->life;
     /* What was delayed goes on twice, and a crash may double it each time. */
     return is_plain ? 1 : ways * lives * (m->has_delay ? lives : 1);
 }
@@ -253,7 +253,7 @@ static bool was_retried(const struct account *a, const struct fw_message *m, uns
 static bool needs_no_witness(const struct account *a, const struct fw_message *m, unsigned slot)
 {
     const struct fw_copy *copy = &m->copies[slot];
-    bool is_over = !m->is_persistent && m->life < a->w->life;
+    bool is_over = !m->is_persistent && m->life < a->w->story.life;
     return copy->is_found || copy->ends > 0 || copy->is_excused || is_over;
 }
 

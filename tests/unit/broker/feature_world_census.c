@@ -3,14 +3,9 @@
 
 #include "base/memory.h"
 #include "broker/forward.h"
-#include "paging/pager_probe.h"
+#include "world_queue.h"
 
 /* --- time ------------------------------------------------------------------------------------- */
-
-bool fw_is_cut(const struct feature_world *w)
-{
-    return disk_sim_is_cut(w->disk);
-}
 
 static void note_loss(struct feature_world *w, unsigned slot)
 {
@@ -23,39 +18,19 @@ static void note_loss(struct feature_world *w, unsigned slot)
         w->messages[i].copies[slot].is_excused = true;
 }
 
-static bool estimates_bytes(const struct queue *q)
-{
-    bool any = false;
-    for (unsigned i = 0; i < queue_lanes(q)->lane_count; i++)
-        any |= pager_estimates_bytes(lane_at(queue_lanes(q), i));
-    return any;
-}
-
 static void look_around(struct feature_world *w)
 {
     for (unsigned slot = 0; slot < FW_SLOTS_MAX; slot++) {
         const struct fw_slot *s = &w->slots[slot];
-        for (unsigned n = 0; s->is_used && n < queue_lanes(s->queue)->lane_count; n++)
-            w->was_paged |= backlog_has_disk(&lane_at(queue_lanes(s->queue), n)->backlog);
-        if (s->is_used && estimates_bytes(s->queue)) {
+        w->was_paged |= s->is_used && world_queue_has_disk(s->queue);
+        if (s->is_used && world_queue_estimates_bytes(s->queue)) {
             w->slots[slot].was_estimated = true;
-            w->slots[slot].estimate_step = w->step;
+            w->slots[slot].estimate_step = w->story.step;
         }
         note_loss(w, slot);
     }
     fw_note_failure(w);
     fw_retries_look(w);
-}
-
-/* Somebody waits for room on the disk, which is there, or for a file that will not fail again. */
-static bool waits_for_disk(const struct feature_world *w)
-{
-    for (unsigned i = 0; i < loops_count(w->loops); i++) {
-        const struct journal_loop *p = journal_of(loops_at(w->loops, i));
-        if (p && !lv_list_is_empty(&p->retries))
-            return true;
-    }
-    return false;
 }
 
 /* Messages are on their way from a queue to others; those that are kept for want of room stay. */
@@ -71,15 +46,15 @@ static bool has_forwards(const struct feature_world *w)
 /* False: nothing more happens by itself. */
 static bool rest_round(struct feature_world *w)
 {
-    bool any = loop_sim_turn(w->loops);
+    bool any = loop_sim_turn(w->machine.loops);
     if (fw_one_in(w, 2))
-        any |= log_step(w->journal->log);
+        any |= log_step(w->machine.journal->log);
     if (!fw_is_cut(w))
-        any |= segments_step(w->journal->segments);
+        any |= segments_step(w->machine.journal->segments);
     if (!any && !fw_is_cut(w))
-        any = log_step(w->journal->log);
-    if (!any && !fw_is_cut(w) && waits_for_disk(w)) {
-        loop_sim_advance(w->loops, 1000);
+        any = log_step(w->machine.journal->log);
+    if (!any && !fw_is_cut(w) && machine_waits_for_disk(&w->machine)) {
+        loop_sim_advance(w->machine.loops, 1000);
         any = true;
     }
     return any;
@@ -91,22 +66,23 @@ enum { PAUSES = 3, PAUSE_MS = 5 };
 /* All that has been done stands in the log: that does not wait for room, nor has it failed. */
 static bool is_all_safe(const struct feature_world *w)
 {
-    for (unsigned i = 0; i < loops_count(w->loops); i++) {
-        const struct journal_loop *p = journal_of(loops_at(w->loops, i));
+    for (unsigned i = 0; i < loops_count(w->machine.loops); i++) {
+        const struct journal_loop *p = journal_of(loops_at(w->machine.loops, i));
         if (p->safe_ticket < log_submit(p->stage))
             return false;
     }
-    return log_failure(w->journal->log) == 0 && !atomic_load(&w->journal->has_failed);
+    return log_failure(w->machine.journal->log) == 0 &&
+           !atomic_load(&w->machine.journal->has_failed);
 }
 
 static void note_rest(struct feature_world *w)
 {
-    w->step++;
-    for (uint32_t i = w->message_count; i-- > 0 && w->messages[i].life == w->life;) {
+    w->story.step++;
+    for (uint32_t i = w->message_count; i-- > 0 && w->messages[i].life == w->story.life;) {
         struct fw_message *m = &w->messages[i];
         if (m->arrived_step != FW_NEVER)
             continue;
-        m->arrived_step = w->step;
+        m->arrived_step = w->story.step;
         m->arrived_ms = fw_now_ms(w);
     }
     fw_regimes_settle(w);
@@ -127,7 +103,7 @@ static void rest(struct feature_world *w, unsigned pauses_max)
             continue;
         if (pauses++ == pauses_max || !has_forwards(w))
             break;
-        loop_sim_advance(w->loops, PAUSE_MS);
+        loop_sim_advance(w->machine.loops, PAUSE_MS);
     }
     if (!fw_is_cut(w))
         note_rest(w);
@@ -143,20 +119,19 @@ void fw_some_time(struct feature_world *w)
     unsigned rounds = 1 + (unsigned)fw_below(w, 6);
     for (unsigned i = 0; i < rounds && !fw_is_cut(w); i++) {
         switch (fw_below(w, 4)) {
-        case 0: log_step(w->journal->log); break;
-        case 1: segments_step(w->journal->segments); break;
-        default: loop_sim_turn(w->loops); break;
+        case 0: log_step(w->machine.journal->log); break;
+        case 1: segments_step(w->machine.journal->segments); break;
+        default: loop_sim_turn(w->machine.loops); break;
         }
-        if (!fw_is_cut(w) && waits_for_disk(w) && fw_one_in(w, 8))
-            loop_sim_advance(w->loops, 400);
+        if (!fw_is_cut(w) && machine_waits_for_disk(&w->machine) && fw_one_in(w, 8))
+            loop_sim_advance(w->machine.loops, 400);
     }
     look_around(w);
 }
 
 void fw_calm(struct feature_world *w)
 {
-    disk_sim_fail_at(w->disk, 0, 0);
-    disk_sim_set_room(w->disk, UINT64_MAX);
+    machine_mend_disk(&w->machine);
     for (unsigned i = 0; i < w->client_count; i++)
         fw_cancel(w->clients[i]);
     fw_rest(w);
@@ -171,7 +146,7 @@ void fw_long_time(struct feature_world *w)
     w->had_forwards = false;
     for (unsigned i = 0; i <= w->queue_count + 1 && !fw_is_cut(w); i++) {
         for (unsigned n = 0; n < 4 && !fw_is_cut(w); n++) {
-            loop_sim_advance(w->loops, FW_TIME_MS_MAX / 4 + 1);
+            loop_sim_advance(w->machine.loops, FW_TIME_MS_MAX / 4 + 1);
             fw_rest(w);
         }
     }
@@ -283,7 +258,7 @@ static void check_counts(struct feature_world *w, unsigned slot, const struct de
     if (call.status.ready != seen->ready)
         fw_fail(w, "queue %u counts %" PRIu64 " ready, there are %" PRIu64, slot, call.status.ready,
                 seen->ready);
-    if (call.status.ready_bytes != seen->ready_bytes && !estimates_bytes(q))
+    if (call.status.ready_bytes != seen->ready_bytes && !world_queue_estimates_bytes(q))
         fw_fail(w, "queue %u counts %" PRIu64 " bytes, there are %" PRIu64, slot,
                 call.status.ready_bytes, seen->ready_bytes);
     if (call.status.unacked != 0 ||
@@ -332,7 +307,7 @@ static void check_whole(struct feature_world *w)
             there += m->copies[slot].ends;
         for (const struct fw_sighting *s = m->sightings; s; s = s->next)
             there += s->found;
-        if (m->life == w->life && m->step > w->failure_step && there > entries)
+        if (m->life == w->story.life && m->step > w->failure_step && there > entries)
             fw_fail(w, "message %u was put into %u queues, and is or was in %u", i, entries, there);
     }
 }

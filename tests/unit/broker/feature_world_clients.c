@@ -6,17 +6,23 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "world_queue.h"
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
 static void hold(struct fw_client *client, uint64_t position, const struct fw_arrival *a)
 {
-    if (client->held_count == client->held_capacity) {
+    if (client->base.held_count == client->held_capacity) {
         client->held_capacity = client->held_capacity ? client->held_capacity * 2 : 16;
         client->held = lv_realloc(client->held, client->held_capacity * sizeof *client->held);
     }
-    client->held[client->held_count++] = (struct fw_held){position, *a};
-    consumer_hold(client->consumer);
+    client->held[client->base.held_count++] = (struct fw_held){position, *a};
+    consumer_hold(client->base.consumer);
+}
+
+static struct fw_client *client_of(struct world_client *base)
+{
+    return lv_container_of(base, struct fw_client, base);
 }
 
 static void count_arrival(struct feature_world *w, const struct fw_arrival *a)
@@ -32,7 +38,7 @@ static void delivered(struct fw_client *client, const struct delivery *d, bool n
 {
     struct feature_world *w = client->world;
     struct fw_arrival a;
-    fw_read_message(w, client->slot, d->exchange, d->routing_key, d->header, d->body, &a);
+    fw_read_message(w, client->base.slot, d->exchange, d->routing_key, d->header, d->body, &a);
     if (w->is_dead) { /* it was on its way */
         if (!no_ack)
             hold(client, d->position, &a);
@@ -41,7 +47,8 @@ static void delivered(struct fw_client *client, const struct delivery *d, bool n
         return;
     }
     fw_check_arrival(w, &a);
-    fw_check_time(w, &a, true, client->consumer->loop == queue_home(client->consumer->queue));
+    fw_check_time(w, &a, true,
+                  client->base.consumer->loop == queue_home(client->base.consumer->queue));
     count_arrival(w, &a);
     if (no_ack) {
         fw_sight_held(w, &a);
@@ -50,33 +57,24 @@ static void delivered(struct fw_client *client, const struct delivery *d, bool n
     }
     fw_sight_held(w, &a);
     hold(client, d->position, &a);
-    w->slots[client->slot].may_exceed = true;
+    w->slots[client->base.slot].may_exceed = true;
 }
 
 static bool client_deliver(struct consumer *c, const struct delivery *d)
 {
-    struct fw_client *client = c->session;
+    struct fw_client *client = client_of(c->session);
     struct feature_world *w = client->world;
     delivered(client, d, c->no_ack);
     if (w->is_dead || w->is_draining || !fw_one_in(w, 16))
         return true;
-    client->is_full = true;
+    client->base.is_full = true;
     return false;
-}
-
-/* One hold less. */
-static void let_go(struct fw_client *client)
-{
-    struct consumer *c = client->consumer;
-    if (!client->is_open && client->held_count == 0)
-        client->consumer = NULL;
-    consumer_release(&c);
 }
 
 static void client_cancelled(struct consumer *c)
 {
-    struct fw_client *client = c->session;
-    fw_fail(client->world, "client %u hears that its queue is gone", client->number);
+    struct fw_client *client = client_of(c->session);
+    fw_fail(client->world, "client %u hears that its queue is gone", client->base.number);
 }
 
 static void client_timeout_changed(struct consumer *c)
@@ -92,113 +90,53 @@ static const struct consumer_calls client_calls = {
 
 static struct fw_client *client_make(struct feature_world *w, unsigned slot)
 {
-    struct loop *loop = loops_at(w->loops, (unsigned)fw_below(w, loops_count(w->loops)));
+    struct loop *loop = machine_any_loop(&w->machine, &w->story);
     struct fw_client *client = lv_calloc(1, sizeof *client);
     lv_assert(w->client_count < FW_CLIENTS_MAX);
     client->world = w;
-    client->slot = slot;
-    client->number = w->client_count;
-    client->is_open = true;
-    client->consumer = consumer_create(w->slots[slot].queue, loop, &client_calls, client,
-                                       SLICE_EMPTY, SLICE_EMPTY);
+    const struct world_client_place place = {&w->story, &w->calls_open, slot, w->client_count};
+    world_client_open(&client->base, &place, w->slots[slot].queue, loop, &client_calls);
     w->clients[w->client_count++] = client;
     return client;
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-struct asked {
-    struct queue_call call;
-    struct fw_client *client;
-};
-
-static struct queue_call *ask(struct fw_client *client, void (*run)(struct queue_call *),
-                              void (*done)(struct queue_call *))
-{
-    struct asked *asked = lv_calloc(1, sizeof *asked);
-    asked->client = client;
-    asked->call.queue = queue_ref(client->consumer->queue);
-    asked->call.from = client->consumer->loop;
-    asked->call.consumer = client->consumer;
-    asked->call.run = run;
-    asked->call.done = done;
-    client->world->calls_open++;
-    return &asked->call;
-}
-
-static void asked_free(struct queue_call *call)
-{
-    struct asked *asked = lv_container_of(call, struct asked, call);
-    asked->client->world->calls_open--;
-    queue_unref(&call->queue);
-    free(asked);
-}
-
-static void start_call(struct queue_call *call)
-{
-    loop_sim_enter(call->from);
-    queue_call_start(call);
-    loop_sim_enter(NULL);
-}
-
 static void consume_done(struct queue_call *call)
 {
-    struct fw_client *client = lv_container_of(call, struct asked, call)->client;
+    struct fw_client *client = client_of(world_client_of(call));
     if (call->refused)
-        fw_fail(client->world, "client %u may not consume: %s", client->number, call->error.text);
-    asked_free(call);
+        fw_fail(client->world, "client %u may not consume: %s", client->base.number,
+                call->error.text);
+    world_client_answered(call);
 }
 
 void fw_consume(struct feature_world *w, unsigned slot, bool no_ack, uint32_t prefetch)
 {
     struct fw_client *client = client_make(w, slot);
-    client->consumer->no_ack = no_ack;
-    if (!no_ack)
-        credit_begin_prefetch(&client->consumer->credit, prefetch);
-    fw_step(w, "client %u on loop %u consumes from queue %u%s, prefetch %u", client->number,
-            loop_index(client->consumer->loop), slot, no_ack ? " without acks" : "", prefetch);
-    start_call(ask(client, queue_call_consume, consume_done));
+    world_client_consume(&client->base, no_ack, prefetch, consume_done);
 }
 
 static void get_done(struct queue_call *call)
 {
-    struct fw_client *client = lv_container_of(call, struct asked, call)->client;
+    struct fw_client *client = client_of(world_client_of(call));
     if (call->get.got.message) {
         delivered(client, &call->get.got, call->get.no_ack);
         message_unref(&call->get.got.message);
     }
-    client->is_open = false;
-    let_go(client);
-    asked_free(call);
+    world_client_got(call);
 }
 
 void fw_get(struct feature_world *w, unsigned slot, bool no_ack)
 {
     struct fw_client *client = client_make(w, slot);
-    client->consumer->is_getter = true;
-    struct queue_call *call = ask(client, queue_call_get, get_done);
-    call->get.no_ack = no_ack;
-    fw_step(w, "client %u on loop %u gets from queue %u%s", client->number,
-            loop_index(client->consumer->loop), slot, no_ack ? " without acks" : "");
-    start_call(call);
-}
-
-static void cancel_done(struct queue_call *call)
-{
-    struct fw_client *client = lv_container_of(call, struct asked, call)->client;
-    client->consumer->is_closed = true;
-    client->is_open = false;
-    let_go(client);
-    asked_free(call);
+    world_client_get(&client->base, no_ack, get_done);
 }
 
 void fw_cancel(struct fw_client *client)
 {
-    if (!client->is_open || client->consumer->is_getter || client->is_cancelling)
-        return;
-    fw_step(client->world, "client %u cancels", client->number);
-    client->is_cancelling = true;
-    start_call(ask(client, queue_call_cancel, cancel_done));
+    if (world_client_may_cancel(&client->base))
+        world_client_cancel(&client->base);
 }
 
 /* --- settling --------------------------------------------------------------------------------- */
@@ -222,42 +160,35 @@ static void note_settled(struct feature_world *w, const struct fw_arrival *a, en
 void fw_settle(struct fw_client *client, size_t at, enum settle_kind kind)
 {
     struct feature_world *w = client->world;
-    struct consumer *c = client->consumer;
+    struct consumer *c = client->base.consumer;
     const struct fw_held held = client->held[at];
     memmove(client->held + at, client->held + at + 1,
-            (client->held_count - at - 1) * sizeof *client->held);
-    client->held_count--;
+            (client->base.held_count - at - 1) * sizeof *client->held);
+    client->base.held_count--;
     if (!w->is_dead) {
-        fw_step(w, "client %u %s message %u of queue %u", client->number,
+        fw_step(w, "client %u %s message %u of queue %u", client->base.number,
                 kind == SETTLE_ACK      ? "acknowledges"
                 : kind == SETTLE_REJECT ? "rejects"
                                         : "returns",
-                held.arrival.number, client->slot);
+                held.arrival.number, client->base.slot);
         note_settled(w, &held.arrival, kind);
     }
     loop_sim_enter(c->loop);
     consumer_settle(c, held.position, 1, kind);
-    let_go(client);
+    world_client_let_go(&client->base);
     loop_sim_enter(NULL);
 }
 
 void fw_settle_all(struct fw_client *client, enum settle_kind kind)
 {
-    while (client->held_count > 0)
+    while (client->base.held_count > 0)
         fw_settle(client, 0, kind);
 }
 
 void fw_resume(struct feature_world *w)
 {
-    for (unsigned i = 0; i < w->client_count; i++) {
-        struct fw_client *client = w->clients[i];
-        if (!client->is_full || !client->is_open || client->consumer->is_closed)
-            continue;
-        client->is_full = false;
-        loop_sim_enter(client->consumer->loop);
-        consumer_resume(client->consumer);
-        loop_sim_enter(NULL);
-    }
+    for (unsigned i = 0; i < w->client_count; i++)
+        world_client_resume(&w->clients[i]->base);
 }
 
 void fw_clients_end(struct feature_world *w)
@@ -271,7 +202,7 @@ void fw_clients_end(struct feature_world *w)
 void fw_clients_free(struct feature_world *w)
 {
     for (unsigned i = 0; i < w->client_count; i++) {
-        if (w->clients[i]->consumer)
+        if (w->clients[i]->base.consumer)
             fw_fail(w, "client %u is not released", i);
         free(w->clients[i]->held);
         free(w->clients[i]);
@@ -283,21 +214,10 @@ void fw_clients_free(struct feature_world *w)
 
 /* --- operators -------------------------------------------------------------------------------- */
 
-static void at_once(struct queue_call *call)
-{
-    call->owner = NULL;
-}
-
 struct queue_call fw_call_home(struct feature_world *w, unsigned slot,
                                void (*run)(struct queue_call *))
 {
-    struct queue *q = w->slots[slot].queue;
-    struct queue_call call = {
-        .queue = q, .from = queue_home(q), .run = run, .done = at_once, .owner = w};
-    start_call(&call);
-    if (call.owner)
-        fw_fail(w, "a call at home is not answered at once");
-    return call;
+    return world_queue_ask(w->slots[slot].queue, run, &w->story);
 }
 
 void fw_purge(struct feature_world *w, unsigned slot)
@@ -338,7 +258,7 @@ void fw_retries_look(struct feature_world *w)
         if (!s->retry)
             continue;
         struct retry_progress progress = retry_progress(s->retry);
-        s->retry_step = w->step; /* up to now messages may have left */
+        s->retry_step = w->story.step; /* up to now messages may have left */
         if (!progress.is_over && !w->is_dead)
             continue;
         w->counts->retried += progress.moved;

@@ -25,7 +25,7 @@ static uint64_t unacked_in_all(const struct feature_world *w)
 static void acknowledge_all(struct feature_world *w)
 {
     for (unsigned i = 0; i < w->client_count; i++) {
-        if (w->clients[i]->consumer)
+        if (w->clients[i]->base.consumer)
             fw_settle_all(w->clients[i], SETTLE_ACK);
     }
 }
@@ -43,7 +43,7 @@ static void empty_queues(struct feature_world *w)
         acknowledge_all(w);
         fw_resume(w);
         fw_rest(w);
-        loop_sim_advance(w->loops, 1000);
+        loop_sim_advance(w->machine.loops, 1000);
         idle = unacked_in_all(w) == before ? idle + 1 : 0;
     }
     fw_calm(w);
@@ -69,23 +69,6 @@ static void delete_what_stays(struct feature_world *w)
         fw_fail(w, "something never leaves");
 }
 
-static void count_file(void *arg, const char *name, uint64_t bytes)
-{
-    (void)name;
-    (void)bytes;
-    uint64_t *count = arg;
-    ++*count;
-}
-
-static uint64_t files_in(struct feature_world *w, const char *folder)
-{
-    struct disk *port = disk_sim_port(w->disk);
-    uint64_t count = 0;
-    if (port->list(port, folder, count_file, &count) < 0)
-        fw_fail(w, "cannot list %s", folder);
-    return count;
-}
-
 /* One that takes large messages, and keeps them. */
 static unsigned find_large(const struct feature_world *w)
 {
@@ -102,26 +85,14 @@ static void move_log_on(struct feature_world *w)
 {
     enum { ROUNDS_MAX = 60 };
     unsigned queue = find_large(w);
-    uint64_t until = log_current_file(w->journal->log) + w->limits.files_kept + 3;
-    for (unsigned i = 0; i < ROUNDS_MAX && log_current_file(w->journal->log) < until; i++) {
+    uint64_t until = machine_log_must_reach(&w->machine);
+    for (unsigned i = 0; i < ROUNDS_MAX && log_current_file(w->machine.journal->log) < until; i++) {
         fw_publish_ballast(w, queue);
         fw_rest(w);
         acknowledge_all(w);
         fw_resume(w);
         fw_rest(w);
     }
-}
-
-static void check_disk(struct feature_world *w)
-{
-    move_log_on(w);
-    uint64_t segments = files_in(w, "segments"), log = files_in(w, "log");
-    fw_step(w, "%" PRIu64 " segments and %" PRIu64 " files of the log are left", segments, log);
-    if (segments > 0)
-        fw_fail(w, "%" PRIu64 " segments are left", segments);
-    /* The current file, the next, those kept, the spares, and one that is about to go. */
-    if (log > w->limits.files_kept + 7)
-        fw_fail(w, "%" PRIu64 " files of the log are left", log);
 }
 
 void fw_drain(struct feature_world *w)
@@ -134,8 +105,10 @@ void fw_drain(struct feature_world *w)
         if (w->slots[slot].is_used)
             fw_consume(w, slot, false, 0);
     }
-    w->limits.pager.memory_high = SIZE_MAX;
-    if (find_large(w) < FW_SLOTS_MAX)
-        check_disk(w);
+    w->machine.limits.pager.memory_high = SIZE_MAX;
+    if (find_large(w) < FW_SLOTS_MAX) {
+        move_log_on(w);
+        machine_check_disk_is_empty(&w->machine, &w->story);
+    }
     fw_calm(w);
 }

@@ -8,11 +8,7 @@
 #include "base/buffer.h"
 #include "wire/properties.h"
 #include "wire/table.h"
-
-uint64_t fw_now_ms(const struct feature_world *w)
-{
-    return loop_wall_ms(loops_at(w->loops, 0));
-}
+#include "world_body.h"
 
 /* --- made ------------------------------------------------------------------------------------- */
 
@@ -57,17 +53,6 @@ static struct properties properties_of(const struct fw_message *m, struct slice 
     return p;
 }
 
-static void body_of(uint32_t number, uint8_t *out, size_t bytes)
-{
-    uint64_t x = number * UINT64_C(0x9E3779B97F4A7C15) + 1;
-    for (size_t i = 0; i < bytes; i += 8) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        memcpy(out + i, &x, bytes - i < 8 ? bytes - i : 8);
-    }
-}
-
 static struct slice key_of(const struct feature_world *w, const struct fw_message *m)
 {
     return slice_str(m->exchange == DLX_DEFAULT ? w->slots[m->queue].name : "some.key");
@@ -90,7 +75,7 @@ struct message *fw_make_message(struct feature_world *w, uint32_t number)
     struct message *m =
         message_create(exchange_of(w, model), key_of(w, model), slice_of(header.p, n),
                        model->body_bytes, model->is_persistent);
-    body_of(number, message_body_space(m), model->body_bytes);
+    world_body_write(number, message_body_space(m), model->body_bytes);
     lv_buffer_free(&headers);
     lv_buffer_free(&header);
     return m;
@@ -206,7 +191,7 @@ static void check_body(struct feature_world *w, struct slice body, uint32_t numb
     static uint8_t wanted[64 * 1024];
     size_t n = w->messages[number].body_bytes;
     lv_assert(n <= sizeof wanted);
-    body_of(number, wanted, n);
+    world_body_write(number, wanted, n);
     if (!slice_equal(body, slice_of(wanted, n)))
         fw_fail(w, "message %u has another body", number);
 }

@@ -1,15 +1,18 @@
 /* What the files of the feature world share: the model, and what they call of each other.
  *
  *   feature_world.c           its lives, and what may happen in one
- *   feature_world_end.c       the last life, and an abort's report
- *   feature_world_text.c      steps, failures, chance
+ *   feature_world_end.c       the last life
  *   feature_world_topology.c  queues, exchanges, policies: what they are, where dead letters can go
  *   feature_world_messages.c  what a message looks like, and what one that has come says of itself
  *   feature_world_publish.c   publishing, as a session does it
  *   feature_world_clients.c   who consumes, gets and settles
  *   feature_world_sightings.c what has been seen of each message, and what may be seen of it
  *   feature_world_census.c    everything is counted
- *   feature_world_account.c   whether what is not there has gone for a reason */
+ *   feature_world_account.c   whether what is not there has gone for a reason
+ *
+ * What it shares with the store's world stands in world_story.h (the seed, chance, steps as text),
+ * world_machine.h (the broker, its loops and its disk), world_client.h, world_queue.h and
+ * world_body.h. */
 #ifndef LEVERET_TESTS_FEATURE_WORLD_PRIVATE_H
 #define LEVERET_TESTS_FEATURE_WORLD_PRIVATE_H
 
@@ -23,11 +26,11 @@
 #include "paging/journal.h"
 #include "queue/browse.h"
 #include "queue/queue_home.h"
-#include "store/sim/disk_sim.h"
-#include "topology/vhost.h"
+#include "world_client.h"
+#include "world_machine.h"
+#include "world_story.h"
 
 enum {
-    FW_LOOPS_MAX = 3,
     FW_QUEUES_MAX = 6,
     FW_EXCHANGES_MAX = 5,
     FW_SLOTS_MAX =
@@ -40,7 +43,6 @@ enum {
     FW_DEATHS_MAX = 24,
     FW_REGIMES_MAX = 24,
     FW_PRIORITIES = 3,
-    FW_TEXT_BYTES = 512 * 1024,
     FW_REST_ROUNDS_MAX = 40000,
     FW_BODY_MAX = 600,
     FW_TIME_MS_MAX = 6000, /* no time to live or delay is longer ... */
@@ -172,15 +174,10 @@ struct fw_held {
 };
 
 struct fw_client {
+    struct world_client base;
     struct feature_world *world;
-    struct consumer *consumer; /* NULL: released altogether */
-    unsigned slot;
-    unsigned number;
-    bool is_open; /* has its first hold */
-    bool is_cancelling;
-    bool is_full;
-    struct fw_held *held;
-    size_t held_count, held_capacity;
+    struct fw_held *held; /* base.held_count of them */
+    size_t held_capacity;
 };
 
 struct fw_sink {
@@ -189,16 +186,10 @@ struct fw_sink {
 };
 
 struct feature_world {
-    uint64_t seed;
-    uint64_t random;
+    struct story story;
+    struct machine machine;
     struct feature_world_counts *counts;
-    char *text;
-    size_t text_bytes;
-    uint64_t step;
 
-    struct disk_sim *disk;
-    struct journal_limits limits;
-    uint64_t file_bytes;
     unsigned queue_count;
     struct fw_slot slots[FW_SLOTS_MAX];
     struct fw_exchange exchanges[FW_EXCHANGES_MAX];
@@ -213,45 +204,50 @@ struct feature_world {
     bool has_fanout;
     bool sends_refused_on; /* overflow may be reject-publish-dlx */
     bool has_retries;
-    uint64_t elapsed_ms; /* before this life */
-    uint64_t epoch_ms;
     uint64_t failure_step;         /* when the store was seen to have failed, in this life ... */
     uint64_t lasting_failure_step; /* ... or ever: when what was done then was logged */
 
     /* This life's. */
-    uint32_t life;
     bool is_dead;
     bool was_paged;
     bool had_forwards; /* that waited for their targets, in the last long time */
     bool is_draining;  /* everybody takes all there is */
-    struct loops *loops;
-    struct broker *broker;
-    struct vhost *vhost;
-    struct journal *journal;
-    struct fw_sink sinks[FW_LOOPS_MAX];
+    struct fw_sink sinks[MACHINE_LOOPS_MAX];
     struct fw_client *clients[FW_CLIENTS_MAX];
     unsigned client_count;
     unsigned calls_open;
 };
 
-/* --- feature_world_text.c --------------------------------------------------------------------- */
+/* --- the story, the machine ------------------------------------------------------------------- */
 
-void fw_step(struct feature_world *w, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-/* Tells what is no step, where all is told. */
-void fw_note(struct feature_world *w, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void fw_fail(struct feature_world *w, const char *format, ...)
-    __attribute__((format(printf, 2, 3), noreturn));
+/* Tells a step; what is no step, where all is told; what is wrong, which ends the world. */
+#define fw_step(w, ...) story_step(&(w)->story, __VA_ARGS__)
+#define fw_note(w, ...) story_note(&(w)->story, __VA_ARGS__)
+#define fw_fail(w, ...) story_fail(&(w)->story, __VA_ARGS__)
+
 /* Chance: a number below n; true once in n times, so many times in a hundred; one of the values. */
-uint64_t fw_below(struct feature_world *w, uint64_t n);
-bool fw_one_in(struct feature_world *w, uint64_t n);
-bool fw_percent(struct feature_world *w, unsigned percent);
-#define FW_PICK(w, ...)                                                                            \
-    (((const int64_t[]){                                                                           \
-        __VA_ARGS__})[fw_below((w), sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))])
-/* From here on an abort prints the steps of this world; NULL: of none. */
-void fw_report_aborts_of(struct feature_world *w);
+static inline uint64_t fw_below(struct feature_world *w, uint64_t n)
+{
+    return story_below(&w->story, n);
+}
+static inline bool fw_one_in(struct feature_world *w, uint64_t n)
+{
+    return story_one_in(&w->story, n);
+}
+static inline bool fw_percent(struct feature_world *w, unsigned percent)
+{
+    return story_percent(&w->story, percent);
+}
+#define FW_PICK(w, ...) STORY_PICK(&(w)->story, int64_t, __VA_ARGS__)
+
+static inline uint64_t fw_now_ms(const struct feature_world *w)
+{
+    return machine_now_ms(&w->machine);
+}
+static inline bool fw_is_cut(const struct feature_world *w)
+{
+    return machine_is_cut(&w->machine);
+}
 
 /* --- feature_world_topology.c ----------------------------------------------------------------- */
 
@@ -281,7 +277,6 @@ unsigned fw_slot_named(const struct feature_world *w, struct slice name);
 
 /* --- feature_world_messages.c ----------------------------------------------------------------- */
 
-uint64_t fw_now_ms(const struct feature_world *w);
 struct message *fw_make_message(struct feature_world *w, uint32_t number);
 /* What has come from this slot: it must be as it was made, but for what happened to it since. */
 void fw_read_message(struct feature_world *w, unsigned slot, struct slice exchange,
@@ -338,7 +333,6 @@ void fw_sightings_forget(struct feature_world *w);
 
 /* --- feature_world_census.c ------------------------------------------------------------------- */
 
-bool fw_is_cut(const struct feature_world *w);
 /* Everything goes on until nothing is left to do, or the power goes. */
 void fw_rest(struct feature_world *w);
 void fw_some_time(struct feature_world *w);

@@ -12,16 +12,17 @@
 
 static bool has_store_failed(const struct feature_world *w)
 {
-    return !w->journal || log_failure(w->journal->log) < 0 || atomic_load(&w->journal->has_failed);
+    return !w->machine.journal || log_failure(w->machine.journal->log) < 0 ||
+           atomic_load(&w->machine.journal->has_failed);
 }
 
 void fw_note_failure(struct feature_world *w)
 {
-    if (!w->journal || fw_is_cut(w) || !has_store_failed(w))
+    if (!w->machine.journal || fw_is_cut(w) || !has_store_failed(w))
         return;
-    w->failure_step = w->step;
-    if (log_failure(w->journal->log) == 0)
-        w->lasting_failure_step = w->step;
+    w->failure_step = w->story.step;
+    if (log_failure(w->machine.journal->log) == 0)
+        w->lasting_failure_step = w->story.step;
 }
 
 static void refuse(struct feature_world *w, struct fw_message *m)
@@ -43,7 +44,7 @@ void fw_on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_answe
     struct fw_message *m = &w->messages[number];
     if (w->is_dead)
         return;
-    if (m->life != w->life)
+    if (m->life != w->story.life)
         fw_fail(w, "message %" PRIu64 " of an earlier life is answered", number);
     if (m->answers++ == m->answers_due)
         fw_fail(w, "message %" PRIu64 " is answered once too often", number);
@@ -55,7 +56,7 @@ void fw_check_answers(struct feature_world *w)
 {
     for (uint32_t i = 0; i < w->message_count; i++) {
         const struct fw_message *m = &w->messages[i];
-        if (m->life == w->life && m->answers != m->answers_due)
+        if (m->life == w->story.life && m->answers != m->answers_due)
             fw_fail(w, "message %u has %u answers of %u", i, m->answers, m->answers_due);
     }
 }
@@ -105,7 +106,7 @@ static const struct fw_message *twin_before(const struct feature_world *w, uint3
     const struct fw_message *m = &w->messages[number];
     for (uint32_t i = number; m->twin > 0 && i-- > 0;) {
         const struct fw_message *other = &w->messages[i];
-        if (other->life != w->life)
+        if (other->life != w->story.life)
             break;
         if (other->twin == m->twin && other->exchange == m->exchange && !other->is_duplicate &&
             !other->is_refused)
@@ -134,7 +135,7 @@ static void note_arrival(struct feature_world *w, const struct loop *loop, struc
         if ((m->entries >> i & 1) && queue_home(w->slots[i].queue) != loop)
             return;
     }
-    m->arrived_step = w->step;
+    m->arrived_step = w->story.step;
     m->arrived_ms = m->published_ms;
 }
 
@@ -155,7 +156,7 @@ static void publish(struct feature_world *w, struct loop *loop, uint32_t number)
         .message = &whole,
         .claims = &claims,
     };
-    route_find(loop, exchange_find(w->vhost, message_exchange(m)), &input, &route);
+    route_find(loop, exchange_find(w->machine.vhost, message_exchange(m)), &input, &route);
     check_route(w, number, &route);
     if (dedup_claims_are_empty(&claims))
         put(w, loop, number, m, &route);
@@ -180,8 +181,8 @@ static uint32_t add_message(struct feature_world *w, unsigned publisher)
     uint32_t number = w->message_count++;
     struct fw_message *m = &w->messages[number];
     *m = (struct fw_message){
-        .life = w->life,
-        .step = w->step,
+        .life = w->story.life,
+        .step = w->story.step,
         .arrived_step = FW_NEVER,
         .arrived_ms = FW_NEVER,
         .published_ms = fw_now_ms(w),
@@ -211,8 +212,8 @@ static void address(struct feature_world *w, struct fw_message *m)
 
 void fw_publish(struct feature_world *w, unsigned count)
 {
-    unsigned publisher = (unsigned)fw_below(w, loops_count(w->loops));
-    struct loop *loop = loops_at(w->loops, publisher);
+    unsigned publisher = (unsigned)fw_below(w, loops_count(w->machine.loops));
+    struct loop *loop = loops_at(w->machine.loops, publisher);
     struct fw_message chosen;
     choose_address(w, &chosen);
     uint32_t first = w->message_count;
@@ -227,7 +228,7 @@ void fw_publish(struct feature_world *w, unsigned count)
         m->queue = chosen.queue;
         address(w, m);
         publish(w, loop, number);
-        w->step++;
+        w->story.step++;
     }
     loop_sim_enter(NULL);
     fw_step(w, "... up to %u", w->message_count);
@@ -240,11 +241,11 @@ void fw_publish_ballast(struct feature_world *w, unsigned queue)
     m->is_persistent = true;
     m->has_ttl = m->has_delay = false;
     m->value = m->twin = 0;
-    m->body_bytes = (uint32_t)w->file_bytes / 4;
+    m->body_bytes = (uint32_t)w->machine.file_bytes / 4;
     m->exchange = DLX_DEFAULT;
     m->queue = queue;
     address(w, m);
-    loop_sim_enter(loops_at(w->loops, 0));
-    publish(w, loops_at(w->loops, 0), number);
+    loop_sim_enter(loops_at(w->machine.loops, 0));
+    publish(w, loops_at(w->machine.loops, 0), number);
     loop_sim_enter(NULL);
 }

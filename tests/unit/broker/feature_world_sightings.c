@@ -91,7 +91,7 @@ void fw_check_arrival(struct feature_world *w, const struct fw_arrival *a)
         fw_fail(w, "message %u is in queue %u, which refused it", a->number, a->slot);
     if (m->is_duplicate)
         fw_fail(w, "message %u is there, though it was a duplicate", a->number);
-    if (m->life < w->life && !m->is_persistent && a->death_count == 0 && !a->is_after_delay &&
+    if (m->life < w->story.life && !m->is_persistent && a->death_count == 0 && !a->is_after_delay &&
         !w->slots[a->slot].is_quorum && !w->has_retries)
         fw_fail(w, "message %u is transient, and has outlived the broker", a->number);
 }
@@ -163,9 +163,9 @@ bool fw_may_be_twofold(const struct feature_world *w, const struct fw_arrival *a
             return true;
     }
     /* Two that a retry has brought back to one queue look the same. */
-    if (w->has_retries && (!is_alone || m->life < w->life))
+    if (w->has_retries && (!is_alone || m->life < w->story.life))
         return true;
-    return has_moved && (m->life < w->life || w->failure_step >= m->step);
+    return has_moved && (m->life < w->story.life || w->failure_step >= m->step);
 }
 
 void fw_sight_held(struct feature_world *w, const struct fw_arrival *a)

@@ -93,7 +93,7 @@ static void begin_regime(struct feature_world *w, struct fw_slot *s)
 {
     if (s->regime_count > 0)
         s->regimes[s->regime_count - 1].to = ENDING;
-    s->regimes[s->regime_count++] = (struct fw_regime){merged(s), w->step, FW_NEVER};
+    s->regimes[s->regime_count++] = (struct fw_regime){merged(s), w->story.step, FW_NEVER};
 }
 
 static void choose_queue(struct feature_world *w, unsigned slot)
@@ -162,7 +162,7 @@ void fw_regimes_settle(struct feature_world *w)
         struct fw_slot *s = &w->slots[slot];
         for (unsigned i = 0; i < s->regime_count; i++) {
             if (s->regimes[i].to == ENDING)
-                s->regimes[i].to = w->step;
+                s->regimes[i].to = w->story.step;
         }
     }
 }
@@ -211,9 +211,9 @@ static void put_policy(struct feature_world *w, unsigned slot, bool is_restored)
     };
     int err = 0;
     if (is_restored)
-        policy_restore(w->vhost, &row);
+        policy_restore(w->machine.vhost, &row);
     else
-        err = policy_set(w->vhost, &row, &reason, (struct durable_done){0});
+        err = policy_set(w->machine.vhost, &row, &reason, (struct durable_done){0});
     if (err < 0 && err != ERR_EXISTS) /* which says that it is there already */
         fw_fail(w, "the policy is refused: %.*s", SLICE_ARG(lv_buffer_slice(&reason)));
     fw_step(w, "queue %u is ruled by %.*s", slot, SLICE_ARG(lv_buffer_slice(&text)));
@@ -232,7 +232,8 @@ void fw_change_policy(struct feature_world *w, unsigned slot)
         s->has_policy = false;
         s->policy = nothing;
         fw_step(w, "queue %u is ruled by its arguments alone", slot);
-        policy_clear(w->vhost, slice_str(s->name), POLICY_ORDINARY, (struct durable_done){0});
+        policy_clear(w->machine.vhost, slice_str(s->name), POLICY_ORDINARY,
+                     (struct durable_done){0});
     } else {
         s->has_policy = true;
         s->policy = choose_settings(w, slot);
@@ -289,7 +290,7 @@ static void make_queue(struct feature_world *w, unsigned slot)
     if (s->has_policy)
         put_policy(w, slot, true);
     s->queue = queue_ref(
-        queue_restore(w->vhost, slice_str(s->name), (struct queue_flags){.durable = true},
+        queue_restore(w->machine.vhost, slice_str(s->name), (struct queue_flags){.durable = true},
                       s->is_delaying ? SLICE_EMPTY : arguments_of(w, s, &space), slot + 1));
     s->lost = 0;
     s->was_estimated = s->was_purged = false;
@@ -320,7 +321,7 @@ static void make_exchange(struct feature_world *w, const struct fw_exchange *x)
         .durable = true,
         .arguments = table_end(&t),
     };
-    exchange_restore(w->vhost, &d);
+    exchange_restore(w->machine.vhost, &d);
     fw_step(w, "exchange %s%s%s leads to queues %x", x->name, x->is_delaying ? ", delaying," : "",
             x->drops_duplicates ? ", dropping duplicates," : "", x->queues);
     lv_buffer_free(&space);
@@ -334,7 +335,7 @@ static void make_bindings(struct feature_world *w, const struct fw_exchange *x)
             .destination = slice_str(w->slots[i].name),
             .destination_kind = DESTINATION_QUEUE,
         };
-        if ((x->queues >> i & 1) && !binding_restore(w->vhost, &r))
+        if ((x->queues >> i & 1) && !binding_restore(w->machine.vhost, &r))
             fw_fail(w, "cannot bind queue %u", i);
     }
 }
@@ -347,7 +348,7 @@ void fw_make_topology(struct feature_world *w)
         make_queue(w, i);
     for (unsigned i = 0; i < FW_EXCHANGES_MAX; i++)
         make_bindings(w, &w->exchanges[i]);
-    delayed_restore_end(w->broker);
+    delayed_restore_end(w->machine.broker);
 }
 
 /* --- ways ------------------------------------------------------------------------------------- */

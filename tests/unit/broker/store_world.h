@@ -17,7 +17,6 @@
 #ifndef LEVERET_TESTS_STORE_WORLD_H
 #define LEVERET_TESTS_STORE_WORLD_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* What has been done, over all worlds. */
@@ -31,10 +30,8 @@ struct store_world_counts {
     uint64_t paged;    /* worlds in which something was read back from a segment */
 };
 
-/* Runs the world of this seed to its end. */
+/* Runs the world of this seed to its end. Where its steps are printed as they are taken
+ * (world_story.h), so is the broker's log. */
 void store_world_run(uint64_t seed, struct store_world_counts *counts);
-
-/* Prints steps as they are taken, and the broker's log. */
-extern bool store_world_is_verbose;
 
 #endif

@@ -4,21 +4,16 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "paging/pager_probe.h"
+#include "world_queue.h"
 
 /* --- time ------------------------------------------------------------------------------------- */
-
-bool world_is_cut(const struct world *w)
-{
-    return disk_sim_is_cut(w->disk);
-}
 
 bool world_restore_some(struct world *w)
 {
     if (w->is_restored)
         return false;
-    int err = journal_restore_step(w->journal, &w->is_restored);
-    if (w->is_restored && log_recovered(w->journal->log).damaged_ranges > 0)
+    int err = journal_restore_step(w->machine.journal, &w->is_restored);
+    if (w->is_restored && log_recovered(w->machine.journal->log).damaged_ranges > 0)
         world_fail(w, "recovery finds damage");
     if (w->is_restored)
         world_step(w, "the log has been read");
@@ -29,28 +24,16 @@ static void note_paging(struct world *w)
 {
     for (unsigned i = 0; i < w->slot_count; i++) {
         struct slot *s = &w->slots[i];
-        for (unsigned n = 0; !s->is_deleted && n < s->queue->lanes.lane_count; n++)
-            w->was_paged |= backlog_has_disk(&queue_lane(s->queue, n)->backlog);
+        w->was_paged |= !s->is_deleted && world_queue_has_disk(s->queue);
         world_note_losses(s);
     }
-}
-
-/* Somebody waits for room on the disk, which is there, or for a file that will not fail again. */
-static bool has_retries(const struct world *w)
-{
-    for (unsigned i = 0; i < loops_count(w->loops); i++) {
-        const struct journal_loop *p = journal_of(loops_at(w->loops, i));
-        if (p && !lv_list_is_empty(&p->retries))
-            return true;
-    }
-    return false;
 }
 
 static bool has_remote_clients(const struct world *w, unsigned slot)
 {
     for (unsigned i = 0; i < w->client_count; i++) {
-        const struct consumer *c = w->clients[i]->consumer;
-        if (w->clients[i]->slot == slot && c && c->loop != queue_home(c->queue))
+        const struct consumer *c = w->clients[i]->base.consumer;
+        if (w->clients[i]->base.slot == slot && c && c->loop != queue_home(c->queue))
             return true;
     }
     return false;
@@ -63,19 +46,19 @@ void world_rest(struct world *w)
     while (any && !world_is_cut(w)) {
         if (rounds++ > REST_ROUNDS_MAX)
             world_fail(w, "the broker does not come to rest");
-        any = loop_sim_turn(w->loops);
+        any = loop_sim_turn(w->machine.loops);
         if (world_one_in(w, 2))
             any |= world_restore_some(w);
         if (world_one_in(w, 2) && !world_is_cut(w))
-            any |= log_step(w->journal->log);
+            any |= log_step(w->machine.journal->log);
         if (!world_is_cut(w))
-            any |= segments_step(w->journal->segments);
+            any |= segments_step(w->machine.journal->segments);
         if (!any && !world_is_cut(w))
-            any = log_step(w->journal->log);
+            any = log_step(w->machine.journal->log);
         if (!any && !world_is_cut(w))
             any = world_restore_some(w);
-        if (!any && !world_is_cut(w) && has_retries(w)) {
-            loop_sim_advance(w->loops, 1000);
+        if (!any && !world_is_cut(w) && machine_waits_for_disk(&w->machine)) {
+            loop_sim_advance(w->machine.loops, 1000);
             any = true;
         }
         promise_purges(w);
@@ -99,12 +82,12 @@ void world_some_time(struct world *w)
     for (unsigned i = 0; i < rounds && !world_is_cut(w); i++) {
         switch (world_below(w, 5)) {
         case 4: world_restore_some(w); break;
-        case 0: log_step(w->journal->log); break;
-        case 1: segments_step(w->journal->segments); break;
-        default: loop_sim_turn(w->loops); break;
+        case 0: log_step(w->machine.journal->log); break;
+        case 1: segments_step(w->machine.journal->segments); break;
+        default: loop_sim_turn(w->machine.loops); break;
         }
-        if (!world_is_cut(w) && has_retries(w) && world_one_in(w, 8))
-            loop_sim_advance(w->loops, 400);
+        if (!world_is_cut(w) && machine_waits_for_disk(&w->machine) && world_one_in(w, 8))
+            loop_sim_advance(w->machine.loops, 400);
     }
     if (!world_is_cut(w))
         promise_purges(w);
@@ -118,7 +101,7 @@ static void check_answers(struct world *w)
 {
     for (uint32_t i = 0; i < w->model_count; i++) {
         const struct model *model = &w->models[i];
-        if (model->life == w->life && model->answers != model->answers_due)
+        if (model->life == w->story.life && model->answers != model->answers_due)
             world_fail(w, "message %u has %u answers of %u", i, model->answers, model->answers_due);
     }
 }
@@ -153,9 +136,9 @@ static void check_held(struct world *w, unsigned slot, const struct client *clie
                        uint64_t *ret_bytes)
 {
     struct slot *s = &w->slots[slot];
-    uint64_t newest[LOOPS_WORLD_MAX][PRIORITIES] = {0};
+    uint64_t newest[MACHINE_LOOPS_MAX][PRIORITIES] = {0};
     *ret_bytes = 0;
-    for (size_t i = 0; i < client->held_count; i++) {
+    for (size_t i = 0; i < client->base.held_count; i++) {
         const struct held *held = &client->held[i];
         const struct copy *copy = &s->copies[held->copy];
         const struct model *model = &w->models[copy->message];
@@ -179,7 +162,7 @@ static void check_held(struct world *w, unsigned slot, const struct client *clie
                        w->models[copy->message].is_persistent ? "" : " (it is transient)");
         copy->gone = GONE;
     }
-    w->counts->drained += client->held_count;
+    w->counts->drained += client->base.held_count;
 }
 
 /* Everything that is ready, as a browse sees it. */
@@ -227,19 +210,18 @@ static void see_all(struct world *w, unsigned slot, struct dedup_cache *ret)
 static void check_seen_all(struct world *w, unsigned slot, const struct client *client,
                            const struct dedup_cache *seen)
 {
-    for (size_t i = 0; i < seen->count && i < client->held_count; i++)
+    for (size_t i = 0; i < seen->count && i < client->base.held_count; i++)
         if (seen->positions[i] != client->held[i].sequence)
             world_fail(w, "queue %u: position %" PRIu64 " was seen where %" PRIu64 " is", slot,
                        seen->positions[i], client->held[i].sequence);
-    if (seen->count != client->held_count)
+    if (seen->count != client->base.held_count)
         world_fail(w, "queue %u: %zu messages were seen, %zu were there", slot, seen->count,
-                   client->held_count);
+                   client->base.held_count);
 }
 
 static void calm(struct world *w)
 {
-    disk_sim_fail_at(w->disk, 0, 0);
-    disk_sim_set_room(w->disk, UINT64_MAX);
+    machine_mend_disk(&w->machine);
     walkers_let_go(w);
     for (unsigned i = 0; i < w->client_count; i++)
         world_cancel(w->clients[i]);
@@ -249,19 +231,11 @@ static void calm(struct world *w)
     world_rest(w);
 }
 
-static bool estimates_bytes(const struct queue *q)
-{
-    bool any = false;
-    for (unsigned i = 0; i < q->lanes.lane_count; i++)
-        any |= pager_estimates_bytes(queue_lane(q, i));
-    return any;
-}
-
 static void verify_slot(struct world *w, unsigned slot, bool is_last)
 {
     const struct queue_status before = world_call_home(w, slot, queue_call_status).status;
     const uint64_t then = world_now_ms(w);
-    bool is_estimate = estimates_bytes(w->slots[slot].queue);
+    bool is_estimate = world_queue_estimates_bytes(w->slots[slot].queue);
     struct dedup_cache seen = {0};
     see_all(w, slot, &seen);
     struct client *client = world_consume(w, slot, false, 0, true);
@@ -278,17 +252,17 @@ static void verify_slot(struct world *w, unsigned slot, bool is_last)
         check_seen_all(w, slot, client, &seen);
     free(seen.positions);
     if (world_now_ms(w) != then)
-        lost = before.ready - client->held_count; /* some may have expired meanwhile */
-    if (before.ready != client->held_count + lost || before.unacked != 0)
+        lost = before.ready - client->base.held_count; /* some may have expired meanwhile */
+    if (before.ready != client->base.held_count + lost || before.unacked != 0)
         world_fail(w, "queue %u counted %" PRIu64 " ready and %" PRIu64 " unacked, there were %zu",
-                   slot, before.ready, before.unacked, client->held_count);
+                   slot, before.ready, before.unacked, client->base.held_count);
     if (before.ready_bytes != bytes && !is_estimate && lost == 0)
         world_fail(w, "queue %u counted %" PRIu64 " bytes, there were %" PRIu64, slot,
                    before.ready_bytes, bytes);
-    check_status(w, slot, 0, 0, client->held_count, bytes);
+    check_status(w, slot, 0, 0, client->base.held_count, bytes);
     world_cancel(client);
-    while (client->held_count > 0)
-        world_settle(client, world_below(w, client->held_count), 1 + world_below(w, 100),
+    while (client->base.held_count > 0)
+        world_settle(client, world_below(w, client->base.held_count), 1 + world_below(w, 100),
                      is_last ? SETTLE_ACK : SETTLE_REQUEUE);
     world_rest(w);
     if (!world_is_cut(w) && (world_now_ms(w) == then || is_last)) /* else some may have expired */

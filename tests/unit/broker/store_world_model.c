@@ -1,72 +1,15 @@
-/* The model of a store world: its steps as text, its chance, what its messages look like, and which
- * of them are gone for good. */
+/* The model of a store world: what its messages look like, and which of them are gone for good. */
 #include "store_world_private.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "wire/properties.h"
-
-/* --- saying what happened --------------------------------------------------------------------- */
-
-void world_step(struct world *w, const char *format, ...)
-{
-    char line[STEP_BYTES];
-    va_list args;
-    w->step++;
-    int n = snprintf(line, sizeof line, "%6" PRIu64 " ", w->step);
-    va_start(args, format);
-    vsnprintf(line + n, sizeof line - (size_t)n, format, args);
-    va_end(args);
-    size_t length = strlen(line);
-    if (w->text_bytes + length + 2 > TEXT_BYTES) {
-        memmove(w->text, w->text + TEXT_BYTES / 2, w->text_bytes - TEXT_BYTES / 2);
-        w->text_bytes -= TEXT_BYTES / 2;
-    }
-    memcpy(w->text + w->text_bytes, line, length);
-    w->text_bytes += length;
-    w->text[w->text_bytes++] = '\n';
-    if (store_world_is_verbose)
-        fprintf(stderr, "%s\n", line);
-}
-
-void world_fail(struct world *w, const char *format, ...)
-{
-    char line[STEP_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    world_step(w, "FAILED: %s", line);
-    abort();
-}
-
-/* --- chance ----------------------------------------------------------------------------------- */
-
-uint64_t world_below(struct world *w, uint64_t n)
-{
-    uint64_t x = w->random;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    w->random = x;
-    return ((x * UINT64_C(0x2545F4914F6CDD1D)) >> 33) % n;
-}
-
-bool world_one_in(struct world *w, uint64_t n)
-{
-    return world_below(w, n) == 0;
-}
+#include "world_body.h"
 
 /* --- messages: everything about one follows from its number ----------------------------------- */
-
-uint64_t world_now_ms(const struct world *w)
-{
-    return loop_wall_ms(loops_at(w->loops, 0));
-}
 
 /* Its number is its message id, filled up to some length. */
 static size_t properties_of(const struct world *w, uint32_t number, uint8_t out[PROPERTIES_MAX])
@@ -118,17 +61,6 @@ unsigned world_priority_of(const struct world *w, unsigned slot, uint32_t number
     return model->priority < PRIORITIES ? model->priority : PRIORITIES - 1;
 }
 
-static void body_of(uint32_t number, uint8_t *out, size_t bytes)
-{
-    uint64_t x = number * UINT64_C(0x9E3779B97F4A7C15) + 1;
-    for (size_t i = 0; i < bytes; i += 8) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        memcpy(out + i, &x, bytes - i < 8 ? bytes - i : 8);
-    }
-}
-
 static uint8_t scratch[BODY_MAX];
 
 static struct slice key_of(uint32_t number)
@@ -145,7 +77,7 @@ struct message *world_make_message(struct world *w, uint32_t number)
     struct message *m =
         message_create(slice_str("amq.direct"), key_of(number), slice_of(properties, n),
                        model->body_bytes, model->is_persistent);
-    body_of(number, message_body_space(m), model->body_bytes);
+    world_body_write(number, message_body_space(m), model->body_bytes);
     m->format = format_of(w, number);
     return m;
 }
@@ -171,7 +103,7 @@ uint32_t world_read_message(struct world *w, const struct delivery *d)
     if (d->body.n != w->models[number].body_bytes)
         world_fail(w, "message %u has %zu bytes, not %u", number, d->body.n,
                    w->models[number].body_bytes);
-    body_of(number, scratch, d->body.n);
+    world_body_write(number, scratch, d->body.n);
     if (d->body.n > 0 && memcmp(scratch, d->body.p, d->body.n) != 0)
         world_fail(w, "message %u has another body", number);
     return number;

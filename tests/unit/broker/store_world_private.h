@@ -1,4 +1,8 @@
-/* What the files of the store's world share: the model, and what they call of each other. */
+/* What the files of the store's world share: the model, and what they call of each other.
+ *
+ * What it shares with the feature world stands in world_story.h (the seed, chance, steps as text),
+ * world_machine.h (the broker, its loops and its disk), world_client.h, world_queue.h and
+ * world_body.h. */
 #ifndef LEVERET_TESTS_STORE_WORLD_PRIVATE_H
 #define LEVERET_TESTS_STORE_WORLD_PRIVATE_H
 
@@ -10,17 +14,15 @@
 #include "queue/held.h"
 #include "queue/queue.h"
 #include "queue/queue_private.h"
-#include "store/sim/disk_sim.h"
 #include "store_world.h"
-#include "topology/vhost.h"
+#include "world_client.h"
+#include "world_machine.h"
+#include "world_story.h"
 
 enum {
-    LOOPS_WORLD_MAX = 3,
     SLOTS_MAX = 5,
     CLIENTS_MAX = 32,
     MESSAGES_MAX = 6000,
-    TEXT_BYTES = 256 * 1024,
-    STEP_BYTES = 200,
     REST_ROUNDS_MAX = 20000,
     PROPERTIES_MAX = 64,
     PRIORITIES = 4,     /* of a slot that has any: 0 to 3 */
@@ -94,18 +96,13 @@ struct held {
 
 /* Somebody who consumes, or gets. */
 struct client {
+    struct world_client base;
     struct world *world;
-    struct consumer *consumer; /* NULL: released altogether */
-    unsigned slot;
-    unsigned number;
-    bool is_open; /* has its first hold */
-    bool is_cancelling;
-    bool is_full;      /* deliver() has said "enough" */
     bool is_verifying; /* takes all there is */
-    struct held *held;
-    size_t held_count, held_capacity;
+    struct held *held; /* base.held_count of them */
+    size_t held_capacity;
     /* The last of each publisher and priority that came for the first time. */
-    uint32_t newest[LOOPS_WORLD_MAX][PRIORITIES];
+    uint32_t newest[MACHINE_LOOPS_MAX][PRIORITIES];
 };
 
 /* Somebody who looks at a queue, and takes out of its midst, as who moves messages does. */
@@ -124,17 +121,10 @@ struct sink {
 };
 
 struct world {
-    uint64_t seed;
-    uint64_t random;
+    struct story story;
+    struct machine machine;
     struct store_world_counts *counts;
-    char *text;
-    size_t text_bytes;
-    uint64_t step;
 
-    struct disk_sim *disk;
-    struct journal_limits limits;
-    uint64_t file_bytes;
-    enum log_durability durability; /* but for LOG_SYNC, only processes die */
     unsigned slot_count;
     struct slot slots[SLOTS_MAX];
     struct model *models;
@@ -144,21 +134,14 @@ struct world {
     unsigned large_every; /* one in so many bodies is large; 0: none */
     unsigned transient_percent;
     unsigned ttl_percent; /* of messages that live for a while only */
-    uint64_t elapsed_ms;  /* before this life */
-    uint64_t epoch_ms;    /* what the clock shows when nothing has elapsed */
     unsigned many;        /* messages in a row */
     unsigned steps;       /* in a life */
 
     /* This life's. */
-    uint32_t life;
     bool is_dead;
     bool was_paged;
     bool is_restored; /* all of the log has been read */
-    struct loops *loops;
-    struct broker *broker;
-    struct vhost *vhost;
-    struct journal *journal;
-    struct sink sinks[LOOPS_WORLD_MAX];
+    struct sink sinks[MACHINE_LOOPS_MAX];
     struct client *clients[CLIENTS_MAX];
     unsigned client_count;
     struct walker walkers[SLOTS_MAX];
@@ -179,20 +162,34 @@ struct promise {
     uint32_t copies[];
 };
 
+/* --- the story, the machine ------------------------------------------------------------------- */
+
+/* Tells a step; what is wrong, which ends the world. */
+#define world_step(w, ...) story_step(&(w)->story, __VA_ARGS__)
+#define world_fail(w, ...) story_fail(&(w)->story, __VA_ARGS__)
+
+/* Chance: a number below n; true once in n times; one of the values. */
+static inline uint64_t world_below(struct world *w, uint64_t n)
+{
+    return story_below(&w->story, n);
+}
+static inline bool world_one_in(struct world *w, uint64_t n)
+{
+    return story_one_in(&w->story, n);
+}
+#define PICK(w, ...) STORY_PICK(&(w)->story, uint64_t, __VA_ARGS__)
+
+static inline uint64_t world_now_ms(const struct world *w)
+{
+    return machine_now_ms(&w->machine);
+}
+static inline bool world_is_cut(const struct world *w)
+{
+    return machine_is_cut(&w->machine);
+}
+
 /* --- store_world_model.c ---------------------------------------------------------------------- */
 
-/* Tells a step; tells what is wrong and ends the world. */
-void world_step(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void world_fail(struct world *w, const char *format, ...)
-    __attribute__((format(printf, 2, 3), noreturn));
-/* Chance: a number below n; true once in n times; one of the values. */
-uint64_t world_below(struct world *w, uint64_t n);
-bool world_one_in(struct world *w, uint64_t n);
-#define PICK(w, ...)                                                                               \
-    (((const uint64_t[]){__VA_ARGS__})[world_below((w), sizeof((const uint64_t[]){__VA_ARGS__}) /  \
-                                                            sizeof(uint64_t))])
-
-uint64_t world_now_ms(const struct world *w);
 /* Whether it may have expired, in any queue where nobody holds it. */
 bool world_may_be_over(const struct world *w, uint32_t number);
 /* Whether it must have. */
@@ -254,7 +251,6 @@ void world_force_snapshot(struct world *w, unsigned slot);
 
 /* --- store_world_checks.c --------------------------------------------------------------------- */
 
-bool world_is_cut(const struct world *w);
 /* Reads one more file of the log, if there is one to read. True when there was. */
 bool world_restore_some(struct world *w);
 /* Everything goes on until nothing is left to do, or the power goes. What is purged and was on its

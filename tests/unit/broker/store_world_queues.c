@@ -3,6 +3,7 @@
 #include "store_world_private.h"
 
 #include "paging/pager_probe.h"
+#include "world_queue.h"
 
 /* --- looking, and taking out of the midst ----------------------------------------------------- */
 
@@ -214,7 +215,7 @@ void world_delete_queue(struct world *w, unsigned slot)
     s->is_deleted = true;
     for (unsigned i = 0; i < w->client_count; i++) {
         struct client *client = w->clients[i];
-        for (size_t h = 0; client->slot == slot && h < client->held_count; h++) {
+        for (size_t h = 0; client->base.slot == slot && h < client->base.held_count; h++) {
             s->copies[client->held[h].copy].holder = NULL;
             client->held[h].is_orphan = true;
         }
@@ -232,7 +233,5 @@ void world_force_snapshot(struct world *w, unsigned slot)
     if (!s->is_durable)
         return;
     world_step(w, "queue %u is asked for a snapshot", slot);
-    loop_sim_enter(queue_home(s->queue));
-    pager_snapshot(queue_lane(s->queue, (unsigned)world_below(w, s->queue->lanes.lane_count)));
-    loop_sim_enter(NULL);
+    world_queue_want_snapshot(s->queue, &w->story);
 }

@@ -1,24 +1,18 @@
 /* What all features of queues and exchanges promise together, in worlds from seeds
- * (feature_world.h).
- *
- *   test_sim_features                      a fixed number of seeds, and those that once failed
- *   test_sim_features --seed N             that one, telling all its steps
- *   test_sim_features --soak [N [FIRST]]   N worlds (0: until stopped), from FIRST on; reports
- *                                          progress */
+ * (feature_world.h). Without arguments: a fixed number of seeds, and those that once failed; with
+ * some: world_program.h. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "feature_world.h"
 #include "sim_deferred.h"
+#include "world_program.h"
 
 enum { SEEDS = 300 };
 
@@ -55,8 +49,16 @@ static void what_went_wrong_once_goes_well(void **state)
 
 /* --- without cmocka --------------------------------------------------------------------------- */
 
-static void say(const struct feature_world_counts *c, double seconds)
+static struct feature_world_counts counted; /* since the program began */
+
+static void run(uint64_t seed)
 {
+    feature_world_run(seed, &counted);
+}
+
+static void say(double seconds)
+{
+    const struct feature_world_counts *c = &counted;
     printf("%" PRIu64 " worlds (%.0f a second), %" PRIu64 " with a backlog on disk: %" PRIu64
            " lives, %" PRIu64 " crashes, %" PRIu64 " faults, %" PRIu64 " policies; %" PRIu64
            " messages, %" PRIu64 " refused, %" PRIu64 " duplicates; %" PRIu64
@@ -68,29 +70,6 @@ static void say(const struct feature_world_counts *c, double seconds)
            c->policies, c->messages, c->refused, c->duplicates, c->censuses, c->found,
            c->dead_letters, c->deaths[0], c->deaths[1], c->deaths[2], c->deaths[3], c->delayed,
            c->retried, c->pushed_out, c->replaced, c->dropped_twins);
-    fflush(stdout);
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int soak(uint64_t worlds, uint64_t first)
-{
-    struct feature_world_counts counts = {0};
-    double start = now_s(), said = start;
-    for (uint64_t seed = first; worlds == 0 || seed < first + worlds; seed++) {
-        feature_world_run(seed, &counts);
-        if (now_s() - said > 10) {
-            said = now_s();
-            say(&counts, said - start);
-        }
-    }
-    say(&counts, now_s() - start);
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -101,16 +80,8 @@ int main(int argc, char **argv)
     };
     lv_rcu_register_thread();
     int result = 0;
-    if (argc == 3 && strcmp(argv[1], "--seed") == 0) {
-        struct feature_world_counts counts = {0};
-        feature_world_is_verbose = true;
-        feature_world_run(strtoull(argv[2], NULL, 10), &counts);
-    } else if (argc >= 2 && strcmp(argv[1], "--soak") == 0) {
-        result = soak(argc > 2 ? strtoull(argv[2], NULL, 10) : 0,
-                      argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
-    } else {
+    if (!world_program_run(&(struct world_program){run, say}, argc, argv))
         result = cmocka_run_group_tests(tests, NULL, NULL);
-    }
     lv_rcu_unregister_thread();
     return result;
 }

@@ -1,23 +1,17 @@
-/* What the store promises, in worlds from seeds (store_world.h).
- *
- *   test_sim_store                      a fixed number of seeds, and those that once failed
- *   test_sim_store --seed N             that one, telling all its steps
- *   test_sim_store --soak [N [FIRST]]   N worlds (0: until stopped), from FIRST on; reports
- *                                       progress */
+/* What the store promises, in worlds from seeds (store_world.h). Without arguments: a fixed number
+ * of seeds, and those that once failed; with some: world_program.h. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 #include "sim_deferred.h"
 #include "store_world.h"
+#include "world_program.h"
 
 enum { SEEDS = 300 };
 
@@ -48,36 +42,21 @@ static void what_went_wrong_once_goes_well(void **state)
 
 /* --- without cmocka --------------------------------------------------------------------------- */
 
-static void say(const struct store_world_counts *c, double seconds)
+static struct store_world_counts counted; /* since the program began */
+
+static void run(uint64_t seed)
 {
+    store_world_run(seed, &counted);
+}
+
+static void say(double seconds)
+{
+    const struct store_world_counts *c = &counted;
     printf("%" PRIu64 " worlds (%.0f a second), %" PRIu64
            " of them with a backlog on disk: %" PRIu64 " lives, %" PRIu64 " crashes, %" PRIu64
            " faults, %" PRIu64 " messages, %" PRIu64 " compared\n",
            c->worlds, (double)c->worlds / seconds, c->paged, c->lives, c->crashes, c->faults,
            c->messages, c->drained);
-    fflush(stdout);
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int soak(uint64_t worlds, uint64_t first)
-{
-    struct store_world_counts counts = {0};
-    double start = now_s(), said = start;
-    for (uint64_t seed = first; worlds == 0 || seed < first + worlds; seed++) {
-        store_world_run(seed, &counts);
-        if (now_s() - said > 10) {
-            said = now_s();
-            say(&counts, said - start);
-        }
-    }
-    say(&counts, now_s() - start);
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -88,16 +67,8 @@ int main(int argc, char **argv)
     };
     lv_rcu_register_thread();
     int result = 0;
-    if (argc == 3 && strcmp(argv[1], "--seed") == 0) {
-        struct store_world_counts counts = {0};
-        store_world_is_verbose = true;
-        store_world_run(strtoull(argv[2], NULL, 10), &counts);
-    } else if (argc >= 2 && strcmp(argv[1], "--soak") == 0) {
-        result = soak(argc > 2 ? strtoull(argv[2], NULL, 10) : 0,
-                      argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
-    } else {
+    if (!world_program_run(&(struct world_program){run, say}, argc, argv))
         result = cmocka_run_group_tests(tests, NULL, NULL);
-    }
     lv_rcu_unregister_thread();
     return result;
 }
