@@ -20,6 +20,9 @@ void *lv_try_malloc(size_t bytes) __attribute__((malloc, warn_unused_result));
  * allocations use them. With glibc it returns 0, since glibc does not tell, and one call returns
  * the memory of all threads. Takes one or two milliseconds, and more for each GB. Any thread. */
 size_t lv_memory_give_back(void);
+/* Returns whether any of this thread's allocations is in use. With glibc, which does not tell, it
+ * returns false. Call after lv_memory_give_back(), which notices what other threads have freed. */
+bool lv_memory_is_in_use(void);
 /* Returns to the system the free memory of the calling thread, which is about to end; otherwise it
  * would stay with the process. Takes microseconds. */
 void lv_memory_leave(void);

@@ -36,6 +36,24 @@ static bool add_spare(const mi_heap_t *heap, const mi_heap_area_t *area, void *b
     return true;
 }
 
+static bool add_used(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t bytes,
+                     void *arg)
+{
+    (void)heap;
+    (void)block;
+    (void)bytes;
+    *(size_t *)arg += area->used;
+    return true;
+}
+
+static bool mimalloc_is_in_use(void)
+{
+    size_t used = 0;
+    if (mi_heap_get_default && mi_heap_visit_blocks)
+        mi_heap_visit_blocks(mi_heap_get_default(), false, add_used, &used);
+    return used > 0;
+}
+
 static long page_ms, segment_ms; /* mimalloc's own delays, used while free pages are kept */
 static atomic_bool is_given_at_once;
 static atomic_uint givers; /* threads in mimalloc_gives_back() */
@@ -113,6 +131,11 @@ static bool mimalloc_gives_back(size_t *ret_spare)
     return false;
 }
 
+static bool mimalloc_is_in_use(void)
+{
+    return false;
+}
+
 static bool mimalloc_leaves(void)
 {
     return false;
@@ -131,6 +154,11 @@ size_t lv_memory_give_back(void)
         return spare;
     malloc_trim(0);
     return 0;
+}
+
+bool lv_memory_is_in_use(void)
+{
+    return mimalloc_is_in_use();
 }
 
 void lv_memory_leave(void)

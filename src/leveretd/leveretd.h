@@ -51,6 +51,8 @@ struct restoring {
     bool has_thread;
     bool is_over; /* the messages were all read before the loops started, without a thread */
     _Atomic bool is_stopping;
+    pthread_mutex_t lock;    /* for `stopping`; while there is a thread */
+    pthread_cond_t stopping; /* is_stopping was set */
 };
 
 struct leveretd {

@@ -69,6 +69,34 @@ static void memory_freed_earlier_is_returned_too(void **state)
     free(blocks);
 }
 
+/* On a thread of its own, which allocates nothing else. Returns its argument if all is right. */
+static void *use_and_free_on_thread(void *arg)
+{
+    void **blocks = arg;
+    for (size_t i = 0; i < BLOCKS; i++)
+        blocks[i] = lv_malloc(BLOCK_BYTES);
+    free_blocks(blocks);
+    lv_memory_give_back();
+    bool is_in_use = lv_memory_is_in_use();
+    free(blocks[0]);
+    lv_memory_give_back();
+    return is_in_use && !lv_memory_is_in_use() ? arg : NULL;
+}
+
+static void a_thread_knows_whether_its_memory_is_in_use(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    void *ret;
+    if (!mi_collect)
+        skip();
+    void **blocks = lv_calloc(BLOCKS, sizeof *blocks);
+    assert_int_equal(pthread_create(&thread, NULL, use_and_free_on_thread, blocks), 0);
+    assert_int_equal(pthread_join(thread, &ret), 0);
+    assert_ptr_equal(ret, blocks);
+    free(blocks);
+}
+
 static void memory_in_use_is_not_returned(void **state)
 {
     (void)state;
@@ -87,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_in_use_is_not_returned),
         cmocka_unit_test(memory_freed_earlier_is_returned_too),
+        cmocka_unit_test(a_thread_knows_whether_its_memory_is_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
