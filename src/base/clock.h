@@ -2,6 +2,7 @@
 #ifndef LEVERET_BASE_CLOCK_H
 #define LEVERET_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -22,6 +23,17 @@ static inline uint64_t clock_wall_ms(void)
 static inline uint64_t clock_up_ms(void)
 {
     return clock_read_ms(CLOCK_BOOTTIME);
+}
+
+/* Initialises a condition variable whose timed waits end by CLOCK_MONOTONIC, which is never set.
+ * The caller destroys it. */
+static inline void clock_cond_init(pthread_cond_t *ret)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(ret, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 #endif

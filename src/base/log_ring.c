@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/log_private.h"
 
 enum { RING_BYTES = 256 * 1024, WRITE_BYTES_MAX = 16 * 1024, RETRY_MS = 500 };
@@ -231,11 +232,7 @@ static void start_thread(void)
 void log_thread_start(void)
 {
     lv_assert(!log_ring_is_running());
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&ring.changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&ring.changed);
     pthread_mutex_lock(&ring.lock);
     ring.is_stopping = false;
     start_thread();

@@ -24,34 +24,38 @@ enum { PAGE_DELAY = mi_option_decommit_delay, SEGMENT_DELAY = mi_option_segment_
 enum { PAGE_DELAY = mi_option_purge_delay, SEGMENT_DELAY = mi_option_purge_delay };
 #endif
 
-static bool add_spare(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t bytes,
-                      void *arg)
-{
-    (void)heap;
-    (void)block;
-    (void)bytes;
-    size_t used = area->used * area->full_block_size;
-    if (area->committed > used)
-        *(size_t *)arg += area->committed - used;
-    return true;
-}
+/* The allocations of a thread. */
+struct heap_facts {
+    size_t used;        /* how many are in use */
+    size_t spare_bytes; /* free bytes that were not returned to the system */
+};
 
-static bool add_used(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t bytes,
+static bool add_area(const mi_heap_t *heap, const mi_heap_area_t *area, void *block, size_t bytes,
                      void *arg)
 {
     (void)heap;
     (void)block;
     (void)bytes;
-    *(size_t *)arg += area->used;
+    struct heap_facts *facts = arg;
+    size_t used_bytes = area->used * area->full_block_size;
+    facts->used += area->used;
+    if (area->committed > used_bytes)
+        facts->spare_bytes += area->committed - used_bytes;
     return true;
+}
+
+/* Looks at the calling thread's heap. */
+static struct heap_facts heap_look(void)
+{
+    struct heap_facts facts = {0};
+    if (mi_heap_get_default && mi_heap_visit_blocks)
+        mi_heap_visit_blocks(mi_heap_get_default(), false, add_area, &facts);
+    return facts;
 }
 
 static bool mimalloc_is_in_use(void)
 {
-    size_t used = 0;
-    if (mi_heap_get_default && mi_heap_visit_blocks)
-        mi_heap_visit_blocks(mi_heap_get_default(), false, add_used, &used);
-    return used > 0;
+    return heap_look().used > 0;
 }
 
 static long page_ms, segment_ms; /* mimalloc's own delays, used while free pages are kept */
@@ -92,7 +96,6 @@ static void take_and_free_pages(void)
 
 static bool mimalloc_gives_back(size_t *ret_spare)
 {
-    size_t spare = 0;
     if (!mi_collect || !mi_heap_get_default || !mi_heap_visit_blocks)
         return false;
     if (atomic_fetch_add(&givers, 1) == 0)
@@ -102,8 +105,7 @@ static bool mimalloc_gives_back(size_t *ret_spare)
     mi_collect(true);
     if (atomic_fetch_sub(&givers, 1) == 1)
         set_delays(!atomic_load(&is_given_at_once));
-    mi_heap_visit_blocks(mi_heap_get_default(), false, add_spare, &spare);
-    *ret_spare = spare;
+    *ret_spare = heap_look().spare_bytes;
     return true;
 }
 

@@ -133,12 +133,8 @@ struct clock_keeper *clock_keeper_create(const char *dir, struct loops *loops)
 void clock_keeper_begin(struct clock_keeper *k)
 {
     lv_assert(!k->is_running);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&k->lock, NULL);
-    pthread_cond_init(&k->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&k->changed);
     int err = pthread_create(&k->thread, NULL, keeper_main, k);
     lv_assert(err == 0);
     k->is_running = true;

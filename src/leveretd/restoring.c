@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -92,16 +93,6 @@ int restoring_begin(struct leveretd *d)
     return read_log(d);
 }
 
-static void wakeup_init(struct restoring *r)
-{
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->stopping, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 /* The thread blocks all signals, so that the main thread handles them. */
 int restoring_go_on(struct leveretd *d)
 {
@@ -110,9 +101,10 @@ int restoring_go_on(struct leveretd *d)
     lv_assert(!r->has_thread);
     if (r->is_over)
         return 0;
+    pthread_mutex_init(&r->lock, NULL);
+    clock_cond_init(&r->stopping);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    wakeup_init(r);
     int number = pthread_create(&r->thread, NULL, restoring_main, d);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (number != 0)

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -65,11 +66,7 @@ static struct definitions *definitions_new(const char *data_dir)
     d->mark_fd = -1;
     pthread_mutex_init(&d->db_lock, NULL);
     pthread_mutex_init(&d->queue_lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&d->queue_grew, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&d->queue_grew);
     return d;
 }
 

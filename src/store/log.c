@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -266,12 +267,8 @@ static struct log *log_create(const struct log_options *options)
     for (unsigned i = 0; i < options->stages; i++)
         log_stage_init(&log->stages[i], log, i);
     pthread_mutex_init(&log->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&log->writer_wake, &attr);
-    pthread_cond_init(&log->keeper_wake, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&log->writer_wake);
+    clock_cond_init(&log->keeper_wake);
     return log;
 }
 

@@ -28,8 +28,7 @@ def begun_bodies(arena):
             peer.expect('channel.open-ok', number)
 
 
-@attack('clients stop in the middle of large messages until their loops take no more',
-        memory_limit_mb=50)
+@attack('clients stop in the middle of large messages until their loops take no more', memory_limit_mb=50)
 def messages_that_stop(arena):
     for _ in range(arena.volume(20, 6)):
         peer = arena.peer()

@@ -9,7 +9,7 @@ static size_t control_bytes(const uint8_t *p, const uint8_t *end, enum terminal_
 {
     if (end - p >= 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
         return 2;
-    if (kind == TERMINAL_JSON) /* which has escaped the others itself */
+    if (kind == TERMINAL_JSON) /* in which C0 is escaped already */
         return *p == 0x7f;
     if (kind == TERMINAL_LINES && *p == '\n')
         return 0;

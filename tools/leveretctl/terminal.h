@@ -11,11 +11,10 @@
 enum terminal_text {
     TERMINAL_CELL,  /* one line: every control character is shown, as \x1b */
     TERMINAL_LINES, /* every control character but newlines is shown */
-    TERMINAL_JSON,  /* JSON, in which C0 is escaped already: U+0080 to U+009F are shown as \u009b */
+    TERMINAL_JSON,  /* JSON, in which C0 is escaped already; the others are shown as \u009b */
 };
 
-/* Replaces control characters from byte `from` on: C0, DEL, and U+0080 to U+009F; in JSON only the
- * last of these. */
+/* Replaces control characters from byte `from` on: C0 (but in JSON), DEL, and U+0080 to U+009F. */
 void terminal_escape(struct lv_buffer *text, size_t from, enum terminal_text kind);
 
 /* Like terminal_escape(), but only if `out` is a terminal. */
