@@ -223,6 +223,7 @@ static void expiry_begin(struct queue *q)
 {
     if (queue_is_deleted(q))
         return;
+    queue_used(q); /* the process may have been stopped while the mail was on its way */
     queue_watch_use(q);
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         if (pager_must_scan(queue_lane(q, i)))
