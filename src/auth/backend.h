@@ -1,0 +1,88 @@
+/* A backend: something that knows users. It answers two questions: who is this (authentication),
+ * and may this user do that (authorization). The internal backend looks into the definitions
+ * (auth.h); others ask a service elsewhere.
+ *
+ * A backend may block. Its functions are called on threads that exist for this, several at a
+ * time and never on a loop, so they must be safe to call from any thread, and each call must
+ * return within the backend's own timeout. */
+#ifndef LEVERET_AUTH_BACKEND_H
+#define LEVERET_AUTH_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/auth.h"
+#include "base/buffer.h"
+#include "base/slice.h"
+
+struct auth_backend;
+
+enum auth_answer {
+    AUTH_ALLOWED,
+    AUTH_REFUSED,
+    /* The backend could not be asked, or its answer makes no sense. It counts as a refusal, and
+     * the reason names what is wrong with the backend. */
+    AUTH_UNANSWERED,
+};
+
+/* What a client says of itself, and what is known about its connection. */
+struct auth_credentials {
+    struct slice user;
+    struct slice password; /* or a token */
+    /* False: somebody else has authenticated the user (its certificate, or another backend), and
+     * this backend only says whether it knows the user, and with which tags. */
+    bool has_password;
+    struct slice vhost;     /* empty if the protocol does not tell it before the login */
+    struct slice client_id; /* empty if the protocol has none */
+    struct slice peer_address;
+};
+
+/* What a backend knows about a user who has logged in. The caller frees the buffers, and calls
+ * forget() for `data`. */
+struct auth_found {
+    struct lv_buffer
+        name; /* if it is not the credentials' one (a token has a subject); else empty */
+    struct lv_buffer tags; /* separated by commas */
+    uint64_t expires_at_s; /* wall clock; the login ends then; 0: never */
+    void *data;            /* the backend's own, for may(); NULL: none */
+};
+
+enum auth_resource { AUTH_VHOST, AUTH_QUEUE, AUTH_EXCHANGE, AUTH_TOPIC };
+
+/* May this user do this? */
+struct auth_question {
+    enum auth_resource resource;
+    enum auth_action action; /* of AUTH_TOPIC: write or read; not used for AUTH_VHOST */
+    struct slice vhost;
+    struct slice name;        /* of the queue or exchange; the default exchange is "amq.default" */
+    struct slice routing_key; /* of AUTH_TOPIC */
+    struct slice user;
+    struct slice tags;
+    struct slice client_id;
+    struct slice peer_address;
+    void *data; /* what log_in() returned */
+};
+
+struct auth_backend_calls {
+    /* Checks the credentials, and fills in *ret if they are AUTH_ALLOWED. Otherwise appends to
+     * `reason` why not: for the log, never for the peer, and without the password. */
+    enum auth_answer (*log_in)(struct auth_backend *backend,
+                               const struct auth_credentials *credentials, struct auth_found *ret,
+                               struct lv_buffer *reason);
+    /* Answers the question. Appends to `reason` what is wrong if it is AUTH_UNANSWERED. */
+    enum auth_answer (*may)(struct auth_backend *backend, const struct auth_question *question,
+                            struct lv_buffer *reason);
+    /* Frees what log_in() has returned in `data`. */
+    void (*forget)(struct auth_backend *backend, void *data);
+    /* Frees the backend. No other call is running, and all data are forgotten. */
+    void (*free)(struct auth_backend *backend);
+};
+
+/* The beginning of every backend. */
+struct auth_backend {
+    const struct auth_backend_calls *calls;
+    const char *name;     /* "http", as in auth_backends.N; a static string */
+    unsigned threads_max; /* how many calls may be under way at a time */
+};
+
+#endif
