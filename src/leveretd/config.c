@@ -36,18 +36,14 @@ static const struct alias {
 
 /* --- Setting one ------------------------------------------------------------------------------ */
 
-static bool is_list(const struct setting *s)
-{
-    return s->type == TYPE_FLAGS || s->type == TYPE_LISTENERS;
-}
-
 /* `name` is the entry's name in a list, or NULL. */
 static void value_complain(const struct setting *s, const char *key, const char *name,
                            const char *value, const struct location *location)
 {
     struct lv_buffer expected = {0};
-    if (is_list(s) && !name)
-        lv_buffer_printf(&expected, "none, or a line for each entry: %s.NAME = ...", key);
+    if (config_type_has_entries(s->type) && !name)
+        lv_buffer_printf(&expected, "none, or a line for each entry: %s.%s = ...", key,
+                         s->type == TYPE_LIST ? "N" : "NAME");
     else
         config_value_describe(s, &expected);
     if (s->type == TYPE_SECRET)
@@ -57,14 +53,6 @@ static void value_complain(const struct setting *s, const char *key, const char 
         config_tell(location, LOG_ERROR, "invalid value '%s' for %s: expected %s", value, key,
                     (const char *)expected.p);
     lv_buffer_free(&expected);
-}
-
-static void clear_list(struct config *config, const struct setting *s)
-{
-    if (s->type == TYPE_FLAGS)
-        config_flags_clear(config_member(config, s));
-    else
-        config_listeners_clear(config_member(config, s));
 }
 
 /* Returns the name of a list's entry with each `\.` as a plain dot. The caller owns it. */
@@ -81,55 +69,93 @@ static char *unescape_name(const char *text)
     return name;
 }
 
-static void note_origin(struct config *config, size_t index, const struct location *location)
+/* Returns "FILE:LINE", or the source alone. The caller owns it. */
+static char *origin_text(const struct location *location)
 {
     struct lv_buffer origin = {0};
     lv_buffer_printf(&origin, location->line > 0 ? "%s:%d" : "%s", location->source,
                      location->line);
-    free(config->origins[index]);
-    config->origins[index] = (char *)origin.p;
+    return (char *)origin.p;
 }
 
-/* Sets one setting. `name` is an entry's name in a list; it is NULL for other settings and where
- * the key is the list itself, whose only value is none. The first line that sets an entry replaces
- * the list's default. */
+/* Sets one entry of a setting that has entries, or all of them to none if `name` is NULL. The first
+ * line that sets an entry replaces the default. */
+static bool set_entry(struct config *config, size_t index, const char *name, const char *value,
+                      const char *origin)
+{
+    const struct setting *s = &settings[index];
+    if (!name || !config->origins[index])
+        config_value_clear(config, s);
+    if (!name)
+        return strcmp(value, "none") == 0;
+    char *plain = unescape_name(name);
+    bool is_good = config_value_read(config, s, plain, value, origin);
+    free(plain);
+    return is_good;
+}
+
+/* Sets one setting. `name` is the name of an entry; it is NULL for settings without entries and
+ * where the key is the family itself, whose only value is none. */
 static int set_value(struct config *config, size_t index, const char *name, const char *key,
                      const char *value, const struct location *location)
 {
     const struct setting *s = &settings[index];
-    if (is_list(s) && (!name || !config->origins[index]))
-        clear_list(config, s);
-    note_origin(config, index, location);
-    bool is_good = true;
-    if (is_list(s) && name) {
-        char *plain = unescape_name(name);
-        is_good = config_value_read(config, s, plain, value);
-        free(plain);
-    } else if (is_list(s)) {
-        is_good = strcmp(value, "none") == 0;
-    } else {
-        is_good = config_value_read(config, s, NULL, value);
-    }
+    char *origin = origin_text(location);
+    bool is_good = config_type_has_entries(s->type)
+                       ? set_entry(config, index, name, value, origin)
+                       : config_value_read(config, s, NULL, value, origin);
+    free(config->origins[index]);
+    config->origins[index] = origin;
     if (!is_good)
         value_complain(s, key, name, value, location);
     return is_good ? 0 : ERR_INVALID;
 }
 
-/* Returns true if the key is this list's ("loopback_users.*"). *ret_name is then the part of the
- * key in place of the star, or NULL if the key is "loopback_users" alone. */
-static bool is_key_of_list(const struct setting *s, const char *key, const char **ret_name)
+/* Returns true if the key is of this family ("loopback_users.*", "log.*.level"). *ret_name is then
+ * the part of the key in place of the star, which the caller owns, or NULL if the key is
+ * "loopback_users" alone. */
+static bool is_key_of_family(const struct setting *s, const char *key, char **ret_name)
 {
-    size_t n = strlen(s->key) - 2; /* without ".*" */
-    if (!is_list(s) || strncmp(key, s->key, n) != 0)
+    const char *star = strchr(s->key, '*');
+    if (!star)
         return false;
-    if (key[n] == '\0') {
+    size_t before = (size_t)(star - s->key);
+    size_t after = strlen(star + 1);
+    size_t n = strlen(key);
+    if (after == 0 && n == before - 1 && strncmp(key, s->key, n) == 0) {
         *ret_name = NULL;
         return true;
     }
-    if (key[n] != '.' || key[n + 1] == '\0')
+    if (n <= before + after || strncmp(key, s->key, before) != 0 ||
+        strcmp(key + n - after, star + 1) != 0)
         return false;
-    *ret_name = key + n + 1;
+    *ret_name = slice_strdup(slice_of(key + before, n - before - after));
     return true;
+}
+
+/* Finds the setting of the key: the one with that very key, else the family with the longest key
+ * that fits. Returns CONFIG_SETTING_COUNT if there is none. The caller owns *ret_name, which is
+ * NULL where is_key_of_family() says so and for a setting without entries. */
+static size_t find_setting(const char *key, char **ret_name)
+{
+    size_t found = CONFIG_SETTING_COUNT;
+    *ret_name = NULL;
+    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++)
+        if (strcmp(settings[i].key, key) == 0 && !strchr(key, '*'))
+            return i;
+    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
+        char *name;
+        if (!is_key_of_family(&settings[i], key, &name))
+            continue;
+        if (found < CONFIG_SETTING_COUNT && strlen(settings[found].key) > strlen(settings[i].key)) {
+            free(name);
+            continue;
+        }
+        free(*ret_name);
+        *ret_name = name;
+        found = i;
+    }
+    return found;
 }
 
 int config_set_by_key(struct config *config, const char *key, const char *value,
@@ -138,11 +164,13 @@ int config_set_by_key(struct config *config, const char *key, const char *value,
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
         if (strcmp(aliases[i].key, key) == 0)
             return config_set_by_key(config, aliases[i].means, value, location);
-    const char *name = NULL;
-    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++)
-        if (strcmp(settings[i].key, key) == 0 || is_key_of_list(&settings[i], key, &name))
-            return set_value(config, i, name, key, value, location);
-    return ERR_NOT_FOUND;
+    char *name;
+    size_t index = find_setting(key, &name);
+    if (index == CONFIG_SETTING_COUNT)
+        return ERR_NOT_FOUND;
+    int err = set_value(config, index, name, key, value, location);
+    free(name);
+    return err;
 }
 
 int config_set(struct config *config, const char *key, const char *value, const char *origin,
@@ -168,13 +196,37 @@ void config_complain(const struct config *config, enum config_setting setting, c
     lv_buffer_free(&value);
 }
 
+void config_complain_of_entry(const struct config *config, enum config_setting setting,
+                              size_t index, const char *expected, config_say say, void *arg)
+{
+    lv_assert(setting < CONFIG_SETTING_COUNT);
+    const struct setting *s = &settings[setting];
+    const struct config_pairs *pairs = config_member(config, s);
+    lv_assert(s->type == TYPE_LIST || s->type == TYPE_PAIRS);
+    lv_assert(index < pairs->count);
+    const struct config_pair *pair = &pairs->items[index];
+    const struct location location = {pair->origin ? pair->origin : "default", 0, say, arg};
+    const char *star = strchr(s->key, '*');
+    if (config_pair_is_secret(pair))
+        config_tell(&location, LOG_ERROR, "invalid value for %.*s%s%s: expected %s",
+                    (int)(star - s->key), s->key, pair->name, star + 1, expected);
+    else
+        config_tell(&location, LOG_ERROR, "invalid value '%s' for %.*s%s%s: expected %s",
+                    pair->value, (int)(star - s->key), s->key, pair->name, star + 1, expected);
+}
+
 /* --- Creating and freeing --------------------------------------------------------------------- */
 
 static void set_default(struct config *config, size_t i)
 {
     const struct setting *s = &settings[i];
-    bool is_good = config_value_read(config, s, s->type == TYPE_FLAGS ? s->value : "default",
-                                     s->type == TYPE_FLAGS ? "true" : s->value);
+    bool is_good = true;
+    if (s->type == TYPE_LIST)
+        config_pairs_put_words(config_member(config, s), s->value);
+    else if (s->type == TYPE_FLAGS)
+        is_good = config_value_read(config, s, s->value, "true", NULL);
+    else if (s->type != TYPE_PAIRS && (s->type != TYPE_LISTENERS || s->value[0] != '\0'))
+        is_good = config_value_read(config, s, "default", s->value, NULL);
     lv_assert(is_good);
 }
 
@@ -195,8 +247,7 @@ void config_free(struct config **config)
         free((*config)->origins[i]);
         if (s->type == TYPE_STRING || s->type == TYPE_SECRET || s->type == TYPE_PATTERN)
             free(*(char **)config_member(*config, s));
-        if (is_list(s))
-            clear_list(*config, s);
+        config_value_clear(*config, s);
     }
     free((*config)->file);
     free(*config);

@@ -102,13 +102,11 @@ bool config_port_read(const char *text, uint16_t *ret)
     return true;
 }
 
-/* Returns a numeric address without its brackets, or NULL if the text is not one. "localhost" is
- * 127.0.0.1; "auto", "*" and no text are every address, which is "". The caller owns it. */
-static char *read_address(const char *text, size_t n)
+char *config_address_read(struct slice text)
 {
-    if (n >= 2 && text[0] == '[' && text[n - 1] == ']')
-        text++, n -= 2;
-    char *address = slice_strdup(slice_of(text, n));
+    if (text.n >= 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
+        text = slice_of(text.p + 1, text.n - 2);
+    char *address = slice_strdup(text);
     if (strcmp(address, "localhost") == 0)
         memcpy(address, "127.0.0.1", sizeof "127.0.0.1"); /* of the same length */
     if (strcmp(address, "*") == 0 || strcmp(address, "auto") == 0)
@@ -127,7 +125,7 @@ bool config_listener_read(struct config_listeners *listeners, const char *name, 
     uint16_t port;
     if (!config_port_read(colon ? colon + 1 : value, &port))
         return false;
-    char *address = read_address(value, colon ? (size_t)(colon - value) : 0);
+    char *address = config_address_read(slice_of(value, colon ? (size_t)(colon - value) : 0));
     if (!address || (colon && address[0] == '\0' && value[0] == ':')) {
         free(address);
         return false;
@@ -149,7 +147,7 @@ int config_set_listener(struct config *config, const char *address, int port, co
     lv_assert(port >= -1 && port <= UINT16_MAX);
     if (address) {
         free(chosen);
-        chosen = read_address(address, strlen(address));
+        chosen = config_address_read(slice_str(address));
     }
     if (!chosen) {
         config_tell(&location, LOG_ERROR,

@@ -23,6 +23,8 @@ enum type {
     TYPE_LEVEL_OR_NONE,
     TYPE_FLAGS,
     TYPE_LISTENERS,
+    TYPE_LIST,
+    TYPE_PAIRS,
 };
 
 /* A row of CONFIG_SETTINGS. */
@@ -65,13 +67,20 @@ int config_set_by_key(struct config *config, const char *key, const char *value,
 
 /* Returns the setting's member of the config. */
 void *config_member(const struct config *config, const struct setting *s);
-/* Reads a value into the setting's member. `name` is the entry's name in a list, ignored for other
- * types. Returns false, with the member unchanged, if the text is not a value of the setting's type
- * or is out of bounds. */
+/* Returns true for the types whose key has a star, which stands for an entry's name. */
+bool config_type_has_entries(enum type type);
+/* Reads a value into the setting's member. `name` is the entry's name in a setting that has
+ * entries, ignored for other types; `origin`, or NULL for a default, is copied into entries that
+ * keep it. Returns false, with the member unchanged, if the text is not a value of the setting's
+ * type or is out of bounds. */
 bool config_value_read(struct config *config, const struct setting *s, const char *name,
-                       const char *value);
+                       const char *value, const char *origin);
+/* Removes the entries of a setting that has them, and frees them. */
+void config_value_clear(struct config *config, const struct setting *s);
 /* Appends which values the setting takes, for an error that ends with "expected ...". */
 void config_value_describe(const struct setting *s, struct lv_buffer *out);
+/* Returns whether the value is one of a setting's words (`from` of its row). */
+bool config_word_is(const struct setting *s, const char *value);
 /* Appends the value as a file would have it, also that of a SECRET. */
 void config_value_print(const struct config *config, const struct setting *s,
                         struct lv_buffer *out);
@@ -94,6 +103,22 @@ bool config_listener_read(struct config_listeners *listeners, const char *name, 
 /* Empties the list and frees its names and addresses. */
 void config_listeners_clear(struct config_listeners *listeners);
 void config_listeners_print(const struct config_listeners *listeners, struct lv_buffer *out);
+/* Adds an entry, or replaces the value of the one of that name. Copies its arguments; `origin` may
+ * be NULL. With `is_sorted`, entries are kept in a LIST's order, else in that of the calls. */
+void config_pairs_put(struct config_pairs *pairs, const char *name, const char *value,
+                      const char *origin, bool is_sorted);
+/* Adds the values between spaces, named "1", "2" ... */
+void config_pairs_put_words(struct config_pairs *pairs, const char *words);
+/* Returns true if the entry's value must not be shown: the last part of its name is "password". */
+bool config_pair_is_secret(const struct config_pair *pair);
+/* Empties the list and frees its entries. */
+void config_pairs_clear(struct config_pairs *pairs);
+/* Appends the values, with "NAME = " before each unless `has_names` is false, and a space between
+ * two of them. The values of secret entries are appended as they are. */
+void config_pairs_print(const struct config_pairs *pairs, bool has_names, struct lv_buffer *out);
+/* Returns a numeric address without its brackets, or NULL if the text is not one. "localhost" is
+ * 127.0.0.1; "auto", "*" and no text are every address, which is "". The caller owns it. */
+char *config_address_read(struct slice text);
 /* Reads a port from 0 to 65535. Returns false if the text is anything else. */
 bool config_port_read(const char *text, uint16_t *ret);
 

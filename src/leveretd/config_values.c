@@ -163,9 +163,9 @@ static bool read_string(const struct setting *s, const char *value, char **ret)
 
 /* --- Words ------------------------------------------------------------------------------------ */
 
-enum { WORDS_MAX = 3 };
+enum { WORDS_MAX = 16 };
 
-static const char *const words[][WORDS_MAX] = {
+static const char *const words[][WORDS_MAX + 1] = {
 #define WORDS_ROW(name, ...) [name] = {__VA_ARGS__},
     CONFIG_WORDS(WORDS_ROW)
 #undef WORDS_ROW
@@ -175,7 +175,7 @@ static int word_count(int64_t list)
 {
     lv_assert(list >= 0 && list < (int64_t)(sizeof words / sizeof *words));
     int n = 0;
-    while (n < WORDS_MAX && words[list][n])
+    while (words[list][n])
         n++;
     return n;
 }
@@ -195,6 +195,18 @@ static bool read_word(const struct setting *s, const char *value, int *ret)
         }
     }
     return false;
+}
+
+bool config_word_is(const struct setting *s, const char *value)
+{
+    int ignored;
+    return read_word(s, value, &ignored);
+}
+
+/* A LIST has words if `to` is not 0. */
+static bool is_value_of_list(const struct setting *s, const char *value)
+{
+    return s->to == 0 ? value[0] != '\0' : config_word_is(s, value);
 }
 
 /* Appends "sync, interval or none". */
@@ -221,11 +233,16 @@ static void describe_text(const struct setting *s, struct lv_buffer *out)
         lv_buffer_printf(out, "plain text (encrypted values are not supported)");
 }
 
+bool config_type_has_entries(enum type type)
+{
+    return type == TYPE_FLAGS || type == TYPE_LISTENERS || type == TYPE_LIST || type == TYPE_PAIRS;
+}
+
 bool config_value_read(struct config *config, const struct setting *s, const char *name,
-                       const char *value)
+                       const char *value, const char *origin)
 {
     void *m = config_member(config, s);
-    lv_assert(name || (s->type != TYPE_FLAGS && s->type != TYPE_LISTENERS));
+    lv_assert(name || !config_type_has_entries(s->type));
     switch (s->type) {
     case TYPE_NUMBER:
     case TYPE_NUMBER_OR_ZERO: return read_number(s, value, m);
@@ -252,8 +269,24 @@ bool config_value_read(struct config *config, const struct setting *s, const cha
         return read_level(value, m);
     case TYPE_FLAGS: return config_flag_read(m, name, value);
     case TYPE_LISTENERS: return config_listener_read(m, name, value);
+    case TYPE_LIST:
+        if (!is_value_of_list(s, value))
+            return false;
+        config_pairs_put(m, name, value, origin, true);
+        return true;
+    case TYPE_PAIRS: config_pairs_put(m, name, value, origin, false); return true;
     }
     lv_unreachable();
+}
+
+void config_value_clear(struct config *config, const struct setting *s)
+{
+    if (s->type == TYPE_FLAGS)
+        config_flags_clear(config_member(config, s));
+    if (s->type == TYPE_LISTENERS)
+        config_listeners_clear(config_member(config, s));
+    if (s->type == TYPE_LIST || s->type == TYPE_PAIRS)
+        config_pairs_clear(config_member(config, s));
 }
 
 void config_value_describe(const struct setting *s, struct lv_buffer *out)
@@ -293,6 +326,13 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out)
                          "127.0.0.1:5672 or [::1]:5672 (at most %d listeners)",
                          CONFIG_LISTENERS_MAX);
         break;
+    case TYPE_LIST:
+        if (s->to == 0)
+            lv_buffer_printf(out, "plain text");
+        else
+            describe_words(s, out);
+        break;
+    case TYPE_PAIRS: lv_buffer_printf(out, "plain text"); break;
     }
     if (s->type == TYPE_NUMBER_OR_NONE || s->type == TYPE_BYTES_OR_NONE)
         lv_buffer_printf(out, ", or none");
@@ -341,6 +381,8 @@ void config_value_print(const struct config *config, const struct setting *s, st
     case TYPE_LEVEL_OR_NONE: print_level(*(const int *)m, out); return;
     case TYPE_FLAGS: config_flags_print(m, out); return;
     case TYPE_LISTENERS: config_listeners_print(m, out); return;
+    case TYPE_LIST:
+    case TYPE_PAIRS: config_pairs_print(m, s->type == TYPE_PAIRS, out); return;
     }
     lv_unreachable();
 }

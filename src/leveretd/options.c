@@ -317,6 +317,7 @@ int options_load_config(const struct options *options, config_getenv get, config
     err = first_of(err, config_apply_environment(config, get, say, arg));
     err = first_of(err, apply_flags(config, options, say, arg));
     err = first_of(err, choose_data_dir(config, get, say, arg));
+    err = first_of(err, config_check(config, say, arg));
     if (err < 0) {
         config_free(&config);
         return err;

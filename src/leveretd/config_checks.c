@@ -1,0 +1,64 @@
+/* What no value alone tells: files that cannot be read, certificates that do not fit, settings that
+ * contradict each other. Every check runs, so that all faults are reported at once, before the data
+ * directory is touched.
+ *
+ * To add a check, write a function that reports each fault with config_complain() or
+ * config_complain_of_entry() and returns ERR_INVALID if there was one, and add it to `checks`. It
+ * may read files, but must neither write nor connect anywhere. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "leveretd/config_private.h"
+
+int config_check_readable(const struct config *config, enum config_setting setting,
+                          const char *path, config_say say, void *arg)
+{
+    if (path[0] == '\0')
+        return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0) {
+        close(fd);
+        return 0;
+    }
+    struct lv_buffer expected = {0};
+    lv_buffer_printf(&expected, "a file that can be read (%s)", strerror(errno));
+    config_complain(config, setting, (const char *)expected.p, say, arg);
+    lv_buffer_free(&expected);
+    return ERR_INVALID;
+}
+
+static int check_load_definitions(const struct config *config, config_say say, void *arg)
+{
+    return config_check_readable(config, CONFIG_load_definitions, config->load_definitions, say,
+                                 arg);
+}
+
+static int check_management_address(const struct config *config, config_say say, void *arg)
+{
+    const char *ip = config->management_ip;
+    char *address = config_address_read(slice_str(ip));
+    if (!address)
+        config_complain(config, CONFIG_management_ip, "a numeric IPv4 or IPv6 address", say, arg);
+    int err = address ? 0 : ERR_INVALID;
+    free(address);
+    return err;
+}
+
+static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
+    check_load_definitions,
+    check_management_address,
+};
+
+int config_check(const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        if (checks[i](config, say, arg) < 0)
+            err = ERR_INVALID;
+    return err;
+}

@@ -1,0 +1,232 @@
+/* The broker's settings, in groups: every key that has an effect.
+ *
+ * To add a setting, add a row to its group here, and the same row to the table in
+ * docs/configuration.md (a test compares the two). config.h, config.c and the printers need no
+ * change: the row makes the member of struct config, the reader, the check of its bounds, the
+ * default, the line in `leveretctl environment`, and the comparison at SIGHUP.
+ *
+ *     S(member, "key", TYPE, "default", reload, from, to,
+ *       "Description for the operator.")
+ *
+ *   member   the member of struct config; config_TYPE in config.h is its C type.
+ *   key      RabbitMQ's name; one of our own only where RabbitMQ has none. In a family of keys a
+ *            star stands for the entry's name, which may contain dots: "listeners.tcp.*",
+ *            "log.*.level". A key without a star precedes a family that also fits, and among
+ *            families the longest precedes.
+ *   default  as a file would have it; "" means none. PAIRS have none.
+ *   reload   true: a changed value takes effect at SIGHUP (apply.c); false: at the next start.
+ *   from, to the bounds of a number; of a text's length in bytes, where 0, 0 means any length.
+ *            ENUM: `from` is its list in CONFIG_WORDS. LIST: `from` is the list of words that its
+ *            values are taken from if `to` is 1; with 0, 0 they are any text.
+ *
+ *   TYPE            value
+ *   NUMBER          a whole number; NUMBER_OR_NONE may be none, NUMBER_OR_ZERO 0 beside its bounds
+ *   BYTES           a size such as 50MB; BYTES_OR_NONE may be none
+ *   BOOL, RATIO     true, false, on or off; a number such as 0.4
+ *   STRING          text; SECRET is never shown, PATTERN is a regular expression
+ *   ENUM            one word of a list in CONFIG_WORDS
+ *   LEVEL           a level of the log; LEVEL_OR_NONE may be none
+ *   FLAGS           KEY.NAME = true: the set of names that are true
+ *   LISTENERS       KEY.NAME = PORT or ADDRESS:PORT
+ *   LIST            KEY.N = VALUE: values in the order of N ("auth_mechanisms.*"). The default has
+ *                   its values between spaces; the first line of the file replaces it.
+ *   PAIRS           KEY.NAME = VALUE: names and values in the order of the file
+ *                   ("auth_oauth2.signing_keys.*"). A value whose name ends with "password" is
+ *                   never shown.
+ *
+ * Other names that RabbitMQ has for a key: `aliases` in config.c. Keys of RabbitMQ's without effect
+ * here: config_keys.c; remove its row when you add yours. What one value alone does not tell (a
+ * file that cannot be read, two settings that contradict each other): config_checks.c. */
+#ifndef LEVERET_LEVERETD_CONFIG_SETTINGS_H
+#define LEVERET_LEVERETD_CONFIG_SETTINGS_H
+
+#include <stdint.h>
+
+/* The words of each ENUM, and of LISTs. An ENUM's value is the index of its word. */
+#define CONFIG_WORDS(W)                                                                            \
+    W(CONFIG_DURABILITIES, "sync", "interval", "none")                                             \
+    W(CONFIG_QUEUE_TYPES, "classic", "quorum")                                                     \
+    W(CONFIG_X_DEATHS, "count", "ignore")
+
+/* --- Connections and channels ----------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_AMQP(S)                                                                    \
+    S(heartbeat_s, "heartbeat", NUMBER, "60", true, 0, 65535,                                      \
+      "Heartbeat interval in seconds proposed in connection.tune; a peer that sends nothing for "  \
+      "two to three intervals is disconnected; 0 disables heartbeats.")                            \
+    S(frame_bytes_max, "frame_max", NUMBER_OR_ZERO, "131072", true, 4096, INT32_MAX,               \
+      "Largest frame in bytes proposed in connection.tune; 0 means no limit.")                     \
+    S(initial_frame_bytes_max, "initial_frame_max", NUMBER, "4096", true, 4096, INT32_MAX,         \
+      "Largest frame in bytes accepted before the connection is tuned.")                           \
+    S(channel_max, "channel_max", NUMBER, "2047", true, 0, 65535,                                  \
+      "Highest channel number proposed in connection.tune; 0 means no limit.")                     \
+    S(handshake_timeout_ms, "handshake_timeout", NUMBER, "10000", true, 1, INT32_MAX,              \
+      "Milliseconds within which a new connection must log in and open its vhost.")                \
+    S(message_bytes_max, "max_message_size", BYTES, "134217728", true, 1, 536870912,               \
+      "Largest message body, in bytes or with a unit.")                                            \
+    S(consumer_timeout_ms, "consumer_timeout", NUMBER_OR_NONE, "", true, 1, INT64_MAX,             \
+      "Milliseconds a delivery may stay unacknowledged before its consumer is cancelled, unless "  \
+      "the consumer or its queue has x-consumer-timeout; none (also: undefined, false) means no "  \
+      "timeout.")                                                                                  \
+    S(qos_reaches_running, "qos_for_running_consumers", BOOL, "false", true, 0, 0,                 \
+      "Whether basic.qos without global also applies to the channel's existing consumers.")        \
+    S(server_product, "server_product", STRING, "RabbitMQ", true, 0, 0,                            \
+      "Product in server-properties; some clients choose their behaviour by it.")                  \
+    S(server_version, "server_version", STRING, "3.13.7", true, 0, 0,                              \
+      "Version in server-properties, next to leveret_version.")
+
+/* --- Limits of the node ----------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_LIMITS(S)                                                                  \
+    S(connection_max, "connection_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                    \
+      "Connections open at a time in all vhosts; none (also: infinity) means no limit.")
+
+/* --- Queues and exchanges --------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_QUEUES(S)                                                                  \
+    S(default_queue_type, "default_queue_type", ENUM, "classic", true, CONFIG_QUEUE_TYPES, 0,      \
+      "Type of a queue declared without x-queue-type in a vhost that has no default type: "        \
+      "classic or quorum.")                                                                        \
+    S(is_queue_type_relaxed, "quorum_queue.property_equivalence.relaxed_checks_on_redeclaration",  \
+      BOOL, "true", true, 0, 0,                                                                    \
+      "Whether a queue may be declared again with another x-queue-type, or without one.")          \
+    S(republished_x_death, "dead_letter.republished_x_death", ENUM, "count", true,                 \
+      CONFIG_X_DEATHS, 0,                                                                          \
+      "What happens to the header x-death of a message that a client publishes: count keeps its "  \
+      "entries, so they count on when the message is dead-lettered again, as in RabbitMQ up to "   \
+      "3.12; ignore removes the header, so counting starts anew, as in RabbitMQ 4.")               \
+    S(event_exchange_vhost, "event_exchange.vhost", STRING, "", false, 0, 255,                     \
+      "Vhost of the exchange amq.rabbitmq.event, where events are published; none means "          \
+      "default_vhost. A vhost named here must exist at the start.")
+
+/* --- Users: who is there at the first start, who may log in ----------------------------------- */
+
+#define CONFIG_SETTINGS_USERS(S)                                                                   \
+    S(default_user, "default_user", STRING, "guest", false, 1, 255,                                \
+      "User created at the first start.")                                                          \
+    S(default_pass, "default_pass", SECRET, "guest", false, 0, 0, "Password of that user.")        \
+    S(default_vhost, "default_vhost", STRING, "/", false, 1, 255,                                  \
+      "Vhost created together with that user.")                                                    \
+    S(default_configure, "default_permissions.configure", PATTERN, ".*", false, 0, 0,              \
+      "Configure permission of that user in that vhost, a regular expression.")                    \
+    S(default_write, "default_permissions.write", PATTERN, ".*", false, 0, 0,                      \
+      "Write permission of that user in that vhost, a regular expression.")                        \
+    S(default_read, "default_permissions.read", PATTERN, ".*", false, 0, 0,                        \
+      "Read permission of that user in that vhost, a regular expression.")                         \
+    S(default_user_tags, "default_user_tags.*", FLAGS, "administrator", false, 0, 0,               \
+      "default_user_tags.TAG = true gives that user the tag; the first such line replaces the "    \
+      "default.")                                                                                  \
+    S(loopback_users, "loopback_users.*", FLAGS, "guest", true, 0, 0,                              \
+      "loopback_users.NAME = true restricts the user to connections from this host; "              \
+      "loopback_users = none restricts nobody.")
+
+/* --- Backends that are asked about users, and mechanisms -------------------------------------- */
+
+#define CONFIG_SETTINGS_ACCESS(S)
+
+/* --- The backend http ------------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_AUTH_HTTP(S)
+
+/* --- The backend ldap ------------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_AUTH_LDAP(S)
+
+/* --- The backend oauth2 ----------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_AUTH_OAUTH2(S)
+
+/* --- Listeners and their sockets -------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_LISTENERS(S)                                                               \
+    S(listeners, "listeners.tcp.*", LISTENERS, "5672", false, 0, CONFIG_LISTENERS_MAX,             \
+      "listeners.tcp.NAME = PORT or ADDRESS:PORT or [IPV6]:PORT; listeners.tcp = none disables "   \
+      "AMQP over plain TCP.")                                                                      \
+    S(tcp_backlog, "tcp_listen_options.backlog", NUMBER, "4096", true, 1, 65535,                   \
+      "Connections that the kernel queues until they are accepted, up to its own limit.")          \
+    S(is_tcp_nodelay, "tcp_listen_options.nodelay", BOOL, "true", true, 0, 0,                      \
+      "Whether small packets are sent at once (TCP_NODELAY).")                                     \
+    S(is_tcp_keepalive, "tcp_listen_options.keepalive", BOOL, "false", true, 0, 0,                 \
+      "Whether the kernel probes idle connections (SO_KEEPALIVE).")                                \
+    S(send_timeout_ms, "tcp_listen_options.send_timeout", NUMBER, "15000", true, 0, 86400000,      \
+      "Milliseconds after which a client that reads nothing of what it is sent is disconnected; "  \
+      "0 disables the timeout. Applies to new connections.")                                       \
+    S(tcp_sndbuf_bytes, "tcp_listen_options.sndbuf", BYTES_OR_NONE, "", true, 1, INT32_MAX,        \
+      "The kernel's send buffer of a connection, in bytes or with a unit; none leaves it to the "  \
+      "kernel.")                                                                                   \
+    S(tcp_recbuf_bytes, "tcp_listen_options.recbuf", BYTES_OR_NONE, "", true, 1, INT32_MAX,        \
+      "The kernel's receive buffer of a connection, in bytes or with a unit; none leaves it to "   \
+      "the kernel.")
+
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_TLS(S)
+
+/* --- The management API and metrics ----------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_MANAGEMENT(S)                                                              \
+    S(management_ip, "management.tcp.ip", STRING, "", false, 0, 0,                                 \
+      "Address on which the management API listens; none means every address.")                    \
+    S(management_port, "management.tcp.port", NUMBER, "15672", false, 0, 65535,                    \
+      "Port of the management API; 0 disables the API.")
+
+/* --- Memory and disk -------------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_ALARMS(S)                                                                  \
+    S(memory_relative, "vm_memory_high_watermark.relative", RATIO, "0.6", true, 0, 1,              \
+      "Share of the machine's memory above which publishers are blocked.")                         \
+    S(memory_bytes, "vm_memory_high_watermark.absolute", BYTES_OR_NONE, "", true, 0, INT64_MAX,    \
+      "The same limit in bytes or with a unit; if it is set, the relative limit is ignored.")      \
+    S(disk_free_bytes, "disk_free_limit.absolute", BYTES, "50MB", true, 0, INT64_MAX,              \
+      "Free space in the data directory's file system below which publishers are blocked; they "   \
+      "are also blocked if the log's next file (16 MiB) would leave less.")                        \
+    S(disk_free_relative, "disk_free_limit.relative", RATIO, "0", true, 0, 1000,                   \
+      "The same limit as a multiple of the machine's memory; if it is above 0, the absolute "      \
+      "limit is ignored.")
+
+/* --- The log ---------------------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_LOG(S)                                                                     \
+    S(log_level, "log.level", LEVEL, "info", true, 0, 0,                                           \
+      "Lowest level that is logged: debug, info, warning, error, critical, none.")                 \
+    S(log_console_level, "log.console.level", LEVEL_OR_NONE, "", true, 0, 0,                       \
+      "The same for standard error only; if it is set, log.level is ignored.")
+
+/* --- The node and its files ------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_NODE(S)                                                                    \
+    S(cluster_name, "cluster_name", STRING, "", false, 0, 255,                                     \
+      "Name in server-properties and on the overview page; none means leveret@HOST.")              \
+    S(load_definitions, "load_definitions", STRING, "", false, 0, 0,                               \
+      "Definitions file to import at the start.")                                                  \
+    S(loops, "loops", NUMBER, "0", false, 0, 64,                                                   \
+      "Threads that serve connections and queues; 0 means one per CPU.")                           \
+    S(data_dir, "data_dir", STRING, "", false, 0, 0,                                               \
+      "Directory of the broker's files; none means /var/lib/leveret if it is writable, else "      \
+      "$XDG_STATE_HOME/leveret, else ~/.local/state/leveret.")                                     \
+    S(durability, "durability", ENUM, "sync", false, CONFIG_DURABILITIES, 0,                       \
+      "When a persistent message counts as stored: sync, when it is on disk; interval, when it "   \
+      "is written, so a power cut may lose what came since the last sync; none, when it is "       \
+      "written, and nothing is ever synced. With any of them, killing the broker loses nothing.")  \
+    S(durability_interval_ms, "durability_interval", NUMBER, "100", false, 1, 60000,               \
+      "Milliseconds between two syncs with durability = interval.")
+
+/* --- All of them ------------------------------------------------------------------------------ */
+
+#define CONFIG_SETTINGS(S)                                                                         \
+    CONFIG_SETTINGS_AMQP(S)                                                                        \
+    CONFIG_SETTINGS_LIMITS(S)                                                                      \
+    CONFIG_SETTINGS_QUEUES(S)                                                                      \
+    CONFIG_SETTINGS_USERS(S)                                                                       \
+    CONFIG_SETTINGS_ACCESS(S)                                                                      \
+    CONFIG_SETTINGS_AUTH_HTTP(S)                                                                   \
+    CONFIG_SETTINGS_AUTH_LDAP(S)                                                                   \
+    CONFIG_SETTINGS_AUTH_OAUTH2(S)                                                                 \
+    CONFIG_SETTINGS_LISTENERS(S)                                                                   \
+    CONFIG_SETTINGS_TLS(S)                                                                         \
+    CONFIG_SETTINGS_MANAGEMENT(S)                                                                  \
+    CONFIG_SETTINGS_ALARMS(S)                                                                      \
+    CONFIG_SETTINGS_LOG(S)                                                                         \
+    CONFIG_SETTINGS_NODE(S)
+
+#endif
