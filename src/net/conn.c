@@ -22,6 +22,7 @@ enum {
 #define TO(state) (1u << CONN_##state)
 
 static const unsigned conn_moves[] = {
+    [CONN_OPENING] = TO(OPEN) | TO(CLOSED),
     [CONN_OPEN] = TO(FLUSHING) | TO(CLOSED),
     [CONN_FLUSHING] = TO(LINGERING) | TO(CLOSED),
     [CONN_LINGERING] = TO(CLOSED),
@@ -32,6 +33,16 @@ static void conn_enter(struct net_conn *conn, enum conn_state next)
 {
     lv_assert(conn_moves[conn->state] & 1u << next);
     conn->state = (uint8_t)next;
+}
+
+/* Tells the one who called conn_open() that the connection is open, or why it is not. */
+static void conn_tell_opened(struct net_conn *conn, int error, const struct net_peer *peer)
+{
+    conn_opened_fn *opened = conn->opened;
+    void *arg = conn->owner;
+    conn->opened = NULL;
+    conn->owner = NULL;
+    opened(arg, error == 0 ? conn : NULL, error, peer);
 }
 
 /* --- the way to the end ----------------------------------------------------------------------- */
@@ -54,9 +65,12 @@ static void conn_closed(uv_handle_t *handle)
 
 void conn_close(struct net_conn *conn, int error)
 {
+    struct net_peer peer;
     if (conn->state == CONN_CLOSED)
         return;
     conn_assert_loop(conn);
+    if (conn->opened)
+        conn->stream->calls->peer(conn->stream, &peer);
     conn_enter(conn, CONN_CLOSED);
     conn->end_error = error;
     conn->is_reading = false;
@@ -67,6 +81,9 @@ void conn_close(struct net_conn *conn, int error)
     uv_close((uv_handle_t *)&conn->uv, conn_closed);
     conn->stream->calls->close(conn->stream);
     conn->stream = NULL;
+    peer.tls = NULL;
+    if (conn->opened)
+        conn_tell_opened(conn, error, &peer);
 }
 
 /* Shuts down our side. Returns false if it must be called again when the stream can continue. */
@@ -92,7 +109,10 @@ static void conn_limit_passed(struct loop *loop, struct loop_timer *timer)
 {
     (void)loop;
     struct net_conn *conn = lv_container_of(timer, struct net_conn, limit);
-    if (conn->state == CONN_OPEN)
+    if (conn->state == CONN_OPENING)
+        conn_close(conn, lv_error_explain(ERR_TIMED_OUT, "handshake not finished within %u ms",
+                                          conn->stream->open_limit_ms));
+    else if (conn->state == CONN_OPEN)
         conn_check_progress(conn);
     else
         conn_close(conn, 0);
@@ -119,7 +139,7 @@ void conns_stop(struct net_loop *net)
     struct lv_list *link, *after;
     lv_list_each (link, after, &net->conns) {
         struct net_conn *conn = lv_list_item(link, struct net_conn, in_conns);
-        conn_close(conn, conn->state == CONN_OPEN ? ERR_CLOSED : 0);
+        conn_close(conn, conn->state <= CONN_OPEN ? ERR_CLOSED : 0);
     }
 }
 
@@ -128,10 +148,13 @@ void conns_stop(struct net_loop *net)
 /* Returns what the connection waits for. */
 static uint8_t conn_wanted(const struct net_conn *conn)
 {
+    if (conn->state == CONN_OPENING)
+        return conn->stream->read_waits_for;
     return (uint8_t)((conn->is_reading ? conn->stream->read_waits_for : 0) |
                      (conn->is_blocked ? conn->stream->write_waits_for : 0));
 }
 
+static void conn_advance_opening(struct net_conn *conn);
 static void conn_ready(uv_poll_t *uv, int status, int events);
 
 static void conn_poll(struct net_conn *conn, uint8_t wanted)
@@ -163,6 +186,8 @@ static void conn_ready(uv_poll_t *uv, int status, int events)
         conn->watched = 0;
         events = NET_READABLE | NET_WRITABLE;
     }
+    if (conn->state == CONN_OPENING)
+        conn_advance_opening(conn);
     if (conn->is_reading && events & conn->stream->read_waits_for)
         conn_read(conn);
     if (conn->is_blocked && events & conn->stream->write_waits_for) {
@@ -198,8 +223,28 @@ static bool is_event(uint8_t waits_for)
     return waits_for == NET_READABLE || waits_for == NET_WRITABLE;
 }
 
-int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
-              struct net_conn **ret)
+/* Continues the handshake of the stream, if it has one. */
+static void conn_advance_opening(struct net_conn *conn)
+{
+    struct net_stream *stream = conn->stream;
+    struct net_peer peer;
+    int result = stream->calls->open ? stream->calls->open(stream) : 0;
+    if (result == NET_WAIT)
+        return;
+    if (result < 0) {
+        conn_close(conn, result);
+        return;
+    }
+    loop_timer_stop(conn->net->loop, &conn->limit);
+    conn_enter(conn, CONN_OPEN);
+    stream->calls->peer(stream, &peer);
+    conn_tell_opened(conn, 0, &peer);
+    lv_assert(conn->calls != NULL || conn->state != CONN_OPEN);
+}
+
+/* Wraps the socket in its streams, and polls it. Returns ERR_..., and the socket is closed. */
+static int conn_make(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
+                     struct net_conn **ret)
 {
     struct net_stream *stream = net_stream_plain(fd);
     int err = layer ? layer(layer_arg, &stream) : 0;
@@ -218,6 +263,27 @@ int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg
     lv_list_remove(&conn->in_conns);
     free(conn);
     return lv_error_from_errno(-result);
+}
+
+struct net_conn *conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
+                           conn_opened_fn *opened, void *arg)
+{
+    struct net_peer peer = address_both_ends(fd);
+    struct net_conn *conn = NULL;
+    int err = conn_make(net, fd, layer, layer_arg, &conn);
+    if (err < 0) {
+        opened(arg, NULL, err, &peer);
+        return NULL;
+    }
+    conn->opened = opened;
+    conn->owner = arg;
+    if (conn->stream->open_limit_ms > 0)
+        loop_timer_start(net->loop, &conn->limit, conn->stream->open_limit_ms);
+    conn_advance_opening(conn);
+    if (conn->state != CONN_OPENING)
+        return NULL;
+    conn_watch(conn);
+    return conn;
 }
 
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner)

@@ -4,7 +4,8 @@
  *
  *   net_connect() resolves the name, if it is one: name_find(), name_found()
  *   step_due(), a timer, takes the next address: attempt_begin()
- *   socket_ready(): connect_succeed(), or attempt_failed() and the next step
+ *   socket_ready(): socket_connected(), or attempt_failed() and the next step
+ *   connect_opened(), when the layer has shaken hands: the attempt has succeeded or failed
  *   no address is left, or connect_timed_out(): connect_fail()
  *
  * The attempt is freed when it is over (`connected` was called, or it was cancelled) and libuv has
@@ -22,10 +23,11 @@
 
 struct net_connect {
     uv_getaddrinfo_t request;
-    uv_poll_t uv;  /* polls `fd` */
-    int fd;        /* the socket of the address that is being tried; -1: none */
-    unsigned held; /* how many of `request` and `uv` libuv still uses */
-    bool is_over;  /* `connected` is called, or it was cancelled */
+    uv_poll_t uv;          /* polls `fd` */
+    int fd;                /* the socket of the address that is being tried; -1: none */
+    unsigned held;         /* how many of `request` and `uv` libuv still uses */
+    bool is_over;          /* `connected` is called, or it was cancelled */
+    struct net_conn *conn; /* whose layer shakes hands; NULL: none */
     struct loop *loop;
     struct lv_list in_connects;
     struct loop_timer limit;
@@ -86,13 +88,17 @@ static void socket_drop(struct net_connect *c)
 
 static void connect_end(struct net_connect *c)
 {
+    struct net_conn *conn = c->conn;
     lv_assert(!c->is_over);
+    c->is_over = true; /* before connect_opened() is called */
+    c->conn = NULL;
+    if (conn)
+        conn_close(conn, ERR_CLOSED);
     socket_drop(c);
     uv_cancel((uv_req_t *)&c->request); /* fails if it is done, or was never begun */
     loop_timer_stop(c->loop, &c->limit);
     loop_timer_stop(c->loop, &c->step);
     lv_list_remove(&c->in_connects);
-    c->is_over = true;
 }
 
 static void connect_note_error(struct net_connect *c, int error, const char *why)
@@ -134,21 +140,25 @@ void connects_stop(struct net_loop *net)
 
 static void step_soon(struct net_connect *c);
 
-static void connect_succeed(struct net_connect *c)
+/* Reports the end of the attempt, unless it was cancelled or is being ended already. */
+static void connect_opened(void *arg, struct net_conn *conn, int error, const struct net_peer *peer)
 {
-    struct net_conn *conn;
-    struct net_peer peer;
-    int fd = socket_take(c);
+    struct net_connect *c = arg;
+    if (c->is_over)
+        return;
+    c->conn = NULL;
     connect_end(c);
-    int err = conn_open(net_of(c->loop), fd, c->layer, c->layer_arg, &conn);
-    if (err < 0) {
-        c->connected(c->loop, c->arg, err, NULL, NULL);
-    } else {
-        net_peer_of(conn, &peer);
-        c->connected(c->loop, c->arg, 0, conn, &peer);
-        lv_assert(conn->calls != NULL || conn->state != CONN_OPEN);
-    }
+    c->connected(c->loop, c->arg, error, conn, error == 0 ? peer : NULL);
     connect_free_if_unused(c);
+}
+
+static void socket_connected(struct net_connect *c)
+{
+    int fd = socket_take(c); /* libuv's handle is held, so `c` is not freed in here */
+    struct net_conn *conn =
+        conn_open(net_of(c->loop), fd, c->layer, c->layer_arg, connect_opened, c);
+    if (conn)
+        c->conn = conn;
 }
 
 /* Called when the address has failed with this errno. The next step tries another address, or ends
@@ -171,7 +181,7 @@ static void socket_ready(uv_poll_t *uv, int status, int events)
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &number, &n) != 0)
         number = errno;
     if (number == 0)
-        connect_succeed(c);
+        socket_connected(c);
     else
         attempt_failed(c, number);
 }

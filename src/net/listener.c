@@ -58,32 +58,32 @@ static void accepting_unref(struct accepting **accepting)
         free(a);
 }
 
-static void socket_accept(struct loop *loop, int fd, const struct accepting *how)
+/* Takes a reference of `arg`. A peer that has gone without sending a byte is a health check,
+ * usually, or the broker stops. */
+static void socket_opened(void *arg, struct net_conn *conn, int error, const struct net_peer *peer)
 {
-    struct net_loop *net = net_of(loop);
-    struct net_conn *conn;
-    struct net_peer peer = address_both_ends(fd);
-    if (net->is_stopped) {
-        close(fd);
-        return;
-    }
-    int err = conn_open(net, fd, how->layer, how->layer_arg, &conn);
-    if (err < 0) {
-        log_warning("connection %s:%u dropped: %s", peer.peer.text, peer.peer.port,
-                    lv_error_reason(err));
-        return;
-    }
-    net_peer_of(conn, &peer);
-    how->accepted(loop, how->arg, conn, &peer);
-    lv_assert(conn->calls != NULL || conn->state != CONN_OPEN);
+    struct accepting *how = arg;
+    if (error == 0)
+        how->accepted(net_loop(conn), how->arg, conn, peer);
+    else
+        log_line_of(error == ERR_CLOSED ? LOG_DEBUG : LOG_WARNING, (uint64_t)-error,
+                    "connection %s:%u -> %s:%u dropped: %s", peer->peer.text, peer->peer.port,
+                    peer->local.text, peer->local.port, lv_error_reason(error));
+    accepting_unref(&how);
 }
 
 /* Mail: a = struct accepting, referenced; c = the socket. */
 static void socket_arrived(struct loop *at, struct mail *mail)
 {
     struct accepting *how = mail->a;
-    socket_accept(at, (int)mail->c, how);
-    accepting_unref(&how);
+    struct net_loop *net = net_of(at);
+    int fd = (int)mail->c;
+    if (net->is_stopped) {
+        close(fd);
+        accepting_unref(&how);
+        return;
+    }
+    conn_open(net, fd, how->layer, how->layer_arg, socket_opened, how);
 }
 
 static void socket_send(struct net_listener *l, int fd)

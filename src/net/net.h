@@ -47,11 +47,21 @@ struct net_address {
     bool is_loopback;
 };
 
-/* The addresses of both ends. A layer that knows more (a certificate, a protocol's version, the
- * address that a proxy passes on) adds a member here and fills it in. */
+/* What a connection's encryption is, in RabbitMQ's words. The texts are static. */
+struct net_tls {
+    const char *protocol;     /* "tlsv1.3" */
+    const char *key_exchange; /* "ecdhe_rsa"; "any" for TLS 1.3 */
+    const char *cipher;       /* "aes_256_gcm" */
+    const char *hash;         /* "aead", "sha384" */
+    const void *certificate;  /* the peer's, for tls/certificate.h; NULL: it has sent none */
+};
+
+/* The addresses of both ends. A layer that knows more (the address that a proxy passes on) adds a
+ * member here and fills it in. */
 struct net_peer {
     struct net_address local;
     struct net_address peer;
+    const struct net_tls *tls; /* valid while the connection is open; NULL: not encrypted */
 };
 
 /* --- listening -------------------------------------------------------------------------------- */
@@ -68,7 +78,9 @@ void net_leave_descriptors(unsigned count);
  * on the loop that got the socket, and must call net_attach(). Returns ERR_BUSY if the port is in
  * use, ERR_INVALID for the address, ERR_REFUSED without permission. If the process has no file
  * descriptor left, the oldest waiting peer is accepted and closed at once, which is logged at most
- * once a minute, and accepting continues. Call only after net_init() and before loops_run(). */
+ * once a minute, and accepting continues. If a layer begins with a handshake, `accepted` is called
+ * when that is complete; a peer whose handshake fails is logged and never seen by `accepted`. Call
+ * only after net_init() and before loops_run(). */
 typedef void net_accepted_fn(struct loop *loop, void *arg, struct net_conn *conn,
                              const struct net_peer *peer);
 int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
@@ -100,7 +112,8 @@ struct net_connect; /* an attempt to connect */
 struct net_connect_options {
     const char *host; /* a name, or an IPv4 or IPv6 address */
     uint16_t port;
-    /* For the whole attempt: resolving the name, and trying one address after the other. */
+    /* For the whole attempt: resolving the name, trying one address after the other, and the
+     * handshake of the layer. */
     uint32_t timeout_ms;
     net_layer_fn *layer; /* put on the socket once it is connected; NULL: plain */
     void *layer_arg;

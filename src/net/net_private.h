@@ -39,22 +39,31 @@ struct net_loop {
     bool is_stopped; /* the loop has ended: no new connections */
 };
 
-/*  OPEN ── net_close(flush) ──> FLUSHING ── all is written ──> LINGERING
- *   │                              │ 3 s, an error                │ end of input, 1 s
- *   └── end of input, error, ──────┴──────────> CLOSED <──────────┘
- *       net_close()                                │ libuv's close callback: on_end(), freed
+/*  OPENING ── the stream is open ──> OPEN ── net_close(flush) ──> FLUSHING ── written ──> LINGERING
+ *   │                                 │                             │ 3 s, an error        │
+ *   │ an error, its limit             │ end of input, error,        │                      │ 1 s,
+ *   │                                 │ net_close()                 │                      │ end
+ *   └─────────────────────────────────┴──────────> CLOSED <─────────┴──────────────────────┘
+ *                                                     │ libuv's close callback: on_end(), freed
  *
- * conn_enter() is the only function that sets the state. A lingering connection has its sending
+ * conn_enter() is the only function that sets the state. An opening connection is known to the one
+ * who called conn_open() and has no owner. A lingering connection has its sending
  * side shut down and drops what it receives: closing a socket with unread input resets it, and the
  * peer might never see our last frames. */
-enum conn_state { CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED };
+enum conn_state { CONN_OPENING, CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED };
+
+/* Called once, when a connection is open or has failed to open. If error is 0, net_attach() must be
+ * called within; else conn is NULL, the socket is closed, and lv_error_reason(error) says why. */
+typedef void conn_opened_fn(void *arg, struct net_conn *conn, int error,
+                            const struct net_peer *peer);
 
 struct net_conn {
     uv_poll_t uv;
     struct net_stream *stream; /* NULL in CLOSED */
     struct net_loop *net;
     const struct net_owner *calls; /* borrowed, like the owner; NULL before net_attach() */
-    void *owner;
+    void *owner;                   /* before net_attach(): the argument of `opened` */
+    conn_opened_fn *opened;        /* NULL once it was called */
 
     struct outbuf out;
     size_t out_counted; /* how much of out.bytes net->unflushed contains */
@@ -69,7 +78,7 @@ struct net_conn {
     uint64_t reads, writes; /* how many calls received and sent these bytes */
     uint64_t sent_at_ms;
 
-    struct loop_timer limit; /* of sending, then of flushing, then of lingering */
+    struct loop_timer limit; /* of opening, of sending, then of flushing, then of lingering */
     uint32_t send_timeout_ms;
     unsigned stuck_checks; /* how many in a row have found that the peer had taken nothing more */
     uint64_t taken;        /* bytes of output that the peer had acknowledged at the last check */
@@ -123,10 +132,11 @@ struct net_peer address_both_ends(int fd);
 /* --- conn.c ----------------------------------------------------------------------------------- */
 
 /* Makes a connection of a connected socket, which it takes, on the calling loop. `layer` may be
- * NULL. After an error the socket is closed. The caller passes *ret to its owner in the same
- * turn. */
-int conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
-              struct net_conn **ret);
+ * NULL. `opened` is called within this call or, if the layer begins with a handshake that has to
+ * wait for the peer, later. Returns the connection if that is so, else NULL: the caller may
+ * conn_close() it until `opened` is called. */
+struct net_conn *conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
+                           conn_opened_fn *opened, void *arg);
 
 /* Closes the connection at once; does nothing if it is closed. `error` is for on_end(). */
 void conn_close(struct net_conn *conn, int error);

@@ -4,8 +4,11 @@
  *
  * A stream never blocks. If it cannot do what is asked now it returns NET_WAIT, or does a part, and
  * sets `read_waits_for` or `write_waits_for` to the event of the socket after which it can
- * continue. In a layer these may cross: during a handshake a read may have to wait until the socket
- * is writable. Reading and writing advance a handshake; the connection need not know of it.
+ * continue. In a layer these may cross: a read may have to wait until the socket is writable.
+ *
+ * A layer that begins with a handshake has open(): the connection has no owner until the handshake
+ * is complete, so a peer that never completes it costs little, and what the layer learns (a
+ * certificate, the address that a proxy passes on) is known to the owner from the start.
  *
  * A stream belongs to one connection and is used only on its loop. */
 #ifndef LEVERET_NET_STREAM_H
@@ -26,6 +29,12 @@ enum {
 };
 
 struct net_stream_calls {
+    /* Advances the handshake. Returns 0 when it is complete, NET_WAIT (call it again after
+     * `read_waits_for`), or ERR_... with the reason in lv_error_explain(). ERR_CLOSED says that the
+     * peer has gone without having sent a byte. A layer calls the open() of the stream inside
+     * first. NULL: there is no handshake. Nothing but close() and peer() is called before it is
+     * complete. */
+    int (*open)(struct net_stream *stream);
     /* Reads up to n bytes. Returns 0 with *ret_bytes > 0; 0 with *ret_bytes 0 at the end of input;
      * NET_WAIT if nothing has arrived yet; or ERR_... */
     int (*read)(struct net_stream *stream, uint8_t *p, size_t n, size_t *ret_bytes);
@@ -49,7 +58,8 @@ struct net_stream {
     int fd; /* the socket, for polling and for questions to the kernel; the innermost stream's */
     uint8_t read_waits_for; /* NET_READABLE or NET_WRITABLE, never 0 */
     uint8_t write_waits_for;
-    bool has_pending; /* read() has bytes that no poll of the socket would report */
+    bool has_pending;       /* read() has bytes that no poll of the socket would report */
+    uint32_t open_limit_ms; /* how long open() may take altogether; 0: for ever */
 };
 
 /* Puts a layer on *stream, which it takes, and returns 0; or returns ERR_... with *stream

@@ -30,9 +30,9 @@ static int wait_for_event(struct record_stream *s, uint8_t event)
     return NET_WAIT;
 }
 
-/* Returns 0 if the handshake is complete. */
-static int shake_hands(struct record_stream *s)
+static int record_open(struct net_stream *stream)
 {
+    struct record_stream *s = (struct record_stream *)stream;
     char got[HELLO_BYTES];
     size_t n = 0;
     while (s->hello_sent < HELLO_BYTES) {
@@ -48,7 +48,7 @@ static int shake_hands(struct record_stream *s)
         if (result != 0)
             return result < 0 ? result : wait_for_event(s, NET_READABLE);
         if (n == 0 || memcmp(got, hello + s->hello_read, n) != 0)
-            return ERR_FORMAT;
+            return lv_error_explain(ERR_FORMAT, "no HELLO");
         s->hello_read += n;
     }
     s->stream.read_waits_for = NET_READABLE;
@@ -77,9 +77,7 @@ static int fill_raw(struct record_stream *s)
 static int record_read(struct net_stream *stream, uint8_t *p, size_t n, size_t *ret_bytes)
 {
     struct record_stream *s = (struct record_stream *)stream;
-    int result = shake_hands(s);
-    if (result == 0)
-        result = fill_raw(s);
+    int result = fill_raw(s);
     if (result != 0)
         return result;
     *ret_bytes = 0;
@@ -118,7 +116,7 @@ static int record_writev(struct net_stream *stream, const struct iovec *parts, i
 {
     struct record_stream *s = (struct record_stream *)stream;
     uint8_t plain[RECORD_BYTES_MAX];
-    int result = shake_hands(s);
+    int result = 0;
     *ret_bytes = 0;
     while (result == 0) {
         size_t n = 0;
@@ -161,6 +159,7 @@ static void record_peer(const struct net_stream *stream, struct net_peer *ret)
 }
 
 static const struct net_stream_calls record_calls = {
+    .open = record_open,
     .read = record_read,
     .writev = record_writev,
     .shutdown = record_shutdown,
@@ -181,6 +180,13 @@ int record_layer(void *arg, struct net_stream **stream)
     };
     *stream = &s->stream;
     return 0;
+}
+
+int hasty_record_layer(void *arg, struct net_stream **stream)
+{
+    int result = record_layer(arg, stream);
+    (*stream)->open_limit_ms = HASTY_MS;
+    return result;
 }
 
 int refusing_layer(void *arg, struct net_stream **stream)

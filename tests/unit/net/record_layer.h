@@ -8,10 +8,12 @@
 
 #include "net/stream.h"
 
-enum { RECORD_BYTES_MAX = 200 };
+enum { RECORD_BYTES_MAX = 200, HASTY_MS = 20 };
 
 /* A net_layer_fn. */
 int record_layer(void *arg, struct net_stream **stream);
+/* One whose handshake must be complete within HASTY_MS. */
+int hasty_record_layer(void *arg, struct net_stream **stream);
 /* One that fails. */
 int refusing_layer(void *arg, struct net_stream **stream);
 

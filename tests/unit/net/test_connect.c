@@ -263,6 +263,36 @@ static void a_layer_that_fails_fails_the_attempt(void **state)
     server_stop(&server);
 }
 
+static void a_peer_that_does_not_shake_hands_in_time_fails_the_attempt(void **state)
+{
+    (void)state;
+    struct server *server = server_start(1);
+    struct outward o = {
+        .server = server,
+        .options = {
+            .host = "127.0.0.1", .port = server->port, .timeout_ms = 20, .layer = record_layer}};
+    connect_and_wait(&o);
+    assert_int_equal(o.error, ERR_TIMED_OUT);
+    wait_for(&server->ended, 1);
+    server_stop(&server);
+}
+
+static void an_attempt_that_shakes_hands_ends_with_the_loops(void **state)
+{
+    (void)state;
+    struct server *server = server_start(1);
+    struct outward o = {.server = server,
+                        .options = {.host = "127.0.0.1",
+                                    .port = server->port,
+                                    .timeout_ms = PATIENCE_MS,
+                                    .layer = record_layer}};
+    connect_begin(&o);
+    wait_for(&server->accepted, 1);
+    server_stop(&server);
+    assert_int_equal(atomic_load(&o.told), 1);
+    assert_int_equal(o.error, ERR_CLOSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +305,8 @@ int main(void)
         cmocka_unit_test(an_attempt_under_way_ends_with_the_loops),
         cmocka_unit_test(a_cancelled_attempt_calls_nobody),
         cmocka_unit_test(a_layer_that_fails_fails_the_attempt),
+        cmocka_unit_test(a_peer_that_does_not_shake_hands_in_time_fails_the_attempt),
+        cmocka_unit_test(an_attempt_that_shakes_hands_ends_with_the_loops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -133,25 +134,51 @@ static void the_last_bytes_pass_a_layer_before_the_end(void **state)
 static void a_peer_that_does_not_speak_the_layers_protocol_is_closed(void **state)
 {
     (void)state;
+    log_set_level(LOG_NONE);
     struct server *server = server_start_layered(1, record_layer);
     int fd = client_connect(server->port);
     client_send(fd, "AMQP\0\0\11\1", 8);
-    wait_for(&server->ended, 1);
-    assert_int_equal(atomic_load(&server->last_error), ERR_FORMAT);
+    client_is_ended(fd);
+    assert_int_equal(atomic_load(&server->accepted), 0);
     close(fd);
     server_stop(&server);
 }
 
-static void a_peer_that_hangs_up_in_a_handshake_ends_the_connection(void **state)
+static void a_peer_that_hangs_up_in_a_handshake_never_has_an_owner(void **state)
 {
     (void)state;
     struct server *server = server_start_layered(1, record_layer);
     int fd = client_connect(server->port);
     client_send(fd, "HEL", 3);
-    wait_for(&server->accepted, 1);
+    shutdown(fd, SHUT_WR);
+    client_is_ended(fd);
+    assert_int_equal(atomic_load(&server->accepted), 0);
     close(fd);
-    wait_for(&server->ended, 1);
     server_stop(&server);
+}
+
+static void a_peer_that_does_not_finish_the_handshake_in_time_is_closed(void **state)
+{
+    (void)state;
+    struct server *server = server_start_layered(1, hasty_record_layer);
+    int fd = client_connect(server->port);
+    client_send(fd, "HEL", 3);
+    assert_true(client_is_ended(fd));
+    assert_int_equal(atomic_load(&server->accepted), 0);
+    close(fd);
+    server_stop(&server);
+}
+
+static void a_handshake_under_way_ends_with_the_loops(void **state)
+{
+    (void)state;
+    struct server *server = server_start_layered(2, record_layer);
+    char hello[5];
+    int fd = client_connect(server->port);
+    client_receive(fd, hello, sizeof hello); /* it has begun */
+    server_stop(&server);
+    assert_true(client_is_ended(fd));
+    close(fd);
 }
 
 static void a_socket_whose_layer_fails_is_closed(void **state)
@@ -175,7 +202,9 @@ int main(void)
         cmocka_unit_test(a_long_stream_passes_a_layer_to_a_reader_that_is_slow),
         cmocka_unit_test(the_last_bytes_pass_a_layer_before_the_end),
         cmocka_unit_test(a_peer_that_does_not_speak_the_layers_protocol_is_closed),
-        cmocka_unit_test(a_peer_that_hangs_up_in_a_handshake_ends_the_connection),
+        cmocka_unit_test(a_peer_that_hangs_up_in_a_handshake_never_has_an_owner),
+        cmocka_unit_test(a_peer_that_does_not_finish_the_handshake_in_time_is_closed),
+        cmocka_unit_test(a_handshake_under_way_ends_with_the_loops),
         cmocka_unit_test(a_socket_whose_layer_fails_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
