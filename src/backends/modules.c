@@ -1,0 +1,113 @@
+/* Finds a module's file, loads it, and checks that it belongs to this program before anything of it
+ * is called. */
+#include "backends/modules.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+static int refuse(struct lv_buffer *reason, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int refuse(struct lv_buffer *reason, int error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    lv_buffer_vprintf(reason, format, args);
+    va_end(args);
+    return error;
+}
+
+/* The path of a module's file; "" if it would be too long. */
+struct module_path {
+    char text[PATH_MAX];
+};
+
+static struct module_path path_in(const char *directory, const char *name)
+{
+    struct module_path path;
+    int n = snprintf(path.text, sizeof path.text, "%s/leveret_auth_%s.so", directory, name);
+    if (n < 0 || (size_t)n >= sizeof path.text)
+        path.text[0] = '\0';
+    return path;
+}
+
+/* Writes the folder of the running program, without a slash at its end. */
+static bool program_folder(char ret[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 1);
+    if (n <= 0)
+        return false;
+    ret[n] = '\0';
+    char *slash = strrchr(ret, '/');
+    if (slash == NULL)
+        return false;
+    *slash = '\0';
+    return true;
+}
+
+/* Returns the folder that has the module, beside the program or where it was installed; if neither
+ * has it, the latter. LEVERET_MODULES is absolute, or relative to the program's folder. */
+static void folder_of(const char *name, char ret[PATH_MAX])
+{
+    char program[PATH_MAX];
+    if (!program_folder(program))
+        strcpy(program, ".");
+    if (access(path_in(program, name).text, F_OK) == 0) {
+        strcpy(ret, program);
+        return;
+    }
+    const bool is_absolute = LEVERET_MODULES[0] == '/';
+    int n = snprintf(ret, PATH_MAX, "%s%s%s", is_absolute ? "" : program, is_absolute ? "" : "/",
+                     LEVERET_MODULES);
+    if (n < 0 || n >= PATH_MAX)
+        strcpy(ret, ".");
+}
+
+static int find_module(const char *path, const char *name, const struct backend_module **ret,
+                       struct lv_buffer *reason)
+{
+    if (access(path, F_OK) != 0)
+        return refuse(reason, ERR_NOT_FOUND,
+                      "the backend '%s' is not installed: there is no file %s", name, path);
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL)
+        return refuse(reason, ERR_INVALID, "the backend '%s' cannot be loaded: %s", name,
+                      dlerror());
+    char symbol[64];
+    snprintf(symbol, sizeof symbol, "backend_module_%s", name);
+    *ret = dlsym(library, symbol);
+    if (*ret == NULL)
+        return refuse(reason, ERR_INVALID, "%s is not a module of Leveret for the backend '%s'",
+                      path, name);
+    return 0;
+}
+
+int backend_open_from(const char *directory, const char *name, const void *settings,
+                      size_t settings_bytes, struct auth_backend **ret, struct lv_buffer *reason)
+{
+    const struct module_path path = path_in(directory, name);
+    const struct backend_module *module = NULL;
+    int error = find_module(path.text, name, &module, reason);
+    if (error)
+        return error;
+    if (strcmp(module->version, LEVERET_VERSION) != 0)
+        return refuse(reason, ERR_INVALID, "%s is of version %s, but this is version %s", path.text,
+                      module->version, LEVERET_VERSION);
+    if (module->settings_bytes != settings_bytes)
+        return refuse(reason, ERR_INVALID, "%s comes from another build of version %s", path.text,
+                      LEVERET_VERSION);
+    return module->open(settings, ret, reason);
+}
+
+int backend_open(const char *name, const void *settings, size_t settings_bytes,
+                 struct auth_backend **ret, struct lv_buffer *reason)
+{
+    char directory[PATH_MAX];
+    folder_of(name, directory);
+    return backend_open_from(directory, name, settings, settings_bytes, ret, reason);
+}
