@@ -1,0 +1,87 @@
+/* Protocol versions, ciphers, and DHE's parameters. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+#include "tls/tls_private.h"
+
+/* For TLS 1.2, if the settings name none: keys are exchanged for each connection alone, and a
+ * record is encrypted and authenticated in one. TLS 1.3 has no others. */
+#define SECURE_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+static void use_versions(struct tls_maker *m)
+{
+    unsigned versions = m->settings->versions;
+    if (versions == 0)
+        tls_fail(m, "versions", "no version is left: set tlsv1.2 or tlsv1.3");
+    SSL_CTX_set_min_proto_version(m->ssl, versions & TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    SSL_CTX_set_max_proto_version(m->ssl, versions & TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+}
+
+static void append(struct lv_buffer *list, const char *name)
+{
+    lv_buffer_printf(list, "%s%s", list->n > 0 ? ":" : "", name);
+}
+
+/* Returns OpenSSL's name of a cipher for TLS 1.2, which the settings may call by IANA's. */
+static const char *openssl_name(const char *name)
+{
+    const char *found = OPENSSL_cipher_name(name);
+    return found && strcmp(found, "(NONE)") != 0 ? found : name;
+}
+
+/* Adds the cipher to the list of its version. */
+static void add_cipher(struct tls_maker *m, const char *name, struct lv_buffer *old,
+                       struct lv_buffer *fresh)
+{
+    SSL_CTX *probe = SSL_CTX_new(TLS_server_method());
+    if (SSL_CTX_set_ciphersuites(probe, name) == 1)
+        append(fresh, name);
+    else if (SSL_CTX_set_cipher_list(probe, openssl_name(name)) == 1)
+        append(old, openssl_name(name));
+    else
+        tls_fail(m, "ciphers",
+                 "OpenSSL has no cipher %s, or considers it too weak (openssl "
+                 "ciphers -v lists those it has)",
+                 name);
+    SSL_CTX_free(probe);
+    ERR_clear_error();
+}
+
+static void use_ciphers(struct tls_maker *m)
+{
+    struct lv_buffer old = {0}, fresh = {0};
+    for (size_t i = 0; i < m->settings->cipher_count; i++)
+        add_cipher(m, m->settings->ciphers[i], &old, &fresh);
+    SSL_CTX_set_cipher_list(m->ssl, old.n > 0 ? (const char *)old.p : SECURE_CIPHERS);
+    if (fresh.n > 0)
+        SSL_CTX_set_ciphersuites(m->ssl, (const char *)fresh.p);
+    lv_buffer_free(&old);
+    lv_buffer_free(&fresh);
+}
+
+static void use_parameters(struct tls_maker *m)
+{
+    const char *path = m->settings->dhfile;
+    if (path[0] == '\0') {
+        SSL_CTX_set_dh_auto(m->ssl, 1);
+        return;
+    }
+    BIO *file = tls_file_open(m, "dhfile", path);
+    if (!file)
+        return;
+    EVP_PKEY *parameters = PEM_read_bio_Parameters(file, NULL);
+    BIO_free(file);
+    if (parameters && SSL_CTX_set0_tmp_dh_pkey(m->ssl, parameters) == 1)
+        return;
+    tls_fail(m, "dhfile", "%s contains no usable parameters in PEM format (openssl dhparam): %s",
+             path, tls_openssl_reason());
+    EVP_PKEY_free(parameters);
+}
+
+void tls_use_ciphers(struct tls_maker *m)
+{
+    use_versions(m);
+    use_ciphers(m);
+    use_parameters(m);
+}
