@@ -49,9 +49,41 @@ static int check_management_address(const struct config *config, config_say say,
     return err;
 }
 
+/* The module asks libcurl whether a URL is good; leveretd has none. */
+static int check_url(const struct config *config, enum config_setting setting, const char *url,
+                     config_say say, void *arg)
+{
+    if (slice_begins(slice_str(url), "http://") || slice_begins(slice_str(url), "https://"))
+        return 0;
+    config_complain(config, setting, "a URL that begins with http:// or https://", say, arg);
+    return ERR_INVALID;
+}
+
+static int check_auth_http(const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+#define CHECK_URL(member)                                                                          \
+    if (check_url(config, CONFIG_##member, config->member, say, arg) < 0)                          \
+        err = ERR_INVALID;
+#define CHECK_FILE(member)                                                                         \
+    if (config_check_readable(config, CONFIG_##member, config->member, say, arg) < 0)              \
+        err = ERR_INVALID;
+    CHECK_URL(auth_http_user_path)
+    CHECK_URL(auth_http_vhost_path)
+    CHECK_URL(auth_http_resource_path)
+    CHECK_URL(auth_http_topic_path)
+    CHECK_FILE(auth_http_cacertfile)
+    CHECK_FILE(auth_http_certfile)
+    CHECK_FILE(auth_http_keyfile)
+#undef CHECK_URL
+#undef CHECK_FILE
+    return err;
+}
+
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
     check_load_definitions,
     check_management_address,
+    check_auth_http,
 };
 
 int config_check(const struct config *config, config_say say, void *arg)

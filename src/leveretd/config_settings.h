@@ -46,7 +46,9 @@
 #define CONFIG_WORDS(W)                                                                            \
     W(CONFIG_DURABILITIES, "sync", "interval", "none")                                             \
     W(CONFIG_QUEUE_TYPES, "classic", "quorum")                                                     \
-    W(CONFIG_X_DEATHS, "count", "ignore")
+    W(CONFIG_X_DEATHS, "count", "ignore")                                                          \
+    W(CONFIG_HTTP_METHODS, "get", "post")                                                          \
+    W(CONFIG_VERIFIES, "verify_peer", "verify_none")
 
 /* --- Connections and channels ----------------------------------------------------------------- */
 
@@ -126,7 +128,44 @@
 
 /* --- The backend http ------------------------------------------------------------------------- */
 
-#define CONFIG_SETTINGS_AUTH_HTTP(S)
+#define CONFIG_SETTINGS_AUTH_HTTP(S)                                                               \
+    S(auth_http_method, "auth_http.http_method", ENUM, "get", false, CONFIG_HTTP_METHODS, 0,       \
+      "How the backend http asks: get, with everything in the URL, or post, with a form in "       \
+      "the body.")                                                                                 \
+    S(auth_http_user_path, "auth_http.user_path", STRING, "http://localhost:8000/auth/user",       \
+      false, 0, 0, "URL that is asked who may log in; http:// or https://, as in the following.")  \
+    S(auth_http_vhost_path, "auth_http.vhost_path", STRING, "http://localhost:8000/auth/vhost",    \
+      false, 0, 0, "URL that is asked who may enter a vhost.")                                     \
+    S(auth_http_resource_path, "auth_http.resource_path", STRING,                                  \
+      "http://localhost:8000/auth/resource", false, 0, 0,                                          \
+      "URL that is asked who may configure, write and read queues and exchanges.")                 \
+    S(auth_http_topic_path, "auth_http.topic_path", STRING, "http://localhost:8000/auth/topic",    \
+      false, 0, 0,                                                                                 \
+      "URL that is asked which routing keys a user may write and read at a topic exchange.")       \
+    S(auth_http_request_timeout_ms, "auth_http.request_timeout", NUMBER, "15000", false, 1,        \
+      600000,                                                                                      \
+      "Milliseconds within which the service must have answered, connecting included; after "      \
+      "them the answer is no.")                                                                    \
+    S(auth_http_connection_timeout_ms, "auth_http.connection_timeout", NUMBER, "15000", false, 1,  \
+      600000, "Milliseconds within which the connection to the service must be made.")             \
+    S(auth_http_discloses_reasons, "auth_http.authorization_failure_disclosure", BOOL, "false",    \
+      false, 0, 0,                                                                                 \
+      "Whether a client is told the reason of the service for denying a permission; it is "        \
+      "logged in any case.")                                                                       \
+    S(auth_http_verify, "auth_http.ssl_options.verify", ENUM, "verify_peer", false,                \
+      CONFIG_VERIFIES, 0,                                                                          \
+      "Whether the certificate of the service is checked: verify_peer or verify_none.")            \
+    S(auth_http_cacertfile, "auth_http.ssl_options.cacertfile", STRING, "", false, 0, 0,           \
+      "File (PEM) with the authorities that may have signed it; none means those that the "        \
+      "system trusts.")                                                                            \
+    S(auth_http_depth, "auth_http.ssl_options.depth", NUMBER_OR_NONE, "", false, 0, 255,           \
+      "How many intermediate certificates there may be between it and the authority.")             \
+    S(auth_http_certfile, "auth_http.ssl_options.certfile", STRING, "", false, 0, 0,               \
+      "File (PEM) with the broker's own certificate, for a service that asks for one.")            \
+    S(auth_http_keyfile, "auth_http.ssl_options.keyfile", STRING, "", false, 0, 0,                 \
+      "File (PEM) with the key of that certificate.")                                              \
+    S(auth_http_password, "auth_http.ssl_options.password", SECRET, "", false, 0, 0,               \
+      "Password of that key.")
 
 /* --- The backend ldap ------------------------------------------------------------------------- */
 
