@@ -194,18 +194,24 @@ struct receipt {
     struct lv_buffer *body;
     size_t bytes_max;
     size_t header_bytes;
-    bool is_too_large;
+    const char *too_large; /* which part is; NULL: none */
+    size_t too_large_bytes;
 };
 
-/* These two return another number than n to make libcurl give up. */
+/* Notes that a part of the answer is longer than this, and makes libcurl give up. */
+static size_t give_up(struct receipt *receipt, const char *part, size_t bytes_max)
+{
+    receipt->too_large = part;
+    receipt->too_large_bytes = bytes_max;
+    return 0;
+}
 
 static size_t receive_body(char *p, size_t size, size_t n, void *arg)
 {
     struct receipt *receipt = arg;
     n *= size;
-    receipt->is_too_large = n > receipt->bytes_max - receipt->body->n;
-    if (receipt->is_too_large)
-        return 0;
+    if (n > receipt->bytes_max - receipt->body->n)
+        return give_up(receipt, "the answer", receipt->bytes_max);
     lv_buffer_add(receipt->body, p, n);
     return n;
 }
@@ -216,15 +222,17 @@ static size_t receive_header(char *p, size_t size, size_t n, void *arg)
     struct receipt *receipt = arg;
     n *= size;
     receipt->header_bytes += n;
-    receipt->is_too_large = receipt->header_bytes > HEADER_BYTES_MAX;
-    return receipt->is_too_large ? 0 : n;
+    if (receipt->header_bytes > HEADER_BYTES_MAX)
+        return give_up(receipt, "the header of the answer", HEADER_BYTES_MAX);
+    return n;
 }
 
 static int error_of(CURLcode code, const struct receipt *receipt, const char *cause,
                     struct lv_buffer *reason)
 {
-    if (receipt->is_too_large) {
-        lv_buffer_printf(reason, "the answer is longer than %zu bytes", receipt->bytes_max);
+    if (receipt->too_large != NULL) {
+        lv_buffer_printf(reason, "%s is longer than %zu bytes", receipt->too_large,
+                         receipt->too_large_bytes);
         return ERR_TOO_LARGE;
     }
     lv_buffer_printf(reason, "%s", cause[0] != '\0' ? cause : curl_easy_strerror(code));
