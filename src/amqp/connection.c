@@ -77,7 +77,8 @@ void connection_accepted(struct loop *loop, void *arg, struct net_conn *net,
     conn->frame_bytes_max = server->settings.initial_frame_bytes_max;
     session_begin(&conn->session, &amqp_frontend, server, loop, net, peer);
     connection_init_timers(conn);
-    loop_timer_start(loop, &conn->timer, server->settings.handshake_timeout_ms);
+    uint64_t limit_ms = server->settings.handshake_timeout_ms, age_ms = net_age_ms(net);
+    loop_timer_start(loop, &conn->timer, age_ms < limit_ms ? limit_ms - age_ms : 0);
     net_attach(net, &net_calls, conn);
 }
 

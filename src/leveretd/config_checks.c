@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "leveretd/config_private.h"
+#include "net/net.h"
 
 int config_check_readable(const struct config *config, enum config_setting setting,
                           const char *path, config_say say, void *arg)
@@ -80,10 +81,25 @@ static int check_auth_http(const struct config *config, config_say say, void *ar
     return err;
 }
 
+static int check_trusted_proxies(const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+    for (size_t i = 0; i < config->proxies_trusted.count; i++) {
+        struct net_network network;
+        if (net_network_parse(config->proxies_trusted.items[i].value, &network))
+            continue;
+        config_complain_of_entry(config, CONFIG_proxies_trusted, i,
+                                 "a numeric address, or a network such as 10.0.0.0/8", say, arg);
+        err = ERR_INVALID;
+    }
+    return err;
+}
+
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
     check_load_definitions,
     check_management_address,
     check_auth_http,
+    check_trusted_proxies,
 };
 
 int config_check(const struct config *config, config_say say, void *arg)

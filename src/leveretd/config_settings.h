@@ -81,7 +81,14 @@
 
 #define CONFIG_SETTINGS_LIMITS(S)                                                                  \
     S(connection_max, "connection_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                    \
-      "Connections open at a time in all vhosts; none (also: infinity) means no limit.")
+      "Connections open at a time in all vhosts; none (also: infinity) means no limit.")           \
+    S(ranch_connection_max, "ranch_connection_max", NUMBER_OR_NONE, "", true, 1, INT32_MAX,        \
+      "Connections of one listener, whether or not they have logged in; further ones wait in the " \
+      "kernel's queue until others close; none means no limit.")                                   \
+    S(handshakes_per_address_max, "handshakes_max_per_address", NUMBER_OR_NONE, "4096", true, 1,   \
+      INT32_MAX,                                                                                   \
+      "Connections of one listener from one address (of IPv6: one /64 network) that have not "     \
+      "logged in yet; further ones are closed at once; none means no limit.")
 
 /* --- Queues and exchanges --------------------------------------------------------------------- */
 
@@ -195,7 +202,13 @@
       "kernel.")                                                                                   \
     S(tcp_recbuf_bytes, "tcp_listen_options.recbuf", BYTES_OR_NONE, "", true, 1, INT32_MAX,        \
       "The kernel's receive buffer of a connection, in bytes or with a unit; none leaves it to "   \
-      "the kernel.")
+      "the kernel.")                                                                               \
+    S(is_proxy_protocol, "proxy_protocol", BOOL, "false", false, 0, 0,                             \
+      "Whether AMQP connections must begin with a PROXY protocol header, version 1 or 2, whose "   \
+      "addresses then are the client's.")                                                          \
+    S(proxies_trusted, "proxy_protocol.trusted.*", LIST, "", false, 0, 0,                          \
+      "proxy_protocol.trusted.N = ADDRESS or ADDRESS/BITS: only these peers begin with a PROXY "   \
+      "header, and others must not; none means that every peer must.")
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 

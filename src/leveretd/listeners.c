@@ -2,11 +2,13 @@
 #include "leveretd/listeners.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "amqp/amqp.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "leveretd/leveretd.h"
 
 /* A new front end needs a row here, and a setting for its addresses. */
@@ -90,6 +92,19 @@ static int open_row(struct listeners *l, struct loops *loops, const struct confi
     return EXIT_OK;
 }
 
+/* Makes the listeners expect the headers of these proxies. */
+static void expect_proxies(struct listeners *l, const struct config_pairs *trusted)
+{
+    struct net_network *networks = lv_calloc(trusted->count + 1, sizeof *networks);
+    for (size_t i = 0; i < trusted->count; i++) {
+        bool is_parsed = net_network_parse(trusted->items[i].value, &networks[i]);
+        lv_assert(is_parsed); /* config_check() */
+    }
+    for (size_t i = 0; i < l->count; i++)
+        net_listener_expect_proxies(l->items[i].net, networks, trusted->count);
+    free(networks);
+}
+
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
                    struct session_server *server)
 {
@@ -97,6 +112,8 @@ int listeners_open(struct listeners *l, struct loops *loops, const struct config
     lv_assert(!loop_current() && l->count == 0);
     for (size_t row = 0; row < TABLE_ROWS && code == EXIT_OK; row++)
         code = open_row(l, loops, config, server, row);
+    if (config->is_proxy_protocol)
+        expect_proxies(l, &config->proxies_trusted);
     return code;
 }
 
@@ -109,9 +126,16 @@ void listeners_configure(struct listeners *l, const struct config *config)
         .send_buffer_bytes = (int)config->tcp_sndbuf_bytes, /* CONFIG_NONE is below 0 */
         .receive_buffer_bytes = (int)config->tcp_recbuf_bytes,
     };
+    const struct net_accept_limits limits = {
+        .connections = config->ranch_connection_max,
+        .newcomers_per_address = config->handshakes_per_address_max,
+        .proxy_header_ms = (uint32_t)config->handshake_timeout_ms,
+    };
     for (size_t i = 0; i < l->count; i++) {
-        if (l->items[i].net)
-            net_listener_set_options(l->items[i].net, &options);
+        if (!l->items[i].net)
+            continue;
+        net_listener_set_options(l->items[i].net, &options);
+        net_listener_set_limits(l->items[i].net, &limits);
     }
 }
 

@@ -60,6 +60,7 @@ static void conn_closed(uv_handle_t *handle)
     outbuf_clear(&conn->out);
     lv_list_remove(&conn->in_dirty);
     lv_list_remove(&conn->in_deferred);
+    entry_leave(&conn->entry);
     free(conn);
 }
 
@@ -210,7 +211,7 @@ static struct net_conn *conn_create(struct net_loop *net, struct net_stream *str
     conn->out.pool = loop_out_pool(net->loop);
     conn->high = HIGH_DEFAULT;
     conn->low = LOW_DEFAULT;
-    conn->sent_at_ms = loop_now_ms(net->loop);
+    conn->begun_ms = conn->sent_at_ms = loop_now_ms(net->loop);
     loop_timer_init_patient(&conn->limit, conn_limit_passed);
     lv_list_init(&conn->in_dirty);
     lv_list_init(&conn->in_deferred);
@@ -242,11 +243,10 @@ static void conn_advance_opening(struct net_conn *conn)
     lv_assert(conn->calls != NULL || conn->state != CONN_OPEN);
 }
 
-/* Wraps the socket in its streams, and polls it. Returns ERR_..., and the socket is closed. */
-static int conn_make(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
-                     struct net_conn **ret)
+/* Puts the layer on the stream, and polls its socket. Returns ERR_..., and the socket is closed. */
+static int conn_make(struct net_loop *net, struct net_stream *stream, net_layer_fn *layer,
+                     void *layer_arg, struct net_conn **ret)
 {
-    struct net_stream *stream = net_stream_plain(fd);
     int err = layer ? layer(layer_arg, &stream) : 0;
     if (err < 0) {
         stream->calls->close(stream);
@@ -254,7 +254,7 @@ static int conn_make(struct net_loop *net, int fd, net_layer_fn *layer, void *la
     }
     lv_assert(is_event(stream->read_waits_for) && is_event(stream->write_waits_for));
     struct net_conn *conn = conn_create(net, stream);
-    int result = uv_poll_init(loop_uv(net->loop), &conn->uv, fd);
+    int result = uv_poll_init(loop_uv(net->loop), &conn->uv, stream->fd);
     if (result == 0) {
         *ret = conn;
         return 0;
@@ -265,16 +265,20 @@ static int conn_make(struct net_loop *net, int fd, net_layer_fn *layer, void *la
     return lv_error_from_errno(-result);
 }
 
-struct net_conn *conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
-                           conn_opened_fn *opened, void *arg)
+struct net_conn *conn_open(struct net_loop *net, struct net_stream *stream, net_layer_fn *layer,
+                           void *layer_arg, const struct net_entry *entry, conn_opened_fn *opened,
+                           void *arg)
 {
-    struct net_peer peer = address_both_ends(fd);
+    struct net_peer peer = address_both_ends(stream->fd);
+    struct net_entry copy = entry ? *entry : (struct net_entry){0};
     struct net_conn *conn = NULL;
-    int err = conn_make(net, fd, layer, layer_arg, &conn);
+    int err = conn_make(net, stream, layer, layer_arg, &conn);
     if (err < 0) {
         opened(arg, NULL, err, &peer);
+        entry_leave(&copy);
         return NULL;
     }
+    conn->entry = copy;
     conn->opened = opened;
     conn->owner = arg;
     if (conn->stream->open_limit_ms > 0)
@@ -295,6 +299,12 @@ void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owne
     conn->owner = owner;
     if (conn->state == CONN_OPEN && conn->pauses == 0)
         conn_start_reading(conn);
+}
+
+void net_admit(struct net_conn *conn)
+{
+    conn_assert_loop(conn);
+    entry_admit(&conn->entry);
 }
 
 /* --- questions -------------------------------------------------------------------------------- */
@@ -349,6 +359,11 @@ size_t net_unread(const struct net_conn *conn)
     if (conn->state == CONN_CLOSED || ioctl(conn->stream->fd, FIONREAD, &unread) != 0)
         return 0;
     return (size_t)unread;
+}
+
+uint64_t net_age_ms(const struct net_conn *conn)
+{
+    return loop_now_ms(conn->net->loop) - conn->begun_ms;
 }
 
 uint64_t net_sent_at_ms(const struct net_conn *conn)

@@ -155,8 +155,8 @@ static void connect_opened(void *arg, struct net_conn *conn, int error, const st
 static void socket_connected(struct net_connect *c)
 {
     int fd = socket_take(c); /* libuv's handle is held, so `c` is not freed in here */
-    struct net_conn *conn =
-        conn_open(net_of(c->loop), fd, c->layer, c->layer_arg, connect_opened, c);
+    struct net_conn *conn = conn_open(net_of(c->loop), net_stream_plain(fd), c->layer, c->layer_arg,
+                                      NULL, connect_opened, c);
     if (conn)
         c->conn = conn;
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -25,16 +24,6 @@ enum {
     REST_MS = 100,
 };
 
-/* What is done with an accepted socket. Shared with the mail that carries sockets: the listener may
- * be closed before that arrives. */
-struct accepting {
-    _Atomic unsigned refs;
-    net_accepted_fn *accepted;
-    void *arg;
-    net_layer_fn *layer; /* NULL: plain */
-    void *layer_arg;
-};
-
 struct net_listener {
     uv_poll_t uv;
     struct lv_list in_listeners;
@@ -42,56 +31,31 @@ struct net_listener {
     int fd;
     int reserve_fd;
     uint16_t port;
-    struct accepting *accepting;
+    struct accepting *accepting; /* what is done with its sockets */
     unsigned next_loop;
-    uint64_t warn_after_ms;
+    uint64_t warn_after_ms;      /* of no descriptors */
+    uint64_t warn_full_after_ms; /* of too many connections */
     struct loop_timer rest;
 };
 
-static void accepting_unref(struct accepting **accepting)
-{
-    struct accepting *a = *accepting;
-    *accepting = NULL;
-    unsigned before = atomic_fetch_sub(&a->refs, 1);
-    lv_assert(before > 0);
-    if (before == 1)
-        free(a);
-}
-
-/* Takes a reference of `arg`. A peer that has gone without sending a byte is a health check,
- * usually, or the broker stops. */
-static void socket_opened(void *arg, struct net_conn *conn, int error, const struct net_peer *peer)
-{
-    struct accepting *how = arg;
-    if (error == 0)
-        how->accepted(net_loop(conn), how->arg, conn, peer);
-    else
-        log_line_of(error == ERR_CLOSED ? LOG_DEBUG : LOG_WARNING, (uint64_t)-error,
-                    "connection %s:%u -> %s:%u dropped: %s", peer->peer.text, peer->peer.port,
-                    peer->local.text, peer->local.port, lv_error_reason(error));
-    accepting_unref(&how);
-}
-
-/* Mail: a = struct accepting, referenced; c = the socket. */
+/* Mail: a = the entry's accepting; c = the socket; d = its bucket. */
 static void socket_arrived(struct loop *at, struct mail *mail)
 {
-    struct accepting *how = mail->a;
-    struct net_loop *net = net_of(at);
-    int fd = (int)mail->c;
-    if (net->is_stopped) {
-        close(fd);
-        accepting_unref(&how);
-        return;
-    }
-    conn_open(net, fd, how->layer, how->layer_arg, socket_opened, how);
+    const struct net_entry entry = {
+        .accepting = mail->a, .bucket = (uint16_t)mail->d, .is_newcomer = true};
+    accepting_take(&entry, at, (int)mail->c);
 }
 
-static void socket_send(struct net_listener *l, int fd)
+static void socket_send(struct net_listener *l, int fd, const struct net_entry *entry)
 {
     struct loops *set = loop_set(l->loop);
     unsigned to = l->next_loop++ % loops_count(set);
-    atomic_fetch_add(&l->accepting->refs, 1);
-    struct mail mail = {.deliver = socket_arrived, .a = l->accepting, .c = (uint64_t)fd};
+    struct mail mail = {
+        .deliver = socket_arrived,
+        .a = entry->accepting,
+        .c = (uint64_t)fd,
+        .d = entry->bucket,
+    };
     loop_mail(l->loop, loops_at(set, to), &mail);
 }
 
@@ -112,9 +76,10 @@ static bool descriptor_is_reserved(int fd)
 }
 
 /* Returns a socket, or -1 with errno set: EMFILE also if the only descriptors left are reserved. */
-static int listener_accept_one(struct net_listener *l)
+static int listener_accept_one(struct net_listener *l, union socket_address *ret_peer)
 {
-    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    socklen_t n = sizeof *ret_peer;
+    int fd = accept4(l->fd, &ret_peer->any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 || !descriptor_is_reserved(fd))
         return fd;
     close(fd);
@@ -135,6 +100,13 @@ static void listener_rested(struct loop *loop, struct loop_timer *timer)
     listener_watch(lv_container_of(timer, struct net_listener, rest));
 }
 
+/* Stops polling the listener for a moment. */
+static void listener_rest(struct net_listener *l)
+{
+    uv_poll_stop(&l->uv);
+    loop_timer_start(l->loop, &l->rest, REST_MS);
+}
+
 static void listener_warn(struct net_listener *l)
 {
     uint64_t now_ms = loop_now_ms(l->loop);
@@ -149,10 +121,11 @@ static void listener_warn(struct net_listener *l)
  * one. If that fails, or there is no reserve, stops polling the listener for a moment. */
 static void listener_shed_one(struct net_listener *l)
 {
+    union socket_address peer;
     listener_warn(l);
     if (l->reserve_fd >= 0) {
         close(l->reserve_fd);
-        int fd = listener_accept_one(l);
+        int fd = listener_accept_one(l, &peer);
         if (fd >= 0)
             close(fd);
         l->reserve_fd = reserve_open();
@@ -161,8 +134,21 @@ static void listener_shed_one(struct net_listener *l)
     } else {
         l->reserve_fd = reserve_open();
     }
-    uv_poll_stop(&l->uv);
-    loop_timer_start(l->loop, &l->rest, REST_MS);
+    listener_rest(l);
+}
+
+/* Leaves new peers to the kernel's queue, since the listener has as many connections as it may
+ * have. */
+static void listener_wait_for_room(struct net_listener *l)
+{
+    uint64_t now_ms = loop_now_ms(l->loop);
+    if (now_ms >= l->warn_full_after_ms) {
+        l->warn_full_after_ms = now_ms + WARN_EVERY_MS;
+        log_warning("port %u has as many connections as it may have (ranch_connection_max): new "
+                    "ones wait until others close",
+                    l->port);
+    }
+    listener_rest(l);
 }
 
 static void listener_ready(uv_poll_t *uv, int status, int events)
@@ -174,9 +160,18 @@ static void listener_ready(uv_poll_t *uv, int status, int events)
     if (net_of(l->loop)->is_stopped)
         return;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
-        int fd = listener_accept_one(l);
+        union socket_address peer;
+        struct net_entry entry;
+        if (accepting_is_full(l->accepting)) {
+            listener_wait_for_room(l);
+            return;
+        }
+        int fd = listener_accept_one(l, &peer);
         if (fd >= 0) {
-            socket_send(l, fd);
+            if (accepting_enter(l->accepting, &peer, &entry))
+                socket_send(l, fd, &entry);
+            else
+                close(fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             listener_shed_one(l);
             return;
@@ -210,8 +205,7 @@ static int listener_create(struct loops *loops, int fd, uint16_t port, net_accep
     l->fd = fd;
     l->reserve_fd = reserve_open();
     l->port = port;
-    l->accepting = lv_malloc(sizeof *l->accepting);
-    *l->accepting = (struct accepting){.refs = 1, .accepted = accepted, .arg = arg};
+    l->accepting = accepting_create(accepted, arg);
     loop_timer_init(&l->rest, listener_rested);
     int result = uv_poll_init(loop_uv(loop), &l->uv, fd);
     lv_assert(result == 0);
@@ -276,8 +270,20 @@ void net_listener_set_options(struct net_listener *l, const struct net_tcp_optio
 void net_listener_set_layer(struct net_listener *l, net_layer_fn *layer, void *arg)
 {
     net_assert_loop(l->loop);
-    l->accepting->layer = layer;
-    l->accepting->layer_arg = arg;
+    accepting_set_layer(l->accepting, layer, arg);
+}
+
+void net_listener_expect_proxies(struct net_listener *l, const struct net_network *trusted,
+                                 size_t count)
+{
+    net_assert_loop(l->loop);
+    accepting_set_proxies(l->accepting, trusted, count);
+}
+
+void net_listener_set_limits(struct net_listener *l, const struct net_accept_limits *limits)
+{
+    net_assert_loop(l->loop);
+    accepting_set_limits(l->accepting, limits);
 }
 
 uint16_t net_listener_port(const struct net_listener *listener)

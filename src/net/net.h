@@ -47,6 +47,15 @@ struct net_address {
     bool is_loopback;
 };
 
+/* An address, or all addresses that begin with the same bits. */
+struct net_network {
+    uint8_t bytes[16]; /* of an IPv6 address; IPv4 as ::ffff:a.b.c.d */
+    unsigned bits;     /* how many of them count, 0 to 128 */
+};
+/* Parses "10.0.0.0/8", "192.0.2.7", "2001:db8::/32". Returns false if the text is malformed. Any
+ * thread. */
+bool net_network_parse(const char *text, struct net_network *ret);
+
 /* What a connection's encryption is, in RabbitMQ's words. The texts are static. */
 struct net_tls {
     const char *protocol;     /* "tlsv1.3" */
@@ -56,8 +65,8 @@ struct net_tls {
     const void *certificate;  /* the peer's, for tls/certificate.h; NULL: it has sent none */
 };
 
-/* The addresses of both ends. A layer that knows more (the address that a proxy passes on) adds a
- * member here and fills it in. */
+/* The addresses of both ends: the kernel's, or those that a proxy has passed on. A layer that knows
+ * more adds a member here and fills it in. */
 struct net_peer {
     struct net_address local;
     struct net_address peer;
@@ -100,6 +109,29 @@ void net_listener_set_options(struct net_listener *listener, const struct net_tc
 /* Puts this layer on every accepted socket, on the loop that gets it. Call only before
  * loops_run(). */
 void net_listener_set_layer(struct net_listener *listener, net_layer_fn *layer, void *arg);
+/* Makes peers with these addresses begin with a header of the PROXY protocol (version 1 or 2), as
+ * do all if count is 0; the list is copied. `accepted` is called when the header has come, with the
+ * addresses that it passes on; a layer begins behind it. `is_loopback` is true only if both the
+ * client's address and the proxy's are. A peer that sends anything else, or not enough in time, is
+ * closed, which is logged. Other peers send no header. Call only before loops_run(). */
+void net_listener_expect_proxies(struct net_listener *listener, const struct net_network *trusted,
+                                 size_t count);
+
+struct net_accept_limits {
+    /* Connections of this listener: when there are as many, no more are accepted until one has
+     * ended. Below 0: no limit. */
+    int64_t connections;
+    /* Newcomers, which were accepted and for which net_admit() was not called yet, with the same
+     * address (the same 64 bits, of IPv6): more are closed at once, and a log line now and then
+     * tells how many. Below 0: no limit. */
+    int64_t newcomers_per_address;
+    /* Within which a PROXY header must have come, unless there is a layer: then the layer's limit
+     * is for both. */
+    uint32_t proxy_header_ms;
+};
+/* Sets the limits for sockets that are accepted from now on. Without this call there are none, and
+ * a header has 10 s. Call only before loops_run(), or on loop 0. */
+void net_listener_set_limits(struct net_listener *listener, const struct net_accept_limits *limits);
 uint16_t net_listener_port(const struct net_listener *listener);
 /* Stops accepting; connections stay. On loop 0. Clears the pointer. NULL is fine. loops_free()
  * closes the listeners that are left; their pointers must not be used after that. */
@@ -177,6 +209,10 @@ enum net_peer_state net_look_at_peer(const struct net_conn *conn);
  * it for this long, not even into its kernel's buffer. 0: no timeout, as at the start. */
 void net_set_send_timeout(struct net_conn *conn, uint32_t ms);
 
+/* Tells that the peer has logged in: it is not a newcomer any more (struct net_accept_limits).
+ * Calling it again does nothing. */
+void net_admit(struct net_conn *conn);
+
 /* Ends the connection: without `flush` at once; with it, after what is in net_out() has been
  * written (at most 3 s) and the peer has closed its side (at most 1 s more, so that a peer that is
  * still sending can read our last frames). on_bytes and on_drained are not called any more; on_end
@@ -192,6 +228,9 @@ uint64_t net_reads(const struct net_conn *conn);
 uint64_t net_writes(const struct net_conn *conn);
 /* Returns how many bytes wait in the socket to be read. Makes a system call. */
 size_t net_unread(const struct net_conn *conn);
+
+/* Returns the milliseconds since the socket was accepted or connected. */
+uint64_t net_age_ms(const struct net_conn *conn);
 
 /* Returns loop_now_ms() of the last byte sent, or of the connection's beginning. */
 uint64_t net_sent_at_ms(const struct net_conn *conn);

@@ -14,6 +14,15 @@
 #include "net/net.h"
 #include "net/stream.h"
 
+struct accepting; /* see accepting.c */
+
+/* The place of an accepted connection in the counts of its listener. */
+struct net_entry {
+    struct accepting *accepting; /* a reference */
+    uint16_t bucket;             /* in which it is counted, while is_newcomer */
+    bool is_newcomer;
+};
+
 /* This room's part of a loop.
  *
  *   (1) A connection in `dirty` has output that no write has been tried for yet.
@@ -73,6 +82,9 @@ struct net_conn {
     uint8_t *unread; /* unconsumed input, if another connection has needed the buffer since */
     size_t unread_n;
 
+    struct net_entry entry; /* all zero: it was not accepted */
+    uint64_t begun_ms;      /* loop_now_ms() when the socket was accepted, or connected */
+
     uint64_t received;
     uint64_t sent;
     uint64_t reads, writes; /* how many calls received and sent these bytes */
@@ -128,15 +140,19 @@ bool address_parse(const char *text, uint16_t port, union socket_address *ret, s
 struct net_address address_format(const union socket_address *address);
 /* Returns the addresses of both ends of a socket; "unknown" where the kernel tells none. */
 struct net_peer address_both_ends(int fd);
+/* Returns whether the address is in the network. */
+bool network_has(const struct net_network *network, const union socket_address *address);
 
 /* --- conn.c ----------------------------------------------------------------------------------- */
 
-/* Makes a connection of a connected socket, which it takes, on the calling loop. `layer` may be
- * NULL. `opened` is called within this call or, if the layer begins with a handshake that has to
- * wait for the peer, later. Returns the connection if that is so, else NULL: the caller may
- * conn_close() it until `opened` is called. */
-struct net_conn *conn_open(struct net_loop *net, int fd, net_layer_fn *layer, void *layer_arg,
-                           conn_opened_fn *opened, void *arg);
+/* Makes a connection of the stream of a connected socket, which it takes, on the calling loop.
+ * `layer` may be NULL. `entry` is copied, and left when the connection has ended or could not be
+ * made; NULL: the connection was not accepted. `opened` is called within this call or, if the
+ * stream begins with a handshake that has to wait for the peer, later. Returns the connection if
+ * that is so, else NULL: the caller may conn_close() it until `opened` is called. */
+struct net_conn *conn_open(struct net_loop *net, struct net_stream *stream, net_layer_fn *layer,
+                           void *layer_arg, const struct net_entry *entry, conn_opened_fn *opened,
+                           void *arg);
 
 /* Closes the connection at once; does nothing if it is closed. `error` is for on_end(). */
 void conn_close(struct net_conn *conn, int error);
@@ -169,6 +185,43 @@ void conn_flush(struct net_conn *conn);
 void conn_check_progress(struct net_conn *conn);
 /* Writes the output of all dirty connections. */
 void conns_flush(struct loop *loop);
+
+/* --- stream_plain.c --------------------------------------------------------------------------- */
+
+/* The calls of the plain stream, for streams that differ from it in others. */
+int plain_read(struct net_stream *stream, uint8_t *p, size_t n, size_t *ret_bytes);
+int plain_writev(struct net_stream *stream, const struct iovec *parts, int count,
+                 size_t *ret_bytes);
+int plain_shutdown(struct net_stream *stream);
+
+/* --- stream_proxied.c ------------------------------------------------------------------------- */
+
+/* Like net_stream_plain(), for a socket on which a PROXY header comes first: reading that is the
+ * stream's handshake, for which it has header_ms. peer() returns the addresses passed on. */
+struct net_stream *net_stream_proxied(int fd, uint32_t header_ms);
+
+/* --- accepting.c ------------------------------------------------------------------------------ */
+
+/* Returns what is done with the sockets of a listener; the caller owns a reference. */
+struct accepting *accepting_create(net_accepted_fn *accepted, void *arg);
+void accepting_unref(struct accepting **accepting);
+void accepting_set_layer(struct accepting *a, net_layer_fn *layer, void *arg);
+void accepting_set_proxies(struct accepting *a, const struct net_network *trusted, size_t count);
+void accepting_set_limits(struct accepting *a, const struct net_accept_limits *limits);
+
+/* Returns whether the listener has as many connections as it may have. Any thread. */
+bool accepting_is_full(const struct accepting *a);
+/* Counts a new connection and its newcomer. Returns false, after a log line now and then, if there
+ * are too many newcomers with this address: the caller closes the socket. Any thread. */
+bool accepting_enter(struct accepting *a, const union socket_address *peer, struct net_entry *ret);
+/* Makes a connection of the socket, which it takes together with the entry. On the loop that gets
+ * the socket. */
+void accepting_take(const struct net_entry *entry, struct loop *loop, int fd);
+
+/* The peer has logged in: it is not a newcomer any more. */
+void entry_admit(struct net_entry *entry);
+/* The connection has ended: its place is free. Does nothing if the entry is all zero. */
+void entry_leave(struct net_entry *entry);
 
 /* --- listener.c, connect.c -------------------------------------------------------------------- */
 

@@ -31,8 +31,8 @@ enum {
 struct net_stream_calls {
     /* Advances the handshake. Returns 0 when it is complete, NET_WAIT (call it again after
      * `read_waits_for`), or ERR_... with the reason in lv_error_explain(). ERR_CLOSED says that the
-     * peer has gone without having sent a byte. A layer calls the open() of the stream inside
-     * first. NULL: there is no handshake. Nothing but close() and peer() is called before it is
+     * peer has gone without having sent a byte. A layer calls net_stream_open_inside() first.
+     * NULL: there is no handshake. Nothing but close() and peer() is called before it is
      * complete. */
     int (*open)(struct net_stream *stream);
     /* Reads up to n bytes. Returns 0 with *ret_bytes > 0; 0 with *ret_bytes 0 at the end of input;
@@ -61,6 +61,16 @@ struct net_stream {
     bool has_pending;       /* read() has bytes that no poll of the socket would report */
     uint32_t open_limit_ms; /* how long open() may take altogether; 0: for ever */
 };
+
+/* For the open() of a layer: advances the handshake of the stream inside, such as the header of the
+ * PROXY protocol. Returns what that returned; after NET_WAIT the layer waits for the same event. */
+static inline int net_stream_open_inside(struct net_stream *layer, struct net_stream *inside)
+{
+    int result = inside->calls->open ? inside->calls->open(inside) : 0;
+    if (result == NET_WAIT)
+        layer->read_waits_for = layer->write_waits_for = inside->read_waits_for;
+    return result;
+}
 
 /* Puts a layer on *stream, which it takes, and returns 0; or returns ERR_... with *stream
  * unchanged, and the connection is dropped. Called on the connection's loop, before its owner knows

@@ -14,7 +14,7 @@ static int error_or_wait(int number)
     return number == EAGAIN || number == EWOULDBLOCK ? NET_WAIT : lv_error_from_errno(number);
 }
 
-static int plain_read(struct net_stream *stream, uint8_t *p, size_t n, size_t *ret_bytes)
+int plain_read(struct net_stream *stream, uint8_t *p, size_t n, size_t *ret_bytes)
 {
     ssize_t got;
     do {
@@ -26,8 +26,7 @@ static int plain_read(struct net_stream *stream, uint8_t *p, size_t n, size_t *r
     return 0;
 }
 
-static int plain_writev(struct net_stream *stream, const struct iovec *parts, int count,
-                        size_t *ret_bytes)
+int plain_writev(struct net_stream *stream, const struct iovec *parts, int count, size_t *ret_bytes)
 {
     ssize_t taken;
     do {
@@ -39,7 +38,7 @@ static int plain_writev(struct net_stream *stream, const struct iovec *parts, in
     return 0;
 }
 
-static int plain_shutdown(struct net_stream *stream)
+int plain_shutdown(struct net_stream *stream)
 {
     return shutdown(stream->fd, SHUT_WR) == 0 ? 0 : lv_error_from_errno(errno);
 }

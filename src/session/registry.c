@@ -88,6 +88,8 @@ void session_enter(struct session *s, enum session_state next)
     lv_assert(session_moves[before] & 1u << next);
     lv_assert(next != SESSION_RUNNING || s->vhost); /* session_enter_vhost() */
     s->state = next;
+    if (next == SESSION_RUNNING)
+        net_admit(s->net);
     if (before == SESSION_RUNNING)
         session_release_quotas(s);
     if (next == SESSION_GONE)

@@ -35,6 +35,9 @@ static int record_open(struct net_stream *stream)
     struct record_stream *s = (struct record_stream *)stream;
     char got[HELLO_BYTES];
     size_t n = 0;
+    int inside = net_stream_open_inside(stream, s->inner);
+    if (inside != 0)
+        return inside;
     while (s->hello_sent < HELLO_BYTES) {
         struct iovec part = {(char *)hello + s->hello_sent, HELLO_BYTES - s->hello_sent};
         int result = s->inner->calls->writev(s->inner, &part, 1, &n);

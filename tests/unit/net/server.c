@@ -101,6 +101,7 @@ static void handle(struct session *s, const uint8_t *frame, size_t n)
         s->is_streaming = true;
         stream(s);
         break;
+    case 'A': net_admit(s->conn); break;
     case 'C':
         outbuf_add(net_out(s->conn), "bye", 3);
         net_close(s->conn, true);
@@ -176,7 +177,13 @@ static void *run(void *arg)
     return NULL;
 }
 
-static struct server *start(unsigned loops, net_layer_fn *layer)
+static void prepare_nothing(struct net_listener *listener)
+{
+    (void)listener;
+}
+
+struct server *server_start_prepared(unsigned loops, net_layer_fn *layer,
+                                     void (*prepare)(struct net_listener *listener))
 {
     struct server *server = lv_calloc(1, sizeof *server);
     server->loops = loops_create(loops);
@@ -184,6 +191,7 @@ static struct server *start(unsigned loops, net_layer_fn *layer)
     int err = net_listen(server->loops, "127.0.0.1", 0, on_accepted, server, &server->listener);
     assert_int_equal(err, 0);
     net_listener_set_layer(server->listener, layer, NULL);
+    prepare(server->listener);
     server->port = net_listener_port(server->listener);
     loops_start(server->loops);
     assert_int_equal(pthread_create(&server->thread, NULL, run, server), 0);
@@ -192,12 +200,12 @@ static struct server *start(unsigned loops, net_layer_fn *layer)
 
 struct server *server_start(unsigned loops)
 {
-    return start(loops, NULL);
+    return server_start_prepared(loops, NULL, prepare_nothing);
 }
 
 struct server *server_start_layered(unsigned loops, net_layer_fn *layer)
 {
-    return start(loops, layer);
+    return server_start_prepared(loops, layer, prepare_nothing);
 }
 
 void server_stop(struct server **server)

@@ -5,6 +5,7 @@
  *   'N'  counts it
  *   'P'  pauses reading twice, and resumes twice after 20 ms
  *   'W'  writes STREAM_BYTES of pattern, as far as the watermarks allow
+ *   'A'  admits the connection: it is not a newcomer any more
  *   'C'  answers "bye" and closes the connection with a flush
  *   'X'  closes the connection at once
  *   'J'  stops the loop until `is_released`, and past the deadline of a patient timer, which then
@@ -42,6 +43,9 @@ struct server {
 struct server *server_start(unsigned loops);
 /* Starts one with this layer on every accepted socket. */
 struct server *server_start_layered(unsigned loops, net_layer_fn *layer);
+/* Starts one whose listener was passed to `prepare`. The layer may be NULL. */
+struct server *server_start_prepared(unsigned loops, net_layer_fn *layer,
+                                     void (*prepare)(struct net_listener *listener));
 /* Stops the loops and frees everything. */
 void server_stop(struct server **server);
 
