@@ -1,4 +1,6 @@
 /* The class connection: from the protocol header to connection.open, and connection.close. */
+#define LOG_CATEGORY LOG_ABOUT_CONNECTION
+
 #include <inttypes.h>
 #include <stdlib.h>
 

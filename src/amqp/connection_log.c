@@ -1,5 +1,7 @@
 /* Log lines about connections that failed. Those about exceptions have RabbitMQ's words, so that
  * tools which search its log find them in ours. */
+#define LOG_CATEGORY LOG_ABOUT_CONNECTION
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,7 +32,8 @@ void connection_log_exception(const struct connection *conn, const struct channe
     put_lower(name, sizeof name, code_name ? code_name : "unknown");
     if (ch)
         snprintf(where, sizeof where, ", channel %u", ch->number);
-    log_line_of(
+    log_line_about(
+        ch ? LOG_ABOUT_CHANNEL : LOG_ABOUT_CONNECTION,
         code == REPLY_CONNECTION_FORCED ? LOG_WARNING : LOG_ERROR, (uint64_t)method << 16 | code,
         "connection %s%s: operation %s caused a %s exception %s: %s", CONNECTION_TITLE(conn), where,
         m ? m->name : "none", ch ? "channel" : "connection", name, text);
@@ -160,13 +163,13 @@ void channel_remark_arguments(const struct channel *ch, uint32_t method, struct 
 {
     struct slice argument;
     struct field f;
-    if (table.n == 0 || log_get_level() > LOG_DEBUG)
+    if (table.n == 0 || !log_is_on(LOG_ABOUT_CHANNEL, LOG_DEBUG))
         return;
     while (table_next(&table, &argument, &f)) {
         if (is_known(argument))
             continue;
-        log_line_of(
-            LOG_DEBUG, method,
+        log_line_about(
+            LOG_ABOUT_CHANNEL, LOG_DEBUG, method,
             "connection %s, channel %u: %s of '%.*s': the argument '%.*s' is not known here "
             "and has no effect",
             CONNECTION_TITLE(ch->connection), ch->number, amqp_method_find(method)->name,

@@ -1,4 +1,6 @@
 /* struct frontend for AMQP 0-9-1: what session/ asks of every protocol. */
+#define LOG_CATEGORY LOG_ABOUT_CONNECTION
+
 #include "amqp/channel.h"
 #include "base/log.h"
 

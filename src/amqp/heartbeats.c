@@ -1,5 +1,7 @@
 /* Timers of a connection: a handshake that takes too long, a client that has gone silent, our own
  * heartbeats. */
+#define LOG_CATEGORY LOG_ABOUT_CONNECTION
+
 #include "amqp/channel.h"
 #include "base/log.h"
 

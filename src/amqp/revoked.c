@@ -1,4 +1,6 @@
 /* Consumers whose user may no longer read their queue are cancelled; they keep what they hold. */
+#define LOG_CATEGORY LOG_ABOUT_CHANNEL
+
 #include "amqp/channel.h"
 #include "base/log.h"
 

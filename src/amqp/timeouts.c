@@ -14,6 +14,8 @@
  * of a second; no consumer is cancelled early, and none more than two tenths late. Time in which we
  * did not read does not count, and what the client has sent is read before any of its consumers is
  * cancelled. */
+#define LOG_CATEGORY LOG_ABOUT_CHANNEL
+
 #include <inttypes.h>
 
 #include "amqp/channel.h"

@@ -14,6 +14,8 @@
  *
  * The auth owns the users with their permissions. An identity has its own copies of what it needs,
  * and borrows the auth. */
+#define LOG_CATEGORY LOG_ABOUT_USER
+
 #include "auth/auth_private.h"
 
 #include <string.h>

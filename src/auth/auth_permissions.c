@@ -1,5 +1,7 @@
 /* Permissions: which names a user may configure, write and read in a vhost, and with which routing
  * keys it may publish and bind at topic exchanges. */
+#define LOG_CATEGORY LOG_ABOUT_USER
+
 #include "auth/auth_private.h"
 
 #include <string.h>

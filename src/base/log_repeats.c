@@ -1,13 +1,14 @@
 /* Repeated lines. The first line of a site (a format and a kind) begins a second. Within it the
  * first LOG_LINES_A_SECOND lines are written and the others are only counted. When the second is
- * over, the ring's thread takes the count. If the thread is late, lines are counted until it comes,
- * so none is missing from the count.
+ * over, an output's thread logs the count. If the threads are late, lines are counted until one
+ * comes, so none is missing from the count.
  *
  * The sites are kept in a table of fixed size. The lines of a site that does not fit are all
  * written. */
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/log_private.h"
@@ -19,19 +20,13 @@ struct site {
     uint64_t kind;
     uint64_t begun_ms;
     uint64_t count; /* of its lines since begun_ms */
+    enum log_category category;
     enum log_level level;
     char sample[LOG_SAMPLE_BYTES_MAX]; /* the first line that was one too many */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct site sites[SITES_MAX];
-
-uint64_t log_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static bool site_is_over(const struct site *s, uint64_t now_ms)
 {
@@ -67,7 +62,8 @@ static struct site *site_find(const char *format, uint64_t kind, uint64_t now_ms
     return vacant;
 }
 
-static bool site_admit(struct site *s, enum log_level level, const char *text, uint64_t now_ms)
+static bool site_admit(struct site *s, enum log_category category, enum log_level level,
+                       const char *text, uint64_t now_ms)
 {
     if (site_is_over(s, now_ms) && !site_has_repeats(s)) {
         s->begun_ms = now_ms;
@@ -77,20 +73,22 @@ static bool site_admit(struct site *s, enum log_level level, const char *text, u
     if (s->count <= LOG_LINES_A_SECOND)
         return true;
     if (s->count == LOG_LINES_A_SECOND + 1) {
+        s->category = category;
         s->level = level;
         strncpy(s->sample, text, sizeof s->sample - 1);
     }
     return false;
 }
 
-bool log_repeats_admit(enum log_level level, const char *site, uint64_t kind, const char *text)
+bool log_repeats_admit(enum log_category category, enum log_level level, const char *site,
+                       uint64_t kind, const char *text)
 {
-    if (strcmp(site, "%s") == 0)
+    if (strcmp(site, "%s") == 0 || !log_threads_are_running())
         return true;
     uint64_t now_ms = log_now_ms();
     pthread_mutex_lock(&lock);
     struct site *s = site_find(site, kind, now_ms);
-    bool is_admitted = !s || site_admit(s, level, text, now_ms);
+    bool is_admitted = !s || site_admit(s, category, level, text, now_ms);
     pthread_mutex_unlock(&lock);
     return is_admitted;
 }
@@ -98,6 +96,7 @@ bool log_repeats_admit(enum log_level level, const char *site, uint64_t kind, co
 static void site_take(struct site *s, uint64_t now_ms, struct log_repeated *ret)
 {
     lv_assert(site_has_repeats(s));
+    ret->category = s->category;
     ret->level = s->level;
     ret->count = s->count - LOG_LINES_A_SECOND;
     ret->ms = now_ms - s->begun_ms;
@@ -105,7 +104,9 @@ static void site_take(struct site *s, uint64_t now_ms, struct log_repeated *ret)
     s->format = NULL;
 }
 
-bool log_repeats_take(bool at_once, struct log_repeated *ret)
+/* Takes the count of suppressed lines of one call site whose second is over, or with `at_once` of
+ * any call site. Returns false if there is no such count. */
+static bool take_repeated(bool at_once, struct log_repeated *ret)
 {
     uint64_t now_ms = log_now_ms();
     bool has_one = false;
@@ -118,6 +119,23 @@ bool log_repeats_take(bool at_once, struct log_repeated *ret)
     }
     pthread_mutex_unlock(&lock);
     return has_one;
+}
+
+static void tell_repeated(const struct log_repeated *r)
+{
+    char text[LOG_SAMPLE_BYTES_MAX + 128], number[32], span[32] = "second";
+    if (r->ms >= 2000)
+        snprintf(span, sizeof span, "%" PRIu64 " s", r->ms / 1000);
+    snprintf(text, sizeof text, "... %s more like this in the last %s: %s",
+             log_with_commas(r->count, number), span, r->sample);
+    log_text(r->category, r->level, slice_str(text));
+}
+
+void log_repeats_tell(bool at_once)
+{
+    struct log_repeated repeated;
+    while (take_repeated(at_once, &repeated))
+        tell_repeated(&repeated);
 }
 
 uint64_t log_repeats_due_ms(void)

@@ -1,5 +1,7 @@
 /* How a message leaves a queue that gives it up: it is forwarded to the dead-letter exchange
  * (forward.h). Each obstacle, and each cycle of queues, is logged once. */
+#define LOG_CATEGORY LOG_ABOUT_QUEUE
+
 #include "broker/dead_lettering.h"
 
 #include <stdlib.h>

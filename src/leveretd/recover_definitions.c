@@ -337,6 +337,7 @@ int leveretd_recover_definitions(struct leveretd *d)
     struct rebuild r = {.default_vhost = slice_str(d->config->default_vhost)};
     lv_assert(!d->loops && !d->definitions);
     log_set_level(config_log_level(d->config));
+    log_thread_start();
     int code;
     if ((code = leveretd_lock(d)) != EXIT_OK)
         return code;

@@ -384,6 +384,7 @@ int leveretd_start(struct leveretd *d)
 {
     lv_assert(d->config && d->begun_us > 0 && !d->loops);
     log_set_level(config_log_level(d->config));
+    log_thread_start(); /* from here on a slow reader of standard error blocks nobody */
     raise_descriptor_limit();
     net_leave_descriptors(descriptors_for_files());
     int code;
@@ -396,7 +397,6 @@ int leveretd_start(struct leveretd *d)
     if ((code = recover_topology(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 
-    log_thread_start(); /* from here on a slow reader of standard error blocks nobody */
     leveretd_apply(d);
     net_init(d->loops);
     sessions_start(d->loops, &d->sessions);

@@ -3,6 +3,8 @@
  * If the process has no descriptor left, accept(2) fails for ever while the kernel reports the
  * listener as ready, and the loop would spin. So one descriptor is kept in reserve: it is closed,
  * the oldest waiting peer is accepted and closed, and the reserve is opened again. */
+#define LOG_CATEGORY LOG_ABOUT_CONNECTION
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>

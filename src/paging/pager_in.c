@@ -6,6 +6,8 @@
  *
  * With a broken block only its own messages are lost: the next valid block is searched for. When
  * the last segment has been read, messages still counted as being on disk are lost (disk_ended). */
+#define LOG_CATEGORY LOG_ABOUT_QUEUE
+
 #include "paging/pager_private.h"
 
 #include <stdlib.h>

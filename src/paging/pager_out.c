@@ -3,6 +3,8 @@
  * Bytes are collected in `pending` and handed to the store's thread in pieces. A piece that cannot
  * be written for want of room or descriptors is kept, with all pieces after it, and written again
  * later. After any other failure the lane pages out nothing more: its messages stay in memory. */
+#define LOG_CATEGORY LOG_ABOUT_QUEUE
+
 #include "paging/pager_private.h"
 
 #include <stdlib.h>

@@ -5,6 +5,8 @@
  * the log settles is taken out of the segments' live ranges; the log does not say how many bytes
  * that were, so bytes are an estimate until a segment has been read. pager_restore_end() then drops
  * segments whose files are missing. */
+#define LOG_CATEGORY LOG_ABOUT_QUEUE
+
 #include "paging/pager_private.h"
 
 #include <stdlib.h>

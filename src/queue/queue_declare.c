@@ -1,4 +1,6 @@
 /* A queue is declared, by a client or by the broker itself, or recovered from the definitions. */
+#define LOG_CATEGORY LOG_ABOUT_QUEUE
+
 #include "queue/queue_private.h"
 
 #include <stdlib.h>

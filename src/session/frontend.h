@@ -277,7 +277,8 @@ bool session_unfinished_check(struct session *s, uint64_t of_this, struct broker
 /* --- session_log.c ---------------------------------------------------------------------------- */
 
 /* How a log line names a session: "10.0.0.7:51044 -> 10.0.0.1:5672 'shop' (user 'ann', vhost '/')",
- * with the client's connection_name. What is not known yet is left out. */
+ * with the client's connection_name. What is not known yet is left out. Adds the same to
+ * the notes of this thread's next log line (log_note()): call it where a line is composed. */
 struct session_title {
     char text[800];
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "session/frontend.h"
 #include "wire/table.h"
 
@@ -30,10 +31,25 @@ static void title_put(struct session_title *title, const char *format, ...)
     va_end(args);
 }
 
+/* Notes what the next line is about, for outputs that write it in fields. */
+static void note_session(const struct session *s, struct slice client_name)
+{
+    log_note_number(LOG_NOTE_PID, s->id);
+    log_note(LOG_NOTE_CONNECTION, slice_str(s->name));
+    log_note(LOG_NOTE_PEER, slice_str(s->peer.peer.text));
+    if (client_name.n > 0)
+        log_note(LOG_NOTE_CONNECTION_NAME, client_name);
+    if (s->identity)
+        log_note(LOG_NOTE_USER, auth_identity_name(s->identity));
+    if (s->vhost)
+        log_note(LOG_NOTE_VHOST, vhost_name(s->vhost));
+}
+
 const char *session_title(const struct session *s, struct session_title *room)
 {
     struct slice name = client_name(s);
     lv_assert(room->text[0] == '\0');
+    note_session(s, name);
     title_put(room, "%s", s->name);
     if (name.n > 0)
         title_put(room, " '%.*s'", SLICE_ARG(name));

@@ -43,8 +43,8 @@ static void a_peers_bytes_never_forge_a_line(void **state)
     (void)state;
     capture(forge);
     assert_ptr_equal(strchr(lines, '\n'), lines + strlen(lines) - 1);
-    assert_non_null(strstr(lines, " [info] user eve\\n2026-01-01"));
-    assert_non_null(strstr(lines, "\\x1b[2J\\x7f\\xc2"));
+    assert_non_null(strstr(lines, " [info] <0.0.0> user eve\\n2026-01-01"));
+    assert_non_null(strstr(lines, "\\x1b[2J\\x7f\\u009b caf"));
     assert_non_null(strstr(lines, "caf\xc3\xa9 \\x9b \\xe2\\x82 \xe2\x82\xac \\xed\\xa0\\x80 "
                                   "\xf0\x9f\x90\x87 \\xc3 logged in\n"));
     assert_null(strchr(lines, '\x1b'));
@@ -64,7 +64,7 @@ static void lines_below_the_level_are_dropped(void **state)
     (void)state;
     capture(at_two_levels);
     assert_null(strstr(lines, "quiet"));
-    assert_non_null(strstr(lines, " [error] heard 1\n"));
+    assert_non_null(strstr(lines, " [error] <0.0.0> heard 1\n"));
 }
 
 static void too_long(void)

@@ -135,9 +135,9 @@ static void lines_that_a_stalled_reader_does_not_take_are_dropped_and_counted(vo
     say_many(MANY, MANY + 10);
     read_until("line 008009");
     stop();
-    const char *said = find(text, "[warning] ");
+    const char *said = find(text, "[warning] <0.0.0> ");
     assert_non_null(said);
-    for (const char *p = said + strlen("[warning] "); *p != ' '; p++)
+    for (const char *p = said + strlen("[warning] <0.0.0> "); *p != ' '; p++)
         dropped = *p == ',' ? dropped : dropped * 10 + (unsigned)(*p - '0');
     assert_true(dropped > 0);
     assert_int_equal(count("line 0") + dropped, MANY + 10);
@@ -158,7 +158,7 @@ static void repeated_lines_are_collapsed_by_site(void **state)
     stop();
     read_what_is_there();
     assert_int_equal(count("something else\n"), 1);
-    assert_non_null(find(text, "[warning] peer 1000 is refused\n"));
+    assert_non_null(find(text, "[warning] <0.0.0> peer 1000 is refused\n"));
     assert_non_null(find(text, "peer 1019 is refused\n"));
     snprintf(expected, sizeof expected, "peer %u is refused", 1000 + LOG_LINES_A_SECOND);
     assert_non_null(find(text, expected)); /* as the sample */
@@ -174,7 +174,7 @@ static void kinds_of_a_site_are_collapsed_apart(void **state)
     log_line_of(LOG_ERROR, 403, "refused with %u", 403);
     stop();
     read_what_is_there();
-    assert_int_equal(count("[error] refused with 403\n"), 1);
+    assert_int_equal(count("[error] <0.0.0> refused with 403\n"), 1);
     assert_true(count("refused with 404") < 100);
 }
 
@@ -193,7 +193,7 @@ static void what_is_collapsed_is_counted_when_the_log_ends(void **state)
             n = *q == ',' ? n : n * 10 + (unsigned)(*q - '0');
         more += n;
     }
-    shown = (unsigned)(count("[info] again\n"));
+    shown = (unsigned)(count("[info] <0.0.0> again\n"));
     assert_true(more > 0);
     assert_int_equal(shown + more, 3020);
     log_info("and direct again");
