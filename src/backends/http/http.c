@@ -1,7 +1,7 @@
 /* The backend http: a request for each question, an answer read from its body.
  *
- * A request contains the user's password. Its memory here is cleared before it is freed; of a GET,
- * libcurl and the service's own log have the password as well, as part of the URL. */
+ * A request contains the user's password, so its memory is cleared before it is freed, here and in
+ * libcurl (web_memory.h). */
 #include "backends/http.h"
 
 #include <stdlib.h>

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/web/web_memory.h"
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -76,9 +77,10 @@ int web_client_create(const struct web_client_settings *settings, struct web_cli
                       struct lv_buffer *reason)
 {
     lv_assert(settings->connection_timeout_ms > 0 && settings->timeout_ms > 0);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    int error = web_memory_init();
+    if (error) {
         lv_buffer_printf(reason, "libcurl cannot be initialized");
-        return ERR_IO;
+        return error;
     }
     struct web_client *client = lv_calloc(1, sizeof *client);
     client->connection_timeout_ms = settings->connection_timeout_ms;
@@ -91,7 +93,7 @@ int web_client_create(const struct web_client_settings *settings, struct web_cli
     client->key_file = copy(settings->tls.key_file);
     client->key_password = copy(settings->tls.key_password);
     pthread_mutex_init(&client->lock, NULL);
-    int error = check_files(client, reason);
+    error = check_files(client, reason);
     if (error)
         web_client_free(&client);
     else
