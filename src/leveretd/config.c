@@ -5,6 +5,7 @@
  * reads lines and files, config_environment.c the environment. */
 #include "leveretd/config.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #include "base/memory.h"
 #include "leveretd/config_private.h"
 
-static const struct setting settings[] = {
+const struct setting config_settings[CONFIG_SETTING_COUNT] = {
 #define CONFIG_ROW(member, key, type, value, reload, from, to, text)                               \
     {key, value, from, to, offsetof(struct config, member), TYPE_##type, reload},
     CONFIG_SETTINGS(CONFIG_ROW)
@@ -32,6 +33,9 @@ static const struct alias {
     {"management.listener.ip", "management.tcp.ip"},
     {"management.load_definitions", "load_definitions"},
     {"definitions.local.path", "load_definitions"},
+    {"max_channels_per_connection", "channel_max"},
+    {"product.name", "server_product"},
+    {"product.version", "server_version"},
 };
 
 /* --- Setting one ------------------------------------------------------------------------------ */
@@ -46,7 +50,7 @@ static void value_complain(const struct setting *s, const char *key, const char 
                          s->type == TYPE_LIST ? "N" : "NAME");
     else
         config_value_describe(s, &expected);
-    if (s->type == TYPE_SECRET)
+    if (s->type == TYPE_SECRET || location->is_secret)
         config_tell(location, LOG_ERROR, "invalid value for %s: expected %s", key,
                     (const char *)expected.p);
     else
@@ -81,15 +85,17 @@ static char *origin_text(const struct location *location)
 /* Sets one entry of a setting that has entries, or all of them to none if `name` is NULL. The first
  * line that sets an entry replaces the default. */
 static bool set_entry(struct config *config, size_t index, const char *name, const char *value,
-                      const char *origin)
+                      const char *origin, bool is_secret)
 {
-    const struct setting *s = &settings[index];
+    const struct setting *s = &config_settings[index];
     if (!name || !config->origins[index])
         config_value_clear(config, s);
     if (!name)
         return strcmp(value, "none") == 0;
     char *plain = unescape_name(name);
     bool is_good = config_value_read(config, s, plain, value, origin);
+    if (is_good && is_secret && config_type_has_own_secrets(s->type))
+        config_value_hide(config, s, plain);
     free(plain);
     return is_good;
 }
@@ -99,13 +105,14 @@ static bool set_entry(struct config *config, size_t index, const char *name, con
 static int set_value(struct config *config, size_t index, const char *name, const char *key,
                      const char *value, const struct location *location)
 {
-    const struct setting *s = &settings[index];
+    const struct setting *s = &config_settings[index];
     char *origin = origin_text(location);
     bool is_good = config_type_has_entries(s->type)
-                       ? set_entry(config, index, name, value, origin)
+                       ? set_entry(config, index, name, value, origin, location->is_secret)
                        : config_value_read(config, s, NULL, value, origin);
     free(config->origins[index]);
     config->origins[index] = origin;
+    config->is_hidden[index] = location->is_secret;
     if (!is_good)
         value_complain(s, key, name, value, location);
     return is_good ? 0 : ERR_INVALID;
@@ -141,13 +148,14 @@ static size_t find_setting(const char *key, char **ret_name)
     size_t found = CONFIG_SETTING_COUNT;
     *ret_name = NULL;
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++)
-        if (strcmp(settings[i].key, key) == 0 && !strchr(key, '*'))
+        if (strcmp(config_settings[i].key, key) == 0 && !strchr(key, '*'))
             return i;
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
         char *name;
-        if (!is_key_of_family(&settings[i], key, &name))
+        if (!is_key_of_family(&config_settings[i], key, &name))
             continue;
-        if (found < CONFIG_SETTING_COUNT && strlen(settings[found].key) > strlen(settings[i].key)) {
+        if (found < CONFIG_SETTING_COUNT &&
+            strlen(config_settings[found].key) > strlen(config_settings[i].key)) {
             free(name);
             continue;
         }
@@ -158,25 +166,62 @@ static size_t find_setting(const char *key, char **ret_name)
     return found;
 }
 
+static int set_encrypted(struct config *config, size_t index, const char *name, const char *key,
+                         const char *value, const struct location *location)
+{
+    struct location secret = *location;
+    secret.is_secret = true;
+    char *plain = config_decrypt(config, key, value, &secret);
+    if (!plain)
+        return ERR_INVALID;
+    int err = set_value(config, index, name, key, plain, &secret);
+    OPENSSL_cleanse(plain, strlen(plain));
+    free(plain);
+    return err;
+}
+
 int config_set_by_key(struct config *config, const char *key, const char *value,
                       const struct location *location)
 {
-    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
-        if (strcmp(aliases[i].key, key) == 0)
-            return config_set_by_key(config, aliases[i].means, value, location);
     char *name;
-    size_t index = find_setting(key, &name);
-    if (index == CONFIG_SETTING_COUNT)
-        return ERR_NOT_FOUND;
-    int err = set_value(config, index, name, key, value, location);
+    size_t index = find_setting(config_canonical_key(key), &name);
+    int err = index == CONFIG_SETTING_COUNT ? ERR_NOT_FOUND : 0;
+    if (err == 0 && config_is_encrypted(value))
+        err = set_encrypted(config, index, name, key, value, location);
+    else if (err == 0)
+        err = set_value(config, index, name, key, value, location);
     free(name);
     return err;
+}
+
+const char *config_canonical_key(const char *key)
+{
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if (strcmp(aliases[i].key, key) == 0)
+            return aliases[i].means;
+    return key;
+}
+
+void config_suggest_aliases(struct nearest *nearest)
+{
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        config_suggest_consider(nearest, aliases[i].key);
+}
+
+const char *config_default_of(const char *key)
+{
+    char *name;
+    size_t index = find_setting(config_canonical_key(key), &name);
+    bool has_default = index < CONFIG_SETTING_COUNT && !strchr(config_settings[index].key, '*') &&
+                       config_settings[index].value[0] != '\0';
+    free(name);
+    return has_default ? config_settings[index].value : NULL;
 }
 
 int config_set(struct config *config, const char *key, const char *value, const char *origin,
                config_say say, void *arg)
 {
-    const struct location location = {origin, 0, say, arg};
+    const struct location location = {.source = origin, .say = say, .arg = arg};
     lv_assert(origin);
     return config_set_by_key(config, key, value, &location);
 }
@@ -185,12 +230,13 @@ void config_complain(const struct config *config, enum config_setting setting, c
                      config_say say, void *arg)
 {
     lv_assert(setting < CONFIG_SETTING_COUNT);
-    const struct setting *s = &settings[setting];
+    const struct setting *s = &config_settings[setting];
     const char *origin = config->origins[setting];
-    const struct location location = {origin ? origin : "default", 0, say, arg};
+    const struct location location = {
+        .source = origin ? origin : "default", .say = say, .arg = arg};
     struct lv_buffer value = {0};
 
-    config_value_print(config, s, &value);
+    config_value_show(config, setting, &value);
     config_tell(&location, LOG_ERROR, "invalid value '%.*s' for %s: expected %s", (int)value.n,
                 (const char *)value.p, s->key, expected);
     lv_buffer_free(&value);
@@ -200,12 +246,13 @@ void config_complain_of_entry(const struct config *config, enum config_setting s
                               size_t index, const char *expected, config_say say, void *arg)
 {
     lv_assert(setting < CONFIG_SETTING_COUNT);
-    const struct setting *s = &settings[setting];
+    const struct setting *s = &config_settings[setting];
     const struct config_pairs *pairs = config_member(config, s);
     lv_assert(s->type == TYPE_LIST || s->type == TYPE_PAIRS);
     lv_assert(index < pairs->count);
     const struct config_pair *pair = &pairs->items[index];
-    const struct location location = {pair->origin ? pair->origin : "default", 0, say, arg};
+    const struct location location = {
+        .source = pair->origin ? pair->origin : "default", .say = say, .arg = arg};
     const char *star = strchr(s->key, '*');
     if (config_pair_is_secret(pair))
         config_tell(&location, LOG_ERROR, "invalid value for %.*s%s%s: expected %s",
@@ -219,7 +266,7 @@ void config_complain_of_entry(const struct config *config, enum config_setting s
 
 static void set_default(struct config *config, size_t i)
 {
-    const struct setting *s = &settings[i];
+    const struct setting *s = &config_settings[i];
     bool is_good = true;
     if (s->type == TYPE_LIST)
         config_pairs_put_words(config_member(config, s), s->value);
@@ -243,61 +290,17 @@ void config_free(struct config **config)
     if (!*config)
         return;
     for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
-        const struct setting *s = &settings[i];
+        const struct setting *s = &config_settings[i];
         free((*config)->origins[i]);
         if (s->type == TYPE_STRING || s->type == TYPE_SECRET || s->type == TYPE_PATTERN)
-            free(*(char **)config_member(*config, s));
+            config_text_free(*(char **)config_member(*config, s));
         config_value_clear(*config, s);
     }
-    free((*config)->file);
+    for (size_t i = 0; i < (*config)->file_count; i++)
+        free((*config)->files[i]);
+    free((*config)->files);
     free(*config);
     *config = NULL;
-}
-
-/* --- As text ---------------------------------------------------------------------------------- */
-
-/* Returns the value as a file would have it. The caller owns it. */
-static char *value_text(const struct config *config, const struct setting *s)
-{
-    struct lv_buffer out = {0};
-    config_value_print(config, s, &out);
-    char *text = slice_strdup(lv_buffer_slice(&out));
-    lv_buffer_free(&out);
-    return text;
-}
-
-void config_print(const struct config *config, struct lv_buffer *out)
-{
-    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
-        lv_buffer_printf(out, "%s = ", settings[i].key);
-        if (settings[i].type == TYPE_SECRET)
-            lv_buffer_printf(out, "(hidden)");
-        else
-            config_value_print(config, &settings[i], out);
-        lv_buffer_printf(out, "\n");
-    }
-}
-
-static void compare_one(const struct setting *s, const char *old, const char *fresh,
-                        config_difference visit, void *arg)
-{
-    if (strcmp(old, fresh) == 0)
-        return;
-    if (s->type == TYPE_SECRET)
-        old = fresh = "(hidden)";
-    visit(arg, s->key, s->is_reloadable, old, fresh);
-}
-
-void config_compare(const struct config *old, const struct config *fresh, config_difference visit,
-                    void *arg)
-{
-    for (size_t i = 0; i < CONFIG_SETTING_COUNT; i++) {
-        char *a = value_text(old, &settings[i]);
-        char *b = value_text(fresh, &settings[i]);
-        compare_one(&settings[i], a, b, visit, arg);
-        free(a);
-        free(b);
-    }
 }
 
 enum log_level config_log_level(const struct config *config)

@@ -52,9 +52,10 @@ struct config_flags {
 
 /* An entry of a LIST or of PAIRS. */
 struct config_pair {
-    char *name;   /* what the star of the key stands for; it may contain dots */
-    char *value;  /* in a LIST with words: one of these */
-    char *origin; /* "FILE:LINE"; NULL: the default */
+    char *name;     /* what the star of the key stands for; it may contain dots */
+    char *value;    /* in a LIST with words: one of these */
+    char *origin;   /* "FILE:LINE"; NULL: the default */
+    bool is_hidden; /* the value was encrypted, and is not shown */
 };
 
 /* The entries of PAIRS are in the order of the file. Those of a LIST are in the order of their
@@ -88,9 +89,13 @@ struct config {
 #define CONFIG_MEMBER(member, key, type, value, reload, from, to, text) config_##type member;
     CONFIG_SETTINGS(CONFIG_MEMBER)
 #undef CONFIG_MEMBER
-    char *file;                          /* the config file that was read; NULL: none */
-    char *origins[CONFIG_SETTING_COUNT]; /* "FILE:LINE", "--port" ...; NULL: the default */
+    char **files; /* the config files that were read, in their order */
+    size_t file_count;
+    char *origins[CONFIG_SETTING_COUNT];  /* "FILE:LINE", "--port" ...; NULL: the default */
+    bool is_hidden[CONFIG_SETTING_COUNT]; /* the value was encrypted, and is not shown */
 };
+
+#define CONFIG_REDACTED "<redacted>" /* what is shown for a value that must not be */
 
 /* Returns the word of an ENUM's value, which must be one of `words`. A static string. */
 const char *config_word(enum config_words words, int value);
@@ -129,13 +134,10 @@ void config_free(struct config **config);
 
 /* Reads the text of a config file; lines about it begin with `name`. An unknown key is reported as
  * a warning, a known one without effect as a warning or a remark. A bad value, or a line that is
- * not a setting, is an error: all of them are reported, then ERR_INVALID is returned. Pure. */
+ * not a setting, is an error: all of them are reported, then ERR_INVALID is returned. Pure, but for
+ * files that the text refers to; there is no environment. */
 int config_parse(struct config *config, struct slice text, const char *name, config_say say,
                  void *arg);
-
-/* Reads a config file like config_parse(). If the file cannot be read, returns the reason
- * (ERR_NOT_FOUND ...) and reports nothing. Blocks. */
-int config_read_file(struct config *config, const char *path, config_say say, void *arg);
 
 /* Sets one key, as a line of a file would. `origin` takes the place of file and line in reports:
  * "--port", "RABBITMQ_DEFAULT_USER". Returns ERR_INVALID after reporting a bad value, or
@@ -149,27 +151,38 @@ int config_set(struct config *config, const char *key, const char *value, const 
 int config_set_listener(struct config *config, const char *address, int port, const char *origin,
                         config_say say, void *arg);
 
-/* Applies RABBITMQ_DEFAULT_USER, _PASS and _VHOST (or, from RABBITMQ_DEFAULT_USER_FILE ..., the
- * name of a file that contains the value), RABBITMQ_NODE_IP_ADDRESS, RABBITMQ_NODE_PORT and
- * LEVERET_DATA_DIR. Returns ERR_INVALID after reporting every error. `get` is getenv(), or a
- * test's. */
+/* Reads rabbitmq-env.conf, the config files and the environment, in RabbitMQ's order, and applies
+ * them: docs/configuration.md lists them. `file` is the main file, or NULL for the one that the
+ * environment names, or that exists. `get` is getenv(), or a test's. Returns ERR_INVALID, or why a
+ * file cannot be read, after reporting every error. Blocks. */
 typedef const char *(*config_getenv)(const char *name);
+int config_read_sources(struct config *config, const char *file, config_getenv get, config_say say,
+                        void *arg);
+
+/* Applies the environment alone: RABBITMQ_DEFAULT_USER and the like, or, from
+ * RABBITMQ_DEFAULT_USER_FILE, the content of a file. Returns ERR_INVALID after reporting every
+ * error. */
 int config_apply_environment(struct config *config, config_getenv get, config_say say, void *arg);
 
-/* Calls `visit` for each key whose values differ, with both values as text; those of a SECRET are
- * "(hidden)". */
+/* Calls `visit` for each key whose values differ, with both values as text; what must not be shown
+ * is "<redacted>". */
 typedef void (*config_difference)(void *arg, const char *key, bool is_reloadable, const char *old,
                                   const char *fresh);
 void config_compare(const struct config *old, const struct config *fresh, config_difference visit,
                     void *arg);
 
-/* Appends "key = value\n" for each key, with the value as a file would have it; that of a SECRET is
- * "(hidden)". */
-struct lv_buffer;
-void config_print(const struct config *config, struct lv_buffer *out);
+/* Calls `visit` for each key, and for each entry of a family with its whole key, with the value as
+ * text ("<redacted>" if it must not be shown), the default ("" = none), and where the value was set
+ * (NULL: nowhere). Their order is that of the table. All are borrowed for the call. */
+typedef void (*config_visit)(void *arg, const char *key, const char *value, const char *fallback,
+                             const char *origin);
+void config_visit_all(const struct config *config, config_visit visit, void *arg);
 
 /* Returns the level for standard error: log.console.level if it is set, else log.level. */
 enum log_level config_log_level(const struct config *config);
+
+/* Overwrites what only loading needs: the passphrase of encrypted values. */
+void config_forget_secrets(struct config *config);
 
 /* Parses a size such as "50MB", "2GiB" or "1048576", in upper or lower case: k, m, g, t, kib, mib
  * ... are powers of 1024, kb, mb ... of 1000. Returns ERR_INVALID if it is not one, with *ret

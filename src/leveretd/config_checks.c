@@ -95,11 +95,25 @@ static int check_trusted_proxies(const struct config *config, config_say say, vo
     return err;
 }
 
+/* Two listeners on one address would be refused by the kernel, when the broker starts. */
+static int check_listeners(const struct config *config, config_say say, void *arg)
+{
+    const struct config_listeners *l = &config->listeners;
+    for (size_t i = 0; i < l->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (l->items[i].port == 0 || l->items[i].port != l->items[j].port ||
+                strcmp(l->items[i].address, l->items[j].address) != 0)
+                continue;
+            config_complain(config, CONFIG_listeners, "each address and port once", say, arg);
+            return ERR_INVALID;
+        }
+    }
+    return 0;
+}
+
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
-    check_load_definitions,
-    check_management_address,
-    check_auth_http,
-    check_trusted_proxies,
+    check_listeners, check_load_definitions, check_management_address,
+    check_auth_http, check_trusted_proxies,
 };
 
 int config_check(const struct config *config, config_say say, void *arg)

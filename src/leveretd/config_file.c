@@ -1,6 +1,7 @@
-/* Reads a config file in the format of rabbitmq.conf, line by line (CRLF is fine):
+/* Reads a config file in the format of rabbitmq.conf into lines (CRLF is fine):
  *   - `key = value`, with or without the spaces; a `#` begins a comment, also after a value;
- *   - a value with a `#`, or with spaces at its ends, is written in single quotes;
+ *   - a value with a `#`, or with spaces at its ends, is written in single quotes; one of several
+ *     lines between two times three single quotes;
  *   - a dot within a name in a key is written `\.`: loopback_users.ann\.smith = true;
  *   - if a key is set more than once, the last line wins.
  *
@@ -11,6 +12,7 @@
  * parse_line(). */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +21,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/vec.h"
+#include "leveretd/config_lines.h"
 #include "leveretd/config_private.h"
 
 enum { FILE_BYTES_MAX = 1 << 20 };
@@ -81,44 +85,116 @@ static bool take_value(struct slice rest, struct slice *ret)
     return n > 0;
 }
 
-static int use_pair(struct config *config, struct slice key, struct slice value,
-                    const struct location *location)
+static void add_line(struct config_lines *lines, struct slice key, struct slice value,
+                     const struct location *location)
 {
-    char *k = slice_strdup(key);
-    char *v = slice_strdup(value);
-    int err = config_set_by_key(config, k, v, location);
-    if (err == 0)
-        config_tell_waiting(k, location);
-    if (err == ERR_NOT_FOUND) {
-        config_tell_unknown(k, location);
-        err = 0;
-    }
-    free(k);
-    free(v);
-    return err;
+    lv_vec_room(lines->items, lines->count, lines->capacity);
+    lines->items[lines->count++] = (struct config_line){.key = slice_strdup(key),
+                                                        .value = slice_strdup(value),
+                                                        .source = location->source,
+                                                        .line = location->line};
 }
 
-static int parse_line(struct config *config, struct slice line, const struct location *location)
+static bool is_line_end(uint8_t c)
 {
-    struct slice rest = skip_spaces(line);
+    return c == '\n' || c == '\r';
+}
+
+/* Takes a value between three single quotes off *rest, which begins with the first three, without
+ * the line ends next to the quotes, and counts the lines. Returns false if there is no end. */
+static bool take_long_value(struct slice *rest, struct slice *ret, int *line)
+{
+    const uint8_t *begin = rest->p + 3;
+    const uint8_t *end = memmem(begin, rest->n - 3, "'''", 3);
+    if (!end)
+        return false;
+    for (const uint8_t *p = begin; p < end; p++)
+        *line += *p == '\n';
+    *rest = skip_bytes(*rest, (size_t)(end - rest->p) + 3);
+    while (begin < end && is_line_end(*begin))
+        begin++;
+    while (end > begin && is_line_end(end[-1]))
+        end--;
+    *ret = slice_of(begin, (size_t)(end - begin));
+    return memchr(begin, '\0', (size_t)(end - begin)) == NULL;
+}
+
+static void tell_bad_line(struct slice line, const struct location *location)
+{
+    if (slice_begins(line, "include ") || slice_begins(line, "include\t"))
+        config_tell(location, LOG_ERROR,
+                    "include is not supported: put the file into conf.d, or name it with "
+                    "RABBITMQ_CONFIG_FILES");
+    else
+        config_tell(location, LOG_ERROR, "expected 'key = value' or '# comment'");
+}
+
+/* Takes `key =` off *line. Returns false after reporting a line that has none. */
+static bool take_key_of(struct slice *line, struct slice *ret_key, const struct location *location)
+{
+    const struct slice whole = *line;
+    *ret_key = take_key(line);
+    *line = skip_spaces(*line);
+    if (ret_key->n == 0 || line->n == 0 || line->p[0] != '=') {
+        tell_bad_line(whole, location);
+        return false;
+    }
+    *line = skip_spaces(skip_bytes(*line, 1));
+    return true;
+}
+
+/* Takes what is left of a line. Returns false after reporting anything but a comment. */
+static bool take_end_of_line(struct slice *text, struct slice key, const struct location *location)
+{
+    struct slice line = text->n ? skip_spaces(config_take_line(text)) : *text;
+    if (line.n == 0 || line.p[0] == '#')
+        return true;
+    config_tell(location, LOG_ERROR, "expected nothing after the quotes that end %.*s",
+                SLICE_ARG(key));
+    return false;
+}
+
+/* Takes a setting whose value begins three quotes before the end of the line, at `value`. */
+static int parse_long_value(struct config_lines *lines, struct slice *text, struct slice key,
+                            const uint8_t *value, struct location *location)
+{
+    const struct location first = *location;
+    struct slice rest = slice_of(value, (size_t)(text->p + text->n - value));
+    struct slice taken;
+    if (!take_long_value(&rest, &taken, &location->line)) {
+        config_tell(&first, LOG_ERROR, "expected the value of %.*s to end with '''",
+                    SLICE_ARG(key));
+        return ERR_INVALID;
+    }
+    *text = rest;
+    if (!take_end_of_line(text, key, location))
+        return ERR_INVALID;
+    add_line(lines, key, taken, &first);
+    return 0;
+}
+
+/* Takes the next line off *text, or several if a value takes several. */
+static int parse_line(struct config_lines *lines, struct slice *text, struct location *location)
+{
+    struct slice rest = skip_spaces(config_take_line(text));
+    struct slice key;
     if (rest.n == 0 || rest.p[0] == '#')
         return 0;
     if (has_controls(rest)) {
         config_tell(location, LOG_ERROR, "the line contains a control character");
         return ERR_INVALID;
     }
-    struct slice key = take_key(&rest);
-    rest = skip_spaces(rest);
-    if (key.n == 0 || rest.n == 0 || rest.p[0] != '=') {
-        config_tell(location, LOG_ERROR, "expected 'key = value' or '# comment'");
+    if (!take_key_of(&rest, &key, location))
         return ERR_INVALID;
-    }
+    if (slice_begins(rest, "'''"))
+        return parse_long_value(lines, text, key, rest.p, location);
     struct slice value;
-    if (!take_value(skip_spaces(skip_bytes(rest, 1)), &value)) {
+    if (!take_value(rest, &value)) {
         config_tell(location, LOG_ERROR, "expected a value after '%.*s ='", SLICE_ARG(key));
         return ERR_INVALID;
     }
-    return use_pair(config, key, value, location);
+    add_line(lines, key, value, location);
+    return 0;
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */
@@ -136,19 +212,30 @@ struct slice config_take_line(struct slice *rest)
     return line;
 }
 
-int config_parse(struct config *config, struct slice text, const char *name, config_say say,
-                 void *arg)
+int config_lines_parse(struct config_lines *lines, struct slice text, const char *name,
+                       config_say say, void *arg)
 {
-    struct location location = {name, 0, say, arg};
+    struct location location = {.source = name, .say = say, .arg = arg};
     if (slice_begins(text, "\xef\xbb\xbf")) /* a byte order mark, which some editors write */
         text = skip_bytes(text, 3);
     int err = 0;
     while (text.n > 0) {
         location.line++;
-        if (parse_line(config, config_take_line(&text), &location) < 0)
+        if (parse_line(lines, &text, &location) < 0)
             err = ERR_INVALID;
     }
     return err;
+}
+
+void config_lines_free(struct config_lines *lines)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        OPENSSL_cleanse(lines->items[i].value, strlen(lines->items[i].value));
+        free(lines->items[i].key);
+        free(lines->items[i].value);
+    }
+    free(lines->items);
+    *lines = (struct config_lines){0};
 }
 
 int config_read_whole(const char *path, struct lv_buffer *out)
@@ -167,18 +254,5 @@ int config_read_whole(const char *path, struct lv_buffer *out)
     }
     if (fd >= 0)
         close(fd);
-    return err;
-}
-
-int config_read_file(struct config *config, const char *path, config_say say, void *arg)
-{
-    struct lv_buffer text = {0};
-    int err = config_read_whole(path, &text);
-    if (err == 0) {
-        err = config_parse(config, lv_buffer_slice(&text), path, say, arg);
-        free(config->file);
-        config->file = lv_strdup(path);
-    }
-    lv_buffer_free(&text);
     return err;
 }

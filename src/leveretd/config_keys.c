@@ -3,6 +3,7 @@
  * RabbitMQ has many keys that do nothing here, and some of our settings have no effect yet. Where a
  * file sets one, a log line says why it has no effect, so that nobody relies on it. */
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -55,7 +56,8 @@ static const struct idle_key {
     {"num_acceptors.*", LOG_INFO, "every loop accepts connections"},
     {"reverse_dns_lookups", LOG_INFO, "peers are shown by address"},
     {"cluster_formation.*", LOG_WARNING, "this version runs as a single node"},
-    {"cluster_partition_handling*", LOG_INFO, "this version runs as a single node"},
+    {"cluster_partition_handling", LOG_INFO, "this version runs as a single node"},
+    {"cluster_partition_handling.*", LOG_INFO, "this version runs as a single node"},
     {"cluster_keepalive_interval", LOG_INFO, "this version runs as a single node"},
     {"cluster_tags.*", LOG_INFO, "this version runs as a single node"},
     {"node_tags.*", LOG_INFO, "this version runs as a single node"},
@@ -102,9 +104,7 @@ static const struct idle_key {
     {"federation.*", LOG_WARNING, "federation comes in a later version"},
     {"deprecated_features.*", LOG_INFO, "all deprecated features are permitted"},
     {"motd_file", LOG_INFO, "there is no message of the day"},
-    {"product.*", LOG_INFO, "use server_product and server_version"},
     {"aws.*", LOG_INFO, "this version runs as a single node"},
-    {"config_entry_decoder.*", LOG_WARNING, "encrypted values are not supported"},
 };
 
 /* Settings that are read and checked, but that nothing in this version acts on. Remove a row when
@@ -163,6 +163,19 @@ void config_tell_waiting(const char *key, const struct location *location)
 
 void config_tell_unknown(const char *key, const struct location *location)
 {
-    if (!tell_idle(idle_keys, sizeof idle_keys / sizeof idle_keys[0], key, location))
+    if (tell_idle(idle_keys, sizeof idle_keys / sizeof idle_keys[0], key, location))
+        return;
+    char *meant = config_suggest(key);
+    if (meant)
+        config_tell(location, LOG_WARNING, "ignoring unknown key '%s': did you mean %s?", key,
+                    meant);
+    else
         config_tell(location, LOG_WARNING, "ignoring unknown key '%s'", key);
+    free(meant);
+}
+
+void config_suggest_idle(struct nearest *nearest)
+{
+    for (size_t i = 0; i < sizeof idle_keys / sizeof idle_keys[0]; i++)
+        config_suggest_consider(nearest, idle_keys[i].key);
 }

@@ -140,7 +140,7 @@ bool config_listener_read(struct config_listeners *listeners, const char *name, 
 int config_set_listener(struct config *config, const char *address, int port, const char *origin,
                         config_say say, void *arg)
 {
-    const struct location location = {origin, 0, say, arg};
+    const struct location location = {.source = origin, .say = say, .arg = arg};
     const struct config_listeners *old = &config->listeners;
     uint16_t chosen_port = old->count ? old->items[0].port : 5672;
     char *chosen = lv_strdup(old->count ? old->items[0].address : "");

@@ -49,8 +49,8 @@ static struct config_pair *insert(struct config_pairs *pairs, const char *name, 
     return &pairs->items[i];
 }
 
-void config_pairs_put(struct config_pairs *pairs, const char *name, const char *value,
-                      const char *origin, bool is_sorted)
+struct config_pair *config_pairs_put(struct config_pairs *pairs, const char *name,
+                                     const char *value, const char *origin, bool is_sorted)
 {
     struct config_pair *pair = find(pairs, name);
     if (!pair) {
@@ -61,6 +61,8 @@ void config_pairs_put(struct config_pairs *pairs, const char *name, const char *
     free(pair->origin);
     pair->value = lv_strdup(value);
     pair->origin = origin ? lv_strdup(origin) : NULL;
+    pair->is_hidden = false;
+    return pair;
 }
 
 void config_pairs_put_words(struct config_pairs *pairs, const char *words)
@@ -86,7 +88,7 @@ const char *config_pairs_find(const struct config_pairs *pairs, const char *name
 bool config_pair_is_secret(const struct config_pair *pair)
 {
     const char *dot = strrchr(pair->name, '.');
-    return strcmp(dot ? dot + 1 : pair->name, "password") == 0;
+    return pair->is_hidden || strcmp(dot ? dot + 1 : pair->name, "password") == 0;
 }
 
 void config_pairs_clear(struct config_pairs *pairs)
@@ -100,14 +102,16 @@ void config_pairs_clear(struct config_pairs *pairs)
     *pairs = (struct config_pairs){0};
 }
 
-void config_pairs_print(const struct config_pairs *pairs, bool has_names, struct lv_buffer *out)
+void config_pairs_print(const struct config_pairs *pairs, bool has_names, bool is_shown,
+                        struct lv_buffer *out)
 {
     for (size_t i = 0; i < pairs->count; i++) {
         const struct config_pair *pair = &pairs->items[i];
         lv_buffer_printf(out, "%s", i ? " " : "");
         if (has_names)
             lv_buffer_printf(out, "%s = ", pair->name);
-        lv_buffer_printf(out, "%s", pair->value);
+        lv_buffer_printf(out, "%s",
+                         is_shown && config_pair_is_secret(pair) ? CONFIG_REDACTED : pair->value);
     }
     if (pairs->count == 0)
         lv_buffer_printf(out, "none");

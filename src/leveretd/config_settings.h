@@ -247,8 +247,11 @@
 /* --- The node and its files ------------------------------------------------------------------- */
 
 #define CONFIG_SETTINGS_NODE(S)                                                                    \
+    S(node_name, "node_name", STRING, "", false, 0, 255,                                           \
+      "Name of this node in listings and messages; none means leveret@HOST, and a name without @ " \
+      "gets the host.")                                                                            \
     S(cluster_name, "cluster_name", STRING, "", false, 0, 255,                                     \
-      "Name in server-properties and on the overview page; none means leveret@HOST.")              \
+      "Name in server-properties and on the overview page; none means the node's.")                \
     S(load_definitions, "load_definitions", STRING, "", false, 0, 0,                               \
       "Definitions file to import at the start.")                                                  \
     S(loops, "loops", NUMBER, "0", false, 0, 64,                                                   \
@@ -262,6 +265,20 @@
       "written, and nothing is ever synced. With any of them, killing the broker loses nothing.")  \
     S(durability_interval_ms, "durability_interval", NUMBER, "100", false, 1, 60000,               \
       "Milliseconds between two syncs with durability = interval.")
+
+/* --- Encrypted values ------------------------------------------------------------------------- */
+
+#define CONFIG_SETTINGS_ENCRYPTION(S)                                                              \
+    S(decoder_passphrase, "config_entry_decoder.passphrase", SECRET, "", true, 0, 0,               \
+      "Passphrase of the values that begin with encrypted:.")                                      \
+    S(decoder_passphrase_file, "config_entry_decoder.passphrase_file", STRING, "", true, 0, 0,     \
+      "File whose first line is that passphrase.")                                                 \
+    S(decoder_cipher, "config_entry_decoder.cipher", STRING, "aes_128_cbc", true, 1, 64,           \
+      "Cipher of these values: one of `leveretctl list_ciphers`.")                                 \
+    S(decoder_hash, "config_entry_decoder.hash", STRING, "sha256", true, 1, 64,                    \
+      "Hash that makes the key of the passphrase: one of `leveretctl list_hashes`.")               \
+    S(decoder_iterations, "config_entry_decoder.iterations", NUMBER, "1", true, 1, 10000000,       \
+      "How often that hash is applied.")
 
 /* --- All of them ------------------------------------------------------------------------------ */
 
@@ -279,6 +296,7 @@
     CONFIG_SETTINGS_MANAGEMENT(S)                                                                  \
     CONFIG_SETTINGS_ALARMS(S)                                                                      \
     CONFIG_SETTINGS_LOG(S)                                                                         \
-    CONFIG_SETTINGS_NODE(S)
+    CONFIG_SETTINGS_NODE(S)                                                                        \
+    CONFIG_SETTINGS_ENCRYPTION(S)
 
 #endif

@@ -152,7 +152,7 @@ static bool is_pattern(const char *value)
 
 static bool read_string(const struct setting *s, const char *value, char **ret)
 {
-    if (strncmp(value, "encrypted:", 10) == 0 || !has_good_length(s, value))
+    if (!has_good_length(s, value))
         return false;
     if (s->type == TYPE_PATTERN && !is_pattern(value))
         return false;
@@ -226,16 +226,19 @@ static void describe_text(const struct setting *s, struct lv_buffer *out)
     if (s->type == TYPE_PATTERN)
         lv_buffer_printf(out, "a regular expression");
     else if (s->to > 0)
-        lv_buffer_printf(out,
-                         "plain text of %lld to %lld bytes (encrypted values are not supported)",
-                         (long long)s->from, (long long)s->to);
+        lv_buffer_printf(out, "text of %lld to %lld bytes", (long long)s->from, (long long)s->to);
     else
-        lv_buffer_printf(out, "plain text (encrypted values are not supported)");
+        lv_buffer_printf(out, "text");
 }
 
 bool config_type_has_entries(enum type type)
 {
     return type == TYPE_FLAGS || type == TYPE_LISTENERS || type == TYPE_LIST || type == TYPE_PAIRS;
+}
+
+bool config_type_has_own_secrets(enum type type)
+{
+    return type == TYPE_LIST || type == TYPE_PAIRS;
 }
 
 bool config_value_read(struct config *config, const struct setting *s, const char *name,
@@ -277,6 +280,14 @@ bool config_value_read(struct config *config, const struct setting *s, const cha
     case TYPE_PAIRS: config_pairs_put(m, name, value, origin, false); return true;
     }
     lv_unreachable();
+}
+
+void config_value_hide(struct config *config, const struct setting *s, const char *name)
+{
+    struct config_pairs *pairs = config_member(config, s);
+    lv_assert(s->type == TYPE_LIST || s->type == TYPE_PAIRS);
+    for (size_t i = 0; i < pairs->count; i++)
+        pairs->items[i].is_hidden |= strcmp(pairs->items[i].name, name) == 0;
 }
 
 void config_value_clear(struct config *config, const struct setting *s)
@@ -328,11 +339,11 @@ void config_value_describe(const struct setting *s, struct lv_buffer *out)
         break;
     case TYPE_LIST:
         if (s->to == 0)
-            lv_buffer_printf(out, "plain text");
+            lv_buffer_printf(out, "text");
         else
             describe_words(s, out);
         break;
-    case TYPE_PAIRS: lv_buffer_printf(out, "plain text"); break;
+    case TYPE_PAIRS: lv_buffer_printf(out, "text"); break;
     }
     if (s->type == TYPE_NUMBER_OR_NONE || s->type == TYPE_BYTES_OR_NONE)
         lv_buffer_printf(out, ", or none");
@@ -360,7 +371,8 @@ static void print_level(int level, struct lv_buffer *out)
     lv_buffer_printf(out, "%s", names[level]);
 }
 
-void config_value_print(const struct config *config, const struct setting *s, struct lv_buffer *out)
+void config_value_print(const struct config *config, const struct setting *s, bool is_shown,
+                        struct lv_buffer *out)
 {
     const void *m = config_member(config, s);
     switch (s->type) {
@@ -382,7 +394,7 @@ void config_value_print(const struct config *config, const struct setting *s, st
     case TYPE_FLAGS: config_flags_print(m, out); return;
     case TYPE_LISTENERS: config_listeners_print(m, out); return;
     case TYPE_LIST:
-    case TYPE_PAIRS: config_pairs_print(m, s->type == TYPE_PAIRS, out); return;
+    case TYPE_PAIRS: config_pairs_print(m, s->type == TYPE_PAIRS, is_shown, out); return;
     }
     lv_unreachable();
 }

@@ -74,8 +74,10 @@ void leveretd_facts(void *arg, json_t *object)
     json_object_set_new(object, "platform", json_string(d->platform));
     json_object_set_new(object, "loops", json_of_uint(loops_count(d->loops)));
     json_object_set_new(object, "data_directory", json_string(config->data_dir));
-    json_object_set_new(object, "config_file",
-                        config->file ? json_string(config->file) : json_null());
+    json_t *config_files = json_array();
+    for (size_t i = 0; i < config->file_count; i++)
+        json_array_append_new(config_files, json_string(config->files[i]));
+    json_object_set_new(object, "config_files", config_files);
     json_object_set_new(object, "alarms", alarms_of(d));
     json_object_set_new(object, "memory_used", json_of_uint(facts.readings.memory_bytes));
     json_object_set_new(object, "memory_limit", json_of_uint(facts.limits.memory_bytes));
@@ -90,20 +92,16 @@ void leveretd_facts(void *arg, json_t *object)
     json_object_set_new(object, "listeners", listeners_of(d));
 }
 
-/* Splits the lines "key = value" of config_print(). */
+static void add_setting(void *arg, const char *key, const char *value, const char *fallback,
+                        const char *origin)
+{
+    json_object_set_new(arg, key,
+                        json_pack("{s:s, s:s, s:s}", "value", value, "default", fallback, "origin",
+                                  origin ? origin : "default"));
+}
+
 void leveretd_environment(void *arg, json_t *object)
 {
     struct leveretd *d = arg;
-    struct lv_buffer text = {0};
-    config_print(d->config, &text);
-    lv_buffer_add_u8(&text, '\0');
-    char *rest = (char *)text.p;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        char *value = strstr(line, " = ");
-        if (!value)
-            continue;
-        *value = '\0';
-        json_object_set_new(object, line, json_string(value + strlen(" = ")));
-    }
-    lv_buffer_free(&text);
+    config_visit_all(d->config, add_setting, object);
 }

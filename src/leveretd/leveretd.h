@@ -71,7 +71,8 @@ struct leveretd {
     struct auth *auth;
     struct broker *broker;
     struct session_server sessions;
-    char cluster_name[300];
+    char node_name[330];
+    char cluster_name[330];
     char platform[300];
     struct listeners listeners;
     bool is_serving; /* sessions_start() was called */
@@ -94,6 +95,9 @@ void leveretd_begin(struct leveretd *d);
 /* Puts the config in force, and takes ownership of it; leveretd_apply() then applies it. The config
  * before it remains readable. Call on loop 0, or before loops_start(). */
 void leveretd_use(struct leveretd *d, struct config *config);
+
+/* getenv(), as a config_getenv. */
+const char *leveretd_get_variable(const char *name);
 
 /* Creates a config from options, file and environment; the caller owns *ret. Returns a negative
  * error after logging every error found. Blocks. */

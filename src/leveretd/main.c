@@ -12,6 +12,8 @@ int main(int argc, char **argv)
     int code;
     if (!options_parse(argc, argv, &d.options, &code, stdout, stderr))
         return code;
+    if (d.options.checks_config)
+        return options_check_config(&d.options, leveretd_get_variable, stdout, stderr);
     struct config *config;
     if (leveretd_read_config(&d, &config) < 0)
         return OPTIONS_EXIT_CONFIG;

@@ -18,9 +18,10 @@
 
 #define SYSTEM_DATA_DIR "/var/lib/leveret"
 
-/*    letter  flag  argument ("" if it takes none)  help text */
+/*    letter  flag  argument ("" if it takes none; in [] if it may be missing)  help text */
 #define FLAGS(F)                                                                                   \
-    F('c', "config", "FILE", "read this config file (" OPTIONS_DEFAULT_CONFIG_FILE ")")            \
+    F('c', "config", "FILE", "read this config file (/etc/leveret/leveret.conf)")                  \
+    F('C', "check-config", "[FILE]", "say what is wrong with the configuration, and exit")         \
     F('d', "data-dir", "DIR", "keep all files in this directory (" SYSTEM_DATA_DIR ")")            \
     F('b', "bind", "ADDR", "listen on this address (every address)")                               \
     F('p', "port", "N", "listen for AMQP on this port (5672)")                                     \
@@ -34,7 +35,11 @@
 
 static const struct option long_options[] = {
 #define FLAG_ROW(letter, name, argument, text)                                                     \
-    {name, sizeof(argument) > 1 ? required_argument : no_argument, NULL, letter},
+    {name,                                                                                         \
+     sizeof(argument) == 1                 ? no_argument                                           \
+     : sizeof(argument) == sizeof "[FILE]" ? optional_argument                                     \
+                                           : required_argument,                                    \
+     NULL, letter},
     FLAGS(FLAG_ROW)
 #undef FLAG_ROW
         {0},
@@ -56,7 +61,7 @@ static void print_help(FILE *out)
     FLAGS(HELP_ROW)
 #undef HELP_ROW
     fprintf(out, "\nFlags override the environment (RABBITMQ_DEFAULT_USER, RABBITMQ_NODE_PORT, "
-                 "...), which\noverrides the config file, which has the format of "
+                 "...), which\noverrides the config files, which have the format of "
                  "rabbitmq.conf.\n");
 }
 
@@ -139,6 +144,16 @@ static void tell_bad_flag(int result, char **argv, FILE *err)
         fprintf(err, "leveretd: unknown flag %s\n", flag);
 }
 
+/* Takes --check-config with its file, which may also be the next argument. */
+static void take_check(int argc, char **argv, struct options *options)
+{
+    options->checks_config = true;
+    if (optarg)
+        options->config_file = optarg;
+    else if (optind < argc && argv[optind][0] != '-')
+        options->config_file = argv[optind++];
+}
+
 /* Takes the next flag. Returns true if it was taken, or if there is none (*ret_is_end); false if
  * the process must exit with *ret_exit. */
 static bool next_flag(int argc, char **argv, struct options *options, struct config *scratch,
@@ -148,6 +163,10 @@ static bool next_flag(int argc, char **argv, struct options *options, struct con
     *ret_exit = 0;
     if (letter == -1) {
         *ret_is_end = true;
+        return true;
+    }
+    if (letter == 'C') {
+        take_check(argc, argv, options);
         return true;
     }
     if (letter == 'R' || letter == 'N') {
@@ -198,51 +217,6 @@ bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FI
 }
 
 /* --- From flags to a config ------------------------------------------------------------------- */
-
-static void tell_unreadable(config_say say, void *arg, const char *path, int err)
-{
-    struct lv_buffer text = {0};
-    lv_buffer_printf(&text, "cannot read the config file %s: %s", path, lv_error_text(err));
-    say(arg, LOG_ERROR, (const char *)text.p);
-    lv_buffer_free(&text);
-}
-
-/* Reads a file that the user named: it must exist. */
-static int read_named(struct config *config, const char *path, bool may_lack_suffix, config_say say,
-                      void *arg)
-{
-    int err = config_read_file(config, path, say, arg);
-    if (err == ERR_NOT_FOUND && may_lack_suffix) {
-        struct lv_buffer with_suffix = {0};
-        lv_buffer_printf(&with_suffix, "%s.conf", path);
-        err = config_read_file(config, (const char *)with_suffix.p, say, arg);
-        lv_buffer_free(&with_suffix);
-    }
-    if (err < 0 && err != ERR_INVALID)
-        tell_unreadable(say, arg, path, err);
-    return err;
-}
-
-static int read_default(struct config *config, config_say say, void *arg)
-{
-    int err = config_read_file(config, OPTIONS_DEFAULT_CONFIG_FILE, say, arg);
-    if (err == ERR_NOT_FOUND)
-        return 0;
-    if (err < 0 && err != ERR_INVALID)
-        tell_unreadable(say, arg, OPTIONS_DEFAULT_CONFIG_FILE, err);
-    return err;
-}
-
-static int read_config_file(struct config *config, const struct options *options, config_getenv get,
-                            config_say say, void *arg)
-{
-    const char *named = get("RABBITMQ_CONFIG_FILE");
-    if (options->config_file)
-        return read_named(config, options->config_file, false, say, arg);
-    if (named && named[0] != '\0')
-        return read_named(config, named, true, say, arg);
-    return read_default(config, say, arg);
-}
 
 /* Returns the first error of two steps. Both have run by then, so every error is reported at once.
  */
@@ -313,15 +287,51 @@ int options_load_config(const struct options *options, config_getenv get, config
                         struct config **ret)
 {
     struct config *config = config_create();
-    int err = read_config_file(config, options, get, say, arg);
-    err = first_of(err, config_apply_environment(config, get, say, arg));
+    int err = config_read_sources(config, options->config_file, get, say, arg);
     err = first_of(err, apply_flags(config, options, say, arg));
     err = first_of(err, choose_data_dir(config, get, say, arg));
     err = first_of(err, config_check(config, say, arg));
+    config_forget_secrets(config);
     if (err < 0) {
         config_free(&config);
         return err;
     }
     *ret = config;
+    return 0;
+}
+
+/* --- Checking a config ------------------------------------------------------------------------ */
+
+struct check {
+    FILE *err;
+    size_t errors;
+    size_t warnings;
+};
+
+static void say_check(void *arg, enum log_level level, const char *text)
+{
+    struct check *check = arg;
+    const char *word = level == LOG_ERROR ? "error" : level == LOG_WARNING ? "warning" : "info";
+    check->errors += level == LOG_ERROR;
+    check->warnings += level == LOG_WARNING;
+    fprintf(check->err, "%s: %s\n", word, text);
+}
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+int options_check_config(const struct options *options, config_getenv get, FILE *out, FILE *err)
+{
+    struct check check = {.err = err};
+    struct config *config;
+    if (options_load_config(options, get, say_check, &check, &config) < 0) {
+        fprintf(err, "The configuration has %zu error%s.\n", check.errors, plural(check.errors));
+        return OPTIONS_EXIT_CONFIG;
+    }
+    fprintf(out, "The configuration is valid (%zu file%s, %zu warning%s).\n", config->file_count,
+            plural(config->file_count), check.warnings, plural(check.warnings));
+    config_free(&config);
     return 0;
 }

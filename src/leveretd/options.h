@@ -6,8 +6,6 @@
 
 #include "leveretd/config.h"
 
-#define OPTIONS_DEFAULT_CONFIG_FILE "/etc/leveret/leveret.conf"
-
 enum { OPTIONS_EXIT_USAGE = 64, OPTIONS_EXIT_CONFIG = 78 }; /* as sysexits.h has them */
 
 /* The flags that were given; NULL and -1: not given. Borrows from argv. */
@@ -19,6 +17,7 @@ struct options {
     const char *log_level;
     int port;
     int management_port;
+    bool checks_config;
     bool recovers_definitions;
     bool begins_new_log;
 };
@@ -28,12 +27,16 @@ struct options {
  * `err`. Uses getopt: one thread at a time. */
 bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FILE *out, FILE *err);
 
-/* Creates a config from the defaults, the file, the environment and the flags, in this order, and
- * chooses a data directory if none is named. The file is the one of --config, else the one of
- * RABBITMQ_CONFIG_FILE (with or without its ".conf"), else OPTIONS_DEFAULT_CONFIG_FILE if it
- * exists. Returns ERR_INVALID, or why a named file cannot be read, after reporting every error. The
- * caller owns *ret. Called at the start and at SIGHUP. Blocks. */
+/* Creates a config from the defaults, the files, the environment and the flags, in this order
+ * (config_read_sources()), chooses a data directory if none is named, and checks all of it. Returns
+ * ERR_INVALID, or why a file cannot be read, after reporting every error. The caller owns *ret.
+ * Called at the start and at SIGHUP. Blocks. */
 int options_load_config(const struct options *options, config_getenv get, config_say say, void *arg,
                         struct config **ret);
+
+/* Runs `leveretd --check-config`: loads the config, prints every fault, warning and remark on `err`
+ * ("error: FILE:LINE: ..."), and whether it is valid. Returns the exit code: 0, or
+ * OPTIONS_EXIT_CONFIG. Writes no file. Blocks. */
+int options_check_config(const struct options *options, config_getenv get, FILE *out, FILE *err);
 
 #endif

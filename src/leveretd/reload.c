@@ -17,14 +17,14 @@ static void log_difference(void *arg, const char *key, bool is_reloadable, const
         log_warning("config: %s remains %s: changing it to %s requires a restart", key, old, fresh);
 }
 
-static const char *get_variable(const char *name)
+const char *leveretd_get_variable(const char *name)
 {
     return getenv(name);
 }
 
 int leveretd_read_config(const struct leveretd *d, struct config **ret)
 {
-    return options_load_config(&d->options, get_variable, config_say_log, NULL, ret);
+    return options_load_config(&d->options, leveretd_get_variable, config_say_log, NULL, ret);
 }
 
 void leveretd_use(struct leveretd *d, struct config *config)

@@ -304,7 +304,7 @@ static int open_control(struct leveretd *d)
         .auth = d->auth,
         .sessions = &d->sessions,
         .data_dir = d->config->data_dir,
-        .node_name = d->cluster_name,
+        .node_name = d->node_name,
         .arg = d,
         .stop = stop_asked,
         .facts = leveretd_facts,
@@ -319,19 +319,28 @@ static int open_control(struct leveretd *d)
     return EXIT_DATA_DIR;
 }
 
-/* Sets the platform and, unless it is configured, the cluster's name. */
+/* Writes the node's name: what is configured, with the host's name if it has none. */
+static void set_node_name(struct leveretd *d, const char *host)
+{
+    const char *name = d->config->node_name;
+    if (strchr(name, '@'))
+        snprintf(d->node_name, sizeof d->node_name, "%s", name);
+    else
+        snprintf(d->node_name, sizeof d->node_name, "%s@%s", name[0] ? name : "leveret", host);
+}
+
+/* Sets the platform, and the names of the node and of the cluster. */
 static void set_names(struct leveretd *d)
 {
     struct utsname system;
     if (uname(&system) != 0)
         memset(&system, 0, sizeof system);
     snprintf(d->platform, sizeof d->platform, "%s %s", system.sysname, system.machine);
-    if (d->config->cluster_name[0]) {
-        snprintf(d->cluster_name, sizeof d->cluster_name, "%s", d->config->cluster_name);
-        return;
-    }
     system.nodename[strcspn(system.nodename, ".")] = '\0';
-    snprintf(d->cluster_name, sizeof d->cluster_name, "leveret@%s", system.nodename);
+    set_node_name(d, system.nodename);
+    const char *cluster_name = d->config->cluster_name;
+    snprintf(d->cluster_name, sizeof d->cluster_name, "%s",
+             cluster_name[0] ? cluster_name : d->node_name);
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -371,7 +380,7 @@ static void create_rooms(struct leveretd *d)
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
     d->broker = broker_create(d->loops, d->definitions);
-    d->broker->topology.node_name = d->cluster_name;
+    d->broker->topology.node_name = d->node_name;
     d->broker->topology.event_vhost = event_vhost(d->config);
     d->sessions.broker = d->broker;
     d->sessions.auth = d->auth;

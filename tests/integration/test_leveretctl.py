@@ -258,7 +258,7 @@ def test_a_terminal_is_sent_no_control_characters_of_a_client(broker, peer, name
 @pytest.mark.leveret
 def test_status_shows_every_alarm(broker, workspace):
     """Asked of a broker that is made up, since a log without room is not to be had at will."""
-    facts = {'ok': True, 'alarms': ['memory', 'disk', 'log', 'store'], 'memory_setting': 1, 'config_file': None,
+    facts = {'ok': True, 'alarms': ['memory', 'disk', 'log', 'store'], 'memory_setting': 1, 'config_files': [],
              'files_limit': 1, 'files_used': 1, 'memory_used': 1, 'vhosts': 1, 'connections': 1, 'queues': 1,
              'listeners': []}
     with tempfile.TemporaryDirectory(dir=workspace) as directory, socket.socket(socket.AF_UNIX) as listener:

@@ -4,15 +4,49 @@
 
 #include "leveretctl/talk.h"
 
+/* Prints a value as a config file has it: in quotes if it would be read differently without. */
+static void print_value(const char *value)
+{
+    size_t n = strlen(value);
+    bool is_plain = n > 0 && !strpbrk(value, "#\'\n") && value[0] != ' ' && value[n - 1] != ' ';
+    if (is_plain)
+        printf("%s", value);
+    else if (strpbrk(value, "\'\n"))
+        printf("'''%s'''", value);
+    else
+        printf("'%s'", value);
+}
+
+/* Prints a line that leveretd would read, with the value's origin in a comment. What must not be
+ * shown is a comment as a whole. */
+static void print_setting(const char *key, const json_t *setting)
+{
+    const char *value = json_string_value(json_object_get(setting, "value"));
+    const char *origin = json_string_value(json_object_get(setting, "origin"));
+    const char *fallback = json_string_value(json_object_get(setting, "default"));
+    if (strcmp(value, "<redacted>") == 0) {
+        printf("# %s = %s", key, value);
+        fallback = "";
+    } else {
+        printf("%s = ", key);
+        print_value(value);
+    }
+    printf("  # %s", origin);
+    if (strcmp(origin, "default") != 0 && fallback[0])
+        printf("; default: %s", fallback);
+    printf("\n");
+}
+
 static void print_settings(const struct invocation *i, const json_t *answer)
 {
-    json_t *settings = json_object_get(answer, "settings"), *value;
+    json_t *settings = json_object_get(answer, "settings");
     if (i->format == FORMAT_JSON) {
         say_json(json_incref(settings));
         return;
     }
     const char *key;
-    json_object_foreach(settings, key, value) printf("%s = %s\n", key, json_string_value(value));
+    const json_t *setting;
+    json_object_foreach(settings, key, setting) print_setting(key, setting);
 }
 
 static int check_level(const struct invocation *i, const struct command *c)
@@ -38,7 +72,7 @@ static const struct failure level_is_unknown[] = {
 const struct command configuration_commands[] = {
     {.name = "environment", .run = run_change,
      .usage = "[--timeout <timeout>]",
-     .help = "Shows the settings in force.",
+     .help = "Shows the settings in force, as lines of a config file, with where each was set.",
      .banner = "Application environment of node $node ...",
      .answer = {.print = print_settings}},
     {.name = "set_log_level", .run = run_change,

@@ -125,11 +125,7 @@ static void print_for_people(const struct invocation *i, const json_t *f, const 
     title("Data directory");
     printf("Node data directory: %s\n", text(f, "data_directory"));
     title("Config files");
-    json_t *files = json_array();
-    if (json_is_string(json_object_get(f, "config_file")))
-        json_array_append(files, json_object_get(f, "config_file"));
-    print_list(files);
-    json_decref(files);
+    print_list(json_object_get(f, "config_files"));
     title("Log file(s)");
     printf(" * <stderr>\n");
     print_alarms(i, f);
@@ -156,14 +152,12 @@ static void copy(json_t *to, const char *name, const json_t *facts, const char *
 static void print_json(const struct invocation *i, const json_t *f)
 {
     json_t *out = json_object();
-    json_t *file = json_object_get(f, "config_file");
     json_t *setting = json_object_get(f, "memory_setting");
     json_t *listeners = json_deep_copy(json_object_get(f, "listeners")), *one;
     size_t n;
     json_array_foreach(listeners, n, one) json_object_set_new(one, "node", json_string(i->node));
     copy(out, "alarms", f, "alarms");
-    json_object_set_new(out, "config_files",
-                        json_is_string(file) ? json_pack("[O]", file) : json_array());
+    copy(out, "config_files", f, "config_files");
     copy(out, "data_directory", f, "data_directory");
     copy(out, "disk_free", f, "disk_free");
     copy(out, "disk_free_limit", f, "disk_free_limit");

@@ -11,7 +11,7 @@
 static void check_printed(const struct config_pairs *pairs, bool has_names, const char *expected)
 {
     struct lv_buffer out = {0};
-    config_pairs_print(pairs, has_names, &out);
+    config_pairs_print(pairs, has_names, true, &out);
     said_check(&out, expected);
 }
 

@@ -5,9 +5,11 @@
 
 #include <cmocka.h>
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -131,7 +133,7 @@ static void flags_win_over_environment_over_file_over_defaults(void **state)
     struct options options = {
         .port = 3, .management_port = 4, .config_file = file, .loops = "5", .log_level = "debug"};
     struct config *c = load(&options, pairs);
-    assert_string_equal(c->file, file);
+    assert_string_equal(c->files[0], file);
     assert_int_equal(c->listeners.count, 1);
     assert_int_equal(c->listeners.items[0].port, 3);
     assert_string_equal(c->listeners.items[0].address, "127.0.0.1");
@@ -161,10 +163,161 @@ static void rabbitmqs_config_file_may_lack_its_suffix(void **state)
     snprintf(path, sizeof path, "%s.conf", file);
     assert_int_equal(rename(file, path), 0);
     struct config *c = load(&options, pairs);
-    assert_string_equal(c->file, path);
+    assert_string_equal(c->files[0], path);
     config_free(&c);
     unlink(path);
     free(file);
+}
+
+/* Below a directory of its own: DIR/etc/leveret and DIR/etc/rabbitmq. */
+static void make_directories(const char *root)
+{
+    static const char *const names[] = {
+        "", "/etc", "/etc/leveret", "/etc/leveret/conf.d", "/etc/rabbitmq", "/etc/rabbitmq/conf.d"};
+    char path[300];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s%s", root, names[i]);
+        mkdir(path, 0700);
+    }
+}
+
+static void write_file(const char *root, const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s%s", root, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int remove_one(const char *path, const struct stat *facts, int type, struct FTW *walk)
+{
+    (void)facts, (void)type, (void)walk;
+    return remove(path);
+}
+
+static const struct options no_flags = {.port = -1, .management_port = -1, .data_dir = "/d"};
+
+static void files_are_read_in_rabbitmqs_order(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/leveret-root-XXXXXX";
+    assert_non_null(mkdtemp(root));
+    const char *pairs[] = {"SYS_PREFIX", root, NULL, NULL, NULL};
+    make_directories(root);
+
+    struct config *c = load(&no_flags, pairs); /* no file is fine */
+    assert_int_equal(c->file_count, 0);
+    config_free(&c);
+
+    write_file(root, "/etc/rabbitmq/conf.d/20-b.conf", "heartbeat = 3\n");
+    write_file(root, "/etc/rabbitmq/conf.d/10-a.conf", "heartbeat = 2\nchannel_max = 2\n");
+    write_file(root, "/etc/rabbitmq/conf.d/30-no.conf.old", "heartbeat = 4\n");
+    write_file(root, "/etc/rabbitmq/rabbitmq.conf", "channel_max = 1\nframe_max = $(size)\n");
+    write_file(root, "/etc/rabbitmq/rabbitmq-env.conf", "size=5000\nNODENAME=hare\n");
+    rmdir("/etc/leveret/conf.d");
+    c = load(&no_flags, pairs);
+    assert_int_equal(c->file_count, 3);
+    assert_non_null(strstr(c->files[0], "/etc/rabbitmq/rabbitmq.conf"));
+    assert_non_null(strstr(c->files[1], "/10-a.conf"));
+    assert_non_null(strstr(c->files[2], "/20-b.conf"));
+    assert_int_equal(c->heartbeat_s, 3);
+    assert_int_equal(c->channel_max, 2);
+    assert_int_equal(c->frame_bytes_max, 5000);
+    assert_string_equal(c->node_name, "hare");
+    assert_non_null(
+        strstr(c->origins[CONFIG_node_name], "rabbitmq-env.conf:2 (RABBITMQ_NODENAME)"));
+    config_free(&c);
+
+    /* leveret.conf takes the place of all of them. */
+    write_file(root, "/etc/leveret/leveret.conf", "heartbeat = 7\n");
+    c = load(&no_flags, pairs);
+    assert_int_equal(c->file_count, 1);
+    assert_int_equal(c->heartbeat_s, 7);
+    assert_string_equal(c->node_name, "");
+    config_free(&c);
+
+    /* A directory or a pattern that is named. */
+    char other[300];
+    snprintf(other, sizeof other, "%s/etc/rabbitmq/conf.d", root);
+    pairs[2] = "RABBITMQ_CONFIG_FILES";
+    pairs[3] = other;
+    const char *more[] = {pairs[0], pairs[1], pairs[2], pairs[3], NULL};
+    c = load(&no_flags, more);
+    assert_int_equal(c->file_count, 4);
+    assert_int_equal(c->heartbeat_s, 4); /* every file of a directory, as in RabbitMQ */
+    config_free(&c);
+    strcat(other, "/1*.conf");
+    c = load(&no_flags, more);
+    assert_int_equal(c->file_count, 2);
+    assert_int_equal(c->heartbeat_s, 2);
+    config_free(&c);
+    nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void a_file_in_the_classic_format_is_refused(void **state)
+{
+    (void)state;
+    struct options options = no_flags;
+    struct config *config = NULL;
+    struct lv_buffer said = {0};
+    options.config_file = "/tmp/rabbitmq.config";
+    environment_set(NULL);
+    assert_int_equal(options_load_config(&options, environment_get, said_add, &said, &config),
+                     ERR_INVALID);
+    said_check(&said, "error: cannot read the config file /tmp/rabbitmq.config: it is in "
+                      "RabbitMQ's classic format (Erlang terms); expected a file in the format of "
+                      "rabbitmq.conf\n");
+}
+
+static void check_checked(const char *text, int status, const char *expected_out,
+                          const char *expected_err)
+{
+    char *file = said_file(text);
+    char out[1024] = "";
+    char err[4096] = "";
+    struct options options = no_flags;
+    options.config_file = file;
+    FILE *out_file = fmemopen(out, sizeof out, "w");
+    FILE *err_file = fmemopen(err, sizeof err, "w");
+    environment_set(NULL);
+    assert_int_equal(options_check_config(&options, environment_get, out_file, err_file), status);
+    fclose(out_file);
+    fclose(err_file);
+    assert_string_equal(out, expected_out);
+    char *from = err;
+    for (char *name; (name = strstr(from, file)) != NULL; from = name)
+        memmove(name, name + strlen(file), strlen(name + strlen(file)) + 1);
+    assert_string_equal(err, expected_err);
+    unlink(file);
+    free(file);
+}
+
+static void a_check_names_every_fault(void **state)
+{
+    (void)state;
+    check_checked("heartbeat = 1\nhart = 1\nnum_acceptors.tcp = 1\n", 0,
+                  "The configuration is valid (1 file, 1 warning).\n",
+                  "warning: :2: ignoring unknown key 'hart'\n"
+                  "info: :3: num_acceptors.tcp has no effect: every loop accepts connections\n");
+    check_checked("heartbeat = x\nnonsense\nload_definitions = /no/such\n"
+                  "management.tcp.ip = mars\nlisteners.tcp.a = 1\nlisteners.tcp.b = 1\n",
+                  OPTIONS_EXIT_CONFIG, "",
+                  "error: :2: expected 'key = value' or '# comment'\n"
+                  "error: :1: invalid value 'x' for heartbeat: expected a whole number from 0 to "
+                  "65535\n"
+                  "warning: :3: load_definitions has no effect: importing definitions comes in a "
+                  "later version\n"
+                  "info: :4: management.tcp.ip has no effect: the management API comes in a later "
+                  "version\n"
+                  "error: :6: invalid value '1 1' for listeners.tcp.*: expected each address and "
+                  "port once\n"
+                  "error: :3: invalid value '/no/such' for load_definitions: expected a file that "
+                  "can be read (No such file or directory)\n"
+                  "error: :4: invalid value 'mars' for management.tcp.ip: expected a numeric IPv4 "
+                  "or IPv6 address\n"
+                  "The configuration has 5 errors.\n");
 }
 
 static void a_named_file_must_be_there(void **state)
@@ -234,6 +387,9 @@ int main(void)
         cmocka_unit_test(a_bad_flag_is_named_and_ends_with_64),
         cmocka_unit_test(flags_win_over_environment_over_file_over_defaults),
         cmocka_unit_test(rabbitmqs_config_file_may_lack_its_suffix),
+        cmocka_unit_test(files_are_read_in_rabbitmqs_order),
+        cmocka_unit_test(a_file_in_the_classic_format_is_refused),
+        cmocka_unit_test(a_check_names_every_fault),
         cmocka_unit_test(a_named_file_must_be_there),
         cmocka_unit_test(a_bad_value_anywhere_refuses_the_start),
         cmocka_unit_test(the_data_directory_is_the_systems_or_the_users),

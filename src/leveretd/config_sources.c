@@ -1,0 +1,305 @@
+/* Which files a config is read from: the environment's file, the main file, then those of conf.d.
+ *
+ * The main file is the one that is named; else leveret.conf, or rabbitmq.conf if a machine has no
+ * leveret.conf, as after a change from RabbitMQ. Without a main file conf.d alone is read. */
+#include <errno.h>
+#include <glob.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/encrypted.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "leveretd/config_environment.h"
+#include "leveretd/config_lines.h"
+#include "leveretd/config_private.h"
+
+struct sources {
+    struct config *config;
+    struct config_environment environment;
+    struct config_lines lines;
+    const char *root; /* SYS_PREFIX: what precedes /etc */
+    config_say say;
+    void *arg;
+};
+
+/* The config files of a package, below the root. */
+static const struct defaults {
+    const char *directory;
+    const char *file;
+} defaults[] = {
+    {"/etc/leveret", "leveret.conf"},
+    {"/etc/rabbitmq", "rabbitmq.conf"},
+};
+
+enum { DEFAULTS_COUNT = sizeof defaults / sizeof *defaults };
+
+static bool is_file(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+/* Returns "ROOT/DIRECTORY/FILE". The caller owns it. */
+static char *default_path(const struct sources *s, size_t index, const char *file)
+{
+    struct lv_buffer path = {0};
+    lv_buffer_printf(&path, "%s%s/%s", s->root, defaults[index].directory, file);
+    return (char *)path.p;
+}
+
+static void tell_unreadable(const struct sources *s, const char *what, const char *path,
+                            const char *reason)
+{
+    struct lv_buffer text = {0};
+    lv_buffer_printf(&text, "cannot read %s %s: %s", what, path, reason);
+    s->say(s->arg, LOG_ERROR, (const char *)text.p);
+    lv_buffer_free(&text);
+}
+
+/* --- One file --------------------------------------------------------------------------------- */
+
+/* Notes that the config uses this file, and returns its name, which lives as long as the config. */
+static const char *add_file(struct config *config, const char *path)
+{
+    config->files = lv_realloc(config->files, (config->file_count + 1) * sizeof *config->files);
+    config->files[config->file_count] = lv_strdup(path);
+    return config->files[config->file_count++];
+}
+
+/* Adds the lines of a file. Returns ERR_INVALID after reporting bad lines, or, unreported, why the
+ * file cannot be read. */
+static int read_file(struct sources *s, const char *path)
+{
+    struct lv_buffer text = {0};
+    int err = config_read_whole(path, &text);
+    if (err == 0)
+        err = config_lines_parse(&s->lines, lv_buffer_slice(&text), add_file(s->config, path),
+                                 s->say, s->arg);
+    encrypted_wipe(&text);
+    return err;
+}
+
+/* The same for a file that is known to exist: reports also why it cannot be read. */
+static int read_existing(struct sources *s, const char *path)
+{
+    int err = read_file(s, path);
+    if (err < 0 && err != ERR_INVALID)
+        tell_unreadable(s, "the config file", path, lv_error_text(err));
+    return err;
+}
+
+/* --- The main file ---------------------------------------------------------------------------- */
+
+static char *with_suffix(const char *path)
+{
+    struct lv_buffer text = {0};
+    lv_buffer_printf(&text, "%s.conf", path);
+    return (char *)text.p;
+}
+
+static bool is_classic(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 7 && strcmp(path + n - 7, ".config") == 0;
+}
+
+/* Returns the main file, which need not exist if it is named, or NULL if there is none. The caller
+ * owns it. */
+static char *choose_main_file(const struct sources *s, const char *flag)
+{
+    const char *named = config_environment_get(&s->environment, "RABBITMQ_CONFIG_FILE");
+    if (flag)
+        return lv_strdup(flag);
+    if (named)
+        return is_file(named) ? lv_strdup(named) : with_suffix(named);
+    for (size_t i = 0; i < DEFAULTS_COUNT; i++) {
+        char *path = default_path(s, i, defaults[i].file);
+        if (is_file(path))
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+static int read_main_file(struct sources *s, const char *path)
+{
+    if (!path)
+        return 0;
+    if (is_classic(path)) {
+        tell_unreadable(s, "the config file", path,
+                        "it is in RabbitMQ's classic format (Erlang terms); expected a file in the "
+                        "format of rabbitmq.conf");
+        return ERR_INVALID;
+    }
+    return read_existing(s, path);
+}
+
+/* --- conf.d ----------------------------------------------------------------------------------- */
+
+/* Returns the pattern of further files. The caller owns it. */
+static char *choose_pattern(const struct sources *s, const char *main_file)
+{
+    const char *named = config_environment_get(&s->environment, "RABBITMQ_CONFIG_FILES");
+    struct lv_buffer pattern = {0};
+    if (named) {
+        lv_buffer_printf(&pattern, is_directory(named) ? "%s/*" : "%s", named);
+        return (char *)pattern.p;
+    }
+    if (main_file) {
+        char *copy = lv_strdup(main_file);
+        lv_buffer_printf(&pattern, "%s/conf.d/*.conf", dirname(copy));
+        free(copy);
+        return (char *)pattern.p;
+    }
+    for (size_t i = 0; i < DEFAULTS_COUNT; i++) {
+        char *directory = default_path(s, i, "conf.d");
+        bool is_there = is_directory(directory) || i == DEFAULTS_COUNT - 1;
+        if (is_there)
+            lv_buffer_printf(&pattern, "%s/*.conf", directory);
+        free(directory);
+        if (is_there)
+            break;
+    }
+    return (char *)pattern.p;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A pattern that somebody wrote is meant to name something. */
+static void tell_no_files(const struct sources *s, const char *pattern)
+{
+    if (!config_environment_get(&s->environment, "RABBITMQ_CONFIG_FILES"))
+        return;
+    char *origin = config_environment_origin(&s->environment, "RABBITMQ_CONFIG_FILES");
+    const struct location location = {.source = origin, .say = s->say, .arg = s->arg};
+    config_tell(&location, LOG_WARNING, "%s names no file", pattern);
+    free(origin);
+}
+
+/* Reads the files of a pattern in the order of their names' bytes. */
+static int read_pattern(struct sources *s, const char *pattern)
+{
+    glob_t found = {0};
+    size_t files_before = s->config->file_count;
+    int err = 0;
+    int status = glob(pattern, GLOB_NOSORT, NULL, &found);
+    if (status == GLOB_NOSPACE || status == GLOB_ABORTED) {
+        tell_unreadable(s, "the config files", pattern, strerror(errno));
+        err = ERR_IO;
+    }
+    qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, compare_paths);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (is_file(found.gl_pathv[i]) && read_existing(s, found.gl_pathv[i]) < 0)
+            err = ERR_INVALID;
+    globfree(&found);
+    if (err == 0 && s->config->file_count == files_before)
+        tell_no_files(s, pattern);
+    return err;
+}
+
+/* --- The environment's file ------------------------------------------------------------------- */
+
+/* Returns rabbitmq-env.conf, or NULL if there is none to be read: /etc/rabbitmq is not asked if the
+ * config is elsewhere. The caller owns it. */
+static char *choose_env_file(const struct sources *s, const char *flag)
+{
+    const char *named = config_environment_get(&s->environment, "RABBITMQ_CONF_ENV_FILE");
+    if (named)
+        return lv_strdup(named);
+    char *ours = default_path(s, 0, defaults[0].file);
+    bool is_ours = flag || is_file(ours);
+    free(ours);
+    if (is_ours)
+        return NULL;
+    char *path = default_path(s, 1, "rabbitmq-env.conf");
+    if (is_file(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static int read_env_file(struct sources *s, const char *flag)
+{
+    char *path = choose_env_file(s, flag);
+    if (!path)
+        return 0;
+    struct lv_buffer text = {0};
+    int err = config_read_whole(path, &text);
+    if (err == 0)
+        config_environment_parse(&s->environment, lv_buffer_slice(&text), path, s->say, s->arg);
+    else
+        tell_unreadable(s, "the environment's file", path, lv_error_text(err));
+    encrypted_wipe(&text);
+    free(path);
+    return err;
+}
+
+/* Warns of advanced.config, which RabbitMQ would read after the others. */
+static void tell_advanced(const struct sources *s, const char *main_file)
+{
+    const char *named = config_environment_get(&s->environment, "RABBITMQ_ADVANCED_CONFIG_FILE");
+    struct lv_buffer path = {0};
+    if (named) {
+        lv_buffer_printf(&path, "%s", named);
+    } else if (main_file) {
+        char *copy = lv_strdup(main_file);
+        lv_buffer_printf(&path, "%s/advanced.config", dirname(copy));
+        free(copy);
+    }
+    if (path.n > 0 && is_file((const char *)path.p)) {
+        const struct location location = {
+            .source = (const char *)path.p, .say = s->say, .arg = s->arg};
+        config_tell(&location, LOG_WARNING,
+                    "the file has no effect: set the keys of rabbitmq.conf instead");
+    }
+    lv_buffer_free(&path);
+}
+
+/* --- All of them ------------------------------------------------------------------------------ */
+
+static int first_of(int err, int next)
+{
+    return err < 0 ? err : next;
+}
+
+static int read_files(struct sources *s, const char *flag)
+{
+    char *main_file = choose_main_file(s, flag);
+    char *pattern = choose_pattern(s, main_file);
+    int err = read_main_file(s, main_file);
+    err = first_of(err, read_pattern(s, pattern));
+    tell_advanced(s, main_file);
+    free(pattern);
+    free(main_file);
+    return err;
+}
+
+int config_read_sources(struct config *config, const char *flag, config_getenv get, config_say say,
+                        void *arg)
+{
+    struct sources s = {.config = config, .environment = {.get = get}, .say = say, .arg = arg};
+    const char *root = config_environment_get(&s.environment, "SYS_PREFIX");
+    s.root = root ? root : "";
+    int err = read_env_file(&s, flag);
+    err = first_of(err, read_files(&s, flag));
+    err = first_of(err, config_lines_resolve(&s.lines, &s.environment, say, arg));
+    err = first_of(err, config_lines_apply(&s.lines, config, say, arg));
+    err = first_of(err, config_environment_apply(&s.environment, config, say, arg));
+    config_lines_free(&s.lines);
+    config_environment_free(&s.environment);
+    return err;
+}
