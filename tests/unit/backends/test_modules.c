@@ -11,8 +11,18 @@
 #include <unistd.h>
 
 #include "backends/http.h"
+#include "backends/ldap.h"
 #include "backends/modules.h"
 #include "base/error.h"
+
+static const struct auth_ldap_settings ldap_settings = {
+    .servers = (const char *const[]){"127.0.0.1"},
+    .server_count = 1,
+    .port = 1,
+    .timeout_ms = 5000,
+    .connection_pool_size = 1,
+    .vhost_access_query = "{match, \"${vhost}\", \"^a\"}",
+};
 
 static const struct auth_http_settings http_settings = {
     .user_path = "http://127.0.0.1:1/user",
@@ -59,19 +69,29 @@ static void folder_remove(const struct folder *f)
     rmdir(f->path);
 }
 
-static void every_module_can_be_loaded_and_calls_the_program_that_loads_it(void **state)
+/* Loads a module, and asks it something that its backend cannot answer: there is no server. */
+static void assert_module_works(const char *name, const void *settings, size_t settings_bytes)
 {
-    (void)state;
     struct auth_backend *backend = NULL;
     struct auth_found found = {0};
     struct lv_buffer reason = {0};
-    assert_int_equal(open_from(getenv("LEVERET_MODULES"), &backend, &reason), 0);
-    assert_string_equal(backend->name, "http");
-    const struct auth_credentials ann = {.user = slice_str("ann")};
+    assert_int_equal(backend_open_from(getenv("LEVERET_MODULES"), name, settings, settings_bytes,
+                                       &backend, &reason),
+                     0);
+    assert_string_equal(backend->name, name);
+    const struct auth_credentials ann = {
+        .user = slice_str("ann"), .password = slice_str("secret"), .has_password = true};
     assert_int_equal(backend->calls->log_in(backend, &ann, &found, &reason), AUTH_UNANSWERED);
     assert_true(reason.n > 0);
     lv_buffer_free(&reason);
     backend->calls->free(backend);
+}
+
+static void every_module_can_be_loaded_and_calls_the_program_that_loads_it(void **state)
+{
+    (void)state;
+    assert_module_works("http", &http_settings, sizeof http_settings);
+    assert_module_works("ldap", &ldap_settings, sizeof ldap_settings);
 }
 
 static void a_module_that_is_not_there_is_named(void **state)
