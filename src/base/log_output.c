@@ -351,10 +351,15 @@ static bool write_lines(struct output *o)
     }
     if (is_taken && is_written)
         return true;
+    if (o->next_ops) { /* the old sink is given up; the new one gets the lines of the ring */
+        o->put = 0;
+        take_next_sink(o);
+        return true;
+    }
     if (o->is_stopping)
         return false;
     uint64_t until_ms = log_now_ms() + RETRY_MS;
-    while (log_now_ms() < until_ms && !o->is_stopping && !o->is_to_reopen)
+    while (log_now_ms() < until_ms && !o->is_stopping && !o->is_to_reopen && !o->next_ops)
         output_wait_until(o, until_ms);
     return true;
 }
