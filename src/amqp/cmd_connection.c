@@ -102,18 +102,20 @@ static void take_client_properties(struct connection *conn, struct slice propert
         capability_is_set(capabilities.bytes, "consumer_cancel_notify");
 }
 
-static void refuse_login(struct connection *conn, struct slice mechanism, const char *reason)
+/* Logs a refused login, and tells the client no more than that. The connection may be gone
+ * afterwards. */
+static void login_refuse(struct connection *conn, const char *reason)
 {
-    log_error("connection %s: %.*s login refused: %s", CONNECTION_TITLE(conn), SLICE_ARG(mechanism),
-              reason);
+    const char *mechanism = conn->session.mechanism;
+    log_error("connection %s: %s login refused: %s", CONNECTION_TITLE(conn), mechanism, reason);
     if (!conn->can.authentication_failure_close) {
         connection_drop_late(conn);
         return;
     }
     connection_fail_unsaid(conn, REPLY_ACCESS_REFUSED, 0,
-                           "Login was refused using authentication mechanism %.*s. For details see "
+                           "Login was refused using authentication mechanism %s. For details see "
                            "the broker logfile.",
-                           SLICE_ARG(mechanism));
+                           mechanism);
 }
 
 static void send_tune(struct connection *conn)
@@ -124,31 +126,42 @@ static void send_tune(struct connection *conn)
     connection_enter(conn, CONNECTION_AWAIT_TUNE_OK);
 }
 
-static void login_run(struct connection *conn, struct slice mechanism, struct slice user,
-                      struct slice password)
+static void login_is_done(struct session *s, bool is_in, const char *reason)
 {
-    struct lv_buffer reason = {0};
-    if (session_log_in(&conn->session, mechanism, user, password, &reason))
+    struct connection *conn = connection_of(s);
+    if (is_in)
         send_tune(conn);
     else
-        refuse_login(conn, mechanism, (const char *)reason.p);
-    lv_buffer_free(&reason);
+        login_refuse(conn, reason);
 }
 
-static void start_ok(struct connection *conn, const struct amqp_connection_start_ok *m)
+static void response_take(struct connection *conn, struct slice mechanism, struct slice response)
 {
-    take_client_properties(conn, m->client_properties);
-    struct slice user, password;
-    enum sasl_result result = sasl_parse(m->mechanism, m->response, &user, &password);
+    struct session_credentials credentials = {.mechanism = mechanism, .has_password = true};
+    enum sasl_result result =
+        sasl_parse(mechanism, response, &credentials.user, &credentials.password);
     if (result != SASL_OK) {
         log_error("connection %s: %s '%.*s', closing", CONNECTION_TITLE(conn),
                   result == SASL_MALFORMED ? "malformed response of mechanism"
                                            : "unknown authentication mechanism",
-                  SLICE_ARG(m->mechanism));
+                  SLICE_ARG(mechanism));
         connection_drop_late(conn);
         return;
     }
-    login_run(conn, m->mechanism, user, password);
+    connection_enter(conn, CONNECTION_LOGGING_IN);
+    session_log_in(&conn->session, &credentials, login_is_done);
+}
+
+/* The response contains the password: it is wiped where it was received, and where it is copied
+ * to. */
+static void start_ok(struct connection *conn, const struct amqp_connection_start_ok *m)
+{
+    take_client_properties(conn, m->client_properties);
+    struct slice response = slice_copy(m->response);
+    password_wipe(m->response);
+    response_take(conn, m->mechanism, response);
+    password_wipe(response);
+    free((void *)(uintptr_t)response.p);
 }
 
 /* --- tune-ok ---------------------------------------------------------------------------------- */
@@ -180,11 +193,11 @@ static void tune_ok(struct connection *conn, const struct amqp_connection_tune_o
 
 /* --- open ------------------------------------------------------------------------------------- */
 
-static void open_vhost(struct connection *conn, const struct amqp_connection_open *m)
+static void vhost_is_entered(struct session *s, bool is_in, const struct broker_error *error)
 {
-    struct broker_error error;
-    if (!session_enter_vhost(&conn->session, m->virtual_host, &error)) {
-        connection_fail(conn, error.code, AMQP_CONNECTION_OPEN, "%s", error.text);
+    struct connection *conn = connection_of(s);
+    if (!is_in) {
+        connection_fail(conn, error->code, AMQP_CONNECTION_OPEN, "%s", error->text);
         return;
     }
     connection_enter(conn, CONNECTION_RUNNING);
@@ -193,6 +206,12 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
     session_event_created(&conn->session);
     log_info("connection %s: authenticated and granted access to the vhost",
              CONNECTION_TITLE(conn));
+}
+
+static void open_vhost(struct connection *conn, const struct amqp_connection_open *m)
+{
+    connection_enter(conn, CONNECTION_ENTERING);
+    session_enter_vhost(&conn->session, m->virtual_host, vhost_is_entered);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

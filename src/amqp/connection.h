@@ -1,6 +1,8 @@
 /* A connection: the handshake, the frames, the set of channels. Private to the room.
  *
- *   AWAIT_HEADER -> AWAIT_START_OK -> AWAIT_TUNE_OK -> AWAIT_OPEN -> RUNNING     the handshake
+ *   AWAIT_HEADER -> AWAIT_START_OK -> LOGGING_IN -> AWAIT_TUNE_OK -> AWAIT_OPEN -> ENTERING ->
+ *   RUNNING                              the handshake; while LOGGING_IN and ENTERING, until the
+ *                                        broker knows its answer, nothing is read
  *   RUNNING -> FINISHING -> SILENT       the client has sent connection.close: channels that wait
  *                                        finish their commands first, all further frames are
  *                                        dropped; then close-ok is sent
@@ -31,8 +33,10 @@ enum { CONNECTION_MAGIC = 0xc0221ec7 };
 enum connection_state {
     CONNECTION_AWAIT_HEADER,
     CONNECTION_AWAIT_START_OK,
+    CONNECTION_LOGGING_IN,
     CONNECTION_AWAIT_TUNE_OK,
     CONNECTION_AWAIT_OPEN,
+    CONNECTION_ENTERING,
     CONNECTION_RUNNING,
     CONNECTION_FINISHING,
     CONNECTION_CLOSING,

@@ -124,8 +124,10 @@ static const char *step_name(const struct connection *conn)
     switch (conn->state) {
     case CONNECTION_AWAIT_HEADER: return "while a protocol header was awaited";
     case CONNECTION_AWAIT_START_OK: return "while connection.start-ok was awaited";
+    case CONNECTION_LOGGING_IN: return "while its login was checked";
     case CONNECTION_AWAIT_TUNE_OK: return "while connection.tune-ok was awaited";
     case CONNECTION_AWAIT_OPEN: return "while connection.open was awaited";
+    case CONNECTION_ENTERING: return "while its access to the vhost was checked";
     default: return "without connection.close";
     }
 }

@@ -5,7 +5,8 @@ static const char *state_name(const struct connection *conn)
 {
     static const char *const names[] = {
         [CONNECTION_AWAIT_HEADER] = "starting", [CONNECTION_AWAIT_START_OK] = "starting",
-        [CONNECTION_AWAIT_TUNE_OK] = "tuning",  [CONNECTION_AWAIT_OPEN] = "opening",
+        [CONNECTION_LOGGING_IN] = "starting",   [CONNECTION_AWAIT_TUNE_OK] = "tuning",
+        [CONNECTION_AWAIT_OPEN] = "opening",    [CONNECTION_ENTERING] = "opening",
         [CONNECTION_RUNNING] = "running",       [CONNECTION_FINISHING] = "running",
         [CONNECTION_CLOSING] = "closing",       [CONNECTION_OWES_CLOSE_OK] = "closing",
         [CONNECTION_SILENT] = "closing",        [CONNECTION_GONE] = "closed",

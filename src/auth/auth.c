@@ -2,7 +2,7 @@
  *
  * One lock protects everything: questions take it for reading, changes for writing. That is cheap
  * enough, since a channel asks once per name and keeps the answer until auth_generation_now
- * changes. A login hashes a password while it holds the lock for reading (a microsecond).
+ * changes. Passwords are checked in internal.c, without the lock.
  *
  *   (1) Users are ordered by name, a user's permissions by vhost, its topic permissions by vhost
  *       and exchange. A listing walks them in this order.
@@ -16,12 +16,18 @@
  * and borrows the auth. */
 #define LOG_CATEGORY LOG_ABOUT_USER
 
-#include "auth/auth_private.h"
+#include "auth/internal.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
+
+enum {
+    CHECKED_MS = 5 * 60 * 1000, /* for how long the result of a check of a password is used */
+    HASHING_THREADS_MAX = 4,    /* each takes 16 MiB while it hashes */
+};
 
 /* --- Creating and freeing --------------------------------------------------------------------- */
 
@@ -43,9 +49,45 @@ struct auth *auth_create(struct definitions *definitions)
     auth->definitions = definitions;
     auth->next_serial = 1;
     init_lock(&auth->lock);
-    password_hash(PASSWORD_SHA256, SLICE_EMPTY, auth->dummy_hash);
+    auth->checked = login_cache_create(CHECKED_MS);
+    auth->hashing = ask_pool_create("hashing", 0, true);
+    auth->is_single_threaded = true;
+    auth_set_hashing(auth, PASSWORD_SCRYPT);
     auth_set_loopback_users(auth, &guest, 1);
     return auth;
+}
+
+void auth_set_hashing(struct auth *auth, enum password_algorithm algorithm)
+{
+    write_lock(auth);
+    atomic_store(&auth->new_algorithm, algorithm);
+    auth->dummy_algorithm = algorithm;
+    password_hash_of_nothing(algorithm, auth->dummy_hash);
+    unlock_auth(auth);
+}
+
+/* One core is left to the loops if there is more than one. */
+static unsigned hashing_threads(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores <= 2                        ? 1
+           : cores / 2 < HASHING_THREADS_MAX ? (unsigned)cores / 2
+                                             : HASHING_THREADS_MAX;
+}
+
+void auth_start_threads(struct auth *auth)
+{
+    lv_assert(auth->is_single_threaded);
+    ask_pool_free(&auth->hashing);
+    auth->hashing = ask_pool_create("hashing", hashing_threads(), true);
+    auth->is_single_threaded = false;
+}
+
+void auth_stop_threads(struct auth *auth)
+{
+    ask_pool_free(&auth->hashing);
+    auth->hashing = ask_pool_create("hashing", 0, true);
+    auth->is_single_threaded = true;
 }
 
 void auth_free(struct auth **pointer)
@@ -54,6 +96,8 @@ void auth_free(struct auth **pointer)
     if (!auth)
         return;
     *pointer = NULL;
+    ask_pool_free(&auth->hashing);
+    login_cache_free(&auth->checked);
     lv_assert(atomic_load(&auth->identities) == 0);
     for (size_t i = 0; i < auth->users.count; i++)
         auth_user_free(auth->users.items[i]);
@@ -79,14 +123,6 @@ void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_
     for (size_t i = 0; i < old_count; i++)
         string_free(&old[i]);
     free(old);
-}
-
-static bool is_loopback_user(const struct auth *auth, struct slice name)
-{
-    for (size_t i = 0; i < auth->loopback_count; i++)
-        if (slice_equal(auth->loopback_users[i], name))
-            return true;
-    return false;
 }
 
 /* --- Changing memory: the lock is held for writing -------------------------------------------- */
@@ -207,40 +243,6 @@ static struct auth_identity *create_identity(struct auth *auth, const struct use
     return identity;
 }
 
-/* Returns why the login is refused, or NULL if it is not. A wrong name takes as long as a wrong
- * password, and differs from it only in the log. */
-static const char *why_refused(const struct auth *auth, const struct user *user,
-                               struct slice password, bool is_from_loopback)
-{
-    if (!user) {
-        (void)password_verify(PASSWORD_SHA256, slice_str(auth->dummy_hash), password);
-        return "- invalid credentials (there is no such user)";
-    }
-    if (password.n == 0)
-        return "- invalid credentials (a blank password is never accepted)";
-    if (user->password_hash.n == 0)
-        return "- invalid credentials (the user has no password)";
-    if (!password_verify(user->algorithm, user->password_hash, password))
-        return "- invalid credentials";
-    if (!is_from_loopback && is_loopback_user(auth, user->name))
-        return "can only connect via localhost";
-    return NULL;
-}
-
-bool auth_login(struct auth *auth, struct slice name, struct slice password, bool is_from_loopback,
-                struct auth_identity **ret, struct lv_buffer *reason)
-{
-    read_lock(auth);
-    const struct user *user = auth_find_user(auth, name);
-    const char *why = why_refused(auth, user, password, is_from_loopback);
-    if (!why)
-        *ret = create_identity(auth, user);
-    unlock_auth(auth);
-    if (why && reason)
-        lv_buffer_printf(reason, "user '%.*s' %s", SLICE_ARG(name), why);
-    return !why;
-}
-
 int auth_identity_of(struct auth *auth, struct slice name, struct auth_identity **ret)
 {
     read_lock(auth);
@@ -311,25 +313,22 @@ bool auth_is_current(const struct auth_identity *identity)
 
 /* --- Management ------------------------------------------------------------------------------- */
 
-/* Writes the text of a new hash into `text` and returns it; empty for an empty password. */
-static struct slice hash_for(struct slice password, char text[PASSWORD_HASH_TEXT_MAX])
-{
-    text[0] = '\0';
-    if (password.n > 0)
-        password_hash(PASSWORD_SHA256, password, text);
-    return slice_str(text);
-}
-
 int auth_add_user(struct auth *auth, struct slice name, struct slice password, struct slice tags,
                   definitions_done done, void *arg)
 {
     char text[PASSWORD_HASH_TEXT_MAX];
-    struct definition_user row = {
-        .name = name, .password_hash = hash_for(password, text), .tags = tags};
+    enum password_algorithm algorithm;
+    if (auth_has_user(auth, name)) /* without a hash */
+        return ERR_EXISTS;
+    int err = internal_hash(auth, password, &algorithm, text);
+    if (err < 0)
+        return err;
+    struct definition_user row = {.name = name, .password_hash = slice_str(text), .tags = tags};
     struct change change = auth_change_begin(auth, done, arg);
     if (auth_find_user(auth, name))
         return auth_change_refused(&change, ERR_EXISTS);
-    keep_user(auth, &row, PASSWORD_SHA256);
+    keep_user(auth, &row, algorithm);
+    internal_remember(auth, name, slice_str(text), password);
     return auth_change_end_user(&change, auth_find_user(auth, name));
 }
 
@@ -349,13 +348,19 @@ int auth_change_password(struct auth *auth, struct slice name, struct slice pass
                          definitions_done done, void *arg)
 {
     char text[PASSWORD_HASH_TEXT_MAX];
-    struct slice hash = hash_for(password, text);
+    enum password_algorithm algorithm;
+    if (!auth_has_user(auth, name)) /* without a hash */
+        return ERR_NOT_FOUND;
+    int err = internal_hash(auth, password, &algorithm, text);
+    if (err < 0)
+        return err;
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
-    user->algorithm = PASSWORD_SHA256;
-    string_replace(&user->password_hash, hash);
+    user->algorithm = algorithm;
+    string_replace(&user->password_hash, slice_str(text));
+    internal_remember(auth, name, slice_str(text), password);
     return auth_change_end_user(&change, user);
 }
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/password.h"
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "store/definitions.h"
@@ -45,6 +46,17 @@ struct auth *auth_create(struct definitions *definitions);
  * given back. */
 void auth_free(struct auth **auth);
 
+/* Sets how new passwords are hashed: scrypt at first. A user's hash stays as it is until its
+ * password is changed. Any thread. */
+void auth_set_hashing(struct auth *auth, enum password_algorithm algorithm);
+
+/* From here on slow hashes and questions to backends are answered on threads of their own. Until
+ * then, and in tests, the caller waits. Call before the loops start. */
+void auth_start_threads(struct auth *auth);
+/* Waits for what is under way, and ends the threads. Call after the loops have ended; the answers
+ * are left in their mail. */
+void auth_stop_threads(struct auth *auth);
+
 /* Load a row that definitions_load() visits. They change memory only, and return 0. A row that
  * cannot be used (a pattern that does not compile) is logged, and grants nothing. */
 int auth_load_user(struct auth *auth, const struct definition_user *row);
@@ -57,10 +69,10 @@ void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_
 
 /* --- Logging in ------------------------------------------------------------------------------- */
 
-/* Checks name and password. Returns true with a reference in *ret, which the caller gives back with
- * auth_identity_unref(); or false with *ret unchanged and the reason appended to `reason` (NULL is
- * fine): "user 'guest' - invalid credentials", "user 'guest' can only connect via localhost". The
- * reason is for the log, never for the peer, and never contains the password. Any thread. */
+/* Checks name and password, and waits for the answer: for callers on threads that may wait. (Front
+ * ends do not wait: auth/login.h.) Returns true with a reference in *ret, which the caller gives
+ * back with auth_identity_unref(); or false with *ret unchanged and the reason appended to `reason`
+ * (NULL is fine): "user 'guest' - invalid credentials". Never on a loop. */
 bool auth_login(struct auth *auth, struct slice user, struct slice password, bool is_from_loopback,
                 struct auth_identity **ret, struct lv_buffer *reason);
 
@@ -118,15 +130,18 @@ void auth_give(const struct auth_identity *identity, enum auth_limit what);
  * (NULL is fine) is called on the definitions' thread once the change is durable or could not be
  * stored; or a negative error, with nothing changed and `done` not called. Any thread. */
 
-/* Adds a user. With an empty password the user cannot log in. ERR_EXISTS: there is such a user. */
+/* Adds a user; waits for the hash of its password, so never on a loop. With an empty password the
+ * user cannot log in. ERR_EXISTS: there is such a user. ERR_NO_MEMORY: the password could not be
+ * hashed. */
 int auth_add_user(struct auth *auth, struct slice user, struct slice password, struct slice tags,
                   definitions_done done, void *arg);
 /* Adds or replaces a user whose password hash is known (definitions import, the HTTP API), with the
  * limits in the row. ERR_INVALID: the algorithm is unknown, or the hash is not one of it. */
 int auth_put_user(struct auth *auth, const struct definition_user *row, definitions_done done,
                   void *arg);
-/* Changes the user's password. With an empty one the user cannot log in until it is changed again.
- * ERR_NOT_FOUND: no such user. */
+/* Changes the user's password; waits for its hash, so never on a loop. With an empty one the user
+ * cannot log in until it is changed again. ERR_NOT_FOUND: no such user. ERR_NO_MEMORY: the password
+ * could not be hashed. */
 int auth_change_password(struct auth *auth, struct slice user, struct slice password,
                          definitions_done done, void *arg);
 /* Deletes the user with its permissions. ERR_NOT_FOUND: no such user. */

@@ -1,6 +1,7 @@
 /* Shared by the files of users and permissions. Private to them.
  *
- *   auth.c              users: loading, logging in, changes
+ *   auth.c              users: loading, identities, changes
+ *   internal.c          checking their passwords
  *   auth_permissions.c  permissions: loading, checks, changes
  *   auth_limits.c       limits of a user's connections and channels
  *   auth_model.c        the structs below, and how a change is submitted */
@@ -10,8 +11,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "auth/ask.h"
 #include "auth/auth.h"
-#include "auth/password.h"
+#include "auth/login_cache.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/pattern.h"
@@ -67,14 +69,21 @@ struct user {
 
 struct auth {
     struct definitions *definitions; /* borrowed; NULL: nothing is durable */
-    pthread_rwlock_t lock;           /* of the members below, except identities */
+    pthread_rwlock_t lock;           /* of the members below, up to dummy_hash */
     struct rows users;               /* of struct user, by name */
     struct slice *loopback_users;
     size_t loopback_count;
     uint64_t next_serial;
-    bool is_writing;                         /* the lock is held for writing */
-    char dummy_hash[PASSWORD_HASH_TEXT_MAX]; /* compared with if there is no such user */
-    _Atomic size_t identities;               /* how many have not been freed */
+    bool is_writing; /* the lock is held for writing */
+    /* compared with if there is no such user */
+    enum password_algorithm dummy_algorithm;
+    char dummy_hash[PASSWORD_HASH_TEXT_MAX];
+
+    _Atomic enum password_algorithm new_algorithm; /* of passwords that are set */
+    struct login_cache *checked;
+    struct ask_pool *hashing;
+    bool is_single_threaded;   /* before auth_start_threads(), after auth_stop_threads() */
+    _Atomic size_t identities; /* how many have not been freed */
 };
 
 enum { IDENTITY_MAGIC = 0x1de27179 };

@@ -1,8 +1,9 @@
-/* Password hashes in RabbitMQ's form: base64(salt + H(salt + password)), with a salt of 4 bytes.
+/* Password hashes: their names, and those in RabbitMQ's form, base64(salt + H(salt + password)).
+ * scrypt is in password_scrypt.c.
  *
- * To check a password, it is hashed with the stored salt, and the two texts are compared in
- * constant time. */
-#include "auth/password.h"
+ * To check a password, it is hashed with the stored salt, and the two are compared in constant
+ * time. */
+#include "auth/password_private.h"
 
 #include <string.h>
 
@@ -80,14 +81,17 @@ static bool text_with_salt(enum password_algorithm algorithm, struct slice passw
     return true;
 }
 
-void password_hash(enum password_algorithm algorithm, struct slice password,
+bool password_hash(enum password_algorithm algorithm, struct slice password,
                    char ret_text[PASSWORD_HASH_TEXT_MAX])
 {
+    if (algorithm == PASSWORD_SCRYPT)
+        return scrypt_hash(password, ret_text);
     uint8_t salt[PASSWORD_SALT_BYTES];
     int is_random = RAND_bytes(salt, sizeof salt);
     lv_assert(is_random == 1); /* without random numbers nothing is secret */
     bool is_hashed = text_with_salt(algorithm, password, salt, ret_text);
     lv_assert(is_hashed);
+    return true;
 }
 
 static size_t digest_bytes(enum password_algorithm algorithm)
@@ -96,15 +100,32 @@ static size_t digest_bytes(enum password_algorithm algorithm)
     case PASSWORD_SHA256: return 32;
     case PASSWORD_SHA512: return 64;
     case PASSWORD_MD5: return 16;
+    case PASSWORD_SCRYPT:
     case PASSWORD_ALGORITHM_COUNT: break;
     }
     lv_unreachable();
+}
+
+void password_hash_of_nothing(enum password_algorithm algorithm,
+                              char ret_text[PASSWORD_HASH_TEXT_MAX])
+{
+    uint8_t raw[RAW_BYTES_MAX];
+    if (algorithm == PASSWORD_SCRYPT) {
+        scrypt_hash_of_nothing(ret_text);
+        return;
+    }
+    size_t bytes = PASSWORD_SALT_BYTES + digest_bytes(algorithm);
+    int is_random = RAND_bytes(raw, (int)bytes);
+    lv_assert(is_random == 1);
+    EVP_EncodeBlock((unsigned char *)ret_text, raw, (int)bytes);
 }
 
 /* Decodes the text and encodes it again, which must give the same text: OpenSSL's decoder accepts
  * some texts that are not canonical. */
 int password_hash_check(enum password_algorithm algorithm, struct slice text)
 {
+    if (algorithm == PASSWORD_SCRYPT)
+        return scrypt_hash_check(text);
     size_t raw_bytes = PASSWORD_SALT_BYTES + digest_bytes(algorithm);
     uint8_t raw[PASSWORD_HASH_TEXT_MAX];
     if (text.n != (raw_bytes + 2) / 3 * 4 || text.n > sizeof raw)
@@ -118,6 +139,8 @@ int password_hash_check(enum password_algorithm algorithm, struct slice text)
 
 bool password_verify(enum password_algorithm algorithm, struct slice text, struct slice password)
 {
+    if (algorithm == PASSWORD_SCRYPT)
+        return scrypt_verify(text, password);
     if (password_hash_check(algorithm, text) < 0)
         return false;
     uint8_t salt[BASE64_SALT_BYTES / 4 * 3];
@@ -127,4 +150,10 @@ bool password_verify(enum password_algorithm algorithm, struct slice text, struc
     if (!text_with_salt(algorithm, password, salt, mine) || strlen(mine) != text.n)
         return false;
     return CRYPTO_memcmp(mine, text.p, text.n) == 0;
+}
+
+void password_wipe(struct slice password)
+{
+    if (password.n > 0)
+        OPENSSL_cleanse((void *)(uintptr_t)password.p, password.n);
 }

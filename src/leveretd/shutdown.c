@@ -6,9 +6,9 @@
  * Then, on the same thread, after the loops have ended:
  *
  *   the control socket is closed -> the definitions are flushed, so that every commit under way is
- *   reported -> the log is closed -> mail that is left is delivered and what it changed is flushed,
- *   again and again until no mail is left -> sessions, broker, auth, definitions, loops, and what
- *   RCU has deferred are freed
+ *   reported -> logins under way are answered -> the log is closed -> mail that is left is
+ *   delivered and what it changed is flushed, again and again until no mail is left -> sessions,
+ *   broker, auth, definitions, loops, and what RCU has deferred are freed
  *
  * A second signal ends the wait for connections. */
 #include <pthread.h>
@@ -180,6 +180,8 @@ void leveretd_free(struct leveretd *d)
     if (d->loops)
         listeners_close(&d->listeners);
     restoring_stop(d);
+    if (d->auth)
+        auth_stop_threads(d->auth);
     journal_close(&d->journal);
     if (d->loops)
         drain_mail(d);

@@ -407,6 +407,7 @@ int leveretd_start(struct leveretd *d)
         return code;
 
     leveretd_apply(d);
+    auth_start_threads(d->auth);
     net_init(d->loops);
     sessions_start(d->loops, &d->sessions);
     d->is_serving = true;

@@ -23,9 +23,16 @@
 #include "topology/route.h"
 #include "topology/vhost.h"
 
+struct auth_login; /* auth/login.h */
 struct queue;
 struct session;
 struct session_loop; /* see session_private.h */
+
+/* The answer to session_log_in(). The reason of a refusal is for the log, and must not reach the
+ * client; it is NULL if the session is logged in. */
+typedef void session_logged_in(struct session *s, bool is_in, const char *reason);
+/* The answer to session_enter_vhost(). `error` is NULL if the session is in the vhost. */
+typedef void session_entered(struct session *s, bool is_in, const struct broker_error *error);
 
 /* Above this much unwritten output a connection's consumers pause. */
 enum { OUTPUT_BYTES_HIGH = 256 * 1024, OUTPUT_BYTES_LOW = 64 * 1024 };
@@ -88,6 +95,7 @@ enum session_stop {
     STOP_OUTPUT = 8,      /* its client does not read what it is sent */
     STOP_UNFINISHED = 16, /* its loop holds too much of messages that are not whole */
     STOP_TURN = 32,       /* its commands have used up this turn: it goes on in the next one */
+    STOP_LOGIN = 64,      /* STARTING: its login, or its entry into a vhost, is being checked */
 };
 
 enum session_state {
@@ -121,6 +129,10 @@ struct session {
     struct slice client_properties; /* owned; raw table */
     struct session_tls tls;
     bool has_ended; /* session_ended() was called */
+
+    /* login.c */
+    struct auth_login *login;     /* under way; NULL: none */
+    session_logged_in *logged_in; /* its answer */
 
     struct lv_list exclusive_queues; /* queue_add_owned() */
     struct loop_job queues_end;      /* deletes those that session_end_queues() has no time for */
@@ -183,17 +195,34 @@ bool session_end_queues(struct session *s);
 /* Copies the client's properties, a raw table, in place of earlier ones. */
 void session_set_client_properties(struct session *s, struct slice properties);
 
-/* Checks name and password, and emits an event. Returns true with s->identity set, or false with a
- * NUL-terminated text in `reason`, which is for the log and must not reach the client. Call only if
- * the session has no identity yet. */
-bool session_log_in(struct session *s, struct slice mechanism, struct slice user,
-                    struct slice password, struct lv_buffer *reason);
+/* What a client says of itself. All is borrowed for the call. */
+struct session_credentials {
+    struct slice mechanism;
+    struct slice user;
+    struct slice password;
+    /* False: the front end has authenticated the user in another way (by its certificate), and only
+     * asks whether there is such a user. */
+    bool has_password;
+    struct slice client_id; /* empty if the protocol has none */
+};
 
-/* Enters the vhost: the session is RUNNING afterwards, and counts among the connections of the
- * node, the vhost and the user. Returns false if there is no such vhost, the user may not enter it,
- * or a limit is reached; the error (NOT_ALLOWED) says which. Call only after session_log_in() has
- * succeeded. */
-bool session_enter_vhost(struct session *s, struct slice vhost, struct broker_error *error);
+/* Checks who the client is, emits an event, and calls done(): before it returns, or later. In the
+ * second case the session's input is not read meanwhile (STOP_LOGIN), and done() is not called if
+ * the session ends first. If the answer is yes, s->identity is set. Call only if the session has no
+ * identity yet, and no login is under way. */
+void session_log_in(struct session *s, const struct session_credentials *credentials,
+                    session_logged_in *done);
+/* Returns whether session_log_in() has not been answered yet. */
+static inline bool session_is_logging_in(const struct session *s)
+{
+    return s->login != NULL;
+}
+
+/* Enters the vhost and calls done(), before it returns or later, like session_log_in(). If the
+ * answer is yes, the session is RUNNING, and counts among the connections of the node, the vhost
+ * and the user. It is no if there is no such vhost, the user may not enter it, or a limit is
+ * reached; the error (NOT_ALLOWED) says which. Call only after session_log_in() has succeeded. */
+void session_enter_vhost(struct session *s, struct slice vhost, session_entered *done);
 
 /* Counts a channel (or what a protocol has instead) as one of the user's. Returns false with the
  * error (NOT_ALLOWED) if the user's limit is reached. Call only after session_log_in() has

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "auth/login.h"
 #include "base/counters.h"
 #include "base/memory.h"
 #include "session/session_private.h"
@@ -24,18 +25,50 @@ void session_set_client_properties(struct session *s, struct slice properties)
             slice_of(memcpy(lv_malloc(properties.n), properties.p, properties.n), properties.n);
 }
 
-bool session_log_in(struct session *s, struct slice mechanism, struct slice user,
-                    struct slice password, struct lv_buffer *reason)
+/* On the session's loop. The session may have ended afterwards. */
+static void login_is_done(void *arg, const struct auth_login_answer *answer)
+{
+    struct session *s = arg;
+    session_assert_home(s);
+    lv_assert(!s->identity && s->state == SESSION_STARTING);
+    s->login = NULL;
+    session_event_login(s, answer);
+    session_go(s, STOP_LOGIN);
+    s->identity = answer->identity;
+    s->logged_in(s, answer->identity != NULL, answer->reason);
+}
+
+void session_log_in(struct session *s, const struct session_credentials *c, session_logged_in *done)
 {
     session_assert_home(s);
-    lv_assert(!s->identity && mechanism.n < sizeof s->mechanism);
-    memcpy(s->mechanism, mechanism.p, mechanism.n);
-    s->mechanism[mechanism.n] = '\0';
-    bool is_in =
-        auth_login(s->server->auth, user, password, s->peer.peer.is_loopback, &s->identity, reason);
-    session_event_login(s, user, mechanism, is_in, is_in ? SLICE_EMPTY : lv_buffer_slice(reason));
-    lv_buffer_add_u8(reason, 0);
-    return is_in;
+    lv_assert(!s->identity && !s->login && c->mechanism.n < sizeof s->mechanism);
+    memcpy(s->mechanism, c->mechanism.p, c->mechanism.n);
+    s->mechanism[c->mechanism.n] = '\0';
+    s->logged_in = done;
+    const struct auth_login_request request = {
+        .credentials =
+            {
+                .user = c->user,
+                .password = c->password,
+                .has_password = c->has_password,
+                .client_id = c->client_id,
+                .peer_address = slice_str(s->peer.peer.text),
+            },
+        .is_from_loopback = s->peer.peer.is_loopback,
+        .loop = s->loop,
+        .done = login_is_done,
+        .arg = s,
+    };
+    struct auth_login *login = auth_log_in(s->server->auth, &request);
+    if (!login)
+        return; /* it is answered, and the session may have ended */
+    s->login = login;
+    session_stop(s, STOP_LOGIN);
+}
+
+void session_forget_login(struct session *s)
+{
+    auth_login_forget(&s->login);
 }
 
 /* --- quotas ----------------------------------------------------------------------------------- */
@@ -102,11 +135,9 @@ void session_release_quotas(struct session *s)
     quotas_release(s, s->vhost);
 }
 
-bool session_enter_vhost(struct session *s, struct slice name, struct broker_error *error)
+static bool vhost_enter(struct session *s, struct slice name, struct broker_error *error)
 {
     struct vhost *vhost = vhost_find(&s->server->broker->topology, name);
-    session_assert_home(s);
-    lv_assert(s->state == SESSION_STARTING && s->identity && !s->vhost);
     if (!vhost)
         return broker_refuse_connection(error, REPLY_NOT_ALLOWED, "vhost %.*s not found",
                                         SLICE_ARG(name));
@@ -122,6 +153,15 @@ bool session_enter_vhost(struct session *s, struct slice name, struct broker_err
     s->vhost = vhost;
     session_enter(s, SESSION_RUNNING);
     return true;
+}
+
+void session_enter_vhost(struct session *s, struct slice name, session_entered *done)
+{
+    struct broker_error error;
+    session_assert_home(s);
+    lv_assert(s->state == SESSION_STARTING && s->identity && !s->vhost);
+    bool is_in = vhost_enter(s, name, &error);
+    done(s, is_in, is_in ? NULL : &error);
 }
 
 /* --- channels --------------------------------------------------------------------------------- */

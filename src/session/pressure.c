@@ -3,8 +3,8 @@
  *   (1) `stops` has every reason; the socket is paused while there is one.
  *   (2) Input that had come before the stop, and is kept by the front end, is not executed either,
  *       except if STOP_DEFERRED is the only reason.
- *   (3) Only a RUNNING session is stopped. One that is ending is read, for the client's last
- *       frames.
+ *   (3) Only a RUNNING session is stopped, and one that is STARTING for its login alone. One that
+ *       is ending is read, for the client's last frames.
  *
  * The peer of a session that an alarm has stopped may disconnect unnoticed, since the end of its
  * input is behind bytes that are not read; and what the session holds (unacknowledged messages, a
@@ -27,7 +27,8 @@ enum {
 void session_stop(struct session *s, enum session_stop why)
 {
     session_assert_home(s);
-    if (s->stops & why || s->state != SESSION_RUNNING)
+    enum session_state needed = why == STOP_LOGIN ? SESSION_STARTING : SESSION_RUNNING;
+    if (s->stops & why || s->state != needed)
         return;
     if (s->stops == 0)
         net_pause(s->net);

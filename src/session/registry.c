@@ -90,6 +90,8 @@ void session_enter(struct session *s, enum session_state next)
     s->state = next;
     if (next == SESSION_RUNNING)
         net_admit(s->net);
+    if (before == SESSION_STARTING && next != SESSION_RUNNING)
+        session_forget_login(s);
     if (before == SESSION_RUNNING)
         session_release_quotas(s);
     if (next == SESSION_GONE)
@@ -109,7 +111,7 @@ void session_free(struct session *s)
     session_assert_home(s);
     lv_assert(s->has_ended && s->home->count > 0);
     lv_assert(lv_list_is_empty(&s->exclusive_queues));
-    lv_assert(s->unfinished_bytes == 0);
+    lv_assert(s->unfinished_bytes == 0 && !s->login);
     lv_list_remove(&s->link);
     s->home->count--;
     COUNT(connections_closed);

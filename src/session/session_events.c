@@ -1,4 +1,5 @@
 /* The events of sessions (message/events.h). */
+#include "auth/login.h"
 #include "message/events.h"
 #include "queue/queue.h"
 #include "session/session_private.h"
@@ -25,19 +26,19 @@ static struct event_field provided_name_of(const struct session *s)
 
 /* --- logins ----------------------------------------------------------------------------------- */
 
-void session_event_login(struct session *s, struct slice user, struct slice mechanism,
-                         bool is_success, struct slice reason)
+void session_event_login(struct session *s, const struct auth_login_answer *answer)
 {
     const struct net_peer *peer = &s->peer;
+    bool is_success = answer->identity != NULL;
     event_emit(
         broker_events(broker_of(s)),
         is_success ? "user.authentication.success" : "user.authentication.failure",
-        is_success ? EVENT_NONE : EVENT_CHARS("error", reason), EVENT_BOOL("ssl", s->tls.is_on),
-        EVENT_STR("auth_mechanism", mechanism), EVENT_TEXT("protocol", s->frontend->protocol),
-        EVENT_LONG("peer_port", peer->peer.port),
+        is_success ? EVENT_NONE : EVENT_CHARS("error", slice_str(answer->reason)),
+        EVENT_BOOL("ssl", s->tls.is_on), EVENT_TEXT("auth_mechanism", s->mechanism),
+        EVENT_TEXT("protocol", s->frontend->protocol), EVENT_LONG("peer_port", peer->peer.port),
         EVENT_ADDRESS("peer_host", slice_str(peer->peer.text)),
         EVENT_TEXT("connection_name", s->name), EVENT_ADDRESS("host", slice_str(peer->local.text)),
-        EVENT_STR("name", user), EVENT_TEXT("connection_type", "network"));
+        EVENT_STR("name", answer->user), EVENT_TEXT("connection_type", "network"));
 }
 
 /* --- connections ------------------------------------------------------------------------------ */

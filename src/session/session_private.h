@@ -56,6 +56,8 @@ void session_close_for(struct session *s, uint16_t code, const char *format, ...
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 
+/* Ends a login that is under way; its answer is dropped. */
+void session_forget_login(struct session *s);
 /* Releases what a session that was RUNNING takes of the quotas of the node, its vhost and its
  * user. */
 void session_release_quotas(struct session *s);
@@ -72,8 +74,8 @@ void unfinished_free(struct session_loop *home);
 /* --- session_events.c ------------------------------------------------------------------------- */
 
 /* Emits user.authentication.success, or .failure with the reason. */
-void session_event_login(struct session *s, struct slice user, struct slice mechanism,
-                         bool is_success, struct slice reason);
+struct auth_login_answer;
+void session_event_login(struct session *s, const struct auth_login_answer *answer);
 /* Emits connection.closed, even if the session has never entered a vhost. */
 void session_event_closed(struct session *s);
 

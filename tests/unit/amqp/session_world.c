@@ -42,6 +42,7 @@ void world_start(struct world *w, unsigned loops, uint64_t seed)
     assert_int_equal(vhost_create(w->broker, &(struct definition_vhost){.name = slice_str("/")},
                                   false, nobody, &vhost),
                      CHANGE_DONE);
+    auth_set_hashing(w->server.auth, PASSWORD_SHA256); /* fast */
     assert_true(auth_bootstrap(w->server.auth, &guest));
     sessions_start(w->loops, &w->server);
 }

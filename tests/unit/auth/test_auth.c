@@ -29,16 +29,24 @@ static const struct auth_default_user guest = {
     .read = {(const uint8_t *)".*", 2},
 };
 
+/* New passwords get a hash that is fast. */
+static struct auth *create_fast(struct definitions *definitions)
+{
+    struct auth *auth = auth_create(definitions);
+    auth_set_hashing(auth, PASSWORD_SHA256);
+    return auth;
+}
+
 static struct auth *with_guest(void)
 {
-    struct auth *auth = auth_create(NULL);
+    struct auth *auth = create_fast(NULL);
     assert_true(auth_bootstrap(auth, &guest));
     return auth;
 }
 
 static struct auth *with_user(const char *name, const char *tags)
 {
-    struct auth *auth = auth_create(NULL);
+    struct auth *auth = create_fast(NULL);
     assert_int_equal(auth_add_user(auth, S(name), S("secret"), S(tags), NULL, NULL), 0);
     return auth;
 }
@@ -148,7 +156,7 @@ static void a_changed_password_replaces_the_old_one(void **state)
 static void a_user_with_a_known_hash_logs_in(void **state)
 {
     (void)state;
-    struct auth *auth = auth_create(NULL);
+    struct auth *auth = create_fast(NULL);
     struct definition_user row = {
         .name = S("imported"),
         .password_hash = S("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR"),
@@ -385,7 +393,7 @@ static void listings_are_ordered_and_filtered(void **state)
 static void a_thousand_users_are_found(void **state)
 {
     (void)state;
-    struct auth *auth = auth_create(NULL);
+    struct auth *auth = create_fast(NULL);
     char name[32];
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "user%u", i * 7919 % 1000);
@@ -427,7 +435,7 @@ static struct auth *loaded(struct definitions *d)
         .permission = load_permission,
         .topic_permission = load_topic_permission,
     };
-    struct auth *auth = auth_create(d);
+    struct auth *auth = create_fast(d);
     assert_int_equal(definitions_load(d, &visitor, auth), 0);
     return auth;
 }
@@ -488,7 +496,7 @@ static void users_and_permissions_survive_a_restart(void **state)
 static void rows_that_cannot_be_loaded_grant_nothing(void **state)
 {
     (void)state;
-    struct auth *auth = auth_create(NULL);
+    struct auth *auth = create_fast(NULL);
     log_set_level(LOG_NONE);
     auth_load_user(auth, &(struct definition_user){.name = S("ann"), .password_hash = S("junk")});
     auth_load_permission(

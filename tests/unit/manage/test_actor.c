@@ -25,6 +25,7 @@ struct world {
 static void begin(struct world *w, const char *tags)
 {
     *w = (struct world){.auth = auth_create(NULL)};
+    auth_set_hashing(w->auth, PASSWORD_SHA256); /* fast */
     assert_int_equal(auth_add_user(w->auth, S("eve"), S("secret"), S(tags), NULL, NULL), 0);
     const struct definition_permission row = {S("/"), S("eve"), S("^a"), S("^a"), S("^a")};
     assert_int_equal(auth_set_permissions(w->auth, &row, NULL, NULL, NULL), 0);

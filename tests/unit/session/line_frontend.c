@@ -15,6 +15,7 @@ enum { LINE_MAGIC = 0x11e };
 struct line {
     unsigned magic;
     struct session session;
+    struct slice vhost; /* of LOGIN; owned */
     struct confirm_sink sink;
     struct consumer *consumer; /* of SUB; NULL: none */
     struct unacked unacked;
@@ -52,6 +53,7 @@ static void line_free_if_over(struct line *line)
         return;
     unacked_free(&line->unacked);
     session_free(&line->session);
+    free((void *)(uintptr_t)line->vhost.p);
     free(line);
 }
 
@@ -141,23 +143,38 @@ static struct slice next_word(struct slice *rest)
     return word;
 }
 
+static void line_entered(struct session *s, bool is_in, const struct broker_error *error)
+{
+    struct line *line = line_of(s);
+    if (!is_in) {
+        line_say(line, "ERR %s", error->text);
+        line_close(line);
+        return;
+    }
+    session_event_created(s);
+    line_say(line, "OK");
+}
+
+static void line_logged_in(struct session *s, bool is_in, const char *reason)
+{
+    struct line *line = line_of(s);
+    (void)reason;
+    if (is_in) {
+        session_enter_vhost(s, line->vhost, line_entered);
+        return;
+    }
+    line_say(line, "ERR refused");
+    line_close(line);
+}
+
 static void line_login(struct line *line, struct slice rest)
 {
-    struct session *s = &line->session;
-    struct lv_buffer reason = {0};
-    struct broker_error error;
     struct slice user = next_word(&rest), password = next_word(&rest);
-    if (!session_log_in(s, slice_str("LINE"), user, password, &reason)) {
-        line_say(line, "ERR refused");
-        line_close(line);
-    } else if (!session_enter_vhost(s, rest, &error)) {
-        line_say(line, "ERR %s", error.text);
-        line_close(line);
-    } else {
-        session_event_created(s);
-        line_say(line, "OK");
-    }
-    lv_buffer_free(&reason);
+    free((void *)(uintptr_t)line->vhost.p);
+    line->vhost = slice_copy(rest);
+    const struct session_credentials credentials = {
+        .mechanism = slice_str("LINE"), .user = user, .password = password, .has_password = true};
+    session_log_in(&line->session, &credentials, line_logged_in);
 }
 
 static void line_queue(struct line *line, struct slice name)
