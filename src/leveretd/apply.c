@@ -47,6 +47,15 @@ static void apply_loopback_users(struct leveretd *d)
     free(names);
 }
 
+void leveretd_apply_hashing(struct leveretd *d)
+{
+    enum password_algorithm algorithm;
+    const char *word = config_word(CONFIG_HASHES, d->config->password_hashing);
+    int err = password_algorithm_of(slice_str(word), &algorithm);
+    lv_assert(err == 0); /* CONFIG_HASHES has the names of password.h */
+    auth_set_hashing(d->auth, algorithm);
+}
+
 static void apply_to_broker(struct leveretd *d)
 {
     const struct config *config = d->config;
@@ -62,6 +71,7 @@ void leveretd_apply(struct leveretd *d)
     leveretd_assert_home(d);
     log_set_level(config_log_level(d->config));
     apply_loopback_users(d);
+    leveretd_apply_hashing(d);
     apply_to_sessions(d);
     apply_to_broker(d);
     listeners_configure(&d->listeners, d->config);

@@ -30,7 +30,6 @@ static const struct idle_key {
     {"auth_oauth2.*", LOG_WARNING, "only the internal backend is supported"},
     {"auth_cache.*", LOG_INFO, "users are kept in memory"},
     {"credential_validator.*", LOG_WARNING, "any password is accepted"},
-    {"password_hashing_module", LOG_INFO, "new passwords are hashed with SHA-256"},
     {"trust_store.*", LOG_WARNING, "TLS comes in a later version"},
     {"definitions.*", LOG_WARNING, "importing definitions comes in a later version"},
     {"default_users.*", LOG_WARNING, "the first start creates one user: default_user"},

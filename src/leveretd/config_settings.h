@@ -48,7 +48,9 @@
     W(CONFIG_QUEUE_TYPES, "classic", "quorum")                                                     \
     W(CONFIG_X_DEATHS, "count", "ignore")                                                          \
     W(CONFIG_HTTP_METHODS, "get", "post")                                                          \
-    W(CONFIG_VERIFIES, "verify_peer", "verify_none")
+    W(CONFIG_VERIFIES, "verify_peer", "verify_none")                                               \
+    W(CONFIG_HASHES, "rabbit_password_hashing_sha256", "rabbit_password_hashing_sha512",           \
+      "rabbit_password_hashing_md5", "scrypt")
 
 /* --- Connections and channels ----------------------------------------------------------------- */
 
@@ -127,7 +129,12 @@
       "default.")                                                                                  \
     S(loopback_users, "loopback_users.*", FLAGS, "guest", true, 0, 0,                              \
       "loopback_users.NAME = true restricts the user to connections from this host; "              \
-      "loopback_users = none restricts nobody.")
+      "loopback_users = none restricts nobody.")                                                   \
+    S(password_hashing, "password_hashing_module", ENUM, "scrypt", true, CONFIG_HASHES, 0,         \
+      "How new passwords are hashed: scrypt, or one of RabbitMQ's, "                               \
+      "rabbit_password_hashing_sha256, rabbit_password_hashing_sha512, "                           \
+      "rabbit_password_hashing_md5, if its definitions must be read by a RabbitMQ. A "             \
+      "user's hash stays as it is until its password is changed.")
 
 /* --- Backends that are asked about users, and mechanisms -------------------------------------- */
 

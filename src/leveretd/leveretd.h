@@ -140,6 +140,8 @@ void leveretd_free(struct leveretd *d);
 /* Applies the settings that a reload can change, from the config in force. Call on loop 0, or
  * before loops_start(). */
 void leveretd_apply(struct leveretd *d);
+/* Applies password_hashing_module alone, which must be known before the first user is created. */
+void leveretd_apply_hashing(struct leveretd *d);
 
 /* Adds the facts that `leveretctl status` shows. Called on any thread. */
 void leveretd_facts(void *arg, json_t *object);

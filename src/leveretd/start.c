@@ -379,6 +379,7 @@ static void create_rooms(struct leveretd *d)
     loops_on_signal(d->loops, SIGINT, signal_stop, d);
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
     d->auth = auth_create(d->definitions);
+    leveretd_apply_hashing(d); /* before the first user is created */
     d->broker = broker_create(d->loops, d->definitions);
     d->broker->topology.node_name = d->node_name;
     d->broker->topology.event_vhost = event_vhost(d->config);
