@@ -13,6 +13,7 @@
 #include "backends/http.h"
 #include "backends/ldap.h"
 #include "backends/modules.h"
+#include "backends/oauth2.h"
 #include "base/error.h"
 
 static const struct auth_ldap_settings ldap_settings = {
@@ -94,6 +95,34 @@ static void every_module_can_be_loaded_and_calls_the_program_that_loads_it(void 
     assert_module_works("ldap", &ldap_settings, sizeof ldap_settings);
 }
 
+/* Settings of a backend that fetches its keys from a port where nobody listens. */
+static struct oauth2_settings *oauth2_settings_make(void)
+{
+    struct oauth2_settings *settings = oauth2_settings_create();
+    struct lv_buffer fault = {0};
+    oauth2_settings_set(settings, slice_str("resource_server_id"), slice_str("rabbitmq"), &fault);
+    oauth2_settings_set(settings, slice_str("jwks_uri"), slice_str("http://127.0.0.1:1/"), &fault);
+    assert_true(oauth2_settings_finish(settings, &fault));
+    return settings;
+}
+
+static void the_module_oauth2_can_be_loaded(void **state)
+{
+    (void)state;
+    struct auth_oauth2_settings settings = {oauth2_settings_make()};
+    struct auth_backend *backend = NULL;
+    struct auth_found found = {0};
+    struct lv_buffer reason = {0};
+    assert_int_equal(backend_open_from(getenv("LEVERET_MODULES"), "oauth2", &settings,
+                                       sizeof settings, &backend, &reason),
+                     0);
+    oauth2_settings_unref(&settings.shared);
+    const struct auth_credentials ann = {.has_password = true, .password = slice_str("secret")};
+    assert_int_equal(backend->calls->log_in(backend, &ann, &found, &reason), AUTH_REFUSED);
+    reason_is(&reason, "the token is refused: it is not a signed JWT");
+    backend->calls->free(backend);
+}
+
 static void a_module_that_is_not_there_is_named(void **state)
 {
     (void)state;
@@ -137,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_module_can_be_loaded_and_calls_the_program_that_loads_it),
+        cmocka_unit_test(the_module_oauth2_can_be_loaded),
         cmocka_unit_test(a_module_that_is_not_there_is_named),
         cmocka_unit_test(a_file_that_is_not_a_library_is_named),
         cmocka_unit_test(settings_of_another_build_are_refused),
