@@ -5,7 +5,9 @@
 
 #include "backends/http.h"
 #include "backends/modules.h"
+#include "backends/oauth2.h"
 #include "base/error.h"
+#include "leveretd/config_oauth2.h"
 
 static int open_http(const struct config *config, struct auth_backend **ret,
                      struct lv_buffer *reason)
@@ -32,11 +34,35 @@ static int open_http(const struct config *config, struct auth_backend **ret,
     return backend_open("http", &settings, sizeof settings, ret, reason);
 }
 
+/* Collects what is wrong with settings, as one text. */
+static void say_reason(void *arg, enum log_level level, const char *text)
+{
+    struct lv_buffer *reason = arg;
+    if (level == LOG_ERROR)
+        lv_buffer_printf(reason, "%s%s", reason->n > 0 ? "; " : "", text);
+}
+
+static int open_oauth2(const struct config *config, struct auth_backend **ret,
+                       struct lv_buffer *reason)
+{
+    struct auth_oauth2_settings settings = {NULL};
+    int err = config_oauth2(config, &settings.shared, say_reason, reason);
+    if (!err && !settings.shared) {
+        lv_buffer_printf(reason, "auth_oauth2.resource_server_id is not set");
+        err = ERR_INVALID;
+    }
+    if (!err)
+        err = backend_open("oauth2", &settings, sizeof settings, ret, reason);
+    oauth2_settings_unref(&settings.shared);
+    return err;
+}
+
 static const struct {
     const char *name;
     int (*open)(const struct config *config, struct auth_backend **ret, struct lv_buffer *reason);
 } backends[] = {
     {"http", open_http},
+    {"oauth2", open_oauth2},
 };
 
 int backend_from_config(const struct config *config, const char *name, struct auth_backend **ret,

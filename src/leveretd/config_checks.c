@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "leveretd/config_oauth2.h"
 #include "leveretd/config_private.h"
 #include "net/net.h"
 
@@ -111,9 +112,17 @@ static int check_listeners(const struct config *config, config_say say, void *ar
     return 0;
 }
 
+static int check_auth_oauth2(const struct config *config, config_say say, void *arg)
+{
+    struct oauth2_settings *settings = NULL;
+    int err = config_oauth2(config, &settings, say, arg);
+    oauth2_settings_unref(&settings);
+    return err;
+}
+
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
     check_listeners, check_load_definitions, check_management_address,
-    check_auth_http, check_trusted_proxies,
+    check_auth_http, check_trusted_proxies,  check_auth_oauth2,
 };
 
 int config_check(const struct config *config, config_say say, void *arg)

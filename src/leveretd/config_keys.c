@@ -27,7 +27,6 @@ static const struct idle_key {
     {"auth_http.ssl_options.*", LOG_WARNING,
      "TLS 1.2 and 1.3 are used, with OpenSSL's ciphers; the server's name is that in the URL"},
     {"auth_ldap.*", LOG_WARNING, "only the internal backend is supported"},
-    {"auth_oauth2.*", LOG_WARNING, "only the internal backend is supported"},
     {"auth_cache.*", LOG_INFO, "users are kept in memory"},
     {"credential_validator.*", LOG_WARNING, "any password is accepted"},
     {"trust_store.*", LOG_WARNING, "TLS comes in a later version"},

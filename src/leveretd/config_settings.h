@@ -187,7 +187,10 @@
 
 /* --- The backend oauth2 ----------------------------------------------------------------------- */
 
-#define CONFIG_SETTINGS_AUTH_OAUTH2(S)
+#define CONFIG_SETTINGS_AUTH_OAUTH2(S)                                                             \
+    S(auth_oauth2, "auth_oauth2.*", PAIRS, "", false, 0, 0,                                        \
+      "Settings of the backend oauth2, for instance auth_oauth2.issuer; authentication.md lists "  \
+      "them.")
 
 /* --- Listeners and their sockets -------------------------------------------------------------- */
 

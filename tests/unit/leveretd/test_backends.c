@@ -40,6 +40,40 @@ static void every_url_and_file_of_http_is_checked_before_the_start(void **state)
     config_free(&config);
 }
 
+static void check_said(const char *text, int error, const char *expected)
+{
+    struct config *config = config_of(text);
+    struct lv_buffer said = {0};
+    assert_int_equal(config_check(config, said_add, &said), error);
+    said_check(&said, expected);
+    lv_buffer_free(&said);
+    config_free(&config);
+}
+
+static void every_fault_of_oauth2_is_reported_before_the_start(void **state)
+{
+    (void)state;
+    check_said("auth_oauth2.resource_server_id = rabbitmq\n"
+               "auth_oauth2.verify_aud = yes\n"
+               "auth_oauth2.verfy_aud = true\n"
+               "auth_oauth2.token_endpoint = https://idp/token\n"
+               "auth_oauth2.signing_keys.a = /nowhere/a.pem\n",
+               ERR_INVALID,
+               "error: file:2: invalid value 'yes' for auth_oauth2.verify_aud: expected true or "
+               "false\n"
+               "warning: file:3: ignoring unknown key 'auth_oauth2.verfy_aud'\n"
+               "warning: file:4: auth_oauth2.token_endpoint has no effect: Leveret has no login by "
+               "OAuth 2.0 in a browser\n"
+               "error: file:5: invalid value '/nowhere/a.pem' for auth_oauth2.signing_keys.a: "
+               "expected a file that can be read (No such file or directory)\n");
+    check_said("auth_oauth2.resource_server_id = rabbitmq\n", ERR_INVALID,
+               "error: auth_oauth2.issuer, jwks_uri or signing_keys must be set: without keys no "
+               "token can be verified\n");
+    check_said("auth_oauth2.resource_server_id = rabbitmq\n"
+               "auth_oauth2.jwks_uri = https://idp/keys\n",
+               0, "");
+}
+
 static void a_backend_that_does_not_exist_is_named(void **state)
 {
     (void)state;
@@ -59,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_url_and_file_of_http_is_checked_before_the_start),
+        cmocka_unit_test(every_fault_of_oauth2_is_reported_before_the_start),
         cmocka_unit_test(a_backend_that_does_not_exist_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
