@@ -215,10 +215,12 @@ static bool thread_start(struct ask_pool *pool, struct ask_thread *t)
 /* Wakes a thread, or creates one. Returns whether some thread will take what waits. */
 static bool thread_want(struct ask_pool *pool)
 {
-    if (pool->idle > pool->waiting) { /* some are about to take what waits already */
+    if (pool->idle > 0)
         pthread_cond_signal(&pool->work);
+    /* What waits already may be taken by threads that are idle now, or by none, if its source has
+     * as many threads as it may. */
+    if (pool->idle > pool->waiting)
         return true;
-    }
     for (unsigned i = 0; i < pool->threads_max; i++) {
         struct ask_thread *t = &pool->threads[i];
         if (t->state == THREAD_RUNS)

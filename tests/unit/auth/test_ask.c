@@ -122,6 +122,31 @@ static void a_source_never_has_every_thread(void **state)
     sem_destroy(&other);
 }
 
+static void a_source_that_waits_for_its_own_threads_keeps_no_idle_thread_from_others(void **state)
+{
+    (void)state;
+    struct ask_pool *pool = ask_pool_create("test", 2, false);
+    sem_t begun, may_end;
+    sem_init(&begun, 0, 0);
+    sem_init(&may_end, 0, 0);
+    assert_true(ask(pool, "a", "", &begun, &may_end));
+    assert_true(ask(pool, "b", "", &begun, &may_end));
+    sem_wait(&begun); /* both threads are there; each is idle soon after its question */
+    sem_wait(&begun);
+    sem_post(&may_end);
+    sem_post(&may_end);
+    for (int i = 0; i < 5; i++)
+        assert_true(ask(pool, "slow", "", &begun, &may_end));
+    sem_wait(&begun);
+    assert_true(ask(pool, "other", "", &begun, NULL));
+    sem_wait(&begun); /* else this test would never end */
+    for (int i = 0; i < 5; i++)
+        sem_post(&may_end);
+    ask_pool_free(&pool);
+    sem_destroy(&begun);
+    sem_destroy(&may_end);
+}
+
 static void too_many_questions_are_refused(void **state)
 {
     (void)state;
@@ -150,6 +175,8 @@ int main(void)
         cmocka_unit_test_setup(without_threads_the_caller_answers, start),
         cmocka_unit_test_setup(sources_take_turns, start),
         cmocka_unit_test_setup(a_source_never_has_every_thread, start),
+        cmocka_unit_test_setup(
+            a_source_that_waits_for_its_own_threads_keeps_no_idle_thread_from_others, start),
         cmocka_unit_test_setup(too_many_questions_are_refused, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
