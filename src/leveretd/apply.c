@@ -74,6 +74,7 @@ void leveretd_apply(struct leveretd *d)
     leveretd_apply_hashing(d);
     apply_to_sessions(d);
     apply_to_broker(d);
+    tls_keeper_configure(d->tls_keeper, d->config);
     listeners_configure(&d->listeners, d->config);
     if (d->alarms)
         alarms_configure(d->alarms, d->config);

@@ -20,9 +20,9 @@ enum config_words {
 };
 
 enum { CONFIG_DURABILITY_SYNC, CONFIG_DURABILITY_INTERVAL, CONFIG_DURABILITY_NONE };
+enum { CONFIG_VERIFY_PEER, CONFIG_VERIFY_NONE };
 enum { CONFIG_X_DEATH_COUNT, CONFIG_X_DEATH_IGNORE };
 enum { CONFIG_HTTP_GET, CONFIG_HTTP_POST };
-enum { CONFIG_VERIFY_PEER, CONFIG_VERIFY_NONE };
 
 enum config_setting {
 #define CONFIG_ENUM(member, key, type, value, reload, from, to, text) CONFIG_##member,

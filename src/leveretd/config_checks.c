@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "leveretd/config_oauth2.h"
 #include "leveretd/config_private.h"
+#include "leveretd/config_tls.h"
 #include "net/net.h"
 
 int config_check_readable(const struct config *config, enum config_setting setting,
@@ -120,9 +121,21 @@ static int check_auth_oauth2(const struct config *config, config_say say, void *
     return err;
 }
 
+static int check_tls(const struct config *config, config_say say, void *arg)
+{
+    struct tls_context *context;
+    if (!config_wants_tls(config))
+        return 0;
+    int err = config_tls_context(config, say, arg, &context);
+    if (err == 0)
+        tls_context_unref(&context);
+    return err;
+}
+
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
     check_listeners, check_load_definitions, check_management_address,
     check_auth_http, check_trusted_proxies,  check_auth_oauth2,
+    check_tls,
 };
 
 int config_check(const struct config *config, config_say say, void *arg)

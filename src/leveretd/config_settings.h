@@ -49,6 +49,8 @@
     W(CONFIG_X_DEATHS, "count", "ignore")                                                          \
     W(CONFIG_HTTP_METHODS, "get", "post")                                                          \
     W(CONFIG_VERIFIES, "verify_peer", "verify_none")                                               \
+    W(CONFIG_CRL_CHECKS, "false", "true", "peer", "best_effort")                                   \
+    W(CONFIG_TLS_VERSIONS, "tlsv1.3", "tlsv1.2", "tlsv1.1", "tlsv1")                               \
     W(CONFIG_HASHES, "rabbit_password_hashing_sha256", "rabbit_password_hashing_sha512",           \
       "rabbit_password_hashing_md5", "scrypt")
 
@@ -222,7 +224,49 @@
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-#define CONFIG_SETTINGS_TLS(S)
+#define CONFIG_SETTINGS_TLS(S)                                                                     \
+    S(ssl_listeners, "listeners.ssl.*", LISTENERS, "", false, 0, CONFIG_LISTENERS_MAX,             \
+      "listeners.ssl.NAME = PORT or ADDRESS:PORT or [IPV6]:PORT: addresses for AMQP over TLS, "    \
+      "usually port 5671.")                                                                        \
+    S(ssl_handshake_timeout_ms, "ssl_handshake_timeout", NUMBER, "5000", true, 1, INT32_MAX,       \
+      "Milliseconds within which a new connection must complete the TLS handshake.")               \
+    S(ssl_certfile, "ssl_options.certfile", STRING, "", true, 0, 0,                                \
+      "PEM file with the server's certificate, followed by those of its issuers up to the one "    \
+      "that clients know; issuers that are missing are taken from ssl_options.cacertfile.")        \
+    S(ssl_keyfile, "ssl_options.keyfile", STRING, "", true, 0, 0,                                  \
+      "PEM file with the certificate's private key; none means it is in ssl_options.certfile.")    \
+    S(ssl_password, "ssl_options.password", SECRET, "", true, 0, 0,                                \
+      "Password of that key, if it is encrypted.")                                                 \
+    S(ssl_cacertfile, "ssl_options.cacertfile", STRING, "", true, 0, 0,                            \
+      "PEM file with the CAs that sign clients' certificates.")                                    \
+    S(ssl_verify, "ssl_options.verify", ENUM, "verify_none", true, CONFIG_VERIFIES, 0,             \
+      "verify_peer asks each client for a certificate, and refuses one that is not valid; "        \
+      "verify_none asks for none.")                                                                \
+    S(ssl_requires_certificate, "ssl_options.fail_if_no_peer_cert", BOOL, "false", true, 0, 0,     \
+      "Whether a client without a certificate is refused; true needs verify_peer.")                \
+    S(ssl_depth, "ssl_options.depth", NUMBER, "10", true, 0, 255,                                  \
+      "How many certificates may be between a client's own and its CA.")                           \
+    S(ssl_versions, "ssl_options.versions.*", LIST, "tlsv1.3 tlsv1.2", true, CONFIG_TLS_VERSIONS,  \
+      1, "ssl_options.versions.N = tlsv1.3 or tlsv1.2; older ones are not supported.")             \
+    S(ssl_ciphers, "ssl_options.ciphers.*", LIST, "", true, 0, 0,                                  \
+      "ssl_options.ciphers.N = NAME, by OpenSSL's name or IANA's; those of TLS 1.3 begin with "    \
+      "TLS_. Without such lines the secure ones are used: AES-GCM and ChaCha20 with ECDHE.")       \
+    S(ssl_honors_cipher_order, "ssl_options.honor_cipher_order", BOOL, "false", true, 0, 0,        \
+      "Whether the first cipher and group in the server's order is used, not in the client's.")    \
+    S(ssl_crl_check, "ssl_options.crl_check", ENUM, "false", true, CONFIG_CRL_CHECKS, 0,           \
+      "Whether revoked certificates are refused: true checks the client's whole chain, peer its "  \
+      "own certificate; both refuse it if the issuer's list is missing or outdated. best_effort "  \
+      "checks against the lists that there are.")                                                  \
+    S(ssl_crlfile, "ssl_options.crlfile", STRING, "", true, 0, 0,                                  \
+      "PEM file with lists of revoked certificates (CRLs), for ssl_options.crl_check.")            \
+    S(ssl_dhfile, "ssl_options.dhfile", STRING, "", true, 0, 0,                                    \
+      "PEM file with parameters for ciphers with DHE; none leaves them to OpenSSL.")               \
+    S(ssl_reuses_sessions, "ssl_options.reuse_sessions", BOOL, "true", true, 0, 0,                 \
+      "Whether clients get tickets, with which they come back without a full handshake.")          \
+    S(ssl_hosts, "ssl_options.sni.*", PAIRS, "", true, 0, 0,                                       \
+      "ssl_options.sni.HOST.certfile, .keyfile and .password: the certificate for clients that "   \
+      "ask for this host; *.example.com stands for every host with one more label. All else is "   \
+      "the same for every host.")
 
 /* --- The management API and metrics ----------------------------------------------------------- */
 

@@ -28,14 +28,16 @@ static uint64_t open_files(void)
 
 static json_t *listeners_of(const struct leveretd *d)
 {
+    char protocol[LISTENER_WORDS_MAX], purpose[LISTENER_WORDS_MAX];
     json_t *list = json_array();
     for (size_t i = 0; i < d->listeners.count; i++) {
         const struct listener *l = &d->listeners.items[i];
         json_t *one = json_object();
         json_object_set_new(one, "interface", json_string(l->address));
         json_object_set_new(one, "port", json_of_uint(l->port));
-        json_object_set_new(one, "protocol", json_string(l->frontend->name));
-        json_object_set_new(one, "purpose", json_string(l->frontend->purpose));
+        listener_words(l, protocol, purpose);
+        json_object_set_new(one, "protocol", json_string(protocol));
+        json_object_set_new(one, "purpose", json_string(purpose));
         json_array_append_new(list, one);
     }
     return list;
@@ -90,6 +92,7 @@ void leveretd_facts(void *arg, json_t *object)
     json_object_set_new(object, "files_used", json_of_uint(open_files()));
     json_object_set_new(object, "files_limit", json_of_uint((uint64_t)files.rlim_cur));
     json_object_set_new(object, "listeners", listeners_of(d));
+    json_object_set_new(object, "certificates", tls_keeper_certificates(d->tls_keeper));
 }
 
 static void add_setting(void *arg, const char *key, const char *value, const char *fallback,

@@ -18,6 +18,7 @@
 #include "leveretd/config.h"
 #include "leveretd/listeners.h"
 #include "leveretd/options.h"
+#include "leveretd/tls_keeper.h"
 #include "loop/loop.h"
 #include "net/net.h"
 #include "paging/journal.h"
@@ -75,6 +76,7 @@ struct leveretd {
     char cluster_name[330];
     char platform[300];
     struct listeners listeners;
+    struct tls_keeper *tls_keeper;
     bool is_serving; /* sessions_start() was called */
     struct control *control;
     struct alarms *alarms;

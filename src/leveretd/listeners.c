@@ -16,8 +16,10 @@ static const struct {
     const struct frontend *frontend;
     const char *protocol; /* for log lines */
     size_t wanted;        /* offset of its struct config_listeners in struct config */
+    bool is_tls;
 } table[] = {
-    {&amqp_frontend, "AMQP", offsetof(struct config, listeners)},
+    {&amqp_frontend, "AMQP", offsetof(struct config, listeners), false},
+    {&amqp_frontend, "AMQP over TLS", offsetof(struct config, ssl_listeners), true},
 };
 
 enum { TABLE_ROWS = sizeof table / sizeof *table };
@@ -36,29 +38,39 @@ static const char *endpoint_text(char text[ENDPOINT_BYTES_MAX], const char *addr
     return text;
 }
 
-static int listen_on(struct listeners *l, struct loops *loops, const struct frontend *frontend,
-                     struct session_server *server, const char *address, uint16_t port)
+/* What the listeners of a row have in common. */
+struct opening {
+    struct listeners *listeners;
+    struct loops *loops;
+    const struct frontend *frontend;
+    struct session_server *server;
+    struct tls_server *tls; /* NULL: plain */
+};
+
+static int listen_on(const struct opening *o, const char *address, uint16_t port)
 {
+    struct listeners *l = o->listeners;
     lv_assert(l->count < LISTENERS_MAX);
     struct listener *one = &l->items[l->count];
-    int err = net_listen(loops, address, port, frontend->accepted, server, &one->net);
+    int err = net_listen(o->loops, address, port, o->frontend->accepted, o->server, &one->net);
     if (err < 0)
         return err;
+    if (o->tls)
+        net_listener_set_layer(one->net, tls_server_layer, o->tls);
     snprintf(one->address, sizeof one->address, "%s", address);
     one->port = net_listener_port(one->net);
-    one->frontend = frontend;
+    one->frontend = o->frontend;
+    one->is_tls = o->tls != NULL;
     l->count++;
     return 0;
 }
 
 /* Listens on "::", which also accepts IPv4, or on "0.0.0.0" if the host has no IPv6. */
-static int listen_everywhere(struct listeners *l, struct loops *loops,
-                             const struct frontend *frontend, struct session_server *server,
-                             uint16_t port)
+static int listen_everywhere(const struct opening *o, uint16_t port)
 {
-    int err = listen_on(l, loops, frontend, server, "::", port);
+    int err = listen_on(o, "::", port);
     if (err < 0 && err != ERR_BUSY && err != ERR_REFUSED)
-        err = listen_on(l, loops, frontend, server, "0.0.0.0", port);
+        err = listen_on(o, "0.0.0.0", port);
     return err;
 }
 
@@ -73,15 +85,21 @@ static const char *listen_error_text(int err)
 }
 
 static int open_row(struct listeners *l, struct loops *loops, const struct config *config,
-                    struct session_server *server, size_t row)
+                    struct session_server *server, struct tls_server *tls, size_t row)
 {
     const struct config_listeners *wanted = wanted_by(config, row);
-    const struct frontend *frontend = table[row].frontend;
+    const struct opening o = {
+        .listeners = l,
+        .loops = loops,
+        .frontend = table[row].frontend,
+        .server = server,
+        .tls = table[row].is_tls ? tls : NULL,
+    };
     char where[ENDPOINT_BYTES_MAX];
     for (size_t i = 0; i < wanted->count; i++) {
         const struct config_listener *one = &wanted->items[i];
-        int err = one->address[0] ? listen_on(l, loops, frontend, server, one->address, one->port)
-                                  : listen_everywhere(l, loops, frontend, server, one->port);
+        int err = one->address[0] ? listen_on(&o, one->address, one->port)
+                                  : listen_everywhere(&o, one->port);
         if (err < 0) {
             log_error("cannot listen on %s for %s: %s",
                       endpoint_text(where, one->address[0] ? one->address : "::", one->port),
@@ -106,12 +124,12 @@ static void expect_proxies(struct listeners *l, const struct config_pairs *trust
 }
 
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
-                   struct session_server *server)
+                   struct session_server *server, struct tls_server *tls)
 {
     int code = EXIT_OK;
     lv_assert(!loop_current() && l->count == 0);
     for (size_t row = 0; row < TABLE_ROWS && code == EXIT_OK; row++)
-        code = open_row(l, loops, config, server, row);
+        code = open_row(l, loops, config, server, tls, row);
     if (config->is_proxy_protocol)
         expect_proxies(l, &config->proxies_trusted);
     return code;
@@ -147,13 +165,21 @@ void listeners_close(struct listeners *l)
     }
 }
 
+void listener_words(const struct listener *one, char *protocol, char *purpose)
+{
+    snprintf(protocol, LISTENER_WORDS_MAX, "%s%s", one->frontend->name, one->is_tls ? "/ssl" : "");
+    snprintf(purpose, LISTENER_WORDS_MAX, "%s%s", one->frontend->purpose,
+             one->is_tls ? " over TLS" : "");
+}
+
 void listeners_print(const struct listeners *l, struct lv_buffer *out)
 {
-    char where[ENDPOINT_BYTES_MAX];
+    char where[ENDPOINT_BYTES_MAX], protocol[LISTENER_WORDS_MAX], purpose[LISTENER_WORDS_MAX];
     for (size_t i = 0; i < l->count; i++) {
         const struct listener *one = &l->items[i];
+        listener_words(one, protocol, purpose);
         lv_buffer_printf(out, "%s%s (%s)", i ? ", " : "",
-                         endpoint_text(where, one->address, one->port), one->frontend->name);
+                         endpoint_text(where, one->address, one->port), protocol);
     }
     for (size_t row = 0; row < TABLE_ROWS && l->count == 0; row++)
         lv_buffer_printf(out, "%s%s", row ? " or " : "no address for ", table[row].protocol);

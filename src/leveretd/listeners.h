@@ -6,14 +6,16 @@
 #include "leveretd/config.h"
 #include "net/net.h"
 #include "session/frontend.h"
+#include "tls/tls.h"
 
-enum { LISTENERS_MAX = CONFIG_LISTENERS_MAX };
+enum { LISTENERS_MAX = 2 * CONFIG_LISTENERS_MAX }; /* plain and with TLS */
 
 struct listener {
     const struct frontend *frontend;
     struct net_listener *net; /* NULL once it is closed */
     char address[64];         /* "::", "127.0.0.1" */
     uint16_t port;            /* remains when the listener is closed */
+    bool is_tls;
 };
 
 struct listeners {
@@ -21,10 +23,11 @@ struct listeners {
     size_t count;
 };
 
-/* Listens on every address in the config. Returns EXIT_OK, or EXIT_LISTEN after logging the reason;
- * the caller calls listeners_close() in both cases. Call before loops_start(). */
+/* Listens on every address in the config; those for TLS have the layer of `tls`. Returns EXIT_OK,
+ * or EXIT_LISTEN after logging the reason; the caller calls listeners_close() in both cases. Call
+ * before loops_start(). */
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
-                   struct session_server *server);
+                   struct session_server *server, struct tls_server *tls);
 
 /* Sets the socket options of future connections from the config. Call before loops_start(), or on
  * loop 0. */
@@ -34,7 +37,12 @@ void listeners_configure(struct listeners *l, const struct config *config);
  */
 void listeners_close(struct listeners *l);
 
-/* Appends "127.0.0.1:5672 (amqp), [::1]:5672 (amqp)", or "no address for AMQP". */
+/* Writes RabbitMQ's words for a listener: "amqp" or "amqp/ssl", and "AMQP 0-9-1 over TLS". Both
+ * have room for LISTENER_WORDS_MAX bytes. */
+enum { LISTENER_WORDS_MAX = 64 };
+void listener_words(const struct listener *one, char *protocol, char *purpose);
+
+/* Appends "127.0.0.1:5672 (amqp), [::1]:5671 (amqp/ssl)", or "no address for AMQP". */
 void listeners_print(const struct listeners *l, struct lv_buffer *out);
 
 #endif

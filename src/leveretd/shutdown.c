@@ -197,6 +197,7 @@ void leveretd_free(struct leveretd *d)
     if (d->loops)
         drain_freed(d);
     loops_free(&d->loops);
+    tls_keeper_free(&d->tls_keeper); /* a socket on its way to a loop has used it until now */
     disk_posix_free(&d->disk);
     alarms_free(&d->alarms);
     lv_rcu_barrier();

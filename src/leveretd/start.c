@@ -375,6 +375,7 @@ static void create_rooms(struct leveretd *d)
     set_names(d);
     d->loops = loops_create(loops_wanted(d->config));
     d->clock_keeper = clock_keeper_create(d->config->data_dir, d->loops);
+    d->tls_keeper = tls_keeper_create(d->loops);
     loops_on_signal(d->loops, SIGTERM, signal_stop, d);
     loops_on_signal(d->loops, SIGINT, signal_stop, d);
     loops_on_signal(d->loops, SIGHUP, signal_reload, d);
@@ -413,7 +414,8 @@ int leveretd_start(struct leveretd *d)
     sessions_start(d->loops, &d->sessions);
     d->is_serving = true;
     d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);
-    if ((code = listeners_open(&d->listeners, d->loops, d->config, &d->sessions)) != EXIT_OK ||
+    if ((code = listeners_open(&d->listeners, d->loops, d->config, &d->sessions,
+                               tls_keeper_server(d->tls_keeper))) != EXIT_OK ||
         (code = open_control(d)) != EXIT_OK)
         return code;
     listeners_configure(&d->listeners, d->config);
@@ -421,6 +423,7 @@ int leveretd_start(struct leveretd *d)
         return code;
     alarms_start(d->alarms);
     clock_keeper_begin(d->clock_keeper);
+    tls_keeper_start(d->tls_keeper);
     loops_start(d->loops);
     log_started(d, &recovery);
     return EXIT_OK;

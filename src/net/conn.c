@@ -13,6 +13,9 @@
 enum {
     FLUSH_LIMIT_MS = 3000,
     LINGER_LIMIT_MS = 1000,
+    /* A step of a TLS handshake may take a millisecond: the other peers of the loop wait for few.
+     */
+    OPENINGS_PER_TURN = 2,
     HIGH_DEFAULT = 256 * 1024,
     LOW_DEFAULT = 64 * 1024,
 };
@@ -187,8 +190,11 @@ static void conn_ready(uv_poll_t *uv, int status, int events)
         conn->watched = 0;
         events = NET_READABLE | NET_WRITABLE;
     }
-    if (conn->state == CONN_OPENING)
+    if (conn->state == CONN_OPENING) {
+        if (status == 0 && conn->net->openings++ >= OPENINGS_PER_TURN)
+            return; /* the next turn's poll reports the socket again */
         conn_advance_opening(conn);
+    }
     if (conn->is_reading && events & conn->stream->read_waits_for)
         conn_read(conn);
     if (conn->is_blocked && events & conn->stream->write_waits_for) {
@@ -283,10 +289,11 @@ struct net_conn *conn_open(struct net_loop *net, struct net_stream *stream, net_
     conn->owner = arg;
     if (conn->stream->open_limit_ms > 0)
         loop_timer_start(net->loop, &conn->limit, conn->stream->open_limit_ms);
-    conn_advance_opening(conn);
-    if (conn->state != CONN_OPENING)
+    if (!conn->stream->calls->open) {
+        conn_advance_opening(conn);
         return NULL;
-    conn_watch(conn);
+    }
+    conn_watch(conn); /* the handshake begins in a turn that has time for it */
     return conn;
 }
 

@@ -14,6 +14,13 @@ struct net_loop *net_of(const struct loop *loop)
     return loop_slot(loop, &net_slot);
 }
 
+/* Ends a turn. */
+static void net_flush(struct loop *loop)
+{
+    conns_flush(loop);
+    net_of(loop)->openings = 0;
+}
+
 static void net_stop(struct loop *loop)
 {
     struct net_loop *net = net_of(loop);
@@ -47,7 +54,7 @@ static void net_init_loop(struct loop *loop)
     lv_list_init(&net->listeners);
     loop_task_init(&net->deferred_calls, conns_call_deferred);
     loop_set_slot(loop, &net_slot, net);
-    loop_set_flush(loop, conns_flush);
+    loop_set_flush(loop, net_flush);
     loop_at_stop(loop, net_stop);
     loop_at_free(loop, net_free);
 }

@@ -39,6 +39,7 @@ struct net_loop {
     struct loop_task deferred_calls; /* calls their owners, and continues to read */
     struct lv_list listeners;        /* on loop 0 alone */
     struct lv_list connects;         /* attempts under way */
+    unsigned openings;               /* steps of handshakes in this turn */
     size_t unflushed;
     uint8_t *buffer;
     size_t buffer_capacity;
@@ -148,8 +149,8 @@ bool network_has(const struct net_network *network, const union socket_address *
 /* Makes a connection of the stream of a connected socket, which it takes, on the calling loop.
  * `layer` may be NULL. `entry` is copied, and left when the connection has ended or could not be
  * made; NULL: the connection was not accepted. `opened` is called within this call or, if the
- * stream begins with a handshake that has to wait for the peer, later. Returns the connection if
- * that is so, else NULL: the caller may conn_close() it until `opened` is called. */
+ * stream begins with a handshake, later. Returns the connection in that case, which the caller may
+ * conn_close() until `opened` is called; else returns NULL. */
 struct net_conn *conn_open(struct net_loop *net, struct net_stream *stream, net_layer_fn *layer,
                            void *layer_arg, const struct net_entry *entry, conn_opened_fn *opened,
                            void *arg);

@@ -128,7 +128,8 @@ struct session {
     char mechanism[16];
     struct slice client_properties; /* owned; raw table */
     struct session_tls tls;
-    bool has_ended; /* session_ended() was called */
+    char *certificate_text; /* owned; what tls.cert_... borrow; NULL: no certificate */
+    bool has_ended;         /* session_ended() was called */
 
     /* login.c */
     struct auth_login *login;     /* under way; NULL: none */

@@ -54,8 +54,10 @@ void session_begin(struct session *s, const struct frontend *frontend,
     s->net = net;
     s->id = (home->last_id += LOOPS_MAX) | loop_index(loop);
     s->peer = *peer;
+    s->peer.tls = NULL; /* it ends with the connection, before the session */
     s->name = session_name_make(peer);
     s->connected_at_ms = loop_wall_ms(loop);
+    session_note_tls(s, peer->tls);
     lv_list_init(&s->exclusive_queues);
     loop_job_init(&s->queues_end, end_queues_job);
     lv_list_init(&s->held_link);
@@ -119,6 +121,7 @@ void session_free(struct session *s)
         vhost_unref(&s->vhost);
     auth_identity_unref(&s->identity);
     free((void *)s->client_properties.p);
+    free(s->certificate_text);
     free(s->name);
     s->magic = 0;
 }

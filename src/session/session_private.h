@@ -79,4 +79,11 @@ void session_event_login(struct session *s, const struct auth_login_answer *answ
 /* Emits connection.closed, even if the session has never entered a vhost. */
 void session_event_closed(struct session *s);
 
+/* --- encryption.c ----------------------------------------------------------------------------- */
+
+/* Notes what listings and events show of the connection's encryption (NULL: none), and copies what
+ * ends with the connection. */
+struct net_tls;
+void session_note_tls(struct session *s, const struct net_tls *tls);
+
 #endif

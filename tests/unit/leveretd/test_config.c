@@ -213,7 +213,7 @@ static void keys_that_are_unknown_or_have_no_effect_are_reported(void **state)
     struct lv_buffer said = {0};
     const char *text = "hartbeat = 5\n"
                        "num_acceptors.tcp = 10\n"
-                       "listeners.ssl.default = 5671\n"
+                       "stomp.listeners.tcp.1 = 61613\n"
                        "vm_memory_high_watermark_paging_ratio = 0.5\n"
                        "load_definitions = x\n"
                        "heartbeat = 5\n";
@@ -222,8 +222,7 @@ static void keys_that_are_unknown_or_have_no_effect_are_reported(void **state)
         &said,
         "warning: f:1: ignoring unknown key 'hartbeat': did you mean heartbeat?\n"
         "info: f:2: num_acceptors.tcp has no effect: every loop accepts connections\n"
-        "warning: f:3: listeners.ssl.default has no effect: TLS comes in a later version; "
-        "this listener is not opened\n"
+        "warning: f:3: stomp.listeners.tcp.1 has no effect: STOMP comes in a later version\n"
         "info: f:4: vm_memory_high_watermark_paging_ratio has no effect: paging out needs no "
         "ratio\n"
         "warning: f:5: load_definitions has no effect: importing definitions comes in a "

@@ -1,0 +1,202 @@
+/* From ssl_options.* to the settings of tls/, and from its reports to the lines of the file. */
+#include "leveretd/config_tls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "leveretd/config_private.h"
+
+/* --- reports ---------------------------------------------------------------------------------- */
+
+/* tls/ knows a setting by the last part of its key. */
+static const struct {
+    const char *key;
+    enum config_setting setting;
+} keys[] = {
+    {"certfile", CONFIG_ssl_certfile},
+    {"keyfile", CONFIG_ssl_keyfile},
+    {"password", CONFIG_ssl_password},
+    {"cacertfile", CONFIG_ssl_cacertfile},
+    {"crlfile", CONFIG_ssl_crlfile},
+    {"crl_check", CONFIG_ssl_crl_check},
+    {"dhfile", CONFIG_ssl_dhfile},
+    {"verify", CONFIG_ssl_verify},
+    {"fail_if_no_peer_cert", CONFIG_ssl_requires_certificate},
+    {"versions", CONFIG_ssl_versions},
+    {"ciphers", CONFIG_ssl_ciphers},
+};
+
+/* Returns where the setting was set, or NULL. */
+static const char *origin_of(const struct config *config, const char *key)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i].key, key) == 0)
+            return config->origins[keys[i].setting];
+    for (size_t i = 0; i < config->ssl_hosts.count && strncmp(key, "sni.", 4) == 0; i++)
+        if (strcmp(config->ssl_hosts.items[i].name, key + 4) == 0)
+            return config->ssl_hosts.items[i].origin;
+    return NULL;
+}
+
+struct report {
+    const struct config *config;
+    config_say say;
+    void *arg;
+};
+
+static void report(void *arg, enum log_level level, const char *key, const char *text)
+{
+    const struct report *r = arg;
+    const char *origin = origin_of(r->config, key);
+    const struct location location = {origin ? origin : "default", 0, r->say, r->arg};
+    config_tell(&location, level, "ssl_options.%s: %s", key, text);
+}
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+/* The settings, and the lists that they borrow. */
+struct tls_wanted {
+    struct tls_settings settings;
+    const char **ciphers;
+    struct tls_host *hosts;
+    char **names;
+};
+
+static void wanted_free(struct tls_wanted *w)
+{
+    for (size_t i = 0; i < w->settings.host_count; i++)
+        free(w->names[i]);
+    free(w->ciphers);
+    free(w->hosts);
+    free(w->names);
+}
+
+/* Returns the host of that name, which is added if there is none. */
+static struct tls_host *host_of(struct tls_wanted *w, const char *name, size_t n)
+{
+    size_t count = w->settings.host_count;
+    for (size_t i = 0; i < count; i++)
+        if (strlen(w->names[i]) == n && memcmp(w->names[i], name, n) == 0)
+            return &w->hosts[i];
+    w->names[count] = slice_strdup(slice_of(name, n));
+    w->hosts[count] = (struct tls_host){w->names[count], "", "", ""};
+    w->settings.host_count = count + 1;
+    return &w->hosts[count];
+}
+
+/* Reads the entry "mq.example.com.certfile". Returns false if it is not one of a host. */
+static bool host_read(struct tls_wanted *w, const struct config_pair *pair)
+{
+    const char *dot = strrchr(pair->name, '.');
+    bool is_certfile = dot && strcmp(dot, ".certfile") == 0;
+    bool is_keyfile = dot && strcmp(dot, ".keyfile") == 0;
+    bool is_password = dot && strcmp(dot, ".password") == 0;
+    if (dot == pair->name || !(is_certfile || is_keyfile || is_password))
+        return false;
+    struct tls_host *host = host_of(w, pair->name, (size_t)(dot - pair->name));
+    *(is_certfile ? &host->certfile : is_keyfile ? &host->keyfile : &host->password) = pair->value;
+    return true;
+}
+
+static int hosts_read(struct tls_wanted *w, const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+    w->hosts = lv_calloc(config->ssl_hosts.count + 1, sizeof *w->hosts);
+    w->names = lv_calloc(config->ssl_hosts.count + 1, sizeof *w->names);
+    for (size_t i = 0; i < config->ssl_hosts.count; i++) {
+        if (host_read(w, &config->ssl_hosts.items[i]))
+            continue;
+        config_complain_of_entry(config, CONFIG_ssl_hosts, i,
+                                 "ssl_options.sni.HOST.certfile, .keyfile or .password", say, arg);
+        err = ERR_INVALID;
+    }
+    w->settings.hosts = w->hosts;
+    return err;
+}
+
+/* Versions before 1.2 are dropped with a warning. */
+static unsigned versions_of(const struct config *config, config_say say, void *arg)
+{
+    unsigned versions = 0;
+    for (size_t i = 0; i < config->ssl_versions.count; i++) {
+        const struct config_pair *pair = &config->ssl_versions.items[i];
+        const struct location location = {pair->origin ? pair->origin : "default", 0, say, arg};
+        if (strcmp(pair->value, "tlsv1.2") == 0)
+            versions |= TLS_1_2;
+        else if (strcmp(pair->value, "tlsv1.3") == 0)
+            versions |= TLS_1_3;
+        else
+            config_tell(&location, LOG_WARNING,
+                        "ssl_options.versions.%s: %s is not supported, because it is not secure",
+                        pair->name, pair->value);
+    }
+    return versions;
+}
+
+static int wanted_read(struct tls_wanted *w, const struct config *config, config_say say, void *arg)
+{
+    *w = (struct tls_wanted){0};
+    w->ciphers = lv_calloc(config->ssl_ciphers.count + 1, sizeof *w->ciphers);
+    for (size_t i = 0; i < config->ssl_ciphers.count; i++)
+        w->ciphers[i] = config->ssl_ciphers.items[i].value;
+    w->settings = (struct tls_settings){
+        .certfile = config->ssl_certfile,
+        .keyfile = config->ssl_keyfile,
+        .password = config->ssl_password,
+        .cacertfile = config->ssl_cacertfile,
+        .crlfile = config->ssl_crlfile,
+        .dhfile = config->ssl_dhfile,
+        .verifies_peer = config->ssl_verify == CONFIG_VERIFY_PEER,
+        .requires_certificate = config->ssl_requires_certificate,
+        .depth = (unsigned)config->ssl_depth,
+        .versions = versions_of(config, say, arg),
+        .ciphers = w->ciphers,
+        .cipher_count = config->ssl_ciphers.count,
+        .honors_cipher_order = config->ssl_honors_cipher_order,
+        .reuses_sessions = config->ssl_reuses_sessions,
+        .crl_check = (enum tls_crl_check)config->ssl_crl_check, /* in the same order */
+    };
+    return hosts_read(w, config, say, arg);
+}
+
+/* --- the door --------------------------------------------------------------------------------- */
+
+bool config_wants_tls(const struct config *config)
+{
+    return config->ssl_listeners.count > 0 || config->ssl_certfile[0] != '\0';
+}
+
+int config_tls_context(const struct config *config, config_say say, void *arg,
+                       struct tls_context **ret)
+{
+    struct report r = {config, say, arg};
+    struct tls_wanted w;
+    struct tls_context *context = NULL;
+    int hosts_err = wanted_read(&w, config, say, arg);
+    int err = tls_context_create(&w.settings, report, &r, &context);
+    wanted_free(&w);
+    if (hosts_err < 0 || err < 0) {
+        tls_context_unref(&context);
+        return ERR_INVALID;
+    }
+    *ret = context;
+    return 0;
+}
+
+static void say_nothing(void *arg, enum log_level level, const char *text)
+{
+    (void)arg;
+    (void)level;
+    (void)text;
+}
+
+void config_tls_stamp(const struct config *config, struct lv_buffer *out)
+{
+    struct tls_wanted w;
+    wanted_read(&w, config, say_nothing, NULL);
+    tls_files_stamp(&w.settings, out);
+    wanted_free(&w);
+}
