@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/module_folder.h"
 
 static int refuse(struct lv_buffer *reason, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -34,38 +35,6 @@ static struct module_path path_in(const char *directory, const char *name)
     if (n < 0 || (size_t)n >= sizeof path.text)
         path.text[0] = '\0';
     return path;
-}
-
-/* Writes the folder of the running program, without a slash at its end. */
-static bool program_folder(char ret[PATH_MAX])
-{
-    ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 1);
-    if (n <= 0)
-        return false;
-    ret[n] = '\0';
-    char *slash = strrchr(ret, '/');
-    if (slash == NULL)
-        return false;
-    *slash = '\0';
-    return true;
-}
-
-/* Returns the folder that has the module, beside the program or where it was installed; if neither
- * has it, the latter. LEVERET_MODULES is absolute, or relative to the program's folder. */
-static void folder_of(const char *name, char ret[PATH_MAX])
-{
-    char program[PATH_MAX];
-    if (!program_folder(program))
-        strcpy(program, ".");
-    if (access(path_in(program, name).text, F_OK) == 0) {
-        strcpy(ret, program);
-        return;
-    }
-    const bool is_absolute = LEVERET_MODULES[0] == '/';
-    int n = snprintf(ret, PATH_MAX, "%s%s%s", is_absolute ? "" : program, is_absolute ? "" : "/",
-                     LEVERET_MODULES);
-    if (n < 0 || n >= PATH_MAX)
-        strcpy(ret, ".");
 }
 
 static int find_module(const char *path, const char *name, const struct backend_module **ret,
@@ -108,6 +77,8 @@ int backend_open(const char *name, const void *settings, size_t settings_bytes,
                  struct auth_backend **ret, struct lv_buffer *reason)
 {
     char directory[PATH_MAX];
-    folder_of(name, directory);
+    char file[NAME_MAX];
+    snprintf(file, sizeof file, "leveret_auth_%s.so", name);
+    lv_module_folder(file, LEVERET_MODULES, directory);
     return backend_open_from(directory, name, settings, settings_bytes, ret, reason);
 }

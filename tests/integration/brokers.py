@@ -110,7 +110,7 @@ class Leveret(Broker):
                 [*self.wrapper, self.daemon, '--data-dir', self.data, '--bind', '127.0.0.1', '--port', str(self.port),
                  '--management-port', str(self.management_port), '--loops', str(self.loops)] + self.flags,
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True,
-                env={**os.environ, **self.environment})
+                env={**os.environ, 'SYS_PREFIX': self.directory, **self.environment})   # this machine's /etc is not read
         if wait:
             self.wait_until_it_answers(PATIENCE_S)
         return self

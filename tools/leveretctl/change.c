@@ -8,14 +8,12 @@
 
 /* --- passwords -------------------------------------------------------------------------------- */
 
-/* Reads a line of standard input, which is not shown while it is typed. Returns false if there is
- * none. */
-static bool password_read(bool has_prompt, struct lv_buffer *ret)
+bool secret_read(const char *prompt, struct lv_buffer *ret)
 {
     struct termios shown;
     bool is_terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
-    if (has_prompt)
-        printf("Password: ");
+    if (prompt)
+        printf("%s", prompt);
     fflush(stdout);
     if (is_terminal) {
         struct termios hidden = shown;
@@ -27,7 +25,7 @@ static bool password_read(bool has_prompt, struct lv_buffer *ret)
     ssize_t n = getline(&line, &capacity, stdin);
     if (is_terminal)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-    if (has_prompt)
+    if (prompt)
         printf("\n");
     if (n > 0 && line[n - 1] == '\n')
         n--;
@@ -48,7 +46,7 @@ static int password_ask(struct invocation *i, const struct command *c, struct lv
 {
     bool has_prompt =
         c->answer.form != DONE_UNLESS_QUIET || (!is_quiet(i) && format_is_for_people(i->format));
-    if (!password_read(has_prompt, room))
+    if (!secret_read(has_prompt ? "Password: " : NULL, room))
         return say_error(c->arguments.exit_without_password,
                          "Password is not provided via argument or stdin");
     i->arguments[i->argument_count++] = text_of(room);

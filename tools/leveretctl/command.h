@@ -147,6 +147,13 @@ int run_change(struct invocation *i, const struct command *c);
 int run_list_user_limits(struct invocation *i, const struct command *c);
 int run_list_vhost_limits(struct invocation *i, const struct command *c);
 
+/* Print the ciphers and the hashes there are; encrypt and decrypt a value of a config
+ * (commands_encryption.c). They do not ask the broker. */
+int run_list_ciphers(struct invocation *i, const struct command *c);
+int run_list_hashes(struct invocation *i, const struct command *c);
+int run_encode(struct invocation *i, const struct command *c);
+int run_decode(struct invocation *i, const struct command *c);
+
 /* Parts of rows that need a file of their own. */
 int status_check_unit(const struct invocation *i, const struct command *c);
 void status_print(const struct invocation *i, const json_t *facts);

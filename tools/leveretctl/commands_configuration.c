@@ -68,6 +68,9 @@ static const struct failure level_is_unknown[] = {
     {.error = NULL},
 };
 
+#define ENCRYPTION_USAGE "[--cipher <cipher>] [--hash <hash>] [--iterations <iterations>]"
+#define ENCRYPTION_OPTIONS (BIT(OPTION_CIPHER) | BIT(OPTION_HASH) | BIT(OPTION_ITERATIONS))
+
 /* clang-format off */
 const struct command configuration_commands[] = {
     {.name = "environment", .run = run_change,
@@ -81,6 +84,24 @@ const struct command configuration_commands[] = {
      .banner = "Setting log level to \"$1\" ...",
      .arguments = {.min = 1, .max = 1, .names = "level", .check = check_level},
      .failures = level_is_unknown},
+    {.name = "encode", .run = run_encode,
+     .usage = "[<value> [<passphrase>]] " ENCRYPTION_USAGE,
+     .help = "Encrypts a value for a config file; what is missing is read from standard input.",
+     .banner = "Encrypting value ...",
+     .arguments = {.max = 2, .options = ENCRYPTION_OPTIONS}},
+    {.name = "decode", .run = run_decode,
+     .usage = "<value> [<passphrase>] " ENCRYPTION_USAGE,
+     .help = "Decrypts what encode has made; the passphrase may be given on standard input.",
+     .banner = "Decrypting value...",
+     .arguments = {.min = 1, .max = 2, .options = ENCRYPTION_OPTIONS}},
+    {.name = "list_ciphers", .run = run_list_ciphers,
+     .usage = "",
+     .help = "Lists the ciphers for encode.",
+     .banner = "Listing supported ciphers ..."},
+    {.name = "list_hashes", .run = run_list_hashes,
+     .usage = "",
+     .help = "Lists the hashes for encode.",
+     .banner = "Listing supported hash algorithms ..."},
     {.name = NULL},
 };
 /* clang-format on */

@@ -26,6 +26,10 @@ void say_done(const struct invocation *i, const char *message);
 /* Prints a line of JSON. Takes the value. */
 void say_json(json_t *value);
 
+/* Prints the prompt (NULL: none) and reads a line of standard input, which is not shown while it is
+ * typed. Returns false if there is none, or an empty one. */
+bool secret_read(const char *prompt, struct lv_buffer *ret);
+
 /* Returns how long to wait for the broker: --timeout, or the command's own timeout, or 60 s. */
 int timeout_ms_of(const struct invocation *i);
 /* Connects to the broker. Returns EXIT_OK, or EXIT_UNAVAILABLE after saying why. */
