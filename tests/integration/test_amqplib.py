@@ -1,16 +1,15 @@
 """amqplib, node's client: node/amqplib.test.mjs, each of its tests as one of ours."""
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
+from nodejs import FOLDER, need_amqplib
 from patience import PATIENCE_S
 
 pytestmark = pytest.mark.once
 
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'node')
 FILE = os.path.join(FOLDER, 'amqplib.test.mjs')
 
 
@@ -25,11 +24,7 @@ def names():
 @pytest.fixture(scope='module')
 def outcomes(broker):
     """Runs them all and maps each name to (passed, report)."""
-    if not shutil.which('node'):
-        pytest.skip('node is not installed')
-    if not os.path.isdir(os.path.join(FOLDER, 'node_modules', 'amqplib')):
-        done = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'], cwd=FOLDER, capture_output=True, text=True, timeout=PATIENCE_S)
-        assert done.returncode == 0, f'npm ci: {done.stderr}'
+    need_amqplib()
     done = subprocess.run(['node', '--test', '--test-reporter=tap', FILE], cwd=FOLDER, capture_output=True, text=True,
                           timeout=PATIENCE_S, env={**os.environ, 'AMQP_URL': f'amqp://guest:guest@127.0.0.1:{broker.port}/'})
     found = {}
