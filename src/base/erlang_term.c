@@ -500,11 +500,8 @@ static int refuse_token(struct parser *p)
     return refuse(p, "expected a term, not the byte %u", c);
 }
 
-static int parse_term(struct parser *p, struct erlang_term *ret)
+static int parse_token(struct parser *p, struct erlang_term *ret)
 {
-    skip_space(p);
-    ret->line = p->line;
-    ret->column = (unsigned)(p->at - p->line_start) + 1;
     uint8_t c = peek(p, 0);
     if (is_lower(c) || c == '\'')
         return parse_atom(p, ret);
@@ -523,6 +520,17 @@ static int parse_term(struct parser *p, struct erlang_term *ret)
         return parse_collection(p, ERLANG_MAP, '}', ret);
     default: return refuse_token(p);
     }
+}
+
+static int parse_term(struct parser *p, struct erlang_term *ret)
+{
+    skip_space(p);
+    const uint8_t *start = p->at;
+    ret->line = p->line;
+    ret->column = (unsigned)(p->at - p->line_start) + 1;
+    int err = parse_token(p, ret);
+    ret->source = slice_of(start, (size_t)(p->at - start));
+    return err;
 }
 
 /* --- The door --------------------------------------------------------------------------------- */

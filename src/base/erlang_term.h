@@ -29,9 +29,10 @@ enum erlang_type {
 /* A term, and where it begins. Borrowed from its struct erlang_terms. */
 struct erlang_term {
     enum erlang_type type;
-    unsigned line;     /* from 1 */
-    unsigned column;   /* from 1, in bytes */
-    struct slice text; /* of an atom, a string or a binary, without quotes and escapes */
+    unsigned line;       /* from 1 */
+    unsigned column;     /* from 1, in bytes */
+    struct slice text;   /* of an atom, a string or a binary, without quotes and escapes */
+    struct slice source; /* the term as it was written; it lies in the text that was parsed */
     int64_t integer;
     double number; /* of an ERLANG_FLOAT */
     const struct erlang_term *items;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/ldap_check.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "leveretd/config_oauth2.h"
@@ -83,6 +84,45 @@ static int check_auth_http(const struct config *config, config_say say, void *ar
     return err;
 }
 
+/* Checks the text of a setting of ldap; `what` it must be. No text is fine. */
+static int check_ldap_text(const struct config *config, enum config_setting setting,
+                           const char *text, const char *what,
+                           int (*check)(const char *text, struct lv_buffer *reason), config_say say,
+                           void *arg)
+{
+    struct lv_buffer expected = {0};
+    lv_buffer_printf(&expected, "%s; ", what);
+    int err = text[0] == '\0' ? 0 : check(text, &expected);
+    if (err < 0)
+        config_complain(config, setting, (const char *)expected.p, say, arg);
+    lv_buffer_free(&expected);
+    return err;
+}
+
+/* What two settings of ldap say together is checked by the module, when it is opened. */
+static int check_auth_ldap(const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+#define CHECK_TEXT(member, what, check)                                                            \
+    if (check_ldap_text(config, CONFIG_##member, config->member, what, check, say, arg) < 0)       \
+        err = ERR_INVALID;
+#define CHECK_FILE(member)                                                                         \
+    if (config_check_readable(config, CONFIG_##member, config->member, say, arg) < 0)              \
+        err = ERR_INVALID;
+    CHECK_TEXT(auth_ldap_user_dn_pattern, "a pattern", ldap_check_pattern)
+    CHECK_TEXT(auth_ldap_user_bind_pattern, "a pattern", ldap_check_pattern)
+    CHECK_TEXT(auth_ldap_tag_queries, "[{Tag, Query}, ...]", ldap_check_tag_queries)
+    CHECK_TEXT(auth_ldap_vhost_access_query, "a query", ldap_check_query)
+    CHECK_TEXT(auth_ldap_resource_access_query, "a query", ldap_check_query)
+    CHECK_TEXT(auth_ldap_topic_access_query, "a query", ldap_check_query)
+    CHECK_FILE(auth_ldap_cacertfile)
+    CHECK_FILE(auth_ldap_certfile)
+    CHECK_FILE(auth_ldap_keyfile)
+#undef CHECK_TEXT
+#undef CHECK_FILE
+    return err;
+}
+
 static int check_trusted_proxies(const struct config *config, config_say say, void *arg)
 {
     int err = 0;
@@ -133,9 +173,8 @@ static int check_tls(const struct config *config, config_say say, void *arg)
 }
 
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
-    check_listeners, check_load_definitions, check_management_address,
-    check_auth_http, check_trusted_proxies,  check_auth_oauth2,
-    check_tls,
+    check_listeners, check_load_definitions, check_management_address, check_auth_http,
+    check_auth_ldap, check_trusted_proxies,  check_auth_oauth2,        check_tls,
 };
 
 int config_check(const struct config *config, config_say say, void *arg)

@@ -85,8 +85,8 @@ static bool take_value(struct slice rest, struct slice *ret)
     return n > 0;
 }
 
-static void add_line(struct config_lines *lines, struct slice key, struct slice value,
-                     const struct location *location)
+void config_lines_add(struct config_lines *lines, struct slice key, struct slice value,
+                      const struct location *location)
 {
     lv_vec_room(lines->items, lines->count, lines->capacity);
     lines->items[lines->count++] = (struct config_line){.key = slice_strdup(key),
@@ -169,7 +169,7 @@ static int parse_long_value(struct config_lines *lines, struct slice *text, stru
     *text = rest;
     if (!take_end_of_line(text, key, location))
         return ERR_INVALID;
-    add_line(lines, key, taken, &first);
+    config_lines_add(lines, key, taken, &first);
     return 0;
 }
 
@@ -193,7 +193,7 @@ static int parse_line(struct config_lines *lines, struct slice *text, struct loc
         config_tell(location, LOG_ERROR, "expected a value after '%.*s ='", SLICE_ARG(key));
         return ERR_INVALID;
     }
-    add_line(lines, key, value, location);
+    config_lines_add(lines, key, value, location);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #define LEVERET_LEVERETD_CONFIG_LINES_H
 
 #include "leveretd/config_environment.h"
+#include "leveretd/config_private.h"
 
 struct config_line {
     char *key;
@@ -27,6 +28,17 @@ void config_lines_free(struct config_lines *lines);
  * every line that is no setting. The name must live as long as the lines. Pure. */
 int config_lines_parse(struct config_lines *lines, struct slice text, const char *name,
                        config_say say, void *arg);
+
+/* Adds the settings of a text in the format of RabbitMQ's advanced.config, which is a list of
+ * sections, as the lines that say the same. Reports sections that have no effect. Returns
+ * ERR_INVALID after reporting what cannot be understood. The name must live as long as the lines.
+ * Pure. */
+int config_advanced_parse(struct config_lines *lines, struct slice text, const char *name,
+                          config_say say, void *arg);
+
+/* Adds a line. */
+void config_lines_add(struct config_lines *lines, struct slice key, struct slice value,
+                      const struct location *location);
 
 /* Replaces each $(KEY), $(VARIABLE) and $(<FILE) in the values. Returns ERR_INVALID after reporting
  * each that has no value, and then marks the line as bad. `environment` may be NULL.

@@ -1,4 +1,5 @@
-/* Which files a config is read from: the environment's file, the main file, then those of conf.d.
+/* Which files a config is read from: the environment's file, the main file, then those of conf.d,
+ * and advanced.config.
  *
  * The main file is the one that is named; else leveret.conf, or rabbitmq.conf if a machine has no
  * leveret.conf, as after a change from RabbitMQ. Without a main file conf.d alone is read. */
@@ -248,8 +249,10 @@ static int read_env_file(struct sources *s, const char *flag)
     return err;
 }
 
-/* Warns of advanced.config, which RabbitMQ would read after the others. */
-static void tell_advanced(const struct sources *s, const char *main_file)
+/* --- advanced.config -------------------------------------------------------------------------- */
+
+/* Returns the path of advanced.config, or NULL if there is no such file. The caller owns it. */
+static char *choose_advanced(const struct sources *s, const char *main_file)
 {
     const char *named = config_environment_get(&s->environment, "RABBITMQ_ADVANCED_CONFIG_FILE");
     struct lv_buffer path = {0};
@@ -260,13 +263,28 @@ static void tell_advanced(const struct sources *s, const char *main_file)
         lv_buffer_printf(&path, "%s/advanced.config", dirname(copy));
         free(copy);
     }
-    if (path.n > 0 && is_file((const char *)path.p)) {
-        const struct location location = {
-            .source = (const char *)path.p, .say = s->say, .arg = s->arg};
-        config_tell(&location, LOG_WARNING,
-                    "the file has no effect: set the keys of rabbitmq.conf instead");
-    }
+    if (path.n > 0 && is_file((const char *)path.p))
+        return (char *)path.p;
     lv_buffer_free(&path);
+    return NULL;
+}
+
+/* Adds the settings of advanced.config, which RabbitMQ reads after the others. */
+static int read_advanced(struct sources *s, const char *main_file)
+{
+    char *path = choose_advanced(s, main_file);
+    if (!path)
+        return 0;
+    struct lv_buffer text = {0};
+    int err = config_read_whole(path, &text);
+    if (err == 0)
+        err = config_advanced_parse(&s->lines, lv_buffer_slice(&text), add_file(s->config, path),
+                                    s->say, s->arg);
+    else
+        tell_unreadable(s, "the config file", path, lv_error_text(err));
+    encrypted_wipe(&text);
+    free(path);
+    return err;
 }
 
 /* --- All of them ------------------------------------------------------------------------------ */
@@ -282,7 +300,7 @@ static int read_files(struct sources *s, const char *flag)
     char *pattern = choose_pattern(s, main_file);
     int err = read_main_file(s, main_file);
     err = first_of(err, read_pattern(s, pattern));
-    tell_advanced(s, main_file);
+    err = first_of(err, read_advanced(s, main_file));
     free(pattern);
     free(main_file);
     return err;

@@ -1,11 +1,12 @@
-/* A config file of any bytes is read or refused, and what was read can be printed and compared. */
+/* A config file of any bytes is read or refused, and what was read can be printed and compared. So
+ * is an advanced.config. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/error.h"
-#include "leveretd/config.h"
+#include "leveretd/config_lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -29,6 +30,16 @@ static void check_setting(void *arg, const char *key, const char *value, const c
     lv_assert(key[0] != '\0' && value && fallback);
 }
 
+static void parse_advanced(struct slice text)
+{
+    struct config_lines lines = {0};
+    bool has_error = false;
+    int err = config_advanced_parse(&lines, text, "fuzz", count_line, &has_error);
+    lv_assert(err == 0 || err == ERR_INVALID);
+    lv_assert(has_error == (err == ERR_INVALID));
+    config_lines_free(&lines);
+}
+
 /* A text that refers to files reads whatever is on the machine: such a text is not for a fuzzer. */
 static bool has_file(const uint8_t *bytes, size_t n)
 {
@@ -48,5 +59,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     config_visit_all(config, check_setting, NULL);
     config_compare(config, config, no_difference, NULL);
     config_free(&config);
+    parse_advanced(slice_of(bytes, n));
     return 0;
 }

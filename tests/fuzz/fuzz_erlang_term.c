@@ -13,6 +13,7 @@ static void visit(const struct erlang_term *items, size_t count, unsigned depth)
     lv_assert(count == 0 || depth <= ERLANG_TERM_DEPTH_MAX);
     for (size_t i = 0; i < count; i++) {
         lv_assert(items[i].line > 0 && items[i].column > 0);
+        lv_assert(items[i].source.n > 0);
         for (size_t k = 0; k < items[i].text.n; k++)
             lv_assert(items[i].text.p[k] <= 255); /* reads every byte */
         visit(items[i].items, items[i].count, depth + 1);

@@ -104,6 +104,8 @@ static void collections_hold_their_items_in_order(void **state)
     struct erlang_terms terms = parsed("{for, [{a, 1}, {b, 2}], #{k => v}, [], {}} .");
     const struct erlang_term *t = &terms.items[0];
     assert_true(erlang_is_tuple(t, 5));
+    assert_true(slice_is(t->items[1].source, "[{a, 1}, {b, 2}]"));
+    assert_true(slice_is(t->items[1].items[1].source, "{b, 2}"));
     assert_true(erlang_is_atom(&t->items[0], "for"));
     assert_int_equal(t->items[1].count, 2);
     assert_true(erlang_is_atom(&t->items[1].items[1].items[0], "b"));
