@@ -1,4 +1,6 @@
 /* The commands of the class basic that make consumers and deliveries: qos, consume, cancel, get. */
+#include <inttypes.h>
+
 #include <stdlib.h>
 
 #include "amqp/channel.h"
@@ -101,10 +103,23 @@ static void consumer_start(struct channel *ch, const struct amqp_basic_consume *
     channel_call_start(call);
 }
 
+/* Returns whether the channel may have one consumer more; fails it if not. */
+static bool check_consumer_limit(struct channel *ch)
+{
+    int64_t max = connection_server(ch->connection)->settings.channel_consumers_max;
+    if (max < 1 || (int64_t)ch->consumer_count < max)
+        return true;
+    channel_fail(ch, AMQP_BASIC_CONSUME, REPLY_NOT_ALLOWED,
+                 "reached maximum (%" PRId64 ") of consumers per channel", max);
+    return false;
+}
+
 void cmd_basic_consume(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_consume, AMQP_BASIC_CONSUME, m);
     session_charge(&ch->connection->session, CONSUMER_UNITS);
+    if (!check_consumer_limit(ch))
+        return;
     if (slice_is(m.queue, REPLY_TO_NAME)) {
         reply_to_consume(ch, &m);
         return;

@@ -33,6 +33,8 @@ static void apply_to_sessions(struct leveretd *d)
     s->message_bytes_max = (uint64_t)config->message_bytes_max;
     s->unfinished_bytes_max = unfinished_bytes_max(d);
     s->connections_max = config->connection_max; /* CONFIG_NONE is below 0 */
+    s->channels_max = config->channel_max_per_node;
+    s->channel_consumers_max = config->consumer_max_per_channel;
     s->qos_reaches_running = config->qos_reaches_running;
     s->forgets_histories = config->republished_x_death == CONFIG_X_DEATH_IGNORE;
 }
@@ -59,6 +61,10 @@ void leveretd_apply_hashing(struct leveretd *d)
 static void apply_to_broker(struct leveretd *d)
 {
     const struct config *config = d->config;
+    struct node_limits *limits = &d->broker->topology.limits;
+    atomic_store(&limits->queues_max, config->cluster_queue_limit);
+    atomic_store(&limits->exchanges_max, config->cluster_exchange_limit);
+    atomic_store(&limits->vhosts_max, config->vhost_max);
     atomic_store(&d->broker->topology.default_queue_type,
                  config_word(CONFIG_QUEUE_TYPES, config->default_queue_type));
     d->broker->topology.is_type_relaxed = config->is_queue_type_relaxed;

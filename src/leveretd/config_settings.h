@@ -89,6 +89,17 @@
 #define CONFIG_SETTINGS_LIMITS(S)                                                                  \
     S(connection_max, "connection_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                    \
       "Connections open at a time in all vhosts; none (also: infinity) means no limit.")           \
+    S(channel_max_per_node, "channel_max_per_node", NUMBER_OR_NONE, "", true, 1, INT32_MAX,        \
+      "Channels open at a time in all connections; none means no limit.")                          \
+    S(consumer_max_per_channel, "consumer_max_per_channel", NUMBER_OR_NONE, "", true, 1,           \
+      INT32_MAX, "Consumers of a channel; none means no limit.")                                   \
+    S(vhost_max, "vhost_max", NUMBER_OR_NONE, "", true, 0, INT32_MAX,                              \
+      "Vhosts; none means no limit.")                                                              \
+    S(cluster_queue_limit, "cluster_queue_limit", NUMBER_OR_NONE, "", true, 0, INT32_MAX,          \
+      "Queues in all vhosts; none means no limit.")                                                \
+    S(cluster_exchange_limit, "cluster_exchange_limit", NUMBER_OR_NONE, "", true, 0, INT32_MAX,    \
+      "Exchanges in all vhosts, with those that every vhost has from the beginning; none means "   \
+      "no limit.")                                                                                 \
     S(ranch_connection_max, "ranch_connection_max", NUMBER_OR_NONE, "", true, 1, INT32_MAX,        \
       "Connections of one listener, whether or not they have logged in; further ones wait in the " \
       "kernel's queue until others close; none means no limit.")                                   \

@@ -69,13 +69,29 @@ struct vhost_change {
     struct definition_vhost row;
     struct commit commit;
     enum change_result result;
+    struct broker_error refused;
 };
+
+/* Returns whether a limit allows the vhost, or it exists. Vhosts are only created on loop 0: none
+ * comes between this and the creation. */
+static bool may_create(struct broker *broker, struct slice name, struct broker_error *error)
+{
+    struct topology *t = &broker->topology;
+    topology_lock(t);
+    bool may = vhost_find(t, name) || node_check_vhost_limit(t, name, error);
+    topology_unlock(t);
+    return may;
+}
 
 static void create_on_loop(struct loop *loop, void *arg)
 {
     struct vhost_change *c = arg;
     struct vhost *vhost;
     (void)loop;
+    if (!may_create(c->broker, c->row.name, &c->refused)) {
+        c->result = CHANGE_REFUSED;
+        return;
+    }
     struct slice before = events_act_as(c->actor->name);
     c->result = vhost_create(c->broker, &c->row, true,
                              (struct durable_done){commit_done, &c->commit}, &vhost);
@@ -126,6 +142,8 @@ bool manage_add_vhost(struct manage *m, const struct actor *actor,
     c.row.tags = tidy_tags(vhost->tags, &tags);
     int err = change_create(m, &c);
     lv_buffer_free(&tags);
+    if (err == ERR_REFUSED)
+        return manage_refuse_as_broker(error, SUBJECT_VHOST, &c.refused);
     if (err == 0)
         actor_log(actor, "vhost '%.*s' is created", SLICE_ARG(vhost->name));
     return manage_end(error, err);

@@ -183,6 +183,7 @@ static enum change_result declare_locked(struct loop *loop, struct vhost *vhost,
     if (!vhost_check(vhost, error) || d->only_if_there)
         return CHANGE_REFUSED;
     if (!vhost_check_queue_limit(vhost, d->name, error) ||
+        !node_check_queue_limit(vhost->topology, d->name, error) ||
         (d->is_generated && !queue_arguments_check_generated(d->arguments, error)))
         return CHANGE_REFUSED;
     *ret_created = true;

@@ -225,8 +225,8 @@ static inline bool session_is_logging_in(const struct session *s)
  * reached; the error (NOT_ALLOWED) says which. Call only after session_log_in() has succeeded. */
 void session_enter_vhost(struct session *s, struct slice vhost, session_entered *done);
 
-/* Counts a channel (or what a protocol has instead) as one of the user's. Returns false with the
- * error (NOT_ALLOWED) if the user's limit is reached. Call only after session_log_in() has
+/* Counts a channel (or what a protocol has instead) as one of the user's and of the node's. Returns
+ * false with the error (NOT_ALLOWED) if a limit is reached. Call only after session_log_in() has
  * succeeded. */
 bool session_take_channel(struct session *s, struct broker_error *error);
 /* Undoes session_take_channel(). */

@@ -166,6 +166,19 @@ void session_enter_vhost(struct session *s, struct slice name, session_entered *
 
 /* --- channels --------------------------------------------------------------------------------- */
 
+static bool quota_take_node_channel(struct session *s, struct broker_error *error)
+{
+    struct session_server *server = s->server;
+    int64_t limit = atomic_load(&server->settings.channels_max);
+    if (atomic_fetch_add(&server->channels_open, 1) < limit || limit < 1)
+        return true;
+    atomic_fetch_sub(&server->channels_open, 1);
+    return broker_refuse_connection(error, REPLY_NOT_ALLOWED,
+                                    "number of channels opened on node '%s' has reached the "
+                                    "maximum allowed limit of %" PRId64,
+                                    server->broker->topology.node_name, limit);
+}
+
 bool session_take_channel(struct session *s, struct broker_error *error)
 {
     int64_t limit;
@@ -177,6 +190,10 @@ bool session_take_channel(struct session *s, struct broker_error *error)
             "number of channels opened for user '%.*s' has reached the maximum allowed user limit "
             "of (%" PRId64 ")",
             SLICE_ARG(session_user_name(s)), limit);
+    if (!quota_take_node_channel(s, error)) {
+        auth_give(s->identity, AUTH_LIMIT_CHANNELS);
+        return false;
+    }
     COUNT(channels_opened);
     return true;
 }
@@ -185,5 +202,6 @@ void session_give_channel(struct session *s)
 {
     session_assert_home(s);
     auth_give(s->identity, AUTH_LIMIT_CHANNELS);
+    atomic_fetch_sub(&s->server->channels_open, 1);
     COUNT(channels_closed);
 }

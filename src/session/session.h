@@ -32,6 +32,8 @@ struct session_settings {
     _Atomic uint64_t message_bytes_max;       /* 134217728 */
     _Atomic uint64_t unfinished_bytes_max;    /* per loop: room for messages that are not whole */
     _Atomic int64_t connections_max;          /* connections in a vhost; negative: no limit */
+    _Atomic int64_t channels_max;             /* channels of all sessions; below 1: no limit */
+    _Atomic int64_t channel_consumers_max;    /* consumers of a channel; below 1: no limit */
     _Atomic bool qos_reaches_running; /* basic.qos without global also limits existing consumers */
     _Atomic bool forgets_histories;   /* a header x-death that a client publishes is removed */
 };
@@ -42,6 +44,7 @@ struct session_server {
     struct auth *auth;
     struct session_settings settings;
     _Atomic int64_t connections_entered; /* connections that are in a vhost: RUNNING */
+    _Atomic int64_t channels_open;       /* session_take_channel() */
 };
 
 /* --- the life of the process ------------------------------------------------------------------ */

@@ -350,7 +350,8 @@ static enum change_result exchange_declare_locked(struct vhost *vhost,
     struct exchange *x = exchange_find(vhost, d->name);
     if (x)
         return exchange_is_equivalent(x, d, error) ? CHANGE_DONE : CHANGE_REFUSED;
-    if (d->only_if_there || !exchange_check_new(vhost, d, error))
+    if (d->only_if_there || !exchange_check_new(vhost, d, error) ||
+        !node_check_exchange_limit(vhost, d->name, error))
         return CHANGE_REFUSED;
     x = exchange_create(vhost, d, routing_type_of(d), false);
     if (x->is_delaying) {

@@ -16,6 +16,7 @@ void topology_init(struct topology *t, struct loops *loops, struct definitions *
     t->event_vhost = "/";
     int err = pthread_mutex_init(&t->lock, NULL);
     lv_assert(err == 0);
+    node_limits_init(&t->limits);
     atomic_init(&t->generation, 1);
     atomic_init(&t->next_queue_id, 1);
     t->vhosts = lv_table_create();

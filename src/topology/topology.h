@@ -18,6 +18,7 @@
 #include "base/slice.h"
 #include "loop/loop.h"
 #include "message/events.h"
+#include "topology/node_limits.h"
 #include "topology/refusal.h"
 
 struct definitions;
@@ -69,6 +70,7 @@ struct topology {
      * queue has its own limit; 0: forever. */
     _Atomic uint64_t consumer_timeout_ms;
 
+    struct node_limits limits;
     /* How many deduplication values are being stored (dedup.h). */
     _Atomic uint64_t values_being_stored;
     /* For each loop, by loop_index(): how many bytes of messages published to its queues are in its
