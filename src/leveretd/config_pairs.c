@@ -87,8 +87,14 @@ const char *config_pairs_find(const struct config_pairs *pairs, const char *name
 
 bool config_pair_is_secret(const struct config_pair *pair)
 {
-    const char *dot = strrchr(pair->name, '.');
-    return pair->is_hidden || strcmp(dot ? dot + 1 : pair->name, "password") == 0;
+    static const char *const secrets[] = {"password", "passphrase", "secret"};
+    size_t n = strlen(pair->name);
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        size_t end = strlen(secrets[i]);
+        if (n >= end && strcmp(pair->name + n - end, secrets[i]) == 0)
+            return true;
+    }
+    return pair->is_hidden;
 }
 
 void config_pairs_clear(struct config_pairs *pairs)

@@ -152,8 +152,8 @@ struct config_pair *config_pairs_put(struct config_pairs *pairs, const char *nam
                                      const char *value, const char *origin, bool is_sorted);
 /* Adds the values between spaces, named "1", "2" ... */
 void config_pairs_put_words(struct config_pairs *pairs, const char *words);
-/* Returns true if the entry's value must not be shown: it was encrypted, or the last part of its
- * name is "password". */
+/* Returns true if the entry's value must not be shown: it was encrypted, or its name ends with
+ * "password", "passphrase" or "secret". */
 bool config_pair_is_secret(const struct config_pair *pair);
 /* Empties the list and frees its entries. */
 void config_pairs_clear(struct config_pairs *pairs);

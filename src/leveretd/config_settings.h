@@ -31,8 +31,8 @@
  *   LIST            KEY.N = VALUE: values in the order of N ("auth_mechanisms.*"). The default has
  *                   its values between spaces; the first line of the file replaces it.
  *   PAIRS           KEY.NAME = VALUE: names and values in the order of the file
- *                   ("auth_oauth2.signing_keys.*"). A value whose name ends with "password" is
- *                   never shown.
+ *                   ("auth_oauth2.signing_keys.*"). A value whose name ends with "password",
+ *                   "passphrase" or "secret" is never shown.
  *
  * Other names that RabbitMQ has for a key: `aliases` in config.c. Keys of RabbitMQ's without effect
  * here: config_keys.c; remove its row when you add yours. What one value alone does not tell (a

@@ -63,7 +63,7 @@ struct nearest {
 static void consider_text(struct nearest *n, struct slice typed, struct slice known,
                           struct slice rest)
 {
-    if (typed.n > KEY_BYTES_MAX || known.n > KEY_BYTES_MAX)
+    if (typed.n > KEY_BYTES_MAX || known.n > KEY_BYTES_MAX || slice_equal(known, n->key))
         return;
     unsigned d = distance(typed, known);
     if (d >= n->distance)

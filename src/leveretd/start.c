@@ -343,6 +343,17 @@ static void set_names(struct leveretd *d)
              cluster_name[0] ? cluster_name : d->node_name);
 }
 
+/* Says which files the configuration comes from. */
+static void log_config_files(const struct config *config)
+{
+    struct lv_buffer files = {0};
+    for (size_t i = 0; i < config->file_count; i++)
+        lv_buffer_printf(&files, "%s%s", i ? ", " : "", config->files[i]);
+    if (files.n > 0)
+        log_info("config: read from %.*s", SLICE_ARG(lv_buffer_slice(&files)));
+    lv_buffer_free(&files);
+}
+
 /* --- all of it -------------------------------------------------------------------------------- */
 
 static void log_started(const struct leveretd *d, const struct recovery *r)
@@ -395,6 +406,7 @@ int leveretd_start(struct leveretd *d)
 {
     lv_assert(d->config && d->begun_us > 0 && !d->loops);
     log_set_level(config_log_level(d->config));
+    log_config_files(d->config);
     log_thread_start(); /* from here on a slow reader of standard error blocks nobody */
     raise_descriptor_limit();
     net_leave_descriptors(descriptors_for_files());

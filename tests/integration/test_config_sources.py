@@ -166,6 +166,7 @@ def test_later_files_win_and_variables_win_over_files(own_broker):
     assert (found['heartbeat']['value'], found['heartbeat']['origin']) == ('13', f'{second}:1')
     assert found['consumer_timeout']['value'] == '100000'
     assert found['cluster_name']['value'] == 'mq-north-13'
+    assert f'config: read from {main}, {first}, {second}' in own.log()
     assert found['node_name'] == {'value': 'hare@mq1', 'default': '', 'origin': f'{env}:2 (RABBITMQ_NODENAME)'}
     assert found['default_user']['origin'] == 'RABBITMQ_DEFAULT_USER'
     assert found['default_pass']['origin'] == 'RABBITMQ_DEFAULT_PASS_FILE'

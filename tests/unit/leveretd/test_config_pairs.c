@@ -60,7 +60,8 @@ static void a_password_in_a_pair_is_a_secret(void **state)
     assert_true(config_pair_is_secret(&(struct config_pair){.name = "ann.password"}));
     assert_true(config_pair_is_secret(&(struct config_pair){.name = "password"}));
     assert_false(config_pair_is_secret(&(struct config_pair){.name = "password.x"}));
-    assert_false(config_pair_is_secret(&(struct config_pair){.name = "ann.nopassword"}));
+    assert_true(config_pair_is_secret(&(struct config_pair){.name = "x.client_secret"}));
+    assert_true(config_pair_is_secret(&(struct config_pair){.name = "a", .is_hidden = true}));
 }
 
 int main(void)
