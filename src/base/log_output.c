@@ -36,6 +36,7 @@ struct output {
     bool has_condition;     /* `changed` is initialised */
     atomic_bool is_used;
     atomic_uchar levels[LOG_CATEGORY_COUNT];
+    char location[LOG_LOCATION_BYTES_MAX];
     atomic_bool is_running; /* its thread; changed under the lock */
     bool is_stopping;
     bool is_to_reopen;
@@ -59,6 +60,7 @@ static struct output outputs[LOG_OUTPUTS_MAX] = {
         {
             .lock = PTHREAD_MUTEX_INITIALIZER,
             .is_used = true,
+            .location = "<stderr>",
             .levels = {[0 ... LOG_CATEGORY_COUNT - 1] = LOG_INFO},
             .ops = &log_console_ops,
             .sink = &log_console_default,
@@ -485,13 +487,14 @@ static void sink_leave(struct output *o, const struct log_sink_ops *ops, void *s
     pthread_cond_broadcast(&o->changed);
 }
 
-void log_output_set(unsigned slot, const struct log_sink_ops *ops, void *sink,
+void log_output_set(unsigned slot, const char *location, const struct log_sink_ops *ops, void *sink,
                     const struct log_output_levels *levels)
 {
     struct output *o = &outputs[slot];
     lv_assert(slot < LOG_OUTPUTS_MAX);
     pthread_mutex_lock(&o->lock);
     levels_store(o, levels);
+    snprintf(o->location, sizeof o->location, "%s", location);
     o->is_used = true;
     sink_leave(o, ops, sink);
     pthread_mutex_unlock(&o->lock);
@@ -503,6 +506,23 @@ void log_output_set_levels(unsigned slot, const struct log_output_levels *levels
     lv_assert(slot < LOG_OUTPUTS_MAX && outputs[slot].is_used);
     levels_store(&outputs[slot], levels);
     all_lowest_compute();
+}
+
+bool log_output_is_used(unsigned slot)
+{
+    lv_assert(slot < LOG_OUTPUTS_MAX);
+    return atomic_load(&outputs[slot].is_used);
+}
+
+const char *log_output_location(unsigned slot, char space[LOG_LOCATION_BYTES_MAX])
+{
+    struct output *o = &outputs[slot];
+    lv_assert(slot < LOG_OUTPUTS_MAX);
+    pthread_mutex_lock(&o->lock);
+    bool is_used = o->is_used;
+    memcpy(space, o->location, LOG_LOCATION_BYTES_MAX);
+    pthread_mutex_unlock(&o->lock);
+    return is_used ? space : NULL;
 }
 
 void log_output_clear(unsigned slot)

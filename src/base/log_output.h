@@ -39,12 +39,18 @@ struct log_sink_ops {
     void (*free)(void *sink); /* NULL: the sink is static */
 };
 
-/* Makes the sink that of the slot, with these levels, and takes it. If the slot has a sink, its
- * thread goes on with the new one once it has written what the old one has taken, and frees the
- * old one. Starts a thread if log_thread_start() has been called. Serialised by the caller, with
- * the functions below. */
-void log_output_set(unsigned slot, const struct log_sink_ops *ops, void *sink,
+/* Makes the sink that of the slot, with these levels, and takes it. `location` says to an operator
+ * where the lines go: "<stderr>", a path; it is copied, and cut if it is very long. If the slot has
+ * a sink, its thread goes on with the new one once it has written what the old one has taken, and
+ * frees the old one. Starts a thread if log_thread_start() has been called. Serialised by the
+ * caller, with the functions below. */
+void log_output_set(unsigned slot, const char *location, const struct log_sink_ops *ops, void *sink,
                     const struct log_output_levels *levels);
+/* Returns the location of a slot's output, written to `space`; NULL if the slot is not in use. Any
+ * thread. */
+enum { LOG_LOCATION_BYTES_MAX = 1024 };
+const char *log_output_location(unsigned slot, char space[LOG_LOCATION_BYTES_MAX]);
+bool log_output_is_used(unsigned slot);
 /* Changes the levels alone. The slot must be in use. */
 void log_output_set_levels(unsigned slot, const struct log_output_levels *levels);
 /* Ends the output. Its thread writes what is in the ring and frees the sink. Does not wait. */

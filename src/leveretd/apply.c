@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/log_exchange.h"
 #include "leveretd/machine_memory.h"
 
 /* Returns how many bytes of incomplete messages a loop may hold: an equal share of a quarter of the
@@ -75,7 +76,7 @@ static void apply_to_broker(struct leveretd *d)
 void leveretd_apply(struct leveretd *d)
 {
     leveretd_assert_home(d);
-    log_set_level(config_log_level(d->config));
+    log_exchange_configure(d->config);
     apply_loopback_users(d);
     leveretd_apply_hashing(d);
     apply_to_sessions(d);

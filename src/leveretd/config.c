@@ -28,6 +28,7 @@ static const struct alias {
     const char *means;
 } aliases[] = {
     {"log.default.level", "log.level"},
+    {"log.syslog.ip", "log.syslog.host"},
     {"max_connections", "connection_max"},
     {"management.listener.port", "management.tcp.port"},
     {"management.listener.ip", "management.tcp.ip"},

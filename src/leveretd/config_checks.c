@@ -17,6 +17,7 @@
 #include "leveretd/config_oauth2.h"
 #include "leveretd/config_private.h"
 #include "leveretd/config_tls.h"
+#include "leveretd/log_config.h"
 #include "net/net.h"
 
 int config_check_readable(const struct config *config, enum config_setting setting,
@@ -173,8 +174,9 @@ static int check_tls(const struct config *config, config_say say, void *arg)
 }
 
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
-    check_listeners, check_load_definitions, check_management_address, check_auth_http,
-    check_auth_ldap, check_trusted_proxies,  check_auth_oauth2,        check_tls,
+    check_listeners,  check_load_definitions, check_management_address, check_auth_http,
+    check_auth_ldap,  check_trusted_proxies,  check_auth_oauth2,        check_tls,
+    log_config_check,
 };
 
 int config_check(const struct config *config, config_say say, void *arg)

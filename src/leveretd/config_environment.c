@@ -26,6 +26,7 @@ static const struct variable {
     {"RABBITMQ_PRODUCT_VERSION", NULL, "server_version", ""},
     {"RABBITMQ_MNESIA_BASE", NULL, "data_dir", "/leveret"}, /* RabbitMQ adds its node's name */
     {"RABBITMQ_MNESIA_DIR", NULL, "data_dir", ""},
+    {"RABBITMQ_LOG_BASE", NULL, "log.dir", ""},
     {"LEVERET_DATA_DIR", NULL, "data_dir", ""},
 };
 
@@ -110,6 +111,82 @@ void config_environment_free(struct config_environment *e)
 }
 
 /* --- All of them ------------------------------------------------------------------------------ */
+
+/* Sets keys, from NULL-ended pairs, for one variable. */
+static int set_keys(const struct config_environment *e, struct config *config, const char *name,
+                    const char *const *pairs, config_say say, void *arg)
+{
+    char *origin = config_environment_origin(e, name);
+    int err = 0;
+    for (; pairs[0]; pairs += 2) {
+        if (config_set(config, pairs[0], pairs[1], origin, say, arg) < 0)
+            err = ERR_INVALID;
+    }
+    free(origin);
+    return err;
+}
+
+/* RABBITMQ_LOGS replaces the outputs: "-" is standard output, "-stderr" standard error, else it is
+ * a file. */
+static int apply_logs(const struct config_environment *e, struct config *config, config_say say,
+                      void *arg)
+{
+    const char *value = config_environment_get(e, "RABBITMQ_LOGS");
+    if (!value)
+        return 0;
+    bool is_stdout = strcmp(value, "-") == 0, is_stderr = strcmp(value, "-stderr") == 0;
+    bool is_console = is_stdout || is_stderr;
+    const char *const outputs[] = {"log.file", is_console ? "false" : value, "log.console",
+                                   is_console ? "true" : "false", NULL};
+    const char *const stdio[] = {"log.console.stdio", is_stdout ? "stdout" : "stderr", NULL};
+    int err = set_keys(e, config, "RABBITMQ_LOGS", outputs, say, arg);
+    if (is_console && set_keys(e, config, "RABBITMQ_LOGS", stdio, say, arg) < 0)
+        err = ERR_INVALID;
+    return err;
+}
+
+/* Sets what one word of RABBITMQ_LOG sets: "LEVEL", "CATEGORY=LEVEL", "+json", "-json" ("+color"
+ * and "-color" do nothing). */
+static int apply_log_word(const struct config_environment *e, struct config *config, char *word,
+                          config_say say, void *arg)
+{
+    struct lv_buffer key = {0};
+    char *level = strchr(word, '=');
+    bool is_json = strcmp(word, "+json") == 0;
+    const char *value = word;
+    if (word[0] == '+' || word[0] == '-') {
+        lv_buffer_printf(&key, "%s", "log.console.formatter");
+        value = is_json ? "json" : "plaintext";
+    } else if (level && strncmp(word, "global=", 7) != 0) {
+        *level = '\0';
+        lv_buffer_printf(&key, "log.%s.level", word);
+        value = level + 1;
+    } else {
+        lv_buffer_printf(&key, "%s", "log.level");
+        value = level ? level + 1 : word;
+    }
+    const char *const pairs[] = {(const char *)key.p, value, NULL};
+    bool is_idle = strcmp(word, "+color") == 0 || strcmp(word, "-color") == 0;
+    int err = is_idle ? 0 : set_keys(e, config, "RABBITMQ_LOG", pairs, say, arg);
+    lv_buffer_free(&key);
+    return err;
+}
+
+static int apply_log_levels(const struct config_environment *e, struct config *config,
+                            config_say say, void *arg)
+{
+    const char *value = config_environment_get(e, "RABBITMQ_LOG");
+    int err = 0;
+    if (!value)
+        return 0;
+    char *copy = lv_strdup(value), *rest = copy;
+    for (char *word; (word = strsep(&rest, ",")) != NULL;) {
+        if (word[0] && apply_log_word(e, config, word, say, arg) < 0)
+            err = ERR_INVALID;
+    }
+    free(copy);
+    return err;
+}
 
 static int set_variable(const struct config_environment *e, struct config *config,
                         const struct variable *v, const char *name, const char *value,
@@ -202,6 +279,10 @@ int config_environment_apply(const struct config_environment *e, struct config *
         if (apply_variable(e, config, &variables[i], say, arg) < 0)
             err = ERR_INVALID;
     if (apply_node_address(e, config, say, arg) < 0)
+        err = ERR_INVALID;
+    if (apply_logs(e, config, say, arg) < 0)
+        err = ERR_INVALID;
+    if (apply_log_levels(e, config, say, arg) < 0)
         err = ERR_INVALID;
     tell_idle(e, say, arg);
     return err;

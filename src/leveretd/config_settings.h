@@ -55,7 +55,10 @@
       "rabbit_password_hashing_md5", "scrypt")                                                     \
     W(CONFIG_LDAP_BINDS, "as_user", "anon")                                                        \
     W(CONFIG_LDAP_HOSTNAMES, "wildcard", "none")                                                   \
-    W(CONFIG_LDAP_LOGS, "false", "true", "network", "network_unsafe")
+    W(CONFIG_LDAP_LOGS, "false", "true", "network", "network_unsafe")                              \
+    W(CONFIG_LOG_STDIOS, "stderr", "stdout")                                                       \
+    W(CONFIG_LOG_TRANSPORTS, "udp", "tcp", "tls", "local", "ssl")                                  \
+    W(CONFIG_LOG_PROTOCOLS, "rfc3164", "rfc5424")
 
 /* --- Connections and channels ----------------------------------------------------------------- */
 
@@ -388,8 +391,95 @@
 #define CONFIG_SETTINGS_LOG(S)                                                                     \
     S(log_level, "log.level", LEVEL, "info", true, 0, 0,                                           \
       "Lowest level that is logged: debug, info, warning, error, critical, none.")                 \
+    S(log_category_levels, "log.*.level", PAIRS, "", true, 0, 0,                                   \
+      "log.CATEGORY.level = LEVEL replaces the levels of all outputs for one category: "           \
+      "connection, channel, queue, user, ldap, federation, shovel, upgrade.")                      \
+    S(log_category_files, "log.*.file", PAIRS, "", true, 0, 0,                                     \
+      "log.CATEGORY.file = NAME writes the lines of a category to a file of their own, and "       \
+      "nowhere else.")                                                                             \
+    S(log_console, "log.console", BOOL, "true", true, 0, 0,                                        \
+      "Whether lines are written to the console. If this is not set, and there is a file, "        \
+      "journald or syslog, they are not.")                                                         \
     S(log_console_level, "log.console.level", LEVEL_OR_NONE, "", true, 0, 0,                       \
-      "The same for standard error only; if it is set, log.level is ignored.")
+      "The same as log.level for the console only; if it is set, log.level is ignored "            \
+      "there.")                                                                                    \
+    S(log_console_stdio, "log.console.stdio", ENUM, "stderr", true, CONFIG_LOG_STDIOS, 0,          \
+      "The console: stderr or stdout.")                                                            \
+    S(log_formatters, "log.*.formatter", PAIRS, "", true, 0, 0,                                    \
+      "log.OUTPUT.formatter = plaintext or json, for console, file, syslog and exchange.")         \
+    S(log_time_formats, "log.*.formatter.time_format", PAIRS, "", true, 0, 0,                      \
+      "log.OUTPUT.formatter.time_format = rfc3339_space, rfc3339_T, epoch_usecs, epoch_secs "      \
+      "or lager_default.")                                                                         \
+    S(log_level_formats, "log.*.formatter.level_format", PAIRS, "", true, 0, 0,                    \
+      "log.OUTPUT.formatter.level_format = lc, uc, lc3, uc3, lc4 or uc4: how a level is "          \
+      "written.")                                                                                  \
+    S(log_line_formats, "log.*.formatter.plaintext.format", PAIRS, "", true, 0, 0,                 \
+      "log.OUTPUT.formatter.plaintext.format = TEXT with $time, $level, $pid, $msg, "              \
+      "$domain, $connection, $connection_name, $peer, $user, $vhost, $channel.")                   \
+    S(log_field_maps, "log.*.formatter.json.field_map", PAIRS, "", true, 0, 0,                     \
+      "log.OUTPUT.formatter.json.field_map = the fields in their order: NAME, NAME:OTHER to "      \
+      "rename one, NAME:- to leave one out, *:- to leave out the others.")                         \
+    S(log_verbosity_maps, "log.*.formatter.json.verbosity_map", PAIRS, "", true, 0, 0,             \
+      "log.OUTPUT.formatter.json.verbosity_map = LEVEL:NUMBER ...: the number is the field "       \
+      "verbosity.")                                                                                \
+    S(log_file, "log.file", STRING, "", true, 0, 0,                                                \
+      "Name of the log file, in log.dir if it is no absolute path; false means no file. If "       \
+      "this is not set but another key of the file is, the name is leveret.log.")                  \
+    S(log_dir, "log.dir", STRING, "", true, 0, 0,                                                  \
+      "Directory of log files; none means logs in the data directory.")                            \
+    S(log_file_level, "log.file.level", LEVEL_OR_NONE, "", true, 0, 0,                             \
+      "The same as log.level for the file only.")                                                  \
+    S(log_rotation_date, "log.file.rotation.date", STRING, "", true, 0, 0,                         \
+      "When log files are rotated: $D0 daily at midnight, $D23 at 23:00, $W5D16 on Fridays "       \
+      "at 16:00, $M1D0 monthly, $H30 hourly; none means never.")                                   \
+    S(log_rotation_bytes, "log.file.rotation.size", BYTES, "0", true, 0, INT64_MAX,                \
+      "Size in bytes above which log files are rotated; 0 means never.")                           \
+    S(log_rotation_count, "log.file.rotation.count", NUMBER, "5", true, 0, 10000,                  \
+      "Rotated files that are kept, as NAME.0, NAME.1 ...; with 0 a file that is due is "          \
+      "deleted.")                                                                                  \
+    S(log_rotation_compress, "log.file.rotation.compress", BOOL, "false", true, 0, 0,              \
+      "Whether rotated files are compressed with gzip.")                                           \
+    S(log_journald, "log.journald", BOOL, "false", true, 0, 0,                                     \
+      "Whether lines are sent to journald.")                                                       \
+    S(log_journald_level, "log.journald.level", LEVEL_OR_NONE, "", true, 0, 0,                     \
+      "The same as log.level for journald only.")                                                  \
+    S(log_journald_socket, "log.journald.socket", STRING, "/run/systemd/journal/socket", true, 1,  \
+      107, "Socket of journald.")                                                                  \
+    S(log_syslog, "log.syslog", BOOL, "false", true, 0, 0,                                         \
+      "Whether lines are sent to a syslog server.")                                                \
+    S(log_syslog_level, "log.syslog.level", LEVEL_OR_NONE, "", true, 0, 0,                         \
+      "The same as log.level for syslog only.")                                                    \
+    S(log_syslog_transport, "log.syslog.transport", ENUM, "udp", true, CONFIG_LOG_TRANSPORTS, 0,   \
+      "How the server is reached: udp, tcp, tls (also: ssl), or local for the socket "             \
+      "log.syslog.socket.")                                                                        \
+    S(log_syslog_protocol, "log.syslog.protocol", ENUM, "rfc3164", true, CONFIG_LOG_PROTOCOLS, 0,  \
+      "Form of the lines: rfc3164 or rfc5424.")                                                    \
+    S(log_syslog_identity, "log.syslog.identity", STRING, "rabbitmq-server", true, 1, 48,          \
+      "Name of the program in lines for syslog and journald.")                                     \
+    S(log_syslog_facility, "log.syslog.facility", STRING, "daemon", true, 0, 0,                    \
+      "Facility of the lines: daemon, local0 ...")                                                 \
+    S(log_syslog_host, "log.syslog.host", STRING, "localhost", true, 1, 255,                       \
+      "Name or address of the syslog server.")                                                     \
+    S(log_syslog_port, "log.syslog.port", NUMBER, "514", true, 1, 65535,                           \
+      "Port of the syslog server.")                                                                \
+    S(log_syslog_socket, "log.syslog.socket", STRING, "/dev/log", true, 1, 107,                    \
+      "Socket of the local syslog.")                                                               \
+    S(log_syslog_ca, "log.syslog.ssl_options.cacertfile", STRING, "", true, 0, 0,                  \
+      "File with the certificates that the syslog server's is checked by; none means those "       \
+      "of the system.")                                                                            \
+    S(log_syslog_cert, "log.syslog.ssl_options.certfile", STRING, "", true, 0, 0,                  \
+      "File with the certificate that is shown to the syslog server; none means none.")            \
+    S(log_syslog_key, "log.syslog.ssl_options.keyfile", STRING, "", true, 0, 0,                    \
+      "File with the key of that certificate.")                                                    \
+    S(log_syslog_verify, "log.syslog.ssl_options.verify", ENUM, "verify_peer", true,               \
+      CONFIG_VERIFIES, 0,                                                                          \
+      "Whether the syslog server's certificate and name are checked: verify_peer or "              \
+      "verify_none.")                                                                              \
+    S(log_exchange, "log.exchange", BOOL, "false", false, 0, 0,                                    \
+      "Whether lines are published to the topic exchange amq.rabbitmq.log of default_vhost, "      \
+      "with the level as routing key.")                                                            \
+    S(log_exchange_level, "log.exchange.level", LEVEL_OR_NONE, "", true, 0, 0,                     \
+      "The same as log.level for the exchange only.")
 
 /* --- The node and its files ------------------------------------------------------------------- */
 

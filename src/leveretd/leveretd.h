@@ -113,6 +113,9 @@ int leveretd_start(struct leveretd *d);
 /* Creates the data directory if needed and locks it for this process. Returns EXIT_OK, or the exit
  * code after logging the reason. */
 int leveretd_lock(struct leveretd *d);
+/* Opens the outputs of the log, whose files may be in the data directory. Returns EXIT_OK, or the
+ * exit code after logging the reason. */
+int leveretd_open_log(const struct leveretd *d);
 
 /* Runs `leveretd --recover-definitions`: stores definitions of the queues that the log knows and
  * the definitions lack, and of their vhosts. Logs what was done, or why nothing was, and returns

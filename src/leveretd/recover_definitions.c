@@ -339,7 +339,7 @@ int leveretd_recover_definitions(struct leveretd *d)
     log_set_level(config_log_level(d->config));
     log_thread_start();
     int code;
-    if ((code = leveretd_lock(d)) != EXIT_OK)
+    if ((code = leveretd_lock(d)) != EXIT_OK || (code = leveretd_open_log(d)) != EXIT_OK)
         return code;
     code = rebuild_definitions(&r, d);
     rebuild_free(&r);

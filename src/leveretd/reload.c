@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/log_config.h"
 
 static void log_difference(void *arg, const char *key, bool is_reloadable, const char *old,
                            const char *fresh)
@@ -53,6 +54,7 @@ void leveretd_reload(struct leveretd *d)
     }
     config_compare(d->config, fresh, log_difference, &changes);
     leveretd_use(d, fresh);
+    log_config_apply(fresh); /* opens the files again, too */
     leveretd_apply(d);
     struct mail mail = {.deliver = timeouts_mail};
     for (unsigned i = 0; i < loops_count(d->loops); i++)

@@ -20,6 +20,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/log_exchange.h"
 #include "message/events.h"
 
 enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5, DRAINS_MAX = 100 };
@@ -175,6 +176,7 @@ void leveretd_free(struct leveretd *d)
 {
     lv_assert(!loop_current());
     control_stop(&d->control);
+    log_exchange_stop();
     if (d->definitions && d->loops) /* without loops nobody has changed them */
         flush_definitions(d->definitions);
     if (d->loops)

@@ -27,6 +27,8 @@
 #include "base/rcu.h"
 #include "broker/broker_journal.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/log_config.h"
+#include "leveretd/log_exchange.h"
 #include "leveretd/recovery.h"
 #include "store/data_dir.h"
 #include "topology/vhost.h"
@@ -146,6 +148,11 @@ static int check_event_vhost(const struct leveretd *d)
 }
 
 /* --- the data directory ----------------------------------------------------------------------- */
+
+int leveretd_open_log(const struct leveretd *d)
+{
+    return log_config_apply(d->config) < 0 ? EXIT_DATA_DIR : EXIT_OK;
+}
 
 int leveretd_lock(struct leveretd *d)
 {
@@ -395,6 +402,7 @@ static void create_rooms(struct leveretd *d)
     d->broker = broker_create(d->loops, d->definitions);
     d->broker->topology.node_name = d->node_name;
     d->broker->topology.event_vhost = event_vhost(d->config);
+    d->broker->topology.log_vhost = d->config->log_exchange ? d->config->default_vhost : NULL;
     d->sessions.broker = d->broker;
     d->sessions.auth = d->auth;
     d->sessions.settings.leveret_version = LEVERET_VERSION;
@@ -408,11 +416,13 @@ int leveretd_start(struct leveretd *d)
     log_set_level(config_log_level(d->config));
     log_config_files(d->config);
     log_thread_start(); /* from here on a slow reader of standard error blocks nobody */
+    log_thread_start(); /* from here on a slow reader of the log blocks nobody */
     raise_descriptor_limit();
     net_leave_descriptors(descriptors_for_files());
     int code;
     if ((code = check_first_start(d)) != EXIT_OK || (code = leveretd_lock(d)) != EXIT_OK ||
-        (code = open_definitions(d)) != EXIT_OK || (code = check_event_vhost(d)) != EXIT_OK)
+        (code = leveretd_open_log(d)) != EXIT_OK || (code = open_definitions(d)) != EXIT_OK ||
+        (code = check_event_vhost(d)) != EXIT_OK)
         return code;
 
     create_rooms(d);
@@ -436,6 +446,7 @@ int leveretd_start(struct leveretd *d)
     alarms_start(d->alarms);
     clock_keeper_begin(d->clock_keeper);
     tls_keeper_start(d->tls_keeper);
+    log_exchange_start(d->broker, d->node_name, d->config);
     loops_start(d->loops);
     log_started(d, &recovery);
     return EXIT_OK;

@@ -24,6 +24,8 @@
 struct field;
 
 #define EVENT_EXCHANGE "amq.rabbitmq.event"
+/* The exchange of the log, which is not one of events; in one vhost, if it is wanted. */
+#define LOG_EXCHANGE "amq.rabbitmq.log"
 
 /* --- emitting --------------------------------------------------------------------------------- */
 

@@ -46,8 +46,9 @@ struct topology {
     const char *node_name;           /* for log messages and listings; borrowed */
     struct events events;            /* message/events.h */
     const char
-        *event_vhost;     /* the vhost of the event exchange; borrowed; set before vhosts exist */
-    pthread_mutex_t lock; /* topology_lock() */
+        *event_vhost;      /* the vhost of the event exchange; borrowed; set before vhosts exist */
+    const char *log_vhost; /* the same for the log's exchange; NULL: there is none */
+    pthread_mutex_t lock;  /* topology_lock() */
     _Atomic uint64_t generation;
     const struct exchange_hooks *exchange_hooks; /* exchange.h; NULL in tests */
     struct lv_table *vhosts;                     /* of struct vhost, by name */

@@ -57,8 +57,15 @@ bool vhost_check(struct vhost *vhost, struct broker_error *error)
     return false;
 }
 
+static struct exchange *create_internal(struct vhost *vhost, const char *name)
+{
+    struct exchange_declaration d = {.name = slice_str(name), .durable = true, .internal = true};
+    return exchange_create(vhost, &d, &exchange_topic, true);
+}
+
 static void vhost_create_predeclared(struct vhost *vhost)
 {
+    const char *log_vhost = vhost->topology->log_vhost;
     struct exchange_declaration nameless = {.durable = true};
     vhost->default_exchange = exchange_create(vhost, &nameless, &exchange_default, true);
     for (size_t i = 0; i < sizeof predeclared / sizeof *predeclared; i++) {
@@ -69,11 +76,10 @@ static void vhost_create_predeclared(struct vhost *vhost)
         };
         exchange_create(vhost, &d, predeclared[i].type, true);
     }
-    if (slice_is(vhost_name(vhost), vhost->topology->event_vhost)) {
-        struct exchange_declaration d = {
-            .name = slice_str(EVENT_EXCHANGE), .durable = true, .internal = true};
-        exchange_create(vhost, &d, &exchange_topic, true)->is_event_exchange = true;
-    }
+    if (slice_is(vhost_name(vhost), vhost->topology->event_vhost))
+        create_internal(vhost, EVENT_EXCHANGE)->is_event_exchange = true;
+    if (log_vhost && slice_is(vhost_name(vhost), log_vhost))
+        create_internal(vhost, LOG_EXCHANGE);
 }
 
 struct vhost *vhost_make(struct topology *topology, const struct definition_vhost *row,

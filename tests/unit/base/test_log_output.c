@@ -112,7 +112,7 @@ static struct heard *begin(enum log_level level)
     struct log_output_levels levels = levels_of(level), quiet = levels_of(LOG_LEFT_OUT);
     pthread_mutex_init(&h->lock, NULL);
     log_output_set_levels(LOG_OUTPUT_CONSOLE, &quiet);
-    log_output_set(SLOT, &heard_ops, h, &levels);
+    log_output_set(SLOT, "a test", &heard_ops, h, &levels);
     log_thread_start();
     return h;
 }
@@ -184,7 +184,7 @@ static void an_output_is_replaced_and_ended_while_lines_come(void **state)
     log_info("for the first");
     while (!has_heard(first, "for the first"))
         nap();
-    log_output_set(SLOT, &heard_ops, second, &levels);
+    log_output_set(SLOT, "a test", &heard_ops, second, &levels);
     while (!is_freed(first))
         nap();
     log_info("for the second");
