@@ -188,6 +188,28 @@ static void fetched_add(struct oauth2_keys *keys, const json_t *json, struct lv_
     lv_buffer_free(&fault);
 }
 
+/* Adds the keys of a set's list. Returns ERR_TOO_LARGE or ERR_FORMAT if there are too many, or none
+ * can be used. */
+static int list_add(struct oauth2_keys *keys, const json_t *list, struct lv_buffer *reason)
+{
+    size_t listed = json_array_size(list);
+    if (listed > OAUTH2_KEYS_MAX) {
+        refuse(reason, "it has more than %d keys", OAUTH2_KEYS_MAX);
+        return ERR_TOO_LARGE;
+    }
+    struct lv_buffer fault = {0};
+    for (size_t i = 0; i < listed; i++)
+        fetched_add(keys, json_array_get(list, i), &fault);
+    if (!json_is_array(list))
+        refuse(reason, "it is not a JWK set");
+    else if (keys->count == 0 && fault.n == 0)
+        refuse(reason, "it has no key for signatures");
+    else if (keys->count == 0)
+        refuse(reason, "it has no key that can be used: %.*s", SLICE_ARG(lv_buffer_slice(&fault)));
+    lv_buffer_free(&fault);
+    return keys->count == 0 ? ERR_FORMAT : 0;
+}
+
 int oauth2_keys_parse(struct slice text, struct oauth2_keys **ret, struct lv_buffer *reason)
 {
     if (text.n > OAUTH2_KEYS_BYTES_MAX) {
@@ -195,27 +217,9 @@ int oauth2_keys_parse(struct slice text, struct oauth2_keys **ret, struct lv_buf
         return ERR_TOO_LARGE;
     }
     json_t *json = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *list = json_object_get(json, "keys");
     struct oauth2_keys *keys = oauth2_keys_create();
-    struct lv_buffer fault = {0};
-    size_t listed = json_array_size(list);
-    for (size_t i = 0; i < listed && i < OAUTH2_KEYS_MAX; i++)
-        fetched_add(keys, json_array_get(list, i), &fault);
-    bool is_set = json_is_array(list);
+    int err = list_add(keys, json_object_get(json, "keys"), reason);
     json_decref(json);
-    int err = 0;
-    if (listed > OAUTH2_KEYS_MAX) {
-        refuse(reason, "it has more than %d keys", OAUTH2_KEYS_MAX);
-        err = ERR_TOO_LARGE;
-    } else if (keys->count == 0) {
-        refuse(reason,
-               !is_set        ? "it is not a JWK set"
-               : fault.n == 0 ? "it has no key for signatures"
-                              : "it has no key that can be used: %.*s",
-               SLICE_ARG(lv_buffer_slice(&fault)));
-        err = ERR_FORMAT;
-    }
-    lv_buffer_free(&fault);
     if (err)
         oauth2_keys_unref(&keys);
     else

@@ -154,8 +154,8 @@ static void fetch_log(const struct oauth2_provider *provider, const struct oauth
 {
     bool is_first = provider->rounds == 0;
     if (keys && (is_first || provider->has_failed))
-        log_info("oauth2: fetched %zu keys of provider '%s'", oauth2_keys_count(keys),
-                 provider_name(provider));
+        log_info("oauth2: keys of provider '%s' fetched: %zu", provider_name(provider),
+                 oauth2_keys_count(keys));
     if (!keys && (is_first || !provider->has_failed))
         log_warning("oauth2: the keys of provider '%s' could not be fetched: %.*s",
                     provider_name(provider), SLICE_ARG(reason));
@@ -331,14 +331,15 @@ static bool fetch_ask(struct oauth2_provider *provider)
     return true;
 }
 
-/* Where no key is known, a login that waits keeps nobody from logging in. */
+/* A login that waits occupies a thread. Where no key is known at all, nobody else could use it. */
 static bool can_wait(const struct oauth2_provider *provider)
 {
     return provider->waiting < provider->waiting_max ||
            (!provider->fetched && oauth2_keys_count(provider->files) == 0);
 }
 
-/* Waits until a fetch that ends now, or later, has brought the key. Call with the lock. */
+/* Waits for the end of a fetch. Returns AUTH_ALLOWED if the key is known then, or why the token is
+ * not accepted. Call with the lock. */
 static enum auth_answer key_await(struct oauth2_provider *provider, const char *id,
                                   struct lv_buffer *reason)
 {
