@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -91,7 +92,7 @@ static cjose_jwk_t *ec_make(const EVP_PKEY *key)
 cjose_jwk_t *oauth2_pem_read(struct slice text)
 {
     cjose_jwk_t *jwk = NULL;
-    if (text.n > INT_MAX)
+    if (text.n > INT_MAX || !memmem(text.p, text.n, "-----BEGIN ", strlen("-----BEGIN ")))
         return NULL;
     EVP_PKEY *key = key_read(text);
     if (!key)
