@@ -51,12 +51,14 @@ static void put_server_properties(struct lv_buffer *out, const struct session_se
 
 static void send_start(struct connection *conn, uint8_t major, uint8_t minor)
 {
-    struct lv_buffer properties = {0};
+    struct lv_buffer properties = {0}, mechanisms = {0};
+    sasl_print(session_mechanisms(&conn->session), &mechanisms);
     put_server_properties(&properties, connection_server(conn), major == 0);
     CONNECTION_SEND(conn, 0, connection_start, .version_major = major, .version_minor = minor,
                     .server_properties = lv_buffer_slice(&properties),
-                    .mechanisms = slice_str(SASL_MECHANISMS), .locales = slice_str("en_US"));
+                    .mechanisms = lv_buffer_slice(&mechanisms), .locales = slice_str("en_US"));
     lv_buffer_free(&properties);
+    lv_buffer_free(&mechanisms);
     connection_enter(conn, CONNECTION_AWAIT_START_OK);
 }
 
@@ -138,8 +140,15 @@ static void login_is_done(struct session *s, bool is_in, const char *reason)
 static void response_take(struct connection *conn, struct slice mechanism, struct slice response)
 {
     struct session_credentials credentials = {.mechanism = mechanism, .has_password = true};
+    unsigned chosen = sasl_mechanism(mechanism) & session_mechanisms(&conn->session);
+    if (chosen == SASL_EXTERNAL) {
+        connection_enter(conn, CONNECTION_LOGGING_IN);
+        session_log_in_by_certificate(&conn->session, mechanism, login_is_done);
+        return;
+    }
     enum sasl_result result =
-        sasl_parse(mechanism, response, &credentials.user, &credentials.password);
+        chosen ? sasl_parse(mechanism, response, &credentials.user, &credentials.password)
+               : SASL_UNKNOWN_MECHANISM;
     if (result != SASL_OK) {
         log_error("connection %s: %s '%.*s', closing", CONNECTION_TITLE(conn),
                   result == SASL_MALFORMED ? "malformed response of mechanism"

@@ -49,12 +49,42 @@ static enum sasl_result parse_amqplain(struct slice response, struct slice *ret_
     return SASL_OK;
 }
 
+static const struct {
+    unsigned mechanism;
+    const char *name;
+} mechanisms[] = {
+    {SASL_PLAIN, "PLAIN"},
+    {SASL_AMQPLAIN, "AMQPLAIN"},
+    {SASL_EXTERNAL, "EXTERNAL"},
+};
+
+enum { MECHANISMS = sizeof mechanisms / sizeof *mechanisms };
+
+unsigned sasl_mechanism(struct slice name)
+{
+    for (size_t i = 0; i < MECHANISMS; i++)
+        if (slice_is(name, mechanisms[i].name))
+            return mechanisms[i].mechanism;
+    return 0;
+}
+
+void sasl_print(unsigned set, struct lv_buffer *out)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < MECHANISMS; i++) {
+        if (!(set & mechanisms[i].mechanism))
+            continue;
+        lv_buffer_printf(out, "%s%s", is_first ? "" : " ", mechanisms[i].name);
+        is_first = false;
+    }
+}
+
 enum sasl_result sasl_parse(struct slice mechanism, struct slice response, struct slice *ret_user,
                             struct slice *ret_password)
 {
-    if (slice_is(mechanism, "PLAIN"))
-        return parse_plain(response, ret_user, ret_password);
-    if (slice_is(mechanism, "AMQPLAIN"))
-        return parse_amqplain(response, ret_user, ret_password);
-    return SASL_UNKNOWN_MECHANISM;
+    switch (sasl_mechanism(mechanism)) {
+    case SASL_PLAIN: return parse_plain(response, ret_user, ret_password);
+    case SASL_AMQPLAIN: return parse_amqplain(response, ret_user, ret_password);
+    default: return SASL_UNKNOWN_MECHANISM;
+    }
 }

@@ -1,18 +1,23 @@
-/* SASL mechanisms: parses a client's response into user and password, which auth_login() checks.
- * Pure. */
+/* SASL mechanisms: which there are, and what a client's response says of itself. Pure. */
 #ifndef LEVERET_AUTH_SASL_H
 #define LEVERET_AUTH_SASL_H
 
+#include "base/buffer.h"
 #include "base/slice.h"
 
-/* The mechanisms that connection.start offers, in this order. */
-#define SASL_MECHANISMS "PLAIN AMQPLAIN"
+/* A set of mechanisms. EXTERNAL: the client is who its certificate says. */
+enum { SASL_PLAIN = 1, SASL_AMQPLAIN = 2, SASL_EXTERNAL = 4 };
+
+/* Returns the mechanism of this name, which must be in upper case; 0 if there is none. */
+unsigned sasl_mechanism(struct slice name);
+/* Appends the names of a set of mechanisms: "PLAIN AMQPLAIN". */
+void sasl_print(unsigned mechanisms, struct lv_buffer *out);
 
 enum sasl_result { SASL_OK, SASL_MALFORMED, SASL_UNKNOWN_MECHANISM };
 
 /* Returns SASL_OK with *ret_user and *ret_password borrowed from the response (either may be
- * empty), or another result with both unchanged. The mechanism's name must be in upper case, as
- * offered. */
+ * empty), or another result with both unchanged. EXTERNAL is unknown here: its response says
+ * nothing. */
 enum sasl_result sasl_parse(struct slice mechanism, struct slice response, struct slice *ret_user,
                             struct slice *ret_password);
 

@@ -1,12 +1,14 @@
 /* Applies the config in force to the rooms, at the start and after each reload. */
 #include <stdlib.h>
 
+#include "auth/sasl.h"
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
 #include "leveretd/machine_memory.h"
+#include "tls/certificate.h"
 
 /* Returns how many bytes of incomplete messages a loop may hold: an equal share of a quarter of the
  * memory limit, and at least BYTES_MIN. */
@@ -38,6 +40,21 @@ static void apply_to_sessions(struct leveretd *d)
     s->channel_consumers_max = config->consumer_max_per_channel;
     s->qos_reaches_running = config->qos_reaches_running;
     s->forgets_histories = config->republished_x_death == CONFIG_X_DEATH_IGNORE;
+}
+
+static void apply_mechanisms(struct leveretd *d)
+{
+    const struct config *config = d->config;
+    struct session_settings *s = &d->sessions.settings;
+    unsigned mechanisms = 0;
+    for (size_t i = 0; i < config->auth_mechanisms.count; i++)
+        mechanisms |= sasl_mechanism(slice_str(config->auth_mechanisms.items[i].value));
+    s->mechanisms = mechanisms;
+    /* The lists of words are in the order of the enums; the last has two words for one. */
+    s->name_from = config->ssl_cert_login_from > TLS_NAME_ALTERNATIVE ? TLS_NAME_ALTERNATIVE
+                                                                      : config->ssl_cert_login_from;
+    s->san_type = config->ssl_cert_login_san_type;
+    s->san_index = (unsigned)config->ssl_cert_login_san_index;
 }
 
 static void apply_loopback_users(struct leveretd *d)
@@ -80,6 +97,7 @@ void leveretd_apply(struct leveretd *d)
     apply_loopback_users(d);
     leveretd_apply_hashing(d);
     apply_to_sessions(d);
+    apply_mechanisms(d);
     apply_to_broker(d);
     tls_keeper_configure(d->tls_keeper, d->config);
     listeners_configure(&d->listeners, d->config);

@@ -51,6 +51,10 @@
     W(CONFIG_VERIFIES, "verify_peer", "verify_none")                                               \
     W(CONFIG_CRL_CHECKS, "false", "true", "peer", "best_effort")                                   \
     W(CONFIG_TLS_VERSIONS, "tlsv1.3", "tlsv1.2", "tlsv1.1", "tlsv1")                               \
+    W(CONFIG_MECHANISMS, "PLAIN", "AMQPLAIN", "EXTERNAL")                                          \
+    W(CONFIG_CERT_LOGINS, "distinguished_name", "common_name", "subject_alternative_name",         \
+      "subject_alt_name")                                                                          \
+    W(CONFIG_SAN_TYPES, "dns", "ip", "email", "uri", "other_name")                                 \
     W(CONFIG_HASHES, "rabbit_password_hashing_sha256", "rabbit_password_hashing_sha512",           \
       "rabbit_password_hashing_md5", "scrypt")                                                     \
     W(CONFIG_LDAP_BINDS, "as_user", "anon")                                                        \
@@ -158,6 +162,24 @@
 /* --- Backends that are asked about users, and mechanisms -------------------------------------- */
 
 #define CONFIG_SETTINGS_ACCESS(S)
+
+/* --- Mechanisms, and logging in by certificate ------------------------------------------------ */
+
+#define CONFIG_SETTINGS_CERTIFICATES(S)                                                            \
+    S(auth_mechanisms, "auth_mechanisms.*", LIST, "PLAIN AMQPLAIN", true, CONFIG_MECHANISMS, 1,    \
+      "auth_mechanisms.N = PLAIN, AMQPLAIN or EXTERNAL: the SASL mechanisms that clients may log " \
+      "in by. EXTERNAL takes the user's name from the client's certificate, and is offered over "  \
+      "TLS alone.")                                                                                \
+    S(ssl_cert_login_from, "ssl_cert_login_from", ENUM, "distinguished_name", true,                \
+      CONFIG_CERT_LOGINS, 0,                                                                       \
+      "Which part of a client's certificate is the user's name, for EXTERNAL: "                    \
+      "distinguished_name (CN=app,O=Shop), common_name, or subject_alternative_name (also: "       \
+      "subject_alt_name).")                                                                        \
+    S(ssl_cert_login_san_type, "ssl_cert_login_san_type", ENUM, "dns", true, CONFIG_SAN_TYPES, 0,  \
+      "With subject_alternative_name: of which type that name is: dns, ip, email, uri or "         \
+      "other_name.")                                                                               \
+    S(ssl_cert_login_san_index, "ssl_cert_login_san_index", NUMBER, "0", true, 0, 1000,            \
+      "With subject_alternative_name: which of the names of this type, from 0.")
 
 /* --- The backend http ------------------------------------------------------------------------- */
 
@@ -525,6 +547,7 @@
     CONFIG_SETTINGS_QUEUES(S)                                                                      \
     CONFIG_SETTINGS_USERS(S)                                                                       \
     CONFIG_SETTINGS_ACCESS(S)                                                                      \
+    CONFIG_SETTINGS_CERTIFICATES(S)                                                                \
     CONFIG_SETTINGS_AUTH_HTTP(S)                                                                   \
     CONFIG_SETTINGS_AUTH_LDAP(S)                                                                   \
     CONFIG_SETTINGS_AUTH_OAUTH2(S)                                                                 \

@@ -1,4 +1,5 @@
-/* What listings and events show of a connection's encryption, and of the client's certificate. */
+/* What listings and events show of a connection's encryption, and of the client's certificate; the
+ * user that the certificate stands for. */
 #include "base/buffer.h"
 #include "net/net.h"
 #include "session/session_private.h"
@@ -33,4 +34,23 @@ void session_note_tls(struct session *s, const struct net_tls *tls)
     };
     if (tls->certificate)
         note_certificate(s, tls->certificate);
+}
+
+const char *session_certificate_user(const struct session *s, struct lv_buffer *out)
+{
+    const struct session_settings *settings = &s->server->settings;
+    const struct tls_name_rule rule = {
+        .from = (enum tls_name_from)settings->name_from,
+        .san_type = (enum tls_san_type)settings->san_type,
+        .san_index = settings->san_index,
+    };
+    struct net_peer peer;
+    net_peer_of(s->net, &peer);
+    if (!peer.tls)
+        return "not a TLS-enabled connection";
+    if (!peer.tls->certificate)
+        return "connection peer presented no TLS (x.509) certificate";
+    if (!tls_certificate_user(peer.tls->certificate, &rule, out))
+        return "no name found in the client's certificate (ssl_cert_login_from)";
+    return NULL;
 }

@@ -213,6 +213,12 @@ struct session_credentials {
  * identity yet, and no login is under way. */
 void session_log_in(struct session *s, const struct session_credentials *credentials,
                     session_logged_in *done);
+/* Logs in the user that the client's certificate names (SASL EXTERNAL): like session_log_in(), but
+ * without a password. It is refused if there is no certificate. */
+void session_log_in_by_certificate(struct session *s, struct slice mechanism,
+                                   session_logged_in *done);
+/* Returns the mechanisms (auth/sasl.h) that this client may log in by: EXTERNAL needs TLS. */
+unsigned session_mechanisms(const struct session *s);
 /* Returns whether session_log_in() has not been answered yet. */
 static inline bool session_is_logging_in(const struct session *s)
 {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "auth/login.h"
+#include "auth/sasl.h"
 #include "base/counters.h"
 #include "base/memory.h"
 #include "session/session_private.h"
@@ -38,12 +39,18 @@ static void login_is_done(void *arg, const struct auth_login_answer *answer)
     s->logged_in(s, answer->identity != NULL, answer->reason);
 }
 
+static void note_mechanism(struct session *s, struct slice mechanism)
+{
+    lv_assert(mechanism.n < sizeof s->mechanism);
+    memcpy(s->mechanism, mechanism.p, mechanism.n);
+    s->mechanism[mechanism.n] = '\0';
+}
+
 void session_log_in(struct session *s, const struct session_credentials *c, session_logged_in *done)
 {
     session_assert_home(s);
-    lv_assert(!s->identity && !s->login && c->mechanism.n < sizeof s->mechanism);
-    memcpy(s->mechanism, c->mechanism.p, c->mechanism.n);
-    s->mechanism[c->mechanism.n] = '\0';
+    lv_assert(!s->identity && !s->login);
+    note_mechanism(s, c->mechanism);
     s->logged_in = done;
     const struct auth_login_request request = {
         .credentials =
@@ -64,6 +71,33 @@ void session_log_in(struct session *s, const struct session_credentials *c, sess
         return; /* it is answered, and the session may have ended */
     s->login = login;
     session_stop(s, STOP_LOGIN);
+}
+
+void session_log_in_by_certificate(struct session *s, struct slice mechanism,
+                                   session_logged_in *done)
+{
+    struct lv_buffer user = {0};
+    session_assert_home(s);
+    const char *why = session_certificate_user(s, &user);
+    if (why) {
+        const struct auth_login_answer answer = {.reason = why};
+        note_mechanism(s, mechanism);
+        session_event_login(s, &answer);
+        done(s, false, why);
+    } else {
+        const struct session_credentials credentials = {.mechanism = mechanism,
+                                                        .user = lv_buffer_slice(&user)};
+        session_log_in(s, &credentials, done);
+    }
+    lv_buffer_free(&user);
+}
+
+unsigned session_mechanisms(const struct session *s)
+{
+    unsigned mechanisms = s->server->settings.mechanisms;
+    if (mechanisms == 0)
+        mechanisms = SASL_PLAIN | SASL_AMQPLAIN;
+    return s->tls.is_on ? mechanisms : mechanisms & ~(unsigned)SASL_EXTERNAL;
 }
 
 void session_forget_login(struct session *s)

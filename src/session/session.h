@@ -35,7 +35,11 @@ struct session_settings {
     _Atomic int64_t channels_max;             /* channels of all sessions; below 1: no limit */
     _Atomic int64_t channel_consumers_max;    /* consumers of a channel; below 1: no limit */
     _Atomic bool qos_reaches_running; /* basic.qos without global also limits existing consumers */
-    _Atomic bool forgets_histories;   /* a header x-death that a client publishes is removed */
+    _Atomic unsigned mechanisms; /* of auth/sasl.h, that clients may log in by; 0: the usual ones */
+    /* Which part of a certificate is a user's name: struct tls_name_rule of tls/certificate.h. */
+    _Atomic int name_from, san_type;
+    _Atomic unsigned san_index;
+    _Atomic bool forgets_histories; /* a header x-death that a client publishes is removed */
 };
 
 /* One per process. Only the atomic members change after loops_start(). */

@@ -84,6 +84,10 @@ void session_event_closed(struct session *s);
 /* Notes what listings and events show of the connection's encryption (NULL: none), and copies what
  * ends with the connection. */
 struct net_tls;
+struct lv_buffer;
 void session_note_tls(struct session *s, const struct net_tls *tls);
+/* Appends the name of the user that the client's certificate stands for. Returns NULL, or why it
+ * stands for none. Call only while the connection is open. */
+const char *session_certificate_user(const struct session *s, struct lv_buffer *out);
 
 #endif

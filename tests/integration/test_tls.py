@@ -32,6 +32,7 @@ class Pki:
         self.second = self.ca.issue('second')
         self.wrong_name = self.ca.issue('wrong', names=['DNS:elsewhere.example'])
         self.client = self.ca.issue('client', usage='clientAuth')
+        self.second_client = self.ca.issue('otherclient', subject='/O=Leveret/CN=other client', usage='clientAuth')
         self.expired = self.ca.issue_expired('expired', usage='clientAuth')
         self.revoked = self.ca.issue('revoked', usage='clientAuth')
         self.stranger = self.other_ca.issue('stranger', usage='clientAuth')
@@ -375,3 +376,59 @@ def test_a_certificate_that_expires_soon_is_warned_of(secure, pki):
     one.own.start()
     assert re.search(r'ssl_options\.certfile: \S+short\.pem: the certificate of CN=short,O=Leveret \(.*\) expires in \d days: renew it',
                      one.log()), one.log()
+
+
+# --- logging in by certificate --------------------------------------------------------------------
+
+def external(one, context):
+    """Who a client with this context is after a login by EXTERNAL."""
+    with one.pika(context, credentials=pika.credentials.ExternalCredentials()):
+        return one.own.ctl('-q', 'list_connections', '--no-table-headers', 'user', 'auth_mechanism').out.strip()
+
+
+def make_user(own, name):
+    own.ctl('add_user', name, 'x')
+    own.ctl('clear_password', name)
+    own.ctl('set_permissions', name, '.*', '.*', '.*')
+
+
+def test_a_client_is_the_user_that_its_certificate_names(secure, pki):
+    one = secure(verify='verify_peer', start=False)
+    with open(one.path, 'a') as file:
+        file.write('auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\n')
+    own = one.own.start()
+    for name in 'CN=client,O=Leveret', 'client', 'localhost':
+        make_user(own, name)
+    assert external(one, one.context(pki.client)) == 'CN=client,O=Leveret\tEXTERNAL'
+    with pytest.raises(pika.exceptions.ProbableAuthenticationError):
+        external(one, one.context())
+    assert one.says('EXTERNAL login refused: connection peer presented no TLS (x.509) certificate')
+    with pytest.raises(pika.exceptions.ProbableAuthenticationError):
+        external(one, one.context(pki.second_client))
+    assert one.says("EXTERNAL login refused: user 'CN=other client,O=Leveret' - there is no such user")
+    with one.pika(one.context(pki.client)):
+        assert own.ctl('-q', 'list_connections', '--no-table-headers', 'user').out.strip() == 'guest'
+    for setting, user in ('common_name', 'client'), ('subject_alternative_name', 'localhost'):
+        with open(one.path, 'a') as file:
+            file.write(f'ssl_cert_login_from = {setting}\n')
+        os.kill(own.pid, signal.SIGHUP)
+        one.says(f'ssl_cert_login_from changed from')
+        assert eventually(lambda: external(one, one.context(pki.client)) == f'{user}\tEXTERNAL')
+
+
+def test_external_is_offered_over_tls_alone_and_only_if_it_is_set(secure, shared):
+    one = secure(verify='verify_peer', start=False)
+    with open(one.path, 'a') as file:
+        file.write('auth_mechanisms.1 = EXTERNAL\nauth_mechanisms.2 = PLAIN\n')
+    one.own.start()
+
+    def offered(peer):
+        peer.sendall(HEADER)
+        return peer.recv(4096).split(b'\x05en_US')[0][-40:]
+
+    with one.connect() as peer:
+        assert b'PLAIN EXTERNAL' in offered(peer)
+    with socket.create_connection(one.own.address, PATIENCE_S) as peer:
+        assert b'EXTERNAL' not in offered(peer)
+    with shared.connect() as peer:
+        assert b'PLAIN AMQPLAIN' in offered(peer)

@@ -85,10 +85,28 @@ static void amqplain_wants_both_as_long_strings(void **state)
     lv_buffer_free(&out);
 }
 
+static void a_set_of_mechanisms_is_written_with_spaces(void **state)
+{
+    static const struct {
+        unsigned set;
+        const char *text;
+    } cases[] = {{SASL_PLAIN | SASL_AMQPLAIN, "PLAIN AMQPLAIN"},
+                 {SASL_EXTERNAL, "EXTERNAL"},
+                 {SASL_PLAIN | SASL_EXTERNAL, "PLAIN EXTERNAL"}};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct lv_buffer out = {0};
+        sasl_print(cases[i].set, &out);
+        assert_string_equal((const char *)out.p, cases[i].text);
+        lv_buffer_free(&out);
+    }
+    assert_int_equal(sasl_mechanism(S("EXTERNAL")), SASL_EXTERNAL);
+    assert_int_equal(sasl_mechanism(S("external")), 0);
+}
+
 static void a_mechanism_that_is_not_offered_is_unknown(void **state)
 {
     (void)state;
-    assert_string_equal(SASL_MECHANISMS, "PLAIN AMQPLAIN");
     check_refused("EXTERNAL", SLICE_EMPTY, SASL_UNKNOWN_MECHANISM);
     check_refused("plain", B("\0guest\0guest"), SASL_UNKNOWN_MECHANISM);
     check_refused("PLAIN ", B("\0guest\0guest"), SASL_UNKNOWN_MECHANISM);
@@ -102,6 +120,7 @@ int main(void)
         cmocka_unit_test(a_malformed_plain_response_is_refused),
         cmocka_unit_test(amqplain_is_a_table_with_its_fields_in_any_order),
         cmocka_unit_test(amqplain_wants_both_as_long_strings),
+        cmocka_unit_test(a_set_of_mechanisms_is_written_with_spaces),
         cmocka_unit_test(a_mechanism_that_is_not_offered_is_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
