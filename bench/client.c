@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,12 +34,82 @@ uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+static SSL_CTX *tls;        /* NULL: plain */
+static SSL_SESSION *ticket; /* what the last connection got */
+static bool resumes_sessions;
+
+static int keep_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(ticket);
+    ticket = session;
+    return 1; /* the session is ours */
+}
+
+void client_use_tls(bool resumes)
+{
+    tls = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(tls, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_read_ahead(tls, 1);
+    SSL_CTX_set_default_read_buffer_len(tls, 64 * 1024);
+    resumes_sessions = resumes;
+    if (!resumes)
+        return;
+    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(tls, keep_ticket);
+}
+
+static void shake_hands(struct client *c)
+{
+    c->ssl = SSL_new(tls);
+    SSL_set_fd(c->ssl, c->fd);
+    if (resumes_sessions && ticket)
+        SSL_set_session(c->ssl, ticket);
+    if (SSL_connect(c->ssl) != 1)
+        die("the TLS handshake has failed");
+}
+
+/* Returns what read(2) or write(2) would have returned. */
+static ssize_t tls_result(struct client *c, int result)
+{
+    int error = SSL_get_error(c->ssl, result);
+    if (result > 0)
+        return result;
+    errno = EAGAIN;
+    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? -1 : 0;
+}
+
 /* --- bytes ------------------------------------------------------------------------------------ */
+
+ssize_t client_write(struct client *c, const void *p, size_t n)
+{
+    if (c->ssl)
+        return tls_result(c, SSL_write(c->ssl, p, (int)n));
+    return write(c->fd, p, n);
+}
+
+/* With TLS, reads until the socket is empty: no poll reports what OpenSSL holds. */
+static ssize_t client_read(struct client *c, uint8_t *p, size_t room)
+{
+    size_t n = 0;
+    ssize_t got;
+    if (!c->ssl)
+        return read(c->fd, p, room);
+    do {
+        got = tls_result(c, SSL_read(c->ssl, p + n, (int)(room - n)));
+        n += got > 0 ? (size_t)got : 0;
+    } while (got > 0 && n < room && SSL_has_pending(c->ssl));
+    return n > 0 ? (ssize_t)n : got;
+}
 
 bool client_write_some(struct client *c)
 {
     while (c->out_at < c->out.n) {
-        ssize_t n = write(c->fd, c->out.p + c->out_at, c->out.n - c->out_at);
+        ssize_t n = client_write(c, c->out.p + c->out_at, c->out.n - c->out_at);
         if (n < 0 && errno == EAGAIN)
             return false;
         if (n <= 0)
@@ -57,7 +128,7 @@ void client_flush(struct client *c)
 
 void client_read_some(struct client *c)
 {
-    ssize_t n = read(c->fd, c->in + c->in_bytes, CLIENT_INPUT_BYTES - c->in_bytes);
+    ssize_t n = client_read(c, c->in + c->in_bytes, CLIENT_INPUT_BYTES - c->in_bytes);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0)
@@ -137,7 +208,7 @@ static void client_handshake(struct client *c)
     CLIENT_CALL(c, 1, channel_open, AMQP_CHANNEL_OPEN_OK, .reserved1 = SLICE_EMPTY);
 }
 
-void client_open(struct client *c, int port)
+void client_connect(struct client *c, int port)
 {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
@@ -147,6 +218,24 @@ void client_open(struct client *c, int port)
     if (connect(c->fd, (const struct sockaddr *)&address, sizeof address) != 0)
         die("cannot connect to port %d: %s", port, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (tls)
+        shake_hands(c);
+}
+
+void client_drop(struct client *c)
+{
+    if (c->ssl) {
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN); /* or it forgets its ticket */
+        SSL_free(c->ssl);
+    }
+    close(c->fd);
+    free(c->in);
+    lv_buffer_free(&c->out);
+}
+
+void client_open(struct client *c, int port)
+{
+    client_connect(c, port);
     c->in = lv_malloc(CLIENT_INPUT_BYTES);
     client_handshake(c);
 }
@@ -154,7 +243,5 @@ void client_open(struct client *c, int port)
 void client_close(struct client *c)
 {
     CLIENT_CALL(c, 0, connection_close, AMQP_CONNECTION_CLOSE_OK, .reply_code = 200);
-    close(c->fd);
-    free(c->in);
-    lv_buffer_free(&c->out);
+    client_drop(c);
 }

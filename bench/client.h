@@ -3,6 +3,9 @@
 #ifndef LEVERET_BENCH_CLIENT_H
 #define LEVERET_BENCH_CLIENT_H
 
+#include <openssl/types.h>
+#include <sys/types.h>
+
 #include "base/buffer.h"
 #include "wire/methods.h"
 
@@ -10,6 +13,7 @@ enum { CLIENT_INPUT_BYTES = 256 * 1024 };
 
 struct client {
     int fd;
+    SSL *ssl; /* NULL: plain */
     uint32_t frame_bytes_max;
     struct lv_buffer out; /* output; the first out_at bytes are written */
     size_t out_at;
@@ -22,6 +26,14 @@ _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))
 
 /* Returns nanoseconds of the monotonic clock. */
 uint64_t now_ns(void);
+
+/* From now on connections use TLS, of any certificate; with `resumes`, each but the first comes
+ * back with a ticket. */
+void client_use_tls(bool resumes);
+/* Connects to 127.0.0.1, and shakes hands if TLS is used. client_drop() is the opposite. */
+void client_connect(struct client *c, int port);
+/* Closes the connection without a word and frees everything. */
+void client_drop(struct client *c);
 
 /* Connects to 127.0.0.1 as guest and opens channel 1. */
 void client_open(struct client *c, int port);
@@ -39,6 +51,8 @@ void client_close(struct client *c);
 
 /* Writes all output. Blocks. */
 void client_flush(struct client *c);
+/* Writes bytes like write(2): EAGAIN if the socket takes none. */
+ssize_t client_write(struct client *c, const void *p, size_t n);
 /* Writes as much as the socket takes at once. Returns whether that was all. */
 bool client_write_some(struct client *c);
 /* Reads frames until a method with this id. Returns its arguments, valid until the next call.

@@ -26,6 +26,7 @@ enum { WARM_NS = 500000000 };
 
 #define OPTIONS(O)                                                                                 \
     O(port, 5672, "port of the broker")                                                            \
+    O(tls, 0, "1: the port is one for TLS")                                                        \
     O(publishers, 1, "connections that publish")                                                   \
     O(consumers, 1, "connections that consume")                                                    \
     O(queues, 1, "queues")                                                                         \
@@ -223,7 +224,7 @@ static void publish_block(struct peer *p, size_t n)
             p->sent_ns[(p->published + i + 1) % WINDOW_MAX] = now;
     }
     size_t size = n * p->publish_bytes;
-    ssize_t written = write(p->client.fd, p->block, size);
+    ssize_t written = client_write(&p->client, p->block, size);
     if (written < 0 && errno != EAGAIN)
         die("cannot publish: %s", strerror(errno));
     size_t done = written < 0 ? 0 : (size_t)written;
@@ -482,6 +483,8 @@ int main(int argc, char **argv)
     struct totals begin, end;
     struct client c;
     options_parse(argc, argv);
+    if (o.tls)
+        client_use_tls(false);
     prepare_queues();
     prepare_peers();
     end = load_run(&begin);

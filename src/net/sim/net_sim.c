@@ -24,6 +24,7 @@ enum conn_state { CONN_OPEN, CONN_FLUSHING, CONN_LINGERING, CONN_CLOSED };
 struct net_conn {
     struct loop *loop;
     struct net_sim_peer *peer;
+    struct net_peer ends;
     const struct net_owner *calls; /* borrowed, as the owner */
     void *owner;
     struct outbuf out;
@@ -163,14 +164,14 @@ void net_sim_connect(struct net_sim_peer *peer, struct loop *loop, uint16_t port
                      net_accepted_fn *accepted, void *arg)
 {
     struct net_conn *conn = lv_calloc(1, sizeof *conn);
-    const struct net_peer addresses = {
-        .local = {.text = "127.0.0.1", .port = 5672, .is_loopback = true},
-        .peer = {.text = "127.0.0.1", .port = port, .is_loopback = true},
-    };
     struct loop *before = loop_current();
     *peer = (struct net_sim_peer){.conn = conn, .window = SIZE_MAX};
     conn->loop = loop;
     conn->peer = peer;
+    conn->ends = (struct net_peer){
+        .local = {.text = "127.0.0.1", .port = 5672, .is_loopback = true},
+        .peer = {.text = "127.0.0.1", .port = port, .is_loopback = true},
+    };
     conn->out.pool = loop_out_pool(loop);
     conn->high = HIGH_DEFAULT;
     conn->low = LOW_DEFAULT;
@@ -178,7 +179,7 @@ void net_sim_connect(struct net_sim_peer *peer, struct loop *loop, uint16_t port
     loop_task_init(&conn->turn, conn_turn);
     loop_timer_init_patient(&conn->limit, conn_limit_passed);
     loop_sim_enter(loop);
-    accepted(loop, arg, conn, &addresses);
+    accepted(loop, arg, conn, &conn->ends);
     loop_sim_enter(before);
     lv_assert(conn->calls); /* `accepted` must call net_attach() */
 }
@@ -232,6 +233,11 @@ void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owne
     lv_assert(calls->on_bytes && calls->on_drained && calls->on_end);
     conn->calls = calls;
     conn->owner = owner;
+}
+
+void net_peer_of(const struct net_conn *conn, struct net_peer *ret)
+{
+    *ret = conn->ends;
 }
 
 enum net_peer_state net_look_at_peer(const struct net_conn *conn)

@@ -1,0 +1,161 @@
+/* What TLS costs a broker: connections that are opened and dropped, or opened and kept.
+ *
+ *     handshakes --port P --pid PID --seconds S [--tls 0] [--resume 1]
+ *     handshakes --port P --pid PID --idle N [--tls 0]
+ *
+ * The first opens connections one after the other, and prints how many, and the broker's CPU time
+ * for each. The second opens N connections with a channel, and prints the broker's resident memory
+ * for each. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "client.h"
+
+#define OPTIONS(O)                                                                                 \
+    O(port, 5671, "port of the broker")                                                            \
+    O(pid, 0, "the broker's process")                                                              \
+    O(tls, 1, "0: plain connections, to compare with")                                             \
+    O(resume, 0, "1: come back with a ticket")                                                     \
+    O(seconds, 3, "seconds of measuring")                                                          \
+    O(idle, 0, "connections to open and to keep; 0: measure handshakes")
+
+static struct {
+#define OPTION_MEMBER(name, value, text) long name;
+    OPTIONS(OPTION_MEMBER)
+#undef OPTION_MEMBER
+} o = {
+#define OPTION_DEFAULT(name, value, text) .name = (value),
+    OPTIONS(OPTION_DEFAULT)
+#undef OPTION_DEFAULT
+};
+
+/* Returns the number behind `name` in a file of /proc. */
+static long proc_number(const char *path, const char *name)
+{
+    char line[256];
+    long found = -1;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        die("cannot read %s", path);
+    while (found < 0 && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            found = strtol(line + strlen(name), NULL, 10);
+    fclose(file);
+    return found;
+}
+
+static long resident_kb(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/status", o.pid);
+    return proc_number(path, "VmRSS:");
+}
+
+/* Returns the microseconds of CPU time that the broker has used. */
+static double cpu_us(void)
+{
+    char path[64], text[1024];
+    unsigned long user, system;
+    snprintf(path, sizeof path, "/proc/%ld/stat", o.pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        die("cannot read %s", path);
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *rest = strrchr(text, ')');
+    if (!rest || sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                        &system) != 2)
+        die("cannot parse %s", path);
+    return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* With TLS 1.3 the ticket comes after the handshake, so an answer is awaited too. */
+static void connect_once(void)
+{
+    struct client c;
+    uint8_t answer;
+    client_connect(&c, (int)o.port);
+    c.in = lv_malloc(CLIENT_INPUT_BYTES);
+    if (client_write(&c, "AMQP\0\0\x09\x01", 8) != 8)
+        die("cannot write");
+    while (c.in_bytes == 0)
+        client_read_some(&c);
+    answer = c.in[0];
+    if (answer != 1)
+        die("the broker does not answer with a frame");
+    client_drop(&c);
+}
+
+static void measure_handshakes(void)
+{
+    connect_once(); /* gets the first ticket */
+    double before = cpu_us();
+    uint64_t begun = now_ns(), count = 0;
+    while (now_ns() - begun < (uint64_t)o.seconds * 1000000000) {
+        connect_once();
+        count++;
+    }
+    double seconds = (double)(now_ns() - begun) / 1e9, each = (cpu_us() - before) / (double)count;
+    printf("{\"connections\":%.0f,\"broker_cpu_us\":%.1f,\"per_cpu_second\":%.0f}\n",
+           (double)count / seconds, each, 1e6 / each);
+}
+
+static void measure_idle(void)
+{
+    struct client *clients = lv_calloc((size_t)o.idle, sizeof *clients);
+    client_open(&clients[0], (int)o.port);
+    client_close(&clients[0]);
+    long before = resident_kb();
+    for (long i = 0; i < o.idle; i++)
+        client_open(&clients[i], (int)o.port);
+    sleep(2); /* for what the broker frees later */
+    printf("{\"connections\":%ld,\"bytes_each\":%.0f}\n", o.idle,
+           (double)(resident_kb() - before) * 1024 / (double)o.idle);
+    for (long i = 0; i < o.idle; i++)
+        client_drop(&clients[i]);
+    free(clients);
+}
+
+static _Noreturn void print_usage(void)
+{
+    printf("Usage: handshakes --pid PID [--NAME NUMBER]...\n");
+#define OPTION_HELP(name, value, text) printf("  --%-9s %s (%ld)\n", #name, text, (long)(value));
+    OPTIONS(OPTION_HELP)
+#undef OPTION_HELP
+    exit(2);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+#define OPTION_ROW(name, value, text) {#name, required_argument, NULL, 0},
+        OPTIONS(OPTION_ROW)
+#undef OPTION_ROW
+            {0}};
+    long *const members[] = {
+#define OPTION_ADDRESS(name, value, text) &o.name,
+        OPTIONS(OPTION_ADDRESS)
+#undef OPTION_ADDRESS
+    };
+    int letter, index;
+    while ((letter = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+        if (letter != 0)
+            print_usage();
+        *members[index] = strtol(optarg, NULL, 10);
+    }
+    if (o.pid == 0 || optind < argc)
+        print_usage();
+    if (o.tls)
+        client_use_tls(o.resume != 0);
+    if (o.idle > 0)
+        measure_idle();
+    else
+        measure_handshakes();
+    return 0;
+}
