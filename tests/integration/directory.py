@@ -191,6 +191,7 @@ class FakeServer:
 
     def __init__(self, answer=b'', closes=False):
         self.answer, self.closes, self.accepted = answer, closes, []
+        self.has_client = threading.Event()
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
@@ -202,11 +203,15 @@ class FakeServer:
             except OSError:
                 return
             self.accepted.append(connection)
+            self.has_client.set()
             if self.answer:
                 connection.recv(4096)
                 connection.sendall(self.answer)
             if self.closes:
                 connection.close()
+
+    def wait_for_a_client(self):
+        assert self.has_client.wait(PATIENCE_S)
 
     def stop(self):
         self.listener.close()

@@ -243,6 +243,8 @@ static bool are_equal(const struct texts *a, const struct texts *b)
 static bool text_matches(struct slice text, struct slice expression)
 {
     struct pattern *pattern;
+    if (expression.n == 0) /* it would match only the empty text, as in a permission */
+        return true;
     if (pattern_compile(expression, &pattern, NULL) < 0)
         return false;
     bool matches = pattern_matches(pattern, text);

@@ -1,6 +1,6 @@
-/* The socket does not block; waiting is poll(2) up to the deadline. Names are resolved by glibc's
- * asynchronous resolver, because getaddrinfo() knows no deadline. SIGPIPE is ignored by the process
- * (loop/). */
+/* The socket does not block; waiting is poll(2) up to the deadline. Names are resolved on a thread
+ * of their own, because getaddrinfo() knows no deadline (and the helper threads of getaddrinfo_a()
+ * have stacks that are too small for a sanitizer). SIGPIPE is ignored by the process (loop/). */
 #include "backends/ldap/ldap_stream.h"
 
 #include <arpa/inet.h>
@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,18 +60,25 @@ static bool wait_for(int fd, short events, uint64_t deadline_ms)
 
 /* --- Resolving -------------------------------------------------------------------------------- */
 
-/* A name that is being resolved. */
+/* A name that is being resolved: by a thread, which may take longer than the caller waits. Whoever
+ * of the two is done last frees it. */
 struct lookup {
-    struct gaicb request;
-    struct addrinfo hints;
+    pthread_mutex_t mutex; /* of all below */
+    pthread_cond_t has_ended;
     char *host;
     char port[8];
+    int error; /* of getaddrinfo() */
+    struct addrinfo *addresses;
+    bool is_over;
+    bool is_abandoned; /* the caller does not wait any longer */
 };
 
 static void lookup_free(struct lookup *l)
 {
-    if (l->request.ar_result)
-        freeaddrinfo(l->request.ar_result);
+    if (l->addresses)
+        freeaddrinfo(l->addresses);
+    pthread_cond_destroy(&l->has_ended);
+    pthread_mutex_destroy(&l->mutex);
     free(l->host);
     free(l);
 }
@@ -78,45 +86,84 @@ static void lookup_free(struct lookup *l)
 static struct lookup *lookup_new(const char *host, uint16_t port)
 {
     struct lookup *l = lv_calloc(1, sizeof *l);
+    pthread_mutex_init(&l->mutex, NULL);
+    clock_cond_init(&l->has_ended);
     l->host = lv_strdup(host);
     snprintf(l->port, sizeof l->port, "%u", port);
-    l->hints = (struct addrinfo){.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    l->request = (struct gaicb){.ar_name = l->host, .ar_service = l->port, .ar_request = &l->hints};
     return l;
 }
 
-/* Waits until the lookup has ended. Returns false at the deadline. */
-static bool lookup_wait(struct lookup *l, uint64_t deadline_ms)
+static int lookup_ask(struct lookup *l, int flags, struct addrinfo **ret)
 {
-    const struct gaicb *const list[] = {&l->request};
-    while (gai_error(&l->request) == EAI_INPROGRESS) {
-        int left = left_ms(deadline_ms);
-        struct timespec t = {left / 1000, left % 1000 * 1000000L};
-        if (left == 0)
-            return false;
-        gai_suspend(list, 1, &t);
-    }
-    return true;
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    return getaddrinfo(l->host, l->port, &hints, ret);
 }
 
-/* Resolves a host into addresses, which are the lookup's. */
+static void *lookup_run(void *arg)
+{
+    struct lookup *l = arg;
+    struct addrinfo *addresses = NULL;
+    int error = lookup_ask(l, 0, &addresses);
+    pthread_mutex_lock(&l->mutex);
+    l->error = error;
+    l->addresses = addresses;
+    l->is_over = true;
+    bool is_abandoned = l->is_abandoned;
+    pthread_cond_signal(&l->has_ended);
+    pthread_mutex_unlock(&l->mutex);
+    if (is_abandoned)
+        lookup_free(l);
+    return NULL;
+}
+
+/* Waits until the thread has ended. Returns false, having left the lookup to it, at the deadline.
+ */
+static bool lookup_wait(struct lookup *l, uint64_t deadline_ms)
+{
+    pthread_mutex_lock(&l->mutex);
+    while (!l->is_over && left_ms(deadline_ms) > 0) {
+        uint64_t until = clock_read_ms(CLOCK_MONOTONIC) + (uint64_t)left_ms(deadline_ms);
+        const struct timespec t = {(time_t)(until / 1000), (long)(until % 1000) * 1000000};
+        pthread_cond_timedwait(&l->has_ended, &l->mutex, &t);
+    }
+    bool is_over = l->is_over;
+    l->is_abandoned = !is_over;
+    pthread_mutex_unlock(&l->mutex);
+    return is_over;
+}
+
+static int start_lookup(struct lookup *l)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int error = pthread_create(&thread, &attributes, lookup_run, l);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* Resolves a host into addresses, which are the lookup's. An address needs no thread. */
 static int resolve(const char *host, uint16_t port, uint64_t deadline_ms, struct lookup **ret,
                    struct lv_buffer *reason)
 {
     struct lookup *l = lookup_new(host, port);
-    struct gaicb *list[] = {&l->request};
-    int err = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
-    if (err == 0 && !lookup_wait(l, deadline_ms) && gai_cancel(&l->request) != EAI_CANCELED &&
-        gai_error(&l->request) == EAI_INPROGRESS) {
-        /* glibc's thread still uses the lookup and cannot be stopped, so the lookup is never freed.
-         * That happens only while a name server is silent. */
-        lv_buffer_printf(reason, "no address within the time limit");
-        return ERR_TIMED_OUT;
+    l->error = lookup_ask(l, AI_NUMERICHOST, &l->addresses);
+    if (l->error != 0) {
+        int error = start_lookup(l);
+        if (error != 0) {
+            lv_buffer_printf(reason, "cannot create a thread: %s", strerror(error));
+            lookup_free(l);
+            return ERR_NO_MEMORY;
+        }
+        if (!lookup_wait(l, deadline_ms)) {
+            lv_buffer_printf(reason, "no address within the time limit");
+            return ERR_TIMED_OUT;
+        }
     }
-    if (err == 0)
-        err = gai_error(&l->request);
-    if (err != 0) {
-        lv_buffer_printf(reason, "%s", gai_strerror(err));
+    if (l->error != 0) {
+        lv_buffer_printf(reason, "%s", gai_strerror(l->error));
         lookup_free(l);
         return ERR_NOT_FOUND;
     }
@@ -161,7 +208,7 @@ int ldap_stream_connect(const char *host, uint16_t port, uint64_t deadline_ms,
     int err = resolve(host, port, deadline_ms, &lookup, reason);
     if (err < 0)
         return err;
-    for (struct addrinfo *a = lookup->request.ar_result; a && fd < 0; a = a->ai_next)
+    for (struct addrinfo *a = lookup->addresses; a && fd < 0; a = a->ai_next)
         error = open_socket(a, deadline_ms, &fd);
     lookup_free(lookup);
     if (fd < 0) {

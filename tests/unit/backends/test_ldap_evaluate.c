@@ -224,6 +224,7 @@ static void texts_are_matched(void **state)
     IS_FALSE("{match, {attribute, \"${user_dn}\", \"empty\"}, \".*\"}");
     IS_FALSE("{match, \"${name}\", \"(\"}");
     IS_TRUE("{match, \"\", \".*\"}");
+    IS_TRUE("{match, \"${name}\", \"\"}");
 }
 
 static void a_users_name_is_no_pattern(void **state)
