@@ -415,7 +415,6 @@ int leveretd_start(struct leveretd *d)
     lv_assert(d->config && d->begun_us > 0 && !d->loops);
     log_set_level(config_log_level(d->config));
     log_config_files(d->config);
-    log_thread_start(); /* from here on a slow reader of standard error blocks nobody */
     log_thread_start(); /* from here on a slow reader of the log blocks nobody */
     raise_descriptor_limit();
     net_leave_descriptors(descriptors_for_files());
