@@ -203,6 +203,16 @@ const char *config_canonical_key(const char *key)
     return key;
 }
 
+bool config_key_is_family(const char *key)
+{
+    char *name;
+    size_t index = find_setting(config_canonical_key(key), &name);
+    bool is_family = index < CONFIG_SETTING_COUNT && !name &&
+                     config_type_has_entries(config_settings[index].type);
+    free(name);
+    return is_family;
+}
+
 void config_suggest_aliases(struct nearest *nearest)
 {
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/erlang_term.h"
 #include "base/error.h"
 #include "leveretd/config_lines.h"
@@ -47,12 +48,29 @@ static void add(struct reader *r, const char *key, struct slice value,
 {
     r->location.line = (int)term->line;
     config_lines_add(r->lines, slice_str(key), value, &r->location);
+    r->lines->items[r->lines->count - 1].state = LINE_RESOLVED; /* $(...) has no meaning here */
 }
 
-/* An atom, a string, a binary or a number. */
+/* {encrypted, <<"BASE64">>} becomes encrypted:BASE64. Returns false if it is another term. */
+static bool read_encrypted(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    struct slice base64;
+    if (!erlang_is_tuple(value, 2) || !erlang_is_atom(&value->items[0], "encrypted") ||
+        !erlang_text(&value->items[1], &base64))
+        return false;
+    struct lv_buffer text = {0};
+    lv_buffer_printf(&text, "encrypted:%.*s", SLICE_ARG(base64));
+    add(r, key, lv_buffer_slice(&text), value);
+    lv_buffer_free(&text);
+    return true;
+}
+
+/* An atom, a string, a binary or a number; any of them may be encrypted. */
 static int read_scalar(struct reader *r, const char *key, const struct erlang_term *value)
 {
     struct slice text = value->text;
+    if (read_encrypted(r, key, value))
+        return 0;
     if (value->type == ERLANG_INTEGER || value->type == ERLANG_FLOAT)
         text = value->source;
     else if (value->type != ERLANG_ATOM && !erlang_text(value, &text))
@@ -108,8 +126,9 @@ static const struct advanced_key tls_keys[] = {
     {NULL, NULL, read_scalar}, /* any other */
 };
 
-/* [{cacertfile, "..."}, ...] */
-static int read_tls(struct reader *r, const char *key, const struct erlang_term *value)
+/* [{KEY, VALUE}, ...] */
+static int read_options(struct reader *r, const char *key, const struct advanced_key *keys,
+                        const struct erlang_term *value)
 {
     char prefix[128];
     int err = 0;
@@ -117,9 +136,128 @@ static int read_tls(struct reader *r, const char *key, const struct erlang_term 
         return refuse(r, value, key, "a list: [{KEY, VALUE}, ...]");
     snprintf(prefix, sizeof prefix, "%s.", key);
     for (size_t i = 0; i < value->count; i++)
-        if (read_key(r, prefix, tls_keys, &value->items[i]) < 0)
+        if (read_key(r, prefix, keys, &value->items[i]) < 0)
             err = ERR_INVALID;
     return err;
+}
+
+static int read_tls(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    return read_options(r, key, tls_keys, value);
+}
+
+/* --- The broker's own ------------------------------------------------------------------------- */
+
+/* A key of the broker that rabbitmq.conf has as it is, or that has no effect. */
+static int read_other(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    struct slice text;
+    bool is_scalar =
+        value->type != ERLANG_TUPLE && value->type != ERLANG_LIST && value->type != ERLANG_MAP;
+    if (is_scalar || erlang_text(value, &text))
+        return read_scalar(r, key, value);
+    if (read_encrypted(r, key, value))
+        return 0;
+    r->location.line = (int)value->line;
+    config_tell(&r->location, LOG_WARNING,
+                "%s has no effect: set the keys of rabbitmq.conf instead", key);
+    return 0;
+}
+
+/* Like read_list(); the list replaces what rabbitmq.conf sets. */
+static int read_whole_list(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    if (config_key_is_family(key))
+        add(r, key, slice_str("none"), value);
+    return read_list(r, key, value);
+}
+
+/* 5672 or {"127.0.0.1", 5672} */
+static int read_listener(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    struct slice address;
+    if (!erlang_is_tuple(value, 2))
+        return read_scalar(r, key, value);
+    if (!erlang_text(&value->items[0], &address) || value->items[1].type != ERLANG_INTEGER)
+        return refuse(r, value, key, "PORT or {\"ADDRESS\", PORT}");
+    struct lv_buffer text = {0};
+    lv_buffer_printf(&text, "%.*s:%lld", SLICE_ARG(address), (long long)value->items[1].integer);
+    add(r, key, lv_buffer_slice(&text), value);
+    lv_buffer_free(&text);
+    return 0;
+}
+
+/* [5672, {"127.0.0.1", 5673}] replaces the listeners of rabbitmq.conf. */
+static int read_listeners(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    int err = 0;
+    if (!erlang_is_list(value))
+        return refuse(r, value, key, "a list: [PORT, {\"ADDRESS\", PORT}, ...]");
+    add(r, key, slice_str("none"), value);
+    for (size_t i = 0; i < value->count; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s.%zu", key, i + 1);
+        if (read_listener(r, name, &value->items[i]) < 0)
+            err = ERR_INVALID;
+    }
+    return err;
+}
+
+/* [<<"guest">>] becomes loopback_users.guest = true, and replaces the users of rabbitmq.conf. */
+static int read_names(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    if (!erlang_is_list(value))
+        return refuse(r, value, key, "a list of names");
+    add(r, key, slice_str("none"), value);
+    for (size_t i = 0; i < value->count; i++) {
+        struct slice name;
+        if (!erlang_text(&value->items[i], &name))
+            return refuse(r, &value->items[i], key, "a name");
+        struct lv_buffer whole = {0};
+        lv_buffer_printf(&whole, "%s.", key);
+        for (size_t n = 0; n < name.n; n++) {
+            if (name.p[n] == '.' || name.p[n] == '\\')
+                lv_buffer_add_u8(&whole, '\\');
+            lv_buffer_add_u8(&whole, name.p[n]);
+        }
+        lv_buffer_add_u8(&whole, '\0');
+        add(r, (const char *)whole.p, slice_str("true"), value);
+        lv_buffer_free(&whole);
+    }
+    return 0;
+}
+
+/* 0.4, {relative, 0.4}, {absolute, "2GB"}, 50000000 or {mem_relative, 1.5} */
+static int read_limit(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    const char *part = value->type == ERLANG_FLOAT ? "relative" : "absolute";
+    const struct erlang_term *amount = value;
+    char name[128];
+    if (erlang_is_tuple(value, 2)) {
+        amount = &value->items[1];
+        part = erlang_is_atom(&value->items[0], "absolute") ? "absolute" : "relative";
+    }
+    snprintf(name, sizeof name, "%s.%s", key, part);
+    return read_scalar(r, name, amount);
+}
+
+/* A passphrase, or {file, "/path"}. */
+static int read_passphrase(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    char name[128];
+    if (!erlang_is_tuple(value, 2) || !erlang_is_atom(&value->items[0], "file"))
+        return read_scalar(r, key, value);
+    snprintf(name, sizeof name, "%s_file", key);
+    return read_scalar(r, name, &value->items[1]);
+}
+
+static const struct advanced_key decoder_keys[] = {
+    {"passphrase", NULL, read_passphrase}, {NULL, NULL, read_scalar}, /* any other */
+};
+
+static int read_decoder(struct reader *r, const char *key, const struct erlang_term *value)
+{
+    return read_options(r, key, decoder_keys, value);
 }
 
 /* --- Keys ------------------------------------------------------------------------------------- */
@@ -138,7 +276,26 @@ static const struct advanced_key ldap_keys[] = {
     {NULL, NULL, read_scalar}, /* any other has the same name */
 };
 
+static const struct advanced_key rabbit_keys[] = {
+    {"tcp_listeners", "listeners.tcp", read_listeners},
+    {"ssl_listeners", "listeners.ssl", read_listeners},
+    {"ssl_options", NULL, read_tls},
+    {"loopback_users", NULL, read_names},
+    {"auth_mechanisms", NULL, read_whole_list},
+    {"vm_memory_high_watermark", NULL, read_limit},
+    {"disk_free_limit", NULL, read_limit},
+    {"config_entry_decoder", NULL, read_decoder},
+    {NULL, NULL, read_other}, /* any other has the same name */
+};
+
+static const struct advanced_key http_keys[] = {
+    {"ssl_options", NULL, read_tls},
+    {NULL, NULL, read_other},
+};
+
 static const struct section sections[] = {
+    {"rabbit", "", rabbit_keys},
+    {"rabbitmq_auth_backend_http", "auth_http.", http_keys},
     {"rabbitmq_auth_backend_ldap", "auth_ldap.", ldap_keys},
 };
 

@@ -79,6 +79,9 @@ int config_set_by_key(struct config *config, const char *key, const char *value,
 
 /* Returns the key that the key is another name of, or the key itself. */
 const char *config_canonical_key(const char *key);
+/* Returns true if the key is a family's without its star, such as "loopback_users", which can be
+ * set to none. */
+bool config_key_is_family(const char *key);
 /* Returns the default of the key's setting, or NULL if there is no such key, or it has none. */
 const char *config_default_of(const char *key);
 

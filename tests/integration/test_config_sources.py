@@ -259,7 +259,8 @@ def test_what_one_encodes_the_other_decodes(broker, rabbit, value, how):
         assert (wrong.code, 'Failed to decrypt the value' in wrong.err) == (69, True)
 
 
-def test_a_password_that_leveretctl_has_encoded_lets_the_user_in(own_broker):
+@pytest.mark.parametrize('where', ['conf.d/decoder.conf', 'advanced.config'])
+def test_a_password_that_leveretctl_has_encoded_lets_the_user_in(own_broker, where):
     own = own_broker(start=False)
     how = ['--cipher', 'aes_256_cbc', '--hash', 'sha512', '--iterations', '1000']
     encoded = json.loads(own.ctl('encode', 'top s3cret', 'pass phrase', '--formatter', 'json', *how).out)['value'][1]
@@ -267,9 +268,12 @@ def test_a_password_that_leveretctl_has_encoded_lets_the_user_in(own_broker):
     assert from_stdin.splitlines()[-1] == '"top s3cret"'
     passphrase = write(os.path.join(own.directory, 'passphrase'), 'pass phrase\n')
     etc(own, 'rabbitmq.conf', f'default_user = ann\ndefault_pass = encrypted:{encoded}\n')
-    etc(own, 'conf.d/decoder.conf',
-        f'config_entry_decoder.passphrase_file = {passphrase}\nconfig_entry_decoder.cipher = aes_256_cbc\n'
-        'config_entry_decoder.hash = sha512\nconfig_entry_decoder.iterations = 1000\n')
+    if where == 'conf.d/decoder.conf':
+        etc(own, where, f'config_entry_decoder.passphrase_file = {passphrase}\nconfig_entry_decoder.cipher = aes_256_cbc\n'
+                        'config_entry_decoder.hash = sha512\nconfig_entry_decoder.iterations = 1000\n')
+    else:
+        etc(own, where, f'[{{rabbit, [{{config_entry_decoder, [{{passphrase, {{file, "{passphrase}"}}}}, {{cipher, aes_256_cbc}},\n'
+                        '  {hash, sha512}, {iterations, 1000}]}]}].\n')
     own.start()
     Peer(own.address, user='ann', password='top s3cret').close()
     assert 's3cret' not in own.log() + own.ctl('environment').out and 'pass phrase' not in own.log()

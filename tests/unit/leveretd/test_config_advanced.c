@@ -59,11 +59,49 @@ static void the_section_of_ldap_is_read_as_lines(void **state)
                 "");
 }
 
+static void the_section_of_the_broker_is_read_as_lines(void **state)
+{
+    (void)state;
+    assert_read("[{rabbit, [\n"
+                "  {heartbeat, 30}, {default_user, <<\"ann\">>}, {cluster_name, []},\n"
+                "  {tcp_listeners, [5673, {\"127.0.0.1\", 5674}]}, {ssl_listeners, []},\n"
+                "  {loopback_users, [<<\"ann.smith\">>]},\n"
+                "  {vm_memory_high_watermark, 0.5}, {disk_free_limit, {mem_relative, 1.5}},\n"
+                "  {default_pass, {encrypted, <<\"AbC=\">>}},\n"
+                "  {config_entry_decoder, [{passphrase, {file, \"/p\"}}, {iterations, 9}]},\n"
+                "  {ssl_options, [{password, {encrypted, \"x\"}}]}, {cluster_nodes, {[a], disc}}\n"
+                "]}].\n",
+                0,
+                "2 heartbeat = 30\n"
+                "2 default_user = ann\n"
+                "2 cluster_name = \n"
+                "3 listeners.tcp = none\n"
+                "3 listeners.tcp.1 = 5673\n"
+                "3 listeners.tcp.2 = 127.0.0.1:5674\n"
+                "3 listeners.ssl = none\n"
+                "4 loopback_users = none\n"
+                "4 loopback_users.ann\\.smith = true\n"
+                "5 vm_memory_high_watermark.relative = 0.5\n"
+                "5 disk_free_limit.relative = 1.5\n"
+                "6 default_pass = encrypted:AbC=\n"
+                "7 config_entry_decoder.passphrase_file = /p\n"
+                "7 config_entry_decoder.iterations = 9\n"
+                "8 ssl_options.password = encrypted:x\n",
+                "warning: advanced.config:8: cluster_nodes has no effect: set the keys of "
+                "rabbitmq.conf instead\n");
+    assert_read("[{rabbit, [{tcp_listeners, [{x, y}]}, {loopback_users, 5}]}].", ERR_INVALID,
+                "1 listeners.tcp = none\n",
+                "error: advanced.config:1: column 29: invalid value for listeners.tcp.1: expected "
+                "PORT or {\"ADDRESS\", PORT}\n"
+                "error: advanced.config:1: column 56: invalid value for loopback_users: expected a "
+                "list of names\n");
+}
+
 static void other_sections_are_reported(void **state)
 {
     (void)state;
-    assert_read("[{rabbit, [{heartbeat, 5}]},\n {rabbitmq_auth_backend_ldap, []}].", 0, "",
-                "warning: advanced.config:1: the section rabbit has no effect: set the keys of "
+    assert_read("[{kernel, [{net_ticktime, 5}]},\n {rabbitmq_auth_backend_ldap, []}].", 0, "",
+                "warning: advanced.config:1: the section kernel has no effect: set the keys of "
                 "rabbitmq.conf instead\n");
     assert_read("[].", 0, "", "");
     assert_read("", 0, "", "");
@@ -130,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_section_of_ldap_is_read_as_lines),
+        cmocka_unit_test(the_section_of_the_broker_is_read_as_lines),
         cmocka_unit_test(other_sections_are_reported),
         cmocka_unit_test(every_fault_is_reported_with_its_place),
         cmocka_unit_test(settings_of_ldap_are_checked_before_the_start),
