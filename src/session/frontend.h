@@ -141,6 +141,8 @@ struct session {
     /* pressure.c */
     size_t deferred_bytes;       /* of input that is kept until it can be executed */
     bool is_held_for_values;     /* STOP_HELD: also while dedup_is_behind() */
+    bool was_held;               /* STOP_HELD was set before, and last ended at held_until_ms */
+    uint64_t held_until_ms;      /* loop_now_ms() */
     struct queue *held_for;      /* STOP_HELD: until this queue's home has caught up; referenced */
     struct lv_list held_link;    /* in session_loop.held while STOP_HELD */
     struct lv_list blocked_link; /* in session_loop.blocked while STOP_ALARM */

@@ -143,6 +143,8 @@ static void held_look(struct loop *loop, struct loop_timer *timer)
         if (hold_goes_on(s))
             continue;
         hold_forget(s);
+        s->was_held = true;
+        s->held_until_ms = loop_now_ms(loop);
         session_go(s, STOP_HELD);
     }
     if (!lv_list_is_empty(&home->held))
@@ -232,6 +234,26 @@ static void blocked_look(struct loop *loop, struct loop_timer *timer)
         blocked_look_at(lv_list_item(it, struct session, blocked_link));
     if (!lv_list_is_empty(&home->blocked))
         loop_timer_start(loop, timer, BLOCKED_LOOK_MS);
+}
+
+/* --- what listings show ----------------------------------------------------------------------- */
+
+/* As in RabbitMQ, a session that was held is shown as such for a moment after: it may be held and
+ * go on again many times a second. */
+static bool is_in_flow(const struct session *s)
+{
+    enum { SHOWN_MS = 5000 };
+    return s->stops & STOP_HELD ||
+           (s->was_held && loop_now_ms(s->loop) - s->held_until_ms < SHOWN_MS);
+}
+
+const char *session_pressure_state(const struct session *s)
+{
+    if (s->stops & STOP_ALARM)
+        return "blocked";
+    if (alarms_hold(session_alarms(s)))
+        return "blocking";
+    return is_in_flow(s) ? "flow" : NULL;
 }
 
 /* --- beginning and end ------------------------------------------------------------------------ */

@@ -329,8 +329,8 @@ void session_get_facts(const struct session *s, struct session_facts *ret)
     }
     if (s->frontend->add_facts)
         s->frontend->add_facts(s, ret);
-    if (s->stops & STOP_ALARM)
-        ret->state = "blocked";
+    if (s->state == SESSION_RUNNING && session_pressure_state(s))
+        ret->state = session_pressure_state(s);
 }
 
 void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg)

@@ -108,7 +108,7 @@ struct session_facts {
     struct slice vhost;
     const struct net_peer *peer;
     const char *protocol; /* "{0,9,1}"; valid for ever */
-    const char *state;    /* starting, tuning, opening, running, blocked, closing; valid for ever */
+    const char *state; /* starting ... running, flow, blocking, blocked, closing; valid for ever */
     struct slice auth_mechanism;
     struct slice client_properties; /* raw table */
     struct session_tls tls;

@@ -66,6 +66,9 @@ void session_release_quotas(struct session *s);
 
 void pressure_init(struct session_loop *home);
 void pressure_free(struct session_loop *home);
+/* Returns the state that listings show of a RUNNING session instead of its own, a static text:
+ * "blocked", "blocking" (it would be if it published) or "flow"; NULL: none of these. */
+const char *session_pressure_state(const struct session *s);
 /* Lets a session that session_block() has stopped go on, and tells its front end. */
 void session_unblock(struct session *s);
 void unfinished_init(struct session_loop *home);
