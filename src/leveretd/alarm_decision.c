@@ -12,6 +12,12 @@ static uint64_t share_of(uint64_t bytes, double share)
     return product >= 9.2e18 ? INT64_MAX : (uint64_t)product;
 }
 
+uint64_t alarm_total_bytes(const struct config *config, uint64_t measured_bytes)
+{
+    return config->total_memory_bytes == CONFIG_NONE ? measured_bytes
+                                                     : (uint64_t)config->total_memory_bytes;
+}
+
 void alarm_limits_of(const struct config *config, uint64_t total_bytes, struct alarm_limits *ret)
 {
     ret->memory_bytes = config->memory_bytes != CONFIG_NONE

@@ -21,6 +21,9 @@ struct alarm_readings {
     bool has_memory, has_disk; /* false: could not be read, which raises no alarm */
 };
 
+/* Returns the memory that shares are of: what the config says, or else `measured_bytes`. */
+uint64_t alarm_total_bytes(const struct config *config, uint64_t measured_bytes);
+
 /* Returns the limits of a config on a machine (or in a control group) with this much memory. */
 void alarm_limits_of(const struct config *config, uint64_t total_bytes, struct alarm_limits *ret);
 

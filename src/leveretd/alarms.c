@@ -25,6 +25,8 @@
 struct alarms {
     struct broker *broker;
     const char *data_dir;
+    const struct config *config; /* the latest; loop 0 only */
+    uint64_t measured_at_ms;     /* when the machine's memory was last measured */
     struct loop_timer timer;
     pthread_mutex_t lock; /* of facts, which other threads read; changed on loop 0 only */
     struct alarm_facts facts;
@@ -184,11 +186,42 @@ static void check_soon(void *arg)
     loop_mail_from_outside(loops_at(a->broker->topology.loops, 0), &mail);
 }
 
+static void set_limits(struct alarms *a, uint64_t total_bytes)
+{
+    struct alarm_limits limits;
+    alarm_limits_of(a->config, total_bytes, &limits);
+    pthread_mutex_lock(&a->lock);
+    a->facts.total_bytes = total_bytes;
+    a->facts.limits = limits;
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* Measures the machine's memory again, now and then: the limit of a container may change while it
+ * runs. */
+static void watch_total(struct loop *loop, struct alarms *a)
+{
+    enum { MEASURE_EVERY_MS = 2000 };
+    uint64_t now_ms = loop_now_ms(loop);
+    if (now_ms - a->measured_at_ms < MEASURE_EVERY_MS)
+        return;
+    a->measured_at_ms = now_ms;
+    uint64_t total_bytes = alarm_total_bytes(a->config, machine_memory_bytes());
+    if (total_bytes == a->facts.total_bytes)
+        return;
+    uint64_t before = a->facts.limits.memory_bytes;
+    set_limits(a, total_bytes);
+    log_info("the memory for this process is now %llu bytes: the memory alarm's limit changes from "
+             "%llu to %llu bytes",
+             (unsigned long long)total_bytes, (unsigned long long)before,
+             (unsigned long long)a->facts.limits.memory_bytes);
+}
+
 /* Reads memory and disk, sets or clears alarms, and starts the timer for the next check. */
 static void check(struct loop *loop, struct alarms *a)
 {
     assert_loop_0(a);
     struct alarm_readings readings;
+    watch_total(loop, a);
     take_readings(a, &readings);
     pthread_mutex_lock(&a->lock);
     a->facts.readings = readings;
@@ -252,7 +285,8 @@ struct alarms *alarms_create(struct broker *broker, const char *data_dir,
     a->broker = broker;
     a->data_dir = data_dir;
     pthread_mutex_init(&a->lock, NULL);
-    a->facts.total_bytes = machine_memory_bytes();
+    a->config = config;
+    a->facts.total_bytes = alarm_total_bytes(config, machine_memory_bytes());
     alarm_limits_of(config, a->facts.total_bytes, &a->facts.limits);
     take_readings(a, &a->facts.readings);
     loop_timer_init(&a->timer, timer_fired);
@@ -267,11 +301,8 @@ void alarms_start(struct alarms *a)
 
 void alarms_configure(struct alarms *a, const struct config *config)
 {
-    struct alarm_limits limits;
-    alarm_limits_of(config, a->facts.total_bytes, &limits);
-    pthread_mutex_lock(&a->lock);
-    a->facts.limits = limits;
-    pthread_mutex_unlock(&a->lock);
+    a->config = config;
+    set_limits(a, alarm_total_bytes(config, machine_memory_bytes()));
     check(loops_at(a->broker->topology.loops, 0), a);
 }
 

@@ -15,7 +15,8 @@
 struct alarms; /* see alarms.c */
 
 /* Returns alarms with a first reading of memory and disk, which alarms_facts() shows; no alarm is
- * set yet. Borrows broker and data_dir. The caller owns the alarms. Call before loops_start(). */
+ * set yet. Borrows broker, data_dir and, until alarms_configure() replaces it, the config. The
+ * caller owns the alarms. Call before loops_start(). */
 struct alarms *alarms_create(struct broker *broker, const char *data_dir,
                              const struct config *config);
 /* Starts the checks, which run on loop 0. Call once, before loops_start(). */
@@ -33,7 +34,7 @@ void alarms_log_space(void *broker, bool has_room);
 struct alarm_facts {
     struct alarm_limits limits;
     struct alarm_readings readings;
-    uint64_t total_bytes; /* memory for the process: machine_memory_bytes() */
+    uint64_t total_bytes; /* memory for the process: alarm_total_bytes() */
 };
 void alarms_facts(struct alarms *alarms, struct alarm_facts *ret);
 

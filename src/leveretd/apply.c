@@ -16,7 +16,7 @@ static uint64_t unfinished_bytes_max(const struct leveretd *d)
 {
     enum { BYTES_MIN = 4 * 1024 * 1024 };
     struct alarm_limits limits;
-    alarm_limits_of(d->config, machine_memory_bytes(), &limits);
+    alarm_limits_of(d->config, alarm_total_bytes(d->config, machine_memory_bytes()), &limits);
     uint64_t bytes = limits.memory_bytes / 4 / loops_count(d->loops);
     return bytes > BYTES_MIN ? bytes : BYTES_MIN;
 }

@@ -101,7 +101,6 @@ static const struct idle_key {
     {"khepri_*", LOG_INFO, "definitions are stored in SQLite"},
     {"metadata_store.*", LOG_INFO, "definitions are stored in SQLite"},
     {"collect_statistics*", LOG_INFO, "statistics are always collected"},
-    {"total_memory_available_override_value", LOG_INFO, "the memory of the machine is measured"},
     {"memory_monitor_interval", LOG_INFO, "memory is checked at least once a second"},
     {"vm_memory_calculation_strategy", LOG_INFO, "resident memory is measured"},
     {"vm_memory_high_watermark_paging_ratio", LOG_INFO, "paging out needs no ratio"},

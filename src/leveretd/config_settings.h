@@ -397,6 +397,10 @@
 /* --- Memory and disk -------------------------------------------------------------------------- */
 
 #define CONFIG_SETTINGS_ALARMS(S)                                                                  \
+    S(total_memory_bytes, "total_memory_available_override_value", BYTES_OR_NONE, "", true, 1,     \
+      INT64_MAX,                                                                                   \
+      "The machine's memory, for limits that are a share of it; none means that it is measured: "  \
+      "the limit of the control group (container) counts, also when it changes.")                  \
     S(memory_relative, "vm_memory_high_watermark.relative", RATIO, "0.6", true, 0, 1,              \
       "Share of the machine's memory above which publishers are blocked.")                         \
     S(memory_bytes, "vm_memory_high_watermark.absolute", BYTES_OR_NONE, "", true, 0, INT64_MAX,    \

@@ -48,7 +48,7 @@ static bool read_unit(const char *unit, int64_t *ret)
     if (!letter)
         return false;
     int64_t step;
-    if (unit[1] == '\0' || strcasecmp(unit + 1, "ib") == 0)
+    if (unit[1] == '\0' || strcasecmp(unit + 1, "ib") == 0 || strcasecmp(unit + 1, "i") == 0)
         step = 1024;
     else if (strcasecmp(unit + 1, "b") == 0)
         step = 1000;

@@ -103,21 +103,29 @@ static void lower_to_group_limit(const char *path, uint64_t *total)
         *total = limit;
 }
 
+static void lower_to_group_file(const char *root, struct slice group, const char *file,
+                                uint64_t *total)
+{
+    char path[PATH_BYTES_MAX];
+    int length = snprintf(path, sizeof path, "%s%.*s/%s", root, SLICE_ARG(group), file);
+    if (length > 0 && (size_t)length < sizeof path)
+        lower_to_group_limit(path, total);
+}
+
 /* Lowers *total to the limits of the group and of every group around it. In a container the path is
  * the host's, so none of these groups' files exists but that of the root, which the loop reads
  * last. */
 static void lower_to_groups(struct slice group, bool is_v1, uint64_t *total)
 {
     const char *root = is_v1 ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
-    const char *file = is_v1 ? "memory.limit_in_bytes" : "memory.max";
+    /* Above memory.high the kernel does not kill, but slows the process down until it hangs. */
+    const char *const files[] = {is_v1 ? "memory.limit_in_bytes" : "memory.max", "memory.high"};
+    size_t count = is_v1 ? 1 : 2;
     for (size_t n = group.n;;) {
         while (n > 0 && group.p[n - 1] == '/')
             n--;
-        char path[PATH_BYTES_MAX];
-        int length =
-            snprintf(path, sizeof path, "%s%.*s/%s", root, (int)n, (const char *)group.p, file);
-        if (length > 0 && (size_t)length < sizeof path)
-            lower_to_group_limit(path, total);
+        for (size_t i = 0; i < count; i++)
+            lower_to_group_file(root, slice_of(group.p, n), files[i], total);
         if (n == 0)
             return;
         while (n > 0 && group.p[n - 1] != '/')
