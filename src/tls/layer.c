@@ -32,8 +32,9 @@ enum {
     /* What the records of RECORD_BYTES add: a client may ask for records of 512 bytes. */
     RECORD_OVERHEAD_MAX = 4096,
     INPUT_BYTES = NET_READ_BYTES - RECORD_BYTES - RECORD_OVERHEAD_MAX,
-    BATCH_BYTES = 4 * RECORD_BYTES, /* of the caller's, written at once */
-    OUTPUT_BYTES = 4 * (RECORD_BYTES + RECORD_OVERHEAD_MAX),
+    /* Of the caller's, written at once: a message of 64 KiB and its header are below it. */
+    BATCH_BYTES = 6 * RECORD_BYTES,
+    OUTPUT_BYTES = 6 * (RECORD_BYTES + RECORD_OVERHEAD_MAX),
     UNSENT_BYTES_MAX = 2 * OUTPUT_BYTES,
     RECORDS_PER_KEY = 1 << 23, /* a key of AES-GCM is good for 2^24.5 (RFC 8446, 5.5) */
 };
