@@ -432,3 +432,17 @@ def test_external_is_offered_over_tls_alone_and_only_if_it_is_set(secure, shared
         assert b'EXTERNAL' not in offered(peer)
     with shared.connect() as peer:
         assert b'PLAIN AMQPLAIN' in offered(peer)
+
+
+# --- when certificates expire ---------------------------------------------------------------------
+
+def test_leveretctl_says_which_certificate_expires_soon(shared, secure, pki):
+    done = shared.own.ctl('check_certificate_expiration', '--within', '1', '--unit', 'days')
+    assert 'No certificates are expiring within 1 day.' in done.out
+    assert 'within 4 weeks' in shared.own.ctl('check_certificate_expiration').out
+    soon = secure(pki.ca.issue('soon', days=10)).own
+    done = soon.ctl('check_certificate_expiration', check=False)
+    assert done.code == 69 and re.search(r'soon\.pem \(ssl_options\.certfile\) expires on \S+Z: CN=soon,O=Leveret', done.err), done
+    assert soon.ctl('check_certificate_expiration', '--within', '1', '--unit', 'weeks').code == 0
+    done = soon.ctl('check_certificate_expiration', '--unit', 'fortnights', check=False)
+    assert done.code == 64 and "unit 'fortnights' is not supported" in done.err

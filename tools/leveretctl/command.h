@@ -155,6 +155,8 @@ int run_encode(struct invocation *i, const struct command *c);
 int run_decode(struct invocation *i, const struct command *c);
 
 /* Parts of rows that need a file of their own. */
+int run_check_certificates(struct invocation *i, const struct command *c);
+int certificates_check_unit(const struct invocation *i, const struct command *c);
 int status_check_unit(const struct invocation *i, const struct command *c);
 void status_print(const struct invocation *i, const json_t *facts);
 int explain_add_message(const struct invocation *i, const struct command *c, json_t *request);

@@ -29,6 +29,13 @@ static const struct failure explain_fails[] = {
 
 /* clang-format off */
 const struct command monitoring_commands[] = {
+    {.name = "check_certificate_expiration", .run = run_check_certificates,
+     .usage = "[--within <period>] [--unit <unit>]",
+     .help = "Fails if a certificate that the broker uses for TLS expires within a period, by default 4 "
+             "weeks; --unit is days, weeks, months or years.",
+     .banner = "Checking certificate expiration on node $node ...",
+     .arguments = {.options = BIT(OPTION_UNIT) | BIT(OPTION_WITHIN), .check = certificates_check_unit},
+     .request = {.command = "status"}},
     {.name = "list_bindings", .run = run_listing,
      .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
      .help = "Lists the bindings in a vhost.",

@@ -59,6 +59,7 @@ enum option_kind {
     O(OPTION_APPLY_TO,        "--apply-to",           NULL, TEXT,    "apply_to")                   \
     O(OPTION_USER,            "--user",               NULL, TEXT,    NULL)                         \
     O(OPTION_UNIT,            "--unit",               NULL, TEXT,    NULL)                         \
+    O(OPTION_WITHIN,          "--within",             NULL, COUNT,   NULL)                         \
     O(OPTION_LIMIT,           "--limit",              NULL, COUNT,   "limit")                      \
     O(OPTION_ALL,             "--all",                NULL, FLAG,    "all")                        \
     O(OPTION_IDEMPOTENT,      "--idempotent",         NULL, FLAG,    NULL)                         \
