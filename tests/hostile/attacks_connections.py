@@ -1,9 +1,10 @@
 """Attacks before and during the handshake, and by the number of connections."""
 import random
+import resource
 import socket
 import struct
 
-from arena import attack
+from arena import Held, attack
 from wire import HEADER, Closed, Peer, encode_frame, encode_method, eventually
 
 RANDOM_ROUND = 200
@@ -52,6 +53,55 @@ def slow_loris(arena):
     for sock in socks:
         assert is_closed(sock)
         sock.close()
+
+
+HALF_OPEN_KB_MAX = 64
+
+
+def judge_half_open(arena, count, began):
+    """While they are open: what each of them takes, and how the innocent clients fare."""
+    descriptors = lambda: Held(arena.broker.pid).descriptors - began.descriptors     # noqa: E731
+    eventually(lambda: descriptors() >= count, within_s=60)
+    arena.innocent.period(400)                               # how it was while they were being opened is not judged
+    felt = arena.innocent.period(800)
+    held = Held(arena.broker.pid)
+    kb = (held.rss_mb - began.rss_mb) * 1024 / count
+    print(f'half_open: {descriptors()} at once, {kb:.1f} KB each; p99 {felt["p99_ms"]} ms, without them {arena.quiet["p99_ms"]} ms')
+    assert kb < HALF_OPEN_KB_MAX, f'{kb:.0f} KB for each half-open connection'
+
+
+@attack('thousands of connections that stop anywhere in the handshake take little memory, and are closed in time',
+        settings=['handshake_timeout = 10000', 'handshakes_max_per_address = none'])
+def half_open(arena):
+    """A third says nothing, a third half of the header, a third all but the last octet of a start-ok as long as a frame may be."""
+    start_ok = encode_frame(1, 0, encode_method(
+        'connection.start-ok', mechanism='PLAIN', response='\0guest\0guest', locale='en_US',
+        client_properties={'product': 'x' * 3900}))
+    says = [b'', HEADER[:4], HEADER + start_ok[:-1]]
+    count = arena.volume(5000, 30)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
+    arena.at_end.append(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, files))
+    began = Held(arena.broker.pid)
+    socks = []
+    for number in range(count):
+        socks.append(raw(arena))
+        socks[-1].sendall(says[number % 3])
+    if arena.scale >= 1:
+        judge_half_open(arena, count, began)
+        for sock in socks:
+            assert is_closed(sock)
+    for sock in socks:
+        reset(sock)
+
+
+@attack('more half-open connections from one address than may be', settings=['handshakes_max_per_address = 100'])
+def half_open_flood(arena):
+    socks = [raw(arena) for _ in range(arena.volume(5000, 300))]
+    for sock in socks[200:]:                                 # the first 100, and some more, may still be open
+        assert is_closed(sock)
+    for sock in socks:
+        reset(sock)
 
 
 @attack('connections come and go as fast as one client can make them')
