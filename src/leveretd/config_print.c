@@ -20,6 +20,8 @@ void config_value_show(const struct config *config, size_t index, struct lv_buff
 
 void config_text_free(char *text)
 {
+    if (!text)
+        return;
     OPENSSL_cleanse(text, strlen(text));
     free(text);
 }

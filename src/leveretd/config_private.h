@@ -132,7 +132,7 @@ bool config_bool_read(const char *value, bool *ret);
 
 /* Appends the value of a setting, or "<redacted>". */
 void config_value_show(const struct config *config, size_t index, struct lv_buffer *out);
-/* Overwrites the text, which may be a secret, and frees it. */
+/* Overwrites the text, which may be a secret, and frees it. NULL is fine. */
 void config_text_free(char *text);
 
 /* --- lists: config_lists.c -------------------------------------------------------------------- */

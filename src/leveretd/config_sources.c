@@ -202,7 +202,8 @@ static int read_pattern(struct sources *s, const char *pattern)
         tell_unreadable(s, "the config files", pattern, strerror(errno));
         err = ERR_IO;
     }
-    qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, compare_paths);
+    if (found.gl_pathc > 0) /* there is no array without a file */
+        qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, compare_paths);
     for (size_t i = 0; i < found.gl_pathc; i++)
         if (is_file(found.gl_pathv[i]) && read_existing(s, found.gl_pathv[i]) < 0)
             err = ERR_INVALID;

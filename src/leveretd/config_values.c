@@ -156,7 +156,7 @@ static bool read_string(const struct setting *s, const char *value, char **ret)
         return false;
     if (s->type == TYPE_PATTERN && !is_pattern(value))
         return false;
-    free(*ret);
+    config_text_free(*ret);
     *ret = lv_strdup(value);
     return true;
 }
