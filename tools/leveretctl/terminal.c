@@ -4,6 +4,19 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Returns the code of a character at p that changes the direction or the lines of what follows, or
+ * that nobody sees: U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, U+FEFF. Each is three bytes
+ * long. Returns 0 if there is none. */
+static unsigned direction_code(const uint8_t *p, const uint8_t *end)
+{
+    if (end - p < 3 || (p[0] != 0xe2 && p[0] != 0xef) || p[1] < 0x80)
+        return 0;
+    unsigned code = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    bool is_one = code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+                  (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+    return is_one && p[2] >= 0x80 ? code : 0;
+}
+
 /* Returns the length of the control character at p, or 0 if there is none. */
 static size_t control_bytes(const uint8_t *p, const uint8_t *end, enum terminal_text kind)
 {
@@ -22,6 +35,12 @@ void terminal_escape(struct lv_buffer *text, size_t from, enum terminal_text kin
     const uint8_t *end = text->p + text->n;
     for (const uint8_t *p = text->p + from; p < end;) {
         size_t n = control_bytes(p, end, kind);
+        unsigned code = n == 0 ? direction_code(p, end) : 0;
+        if (code != 0) {
+            lv_buffer_printf(&shown, "\\u%04x", code);
+            p += 3;
+            continue;
+        }
         if (n == 0)
             lv_buffer_add_u8(&shown, *p);
         else

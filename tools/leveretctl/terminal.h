@@ -14,7 +14,8 @@ enum terminal_text {
     TERMINAL_JSON,  /* JSON, in which C0 is escaped already; the others are shown as \u009b */
 };
 
-/* Replaces control characters from byte `from` on: C0 (but in JSON), DEL, and U+0080 to U+009F. */
+/* Replaces control characters from byte `from` on: C0 (but in JSON), DEL, U+0080 to U+009F, and
+ * those that turn the direction of text or are invisible (\u202e), as in the log. */
 void terminal_escape(struct lv_buffer *text, size_t from, enum terminal_text kind);
 
 /* Like terminal_escape(), but only if `out` is a terminal. */

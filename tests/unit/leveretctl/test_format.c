@@ -219,6 +219,17 @@ static void control_characters_are_shown_on_a_terminal(void **state)
     assert_shown("[\"a\x7f\"]", TERMINAL_JSON, "[\"a\\u007f\"]");
 }
 
+static void marks_that_turn_the_direction_of_text_are_shown_on_a_terminal(void **state)
+{
+    (void)state;
+    assert_shown("a\xe2\x80\xae"
+                 "b\xe2\x81\xa6\xef\xbb\xbf",
+                 TERMINAL_CELL, "a\\u202eb\\u2066\\ufeff");
+    assert_shown("\xe2\x80\xa8\xe2\x80\x93", TERMINAL_LINES, "\\u2028\xe2\x80\x93");
+    assert_shown("[\"\xe2\x80\x8f\"]", TERMINAL_JSON, "[\"\\u200f\"]");
+    assert_shown("\xe2\x80", TERMINAL_CELL, "\xe2\x80"); /* cut short */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +247,7 @@ int main(void)
         cmocka_unit_test(formats_have_names),
         cmocka_unit_test(timestamps_beyond_63_bits_are_shown_as_numbers),
         cmocka_unit_test(control_characters_are_shown_on_a_terminal),
+        cmocka_unit_test(marks_that_turn_the_direction_of_text_are_shown_on_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
