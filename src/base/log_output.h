@@ -14,6 +14,7 @@ struct log_format;
 enum {
     LOG_OUTPUTS_MAX = 16,
     LOG_OUTPUT_CONSOLE = 0, /* the slot of the console, which is in use at the start */
+    LOG_OUTPUT_FILE = 1,    /* the slot of the log file */
     LOG_OUTPUT_RING_BYTES = 256 * 1024,
 };
 

@@ -72,6 +72,8 @@ static void run_set_log_level(struct request *r)
 {
     enum log_level level;
     struct slice text = request_string(r, "level");
+    struct slice about = request_string(r, "category");
+    enum log_category category = LOG_ABOUT_DEFAULT;
     if (!log_level_parse((const char *)text.p, &level)) {
         request_refuse(r, "bad_level",
                        "level %.*s is not supported. Try one of debug, info, warning, error, "
@@ -79,8 +81,16 @@ static void run_set_log_level(struct request *r)
                        SLICE_ARG(text));
         return;
     }
-    log_set_level(level);
-    log_info("the log level is now %.*s", SLICE_ARG(text));
+    if (about.n > 0 && !log_category_parse((const char *)about.p, &category)) {
+        request_refuse(r, "bad_category", "there is no category %.*s", SLICE_ARG(about));
+        return;
+    }
+    if (about.n > 0)
+        log_set_category_level(category, level);
+    else
+        log_set_level(level);
+    log_info("the log level%s%.*s is now %.*s", about.n > 0 ? " of " : "", SLICE_ARG(about),
+             SLICE_ARG(text));
     request_done(r, NULL);
 }
 
@@ -92,6 +102,6 @@ const struct control_command control_broker_commands[] = {
     {"environment", run_environment, ""},
     {"await_startup", run_ping, ""},
     {"stop", run_stop, ""},
-    {"set_log_level", run_set_log_level, "level"},
+    {"set_log_level", run_set_log_level, "level [category]"},
     {NULL, NULL, NULL},
 };

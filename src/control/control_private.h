@@ -36,6 +36,7 @@ extern const struct control_command control_vhost_commands[];
 extern const struct control_command control_policy_commands[];
 extern const struct control_command control_parameter_commands[];
 extern const struct control_command control_trace_commands[];
+extern const struct control_command control_log_commands[];
 
 struct request {
     const struct control_world *world;
@@ -64,6 +65,9 @@ void request_free(struct request *r);
 
 /* Returns true if the client is gone: the command may end early. */
 bool request_is_cut(const struct request *r);
+/* Puts the rows answered so far into the spool, from where they are sent; this may wait for the
+ * client. Only a command whose rows come slowly calls it: others are sent in larger parts. */
+void request_flush(struct request *r);
 
 /* --- request.c -------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 /* The slots of the outputs. The files of categories have those from the last one on. */
 enum log_slot {
     LOG_SLOT_CONSOLE = LOG_OUTPUT_CONSOLE,
-    LOG_SLOT_FILE,
+    LOG_SLOT_FILE = LOG_OUTPUT_FILE,
     LOG_SLOT_SYSLOG,
     LOG_SLOT_JOURNALD,
     LOG_SLOT_EXCHANGE,

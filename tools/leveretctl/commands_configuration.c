@@ -1,4 +1,5 @@
 /* The settings in force. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,10 +50,47 @@ static void print_settings(const struct invocation *i, const json_t *answer)
     json_object_foreach(settings, key, setting) print_setting(key, setting);
 }
 
+/* --- the log ---------------------------------------------------------------------------------- */
+
+/* Prints a line of the log at once: whoever reads a pipe wants to see it. */
+static void print_log_line(void *arg, const json_t *row)
+{
+    (void)arg;
+    printf("%s\n", json_string_value(json_array_get(row, 0)));
+    fflush(stdout);
+}
+
+static int run_log_lines(struct invocation *i, const struct command *c)
+{
+    json_t *answer;
+    int code = broker_ask(i, c, c->banner, request_create(i, c), print_log_line, NULL, &answer);
+    if (code == EXIT_OK)
+        json_decref(answer);
+    return code;
+}
+
+/* Waits as long as lines are asked for. */
+static int run_log_stream(struct invocation *i, const struct command *c)
+{
+    if (i->timeout_s < 0)
+        i->timeout_s = INT_MAX / 1000;
+    return run_log_lines(i, c);
+}
+
+/* [category] level becomes the members of the request. */
+static int add_level(const struct invocation *i, const struct command *c, json_t *request)
+{
+    (void)c;
+    json_object_set_new(request, "level", json_string(i->arguments[i->argument_count - 1]));
+    if (i->argument_count > 1)
+        json_object_set_new(request, "category", json_string(i->arguments[0]));
+    return EXIT_OK;
+}
+
 static int check_level(const struct invocation *i, const struct command *c)
 {
     static const char levels[] = "debug, info, warning, error, critical, none";
-    const char *level = i->arguments[0];
+    const char *level = i->arguments[i->argument_count - 1];
     const char *found = strstr(levels, level);
     size_t n = strlen(level);
     bool is_level = n > 2 && found && (found[n] == ',' || found[n] == '\0') &&
@@ -63,8 +101,19 @@ static int check_level(const struct invocation *i, const struct command *c)
     return say_error(EXIT_UNAVAILABLE, "level %s is not supported. Try one of %s", level, levels);
 }
 
+static bool has_category(const struct invocation *i)
+{
+    return i->argument_count > 1;
+}
+
+static const struct text_choice level_banners[] = {
+    {has_category, "Setting log level of $1 to \"$2\" ..."},
+    {NULL, "Setting log level to \"$1\" ..."},
+};
+
 static const struct failure level_is_unknown[] = {
     {.error = "bad_level", .exit_code = EXIT_UNAVAILABLE},
+    {.error = "bad_category", .exit_code = EXIT_UNAVAILABLE},
     {.error = NULL},
 };
 
@@ -79,11 +128,30 @@ const struct command configuration_commands[] = {
      .banner = "Application environment of node $node ...",
      .answer = {.print = print_settings}},
     {.name = "set_log_level", .run = run_change,
-     .usage = "<log_level>",
+     .usage = "[<category>] <log_level>",
      .help = "Sets the least severe level that is logged: debug, info, warning, error, critical or none.",
-     .banner = "Setting log level to \"$1\" ...",
-     .arguments = {.min = 1, .max = 1, .names = "level", .check = check_level},
+     .banners = level_banners,
+     .arguments = {.min = 1, .max = 2, .check = check_level},
+     .request = {.add = add_level},
      .failures = level_is_unknown},
+    {.name = "log_tail", .run = run_log_lines,
+     .usage = "[--number|-N <number>]",
+     .help = "Prints the last lines of the log: of its file, or those kept in memory.",
+     .banner = "Last log lines on node $node ...",
+     .arguments = {.options = BIT(OPTION_NUMBER)}},
+    {.name = "log_tail_stream", .run = run_log_stream,
+     .usage = "[--duration|-d <seconds>]",
+     .help = "Prints lines of the log as they are logged, for some seconds or until it is stopped.",
+     .banner = "Streaming logs from node $node ...",
+     .arguments = {.options = BIT(OPTION_DURATION)}},
+    {.name = "log_location", .run = run_log_lines,
+     .usage = "[--all|-a]",
+     .help = "Shows where the log is written to.",
+     .banner = "Log file location(s) on node $node ...",
+     .arguments = {.options = BIT(OPTION_ALL)}},
+    {.name = "rotate_logs", .run = run_change,
+     .usage = "",
+     .help = "Opens the log files again, after logrotate has moved them."},
     {.name = "encode", .run = run_encode,
      .usage = "[<value> [<passphrase>]] " ENCRYPTION_USAGE,
      .help = "Encrypts a value for a config file; what is missing is read from standard input.",
