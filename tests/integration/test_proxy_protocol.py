@@ -3,12 +3,15 @@ import ipaddress
 import os
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 
 import pytest
 
 from brokers import free_port
+from certificates import Authority
+from patience import PATIENCE_S
 from wire import HEADER, Peer, eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once]
@@ -115,6 +118,23 @@ def test_only_trusted_peers_pass_on_addresses(proxied):
         from_proxy.sendall(binary('192.0.2.1') + HEADER)
         assert from_proxy.recv(1) == b'\x01'
         eventually(lambda: any(row[1] == '192.0.2.1' for row in listed(broker)))
+
+
+def test_a_header_comes_before_tls(proxied, tmp_path):
+    authority, port = Authority(str(tmp_path / 'pki')), free_port()
+    server = authority.issue('server')
+    broker = proxied(f'listeners.ssl.1 = 127.0.0.1:{port}', f'ssl_options.certfile = {server.certificate}',
+                     f'ssl_options.keyfile = {server.key}')
+    context = ssl.create_default_context(cafile=authority.certificate)
+    with socket.create_connection(('127.0.0.1', port), PATIENCE_S) as plain:
+        plain.sendall(line('192.0.2.1'))
+        with context.wrap_socket(plain, server_hostname='localhost') as secure:
+            secure.sendall(HEADER)
+            assert secure.recv(1) == b'\x01'
+            assert [row[1] for row in listed(broker)] == ['192.0.2.1']
+    with socket.create_connection(('127.0.0.1', port), PATIENCE_S) as plain, pytest.raises(OSError):
+        context.wrap_socket(plain, server_hostname='localhost')  # without a header
+    eventually(lambda: 'no valid PROXY protocol header (proxy_protocol)' in broker.log())
 
 
 def test_a_wrong_network_is_refused_before_the_start(own_broker, tmp_path):
