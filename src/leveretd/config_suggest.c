@@ -65,6 +65,9 @@ static void consider_text(struct nearest *n, struct slice typed, struct slice kn
 {
     if (typed.n > KEY_BYTES_MAX || known.n > KEY_BYTES_MAX || slice_equal(known, n->key))
         return;
+    size_t gap = typed.n > known.n ? typed.n - known.n : known.n - typed.n;
+    if (gap >= n->distance) /* each of these letters is missing or too many */
+        return;
     unsigned d = distance(typed, known);
     if (d >= n->distance)
         return;
