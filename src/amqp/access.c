@@ -2,6 +2,29 @@
 #include "auth/access.h"
 #include "amqp/channel.h"
 
+static void access_is_answered(void *arg)
+{
+    struct channel *ch = arg;
+    channel_assert_home(ch);
+    ch->access_wait = NULL;
+    channel_go_on(ch);
+}
+
+void channel_await_access(struct channel *ch, uint32_t method)
+{
+    channel_wait(ch, method);
+    ch->access_wait = auth_await(ch->connection->session.identity, connection_loop(ch->connection),
+                                 access_is_answered, ch);
+}
+
+void channel_forget_access(struct channel *ch)
+{
+    if (!ch->access_wait)
+        return;
+    auth_wait_forget(&ch->access_wait);
+    ch->is_waiting = false;
+}
+
 bool channel_allows_queue(struct channel *ch, uint32_t method, enum auth_action action,
                           struct slice name)
 {
@@ -42,7 +65,7 @@ void channel_change_binding(struct channel *ch, uint32_t method, binding_change 
 {
     struct broker_error error = {0};
     struct vhost *vhost = ch->connection->session.vhost;
-    if (!access_bind(ch->connection->session.identity, vhost_name(vhost), request, &error)) {
+    if (!access_bind(ch->connection->session.identity, vhost, request, &error)) {
         ch->held_reply.n = 0;
         channel_refuse(ch, method, &error);
         return;

@@ -52,7 +52,7 @@ static void channel_free(struct channel *ch)
     lv_assert(!channel_is_settling(ch) && lv_list_is_empty(&ch->touched));
     lv_assert(lv_list_is_empty(&ch->consumers) && lv_list_is_empty(&ch->getters));
     lv_assert(!ch->call && !ch->tx && !ch->incoming && !ch->reply_to);
-    lv_assert(!ch->tags && lv_list_is_empty(&ch->leaving));
+    lv_assert(!ch->tags && !ch->access_wait && lv_list_is_empty(&ch->leaving));
     channel_forget_publisher(ch);
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
@@ -60,6 +60,7 @@ static void channel_free(struct channel *ch)
     shared_credit_unref(&ch->limit);
     free(ch->memo);
     free(ch->last_queue);
+    free(ch->generated_queue);
     ch->magic = 0;
     free(ch);
 }
@@ -158,6 +159,7 @@ void channel_shut(struct channel *ch, enum channel_state next)
     incoming_forget(ch);
     session_count_deferred(&ch->connection->session, 0, ch->deferred.n);
     ch->deferred.n = 0;
+    channel_forget_access(ch);
     /* Consumers end first: otherwise what is requeued would be delivered to them again. */
     channel_detach_consumers(ch);
     if (was_open)

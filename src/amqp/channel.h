@@ -73,6 +73,9 @@ struct channel {
 
     bool is_waiting;
     uint32_t waiting_for; /* the method whose execution waits */
+    /* until a backend has said whether the user may do what waits; NULL: nothing waits for that */
+    struct auth_wait *access_wait;
+    struct slice arguments; /* of the command that is being executed, if it needs permission */
     struct lv_buffer deferred;
     struct lv_buffer held_reply; /* the answer frame, kept for channel_answer() */
     /* under way at a queue's home; owned, also while the channel is a zombie; NULL: none */
@@ -83,7 +86,9 @@ struct channel {
      * done. */
     size_t detaching;
 
-    char *last_queue; /* the name of the queue last declared; NULL: none */
+    char *generated_queue; /* the name last generated for a queue; NULL: none */
+    bool repeats_declare;  /* the next declare was executed before, and waited for access */
+    char *last_queue;      /* the name of the queue last declared; NULL: none */
     size_t last_queue_bytes;
 
     struct lv_list consumers; /* struct consumer.session_link: open ones */
@@ -157,7 +162,8 @@ void channel_bury(struct channel *ch);
 /* --- mistakes.c ------------------------------------------------------------------------------- */
 
 /* Answer a client's mistake with channel.close, or with connection.close where RabbitMQ does
- * that. */
+ * that. channel_refuse() has the command executed again later if the error is REFUSAL_UNANSWERED:
+ * then the channel waits. */
 void channel_refuse(struct channel *ch, uint32_t method, const struct broker_error *error);
 void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -225,8 +231,11 @@ void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload);
 void channel_wait(struct channel *ch, uint32_t method);
 /* Ends channel_wait(), and executes what was kept meanwhile. The channel may be gone afterwards. */
 void channel_go_on(struct channel *ch);
-/* Has this method executed again when the channel goes on, before the frames that were kept. Call
- * only while the channel waits for the method. */
+/* Keeps a frame behind those that are kept already. */
+void channel_keep_frame(struct channel *ch, uint8_t type, struct slice payload);
+/* Has this frame, or method, executed again when the channel goes on, before the frames that were
+ * kept. Call only while the channel waits for the method. */
+void channel_repeat_frame(struct channel *ch, uint8_t type, struct slice payload);
 void channel_repeat(struct channel *ch, uint32_t method, struct slice args);
 /* Executes what has been kept, unless the channel waits or its connection is stopped. The channel
  * may be gone afterwards. */
@@ -402,7 +411,14 @@ CHANNEL_COMMANDS(COMMAND_PROTOTYPE)
 
 /* --- helpers of the commands: access.c -------------------------------------------------------- */
 
-/* Returns whether the user may do this to the queue of this name. If not, refuses with 403. */
+/* Makes the channel wait until a backend has said whether the user may do what this method asks;
+ * the caller has it executed again then. Call right after the check that was unanswered. */
+void channel_await_access(struct channel *ch, uint32_t method);
+/* Ends that wait, because the channel ends. */
+void channel_forget_access(struct channel *ch);
+
+/* Returns whether the user may do this to the queue of this name. If not, refuses with 403, or
+ * waits. */
 bool channel_allows_queue(struct channel *ch, uint32_t method, enum auth_action action,
                           struct slice name);
 

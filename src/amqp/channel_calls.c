@@ -47,7 +47,7 @@ struct queue_call *channel_call(struct channel *ch, struct queue *queue, uint32_
     c->call.from = connection_loop(ch->connection);
     c->call.run = run;
     c->call.done = call_is_done;
-    c->call.user = auth_identity_name(ch->connection->session.identity);
+    c->call.user = session_user_name(&ch->connection->session);
     return &c->call;
 }
 

@@ -13,7 +13,7 @@
 /* The format of a kept frame: type u8, size u32 (this machine's order), payload. */
 enum { DEFERRED_HEADER_BYTES = 5 };
 
-static void frame_defer(struct channel *ch, uint8_t type, struct slice payload)
+void channel_keep_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
     uint32_t size = (uint32_t)payload.n;
     lv_buffer_add_u8(&ch->deferred, type);
@@ -22,15 +22,21 @@ static void frame_defer(struct channel *ch, uint8_t type, struct slice payload)
     session_count_deferred(&ch->connection->session, payload.n + DEFERRED_HEADER_BYTES, 0);
 }
 
-void channel_repeat(struct channel *ch, uint32_t method, struct slice args)
+void channel_repeat_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
     struct lv_buffer later = ch->deferred;
-    uint8_t *payload = lv_malloc(4 + args.n);
-    wire_put_bytes(wire_put_u32(payload, method), args);
+    lv_assert(ch->is_waiting);
     ch->deferred = (struct lv_buffer){0};
-    frame_defer(ch, FRAME_METHOD, slice_of(payload, 4 + args.n));
+    channel_keep_frame(ch, type, payload);
     lv_buffer_add_slice(&ch->deferred, lv_buffer_slice(&later));
     lv_buffer_free(&later);
+}
+
+void channel_repeat(struct channel *ch, uint32_t method, struct slice args)
+{
+    uint8_t *payload = lv_malloc(4 + args.n);
+    wire_put_bytes(wire_put_u32(payload, method), args);
+    channel_repeat_frame(ch, FRAME_METHOD, slice_of(payload, 4 + args.n));
     free(payload);
 }
 
@@ -115,7 +121,7 @@ static void take_closing_method(struct channel *ch, uint32_t method, struct slic
 static void take_closing_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
     if (ch->state == CHANNEL_ENDING)
-        frame_defer(ch, type, payload);
+        channel_keep_frame(ch, type, payload);
     else if (!check_type(ch, type))
         return;
     else if (type == FRAME_METHOD)
@@ -141,7 +147,7 @@ static void execute_frame(struct channel *ch, uint8_t type, struct slice payload
 void channel_take_frame(struct channel *ch, uint8_t type, struct slice payload)
 {
     if (ch->is_waiting || ch->deferred.n > 0 || !session_executes(&ch->connection->session))
-        frame_defer(ch, type, payload);
+        channel_keep_frame(ch, type, payload);
     else
         execute_frame(ch, type, payload);
 }
@@ -181,8 +187,12 @@ void channel_execute_deferred(struct channel *ch)
         is_there = connection_is_open(conn) && connection_find_channel(conn, number) == ch;
     }
     session_count_deferred(&conn->session, 0, frames.n - left.n);
+    if (is_there && left.n > 0 && ch->deferred.n > 0) { /* a command is to be repeated first */
+        lv_buffer_add_slice(&ch->deferred, left);
+        lv_buffer_free(&frames);
+        return;
+    }
     if (is_there && left.n > 0) {
-        lv_assert(ch->deferred.n == 0);
         lv_buffer_consume(&frames, frames.n - left.n);
         ch->deferred = frames;
         return;

@@ -117,6 +117,7 @@ static bool check_consumer_limit(struct channel *ch)
 void cmd_basic_consume(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_consume, AMQP_BASIC_CONSUME, m);
+    ch->arguments = args;
     session_charge(&ch->connection->session, CONSUMER_UNITS);
     if (!check_consumer_limit(ch))
         return;
@@ -236,6 +237,7 @@ static void get_done(struct channel *ch, struct queue_call *call)
 void cmd_basic_get(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, basic_get, AMQP_BASIC_GET, m);
+    ch->arguments = args;
     session_charge(&ch->connection->session, GET_UNITS);
     struct slice name;
     if (!channel_name_queue(ch, AMQP_BASIC_GET, m.queue, &name) ||

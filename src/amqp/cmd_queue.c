@@ -117,6 +117,18 @@ static struct slice without_line_ends(struct slice name, uint8_t *space)
     return slice_of(space, n);
 }
 
+/* Returns a new name for a queue; that of the declare before if it is executed again, since a
+ * backend was asked about that name. Valid until the next call. */
+static struct slice queue_name_generate(struct channel *ch)
+{
+    if (!ch->generated_queue)
+        ch->generated_queue = lv_calloc(1, GENERATED_NAME_MAX);
+    if (!ch->repeats_declare)
+        name_generate("amq.gen-", ch->generated_queue);
+    ch->repeats_declare = false;
+    return slice_str(ch->generated_queue);
+}
+
 void cmd_queue_declare(struct channel *ch, struct slice args)
 {
     CHANNEL_READ(ch, args, queue_declare, AMQP_QUEUE_DECLARE, m);
@@ -125,7 +137,6 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
         return;
     }
     uint8_t stripped[SHORTSTR_BYTES_MAX];
-    char generated[GENERATED_NAME_MAX];
     struct queue_declaration d = {
         .name = m.passive ? m.queue : without_line_ends(m.queue, stripped),
         .passive = m.passive,
@@ -138,7 +149,7 @@ void cmd_queue_declare(struct channel *ch, struct slice args)
         .connection_id = ch->connection->session.id,
     };
     if (d.name.n == 0 && !m.passive) {
-        d.name = name_generate("amq.gen-", generated);
+        d.name = queue_name_generate(ch);
         d.is_generated = true;
     }
     declaration_run(ch, &d, m.no_wait, args);

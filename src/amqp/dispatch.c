@@ -49,7 +49,8 @@ void channel_take_method(struct channel *ch, uint32_t method, struct slice args)
         return;
     }
     session_charge(&ch->connection->session, cost_of(method));
-    struct slice before = events_act_as(auth_identity_name(ch->connection->session.identity));
+    struct slice before = events_act_as(session_user_name(&ch->connection->session));
+    ch->arguments = args;
     take_method(ch, method, args);
     events_act_as(before);
 }

@@ -40,6 +40,12 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
 
 void channel_refuse(struct channel *ch, uint32_t method, const struct broker_error *error)
 {
+    if (error->refusal == REFUSAL_UNANSWERED) {
+        channel_await_access(ch, method);
+        channel_repeat(ch, method, ch->arguments);
+        ch->repeats_declare = method == AMQP_QUEUE_DECLARE;
+        return;
+    }
     channel_fail(ch, method, error->code, "%s", error->text);
 }
 

@@ -24,10 +24,13 @@ static struct exchange *find_exchange(struct channel *ch, const struct publicati
                           content->routing_key, error);
 }
 
+/* For a publish that was allowed a moment ago, to an exchange that has been deleted since. */
 static struct exchange *find_or_refuse(struct channel *ch, const struct publication *p)
 {
     struct broker_error error;
     struct exchange *x = find_exchange(ch, p, &error);
+    if (!x && error.refusal == REFUSAL_UNANSWERED)
+        exchange_refuse_missing(p->publish.content.exchange, ch->connection->session.vhost, &error);
     if (!x)
         channel_refuse(ch, AMQP_BASIC_PUBLISH, &error);
     return x;
@@ -245,6 +248,12 @@ static bool check_closely(struct channel *ch, const struct publication *p)
 {
     struct broker_error error;
     bool is_allowed = publish_is_allowed(ch, p, p->publish.content.body.n, &error);
+    if (!is_allowed && error.refusal == REFUSAL_UNANSWERED) {
+        if (p->publish.content.message)
+            return true; /* it was allowed when its header came */
+        publish_await_access(ch, p);
+        return false;
+    }
     if (!is_allowed)
         channel_refuse(ch, AMQP_BASIC_PUBLISH, &error);
     return is_allowed;

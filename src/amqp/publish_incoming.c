@@ -80,16 +80,48 @@ static void incoming_finish(struct channel *ch)
         incoming_refuse(ch);
 }
 
-/* Makes the message without its body, or the refusal. Returns false if there is no memory: then the
- * connection is closing. */
-static bool begin_message(struct channel *ch, struct slice header, bool is_persistent)
+void publish_await_access(struct channel *ch, const struct publication *p)
+{
+    const struct delivery *content = &p->publish.content;
+    const struct amqp_basic_publish m = {.exchange = content->exchange,
+                                         .routing_key = content->routing_key,
+                                         .mandatory = p->mandatory};
+    size_t bytes = amqp_basic_publish_size(&m);
+    uint8_t *frame = lv_malloc(bytes);
+    amqp_basic_publish_put(frame, ch->number, &m);
+    channel_await_access(ch, AMQP_BASIC_PUBLISH);
+    channel_keep_frame(ch, FRAME_METHOD,
+                       slice_of(frame + FRAME_HEADER_BYTES, bytes - FRAME_OVERHEAD));
+    free(frame);
+    size_t header_bytes = CONTENT_HEADER_FIXED_BYTES + content->header.n;
+    uint8_t *header = lv_malloc(header_bytes);
+    uint8_t *at = wire_put_u32(header, 60u << 16); /* class 60, weight 0 */
+    wire_put_bytes(wire_put_u64(at, content->body.n), content->header);
+    channel_keep_frame(ch, FRAME_HEADER, slice_of(header, header_bytes));
+    free(header);
+    if (content->body.n > 0)
+        channel_keep_frame(ch, FRAME_BODY, content->body);
+}
+
+/* Makes the message without its body, or the refusal. Returns false if the channel waits until a
+ * backend has said whether the user may publish this: then the header, whose frame has this
+ * payload, is taken again. Also returns false if there is no memory: then the connection is
+ * closing. */
+static bool begin_message(struct channel *ch, struct slice payload, struct slice header,
+                          bool is_persistent)
 {
     struct incoming *in = ch->incoming;
     const struct publication p = {
         .publish.content = {.exchange = in->exchange, .routing_key = in->routing_key},
     };
     struct broker_error error;
-    if (!publish_is_allowed(ch, &p, in->body_bytes, &error)) {
+    bool is_allowed = publish_is_allowed(ch, &p, in->body_bytes, &error);
+    if (!is_allowed && error.refusal == REFUSAL_UNANSWERED) {
+        channel_await_access(ch, AMQP_BASIC_PUBLISH);
+        channel_repeat_frame(ch, FRAME_HEADER, payload);
+        return false;
+    }
+    if (!is_allowed) {
         in->refusal = lv_malloc(sizeof *in->refusal);
         *in->refusal = error;
         return true;
@@ -129,7 +161,7 @@ void channel_take_header(struct channel *ch, struct slice payload)
         return;
     }
     in->body_bytes = wire_u64(payload.p + 4);
-    if (!begin_message(ch, header, properties.delivery_mode == DELIVERY_MODE_PERSISTENT))
+    if (!begin_message(ch, payload, header, properties.delivery_mode == DELIVERY_MODE_PERSISTENT))
         return;
     ch->content = CONTENT_AWAIT_BODY;
     if (in->body_bytes == 0)

@@ -19,6 +19,10 @@ struct publication {
 /* Checks and routes a publication, and sends it or keeps it for commit. Takes what *p owns. The
  * channel may be gone afterwards. */
 void publish_whole(struct channel *ch, struct publication *p);
+
+/* Has the channel wait until a backend has said whether the user may publish this, and keeps the
+ * publish, none of which the channel has taken yet, to be executed then. */
+void publish_await_access(struct channel *ch, const struct publication *p);
 /* Returns whether the publication, with a body of this size, may be published to its exchange. If
  * not, the error says why. */
 bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,

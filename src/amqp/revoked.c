@@ -6,12 +6,16 @@
 
 void channel_cancel_revoked(struct channel *ch)
 {
-    const struct auth_identity *who = ch->connection->session.identity;
+    struct auth_identity *who = ch->connection->session.identity;
     struct slice vhost = vhost_name(ch->connection->session.vhost);
     struct lv_list *it, *after;
     lv_list_each (it, after, &ch->consumers) {
         struct consumer *c = lv_list_item(it, struct consumer, session_link);
-        if (auth_allows(who, vhost, AUTH_READ, queue_name(c->queue)))
+        const struct auth_request request = {.resource = AUTH_QUEUE,
+                                             .action = AUTH_READ,
+                                             .vhost = vhost,
+                                             .name = queue_name(c->queue)};
+        if (auth_check(who, &request) != AUTH_REFUSED)
             continue;
         log_warning(
             "connection %s, channel %u: its user may no longer read queue '%.*s': cancelling "

@@ -8,36 +8,73 @@
 #include "wire/table.h"
 #include "wire/wire.h"
 
-static bool access_allows(const struct auth_identity *who, struct slice vhost,
-                          enum auth_action action, const char *kind, struct slice name,
+/* Returns true if it is allowed. Otherwise fills in that it is not known yet, or returns false with
+ * the error unchanged and *ret_is_known true. */
+static bool access_ask(struct auth_identity *who, const struct auth_request *request,
+                       struct broker_error *error, bool *ret_is_known)
+{
+    enum auth_answer answer = auth_check(who, request);
+    *ret_is_known = answer != AUTH_UNANSWERED;
+    if (!*ret_is_known)
+        *error = (struct broker_error){.refusal = REFUSAL_UNANSWERED};
+    return answer == AUTH_ALLOWED;
+}
+
+static bool access_allows(struct auth_identity *who, struct slice vhost, enum auth_action action,
+                          enum auth_resource resource, struct slice name,
                           struct broker_error *error)
 {
-    if (auth_allows(who, vhost, action, name))
+    const struct auth_request request = {
+        .resource = resource, .action = action, .vhost = vhost, .name = name};
+    bool is_known;
+    if (access_ask(who, &request, error, &is_known))
         return true;
+    if (!is_known)
+        return false;
     struct slice shown = name.n ? name : slice_str("amq.default");
     return broker_refuse(error, REPLY_ACCESS_REFUSED,
-                         "access to %s '%.*s' in vhost '%.*s' refused for user '%.*s'", kind,
-                         SLICE_ARG(shown), SLICE_ARG(vhost), SLICE_ARG(auth_identity_name(who)));
+                         "access to %s '%.*s' in vhost '%.*s' refused for user '%.*s'",
+                         resource == AUTH_QUEUE ? "queue" : "exchange", SLICE_ARG(shown),
+                         SLICE_ARG(vhost), SLICE_ARG(auth_identity_name(who)));
 }
 
-bool access_queue(const struct auth_identity *who, struct slice vhost, enum auth_action action,
+bool access_vhost(struct auth_identity *who, struct slice vhost, struct broker_error *error)
+{
+    const struct auth_request request = {.resource = AUTH_VHOST, .vhost = vhost};
+    bool is_known;
+    if (access_ask(who, &request, error, &is_known))
+        return true;
+    return is_known &&
+           broker_refuse_connection(error, REPLY_NOT_ALLOWED,
+                                    "access to vhost '%.*s' refused for user '%.*s'",
+                                    SLICE_ARG(vhost), SLICE_ARG(auth_identity_name(who)));
+}
+
+bool access_queue(struct auth_identity *who, struct slice vhost, enum auth_action action,
                   struct slice queue, struct broker_error *error)
 {
-    return access_allows(who, vhost, action, "queue", queue, error);
+    return access_allows(who, vhost, action, AUTH_QUEUE, queue, error);
 }
 
-bool access_exchange(const struct auth_identity *who, struct slice vhost, enum auth_action action,
+bool access_exchange(struct auth_identity *who, struct slice vhost, enum auth_action action,
                      struct slice exchange, struct broker_error *error)
 {
-    return access_allows(who, vhost, action, "exchange", exchange, error);
+    return access_allows(who, vhost, action, AUTH_EXCHANGE, exchange, error);
 }
 
-bool access_topic(const struct auth_identity *who, struct slice vhost, struct slice exchange,
+bool access_topic(struct auth_identity *who, struct slice vhost, struct slice exchange,
                   enum auth_action action, struct slice routing_key, struct broker_error *error)
 {
-    if (auth_allows_topic(who, vhost, exchange, action, routing_key))
+    const struct auth_request request = {.resource = AUTH_TOPIC,
+                                         .action = action,
+                                         .vhost = vhost,
+                                         .name = exchange,
+                                         .routing_key = routing_key};
+    bool is_known;
+    if (access_ask(who, &request, error, &is_known))
         return true;
-    return broker_refuse(error, REPLY_ACCESS_REFUSED,
+    return is_known &&
+           broker_refuse(error, REPLY_ACCESS_REFUSED,
                          "access to topic '%.*s' in exchange '%.*s' in vhost '%.*s' refused for "
                          "user '%.*s'",
                          SLICE_ARG(routing_key), SLICE_ARG(exchange), SLICE_ARG(vhost),
@@ -48,7 +85,7 @@ bool access_topic(const struct auth_identity *who, struct slice vhost, struct sl
 
 /* A queue passes messages on to its dead letter exchange: that is reading from the queue and
  * writing to the exchange, so both permissions are needed. */
-bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
+bool access_declare_queue(struct auth_identity *who, struct slice vhost,
                           const struct queue_declaration *d, struct broker_error *error)
 {
     if (d->passive)
@@ -65,7 +102,7 @@ bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
 
 /* An exchange passes messages on to its alternate exchange, which also needs both. Anybody may
  * declare the default exchange, since that changes nothing. */
-bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,
+bool access_declare_exchange(struct auth_identity *who, struct slice vhost,
                              const struct exchange_declaration *d, struct broker_error *error)
 {
     if (d->passive)
@@ -81,21 +118,30 @@ bool access_declare_exchange(const struct auth_identity *who, struct slice vhost
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
-bool access_bind(const struct auth_identity *who, struct slice vhost,
+static bool is_topic(const struct exchange *x)
+{
+    return slice_is(slice_str(x->type_name), "topic");
+}
+
+bool access_bind(struct auth_identity *who, struct vhost *vhost,
                  const struct binding_request *request, struct broker_error *error)
 {
     bool is_queue = request->destination_kind == DESTINATION_QUEUE;
+    struct slice name = vhost_name(vhost);
     if (request->source.n == 0 || (!is_queue && request->destination.n == 0))
         return true;
-    return access_allows(who, vhost, AUTH_WRITE, is_queue ? "queue" : "exchange",
-                         request->destination, error) &&
-           access_exchange(who, vhost, AUTH_READ, request->source, error) &&
-           access_topic(who, vhost, request->source, AUTH_READ, request->routing_key, error);
+    if (!access_allows(who, name, AUTH_WRITE, is_queue ? AUTH_QUEUE : AUTH_EXCHANGE,
+                       request->destination, error) ||
+        !access_exchange(who, name, AUTH_READ, request->source, error))
+        return false;
+    const struct exchange *source = exchange_find(vhost, request->source);
+    return !source || !is_topic(source) ||
+           access_topic(who, name, request->source, AUTH_READ, request->routing_key, error);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
 
-struct exchange *access_publish(const struct auth_identity *who, struct vhost *vhost,
+struct exchange *access_publish(struct auth_identity *who, struct vhost *vhost,
                                 struct slice exchange, struct slice routing_key,
                                 struct broker_error *error)
 {
@@ -112,7 +158,7 @@ struct exchange *access_publish(const struct auth_identity *who, struct vhost *v
                          SLICE_ARG(exchange), SLICE_ARG(vhost_name(vhost)));
         return NULL;
     }
-    if (slice_is(slice_str(x->type_name), "topic") &&
+    if (is_topic(x) &&
         !access_topic(who, vhost_name(vhost), exchange, AUTH_WRITE, routing_key, error))
         return NULL;
     return x;

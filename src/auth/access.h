@@ -5,6 +5,9 @@
  * returns true, or false with `error` filled in: ACCESS_REFUSED (403) in RabbitMQ's words, unless
  * its comment says more. `error` is changed on refusal only.
  *
+ * If a backend elsewhere must be asked first, they return false with the reason REFUSAL_UNANSWERED:
+ * the caller waits (auth_await()) and asks again.
+ *
  * Any thread; each is a few lookups and pattern matches. A caller that asks for every message keeps
  * the answer beside auth_generation(). */
 #ifndef LEVERET_AUTH_ACCESS_H
@@ -16,37 +19,41 @@
 #include "topology/binding.h"
 #include "topology/exchange.h"
 
+/* Returns true if the identity may enter the vhost, whether or not there is one. The refusal is
+ * NOT_ALLOWED. */
+bool access_vhost(struct auth_identity *who, struct slice vhost, struct broker_error *error);
+
 /* Returns true if the identity may do this to the queue or exchange of this name. */
-bool access_queue(const struct auth_identity *who, struct slice vhost, enum auth_action action,
+bool access_queue(struct auth_identity *who, struct slice vhost, enum auth_action action,
                   struct slice queue, struct broker_error *error);
-bool access_exchange(const struct auth_identity *who, struct slice vhost, enum auth_action action,
+bool access_exchange(struct auth_identity *who, struct slice vhost, enum auth_action action,
                      struct slice exchange, struct broker_error *error);
 
 /* Returns true if the identity may publish (AUTH_WRITE) or bind (AUTH_READ) with this routing key
  * at this exchange, as topic permissions say. */
-bool access_topic(const struct auth_identity *who, struct slice vhost, struct slice exchange,
+bool access_topic(struct auth_identity *who, struct slice vhost, struct slice exchange,
                   enum auth_action action, struct slice routing_key, struct broker_error *error);
 
 /* Declaring needs configure. A new queue with a dead letter exchange also needs read on itself and
  * write on that exchange; a new exchange with an alternate exchange likewise. (With
  * d->only_if_there nothing new is made, so configure is enough.) A passive declaration needs
  * nothing. */
-bool access_declare_queue(const struct auth_identity *who, struct slice vhost,
+bool access_declare_queue(struct auth_identity *who, struct slice vhost,
                           const struct queue_declaration *d, struct broker_error *error);
-bool access_declare_exchange(const struct auth_identity *who, struct slice vhost,
+bool access_declare_exchange(struct auth_identity *who, struct slice vhost,
                              const struct exchange_declaration *d, struct broker_error *error);
 
-/* Binding and unbinding need write on the destination, read on the source, and read on the routing
- * key where there are topic permissions. A binding of the default exchange, which the broker
+/* Binding and unbinding need write on the destination, read on the source, and, if that is a topic
+ * exchange, read on the routing key. A binding of the default exchange, which the broker
  * refuses for another reason, is allowed here. */
-bool access_bind(const struct auth_identity *who, struct slice vhost,
+bool access_bind(struct auth_identity *who, struct vhost *vhost,
                  const struct binding_request *request, struct broker_error *error);
 
 /* Returns the exchange of this name if the identity may publish to it with this key: that needs
  * write on it and, if it is a topic exchange, on the key. Returns NULL if it may not, if the
  * exchange is internal (also ACCESS_REFUSED), or if there is none (NOT_FOUND). The exchange is
  * valid until the end of the turn. */
-struct exchange *access_publish(const struct auth_identity *who, struct vhost *vhost,
+struct exchange *access_publish(struct auth_identity *who, struct vhost *vhost,
                                 struct slice exchange, struct slice routing_key,
                                 struct broker_error *error);
 

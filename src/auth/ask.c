@@ -248,12 +248,8 @@ struct ask_pool *ask_pool_create(const char *name, unsigned threads_max, bool is
     return pool;
 }
 
-void ask_pool_free(struct ask_pool **pointer)
+void ask_pool_stop(struct ask_pool *pool)
 {
-    struct ask_pool *pool = *pointer;
-    if (!pool)
-        return;
-    *pointer = NULL;
     pthread_mutex_lock(&pool->lock);
     pool->is_ending = true;
     pthread_cond_broadcast(&pool->work);
@@ -263,9 +259,19 @@ void ask_pool_free(struct ask_pool **pointer)
         if (is_there)
             pthread_join(pool->threads[i].thread, NULL);
         pthread_mutex_lock(&pool->lock);
+        pool->threads[i].state = THREAD_NONE;
     }
-    pthread_mutex_unlock(&pool->lock);
     lv_assert(pool->waiting == 0 && pool->count == 0);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void ask_pool_free(struct ask_pool **pointer)
+{
+    struct ask_pool *pool = *pointer;
+    if (!pool)
+        return;
+    *pointer = NULL;
+    ask_pool_stop(pool);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
@@ -293,11 +299,12 @@ static bool ask_queue(struct ask_pool *pool, struct ask_source *s, struct ask *a
 
 bool ask_submit(struct ask_pool *pool, struct ask *ask, struct slice source)
 {
-    if (pool->threads_max == 0) {
+    pthread_mutex_lock(&pool->lock);
+    if (pool->threads_max == 0 || pool->is_ending) {
+        pthread_mutex_unlock(&pool->lock);
         ask->run(ask);
         return true;
     }
-    pthread_mutex_lock(&pool->lock);
     struct ask_source *s = source_want(pool, source);
     bool is_taken = ask_queue(pool, s, ask);
     if (!is_taken)

@@ -33,8 +33,11 @@ struct ask {
  * is answered by the thread that asks. `is_modest`: its threads run at low priority, since they
  * compute. `name` is a static string of at most 15 bytes. The caller owns the pool. */
 struct ask_pool *ask_pool_create(const char *name, unsigned threads_max, bool is_modest);
-/* Waits until every question that was submitted is answered, ends the threads, and frees the pool.
- * Clears the pointer. NULL is fine. Call only if nobody submits any longer. */
+/* Waits until every question that was submitted is answered, and ends the threads. From here on
+ * each question is answered by the thread that asks. Not on a thread of the pool. */
+void ask_pool_stop(struct ask_pool *pool);
+/* Stops the pool and frees it. Clears the pointer. NULL is fine. Call only if nobody submits any
+ * longer. */
 void ask_pool_free(struct ask_pool **pool);
 
 /* Has a question from this source answered. Returns false if too many wait already, or there is no

@@ -16,6 +16,8 @@
  * and borrows the auth. */
 #define LOG_CATEGORY LOG_ABOUT_USER
 
+#include "auth/chain_private.h"
+#include "auth/identity.h"
 #include "auth/internal.h"
 
 #include <string.h>
@@ -26,6 +28,7 @@
 
 enum {
     CHECKED_MS = 5 * 60 * 1000, /* for how long the result of a check of a password is used */
+    FRESH_MS = 15 * 1000,       /* auth_set_decisions() */
     HASHING_THREADS_MAX = 4,    /* each takes 16 MiB while it hashes */
 };
 
@@ -52,6 +55,8 @@ struct auth *auth_create(struct definitions *definitions)
     auth->checked = login_cache_create(CHECKED_MS);
     auth->hashing = ask_pool_create("hashing", 0, true);
     auth->is_single_threaded = true;
+    auth_set_decisions(auth, FRESH_MS);
+    chains_init(auth);
     auth_set_hashing(auth, PASSWORD_SCRYPT);
     auth_set_loopback_users(auth, &guest, 1);
     return auth;
@@ -80,13 +85,14 @@ void auth_start_threads(struct auth *auth)
     lv_assert(auth->is_single_threaded);
     ask_pool_free(&auth->hashing);
     auth->hashing = ask_pool_create("hashing", hashing_threads(), true);
+    chains_start_threads(auth);
     auth->is_single_threaded = false;
 }
 
 void auth_stop_threads(struct auth *auth)
 {
-    ask_pool_free(&auth->hashing);
-    auth->hashing = ask_pool_create("hashing", 0, true);
+    chains_stop_threads(auth);
+    ask_pool_stop(auth->hashing);
     auth->is_single_threaded = true;
 }
 
@@ -96,9 +102,10 @@ void auth_free(struct auth **pointer)
     if (!auth)
         return;
     *pointer = NULL;
+    lv_assert(atomic_load(&auth->identities) == 0);
+    chains_free(auth);
     ask_pool_free(&auth->hashing);
     login_cache_free(&auth->checked);
-    lv_assert(atomic_load(&auth->identities) == 0);
     for (size_t i = 0; i < auth->users.count; i++)
         auth_user_free(auth->users.items[i]);
     free(auth->users.items);
@@ -127,31 +134,10 @@ void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_
 
 /* --- Changing memory: the lock is held for writing -------------------------------------------- */
 
-/* Appends the tags without empty ones, and without spaces around them. */
-static void tidy_tags(struct slice tags, struct lv_buffer *out)
-{
-    size_t at = 0;
-    while (at < tags.n) {
-        size_t start = at;
-        while (at < tags.n && tags.p[at] != ',')
-            at++;
-        size_t end = at++;
-        while (start < end && tags.p[start] == ' ')
-            start++;
-        while (end > start && tags.p[end - 1] == ' ')
-            end--;
-        if (start == end)
-            continue;
-        if (out->n > 0)
-            lv_buffer_add_u8(out, ',');
-        lv_buffer_add(out, tags.p + start, end - start);
-    }
-}
-
 static void user_set_tags(struct user *user, struct slice tags)
 {
     struct lv_buffer tidy = {0};
-    tidy_tags(tags, &tidy);
+    tags_add(&tidy, tags);
     string_replace(&user->tags, lv_buffer_slice(&tidy));
     lv_buffer_free(&tidy);
 }
@@ -209,106 +195,6 @@ int auth_load_user(struct auth *auth, const struct definition_user *row)
     keep_user(auth, &usable, algorithm);
     unlock_auth(auth);
     return 0;
-}
-
-/* --- Logging in ------------------------------------------------------------------------------- */
-
-static bool has_tag(struct slice tags, struct slice tag)
-{
-    while (tags.n > 0) {
-        const uint8_t *comma = memchr(tags.p, ',', tags.n);
-        size_t n = comma ? (size_t)(comma - tags.p) : tags.n;
-        if (slice_equal(slice_of(tags.p, n), tag))
-            return true;
-        n += comma ? 1 : 0;
-        tags = slice_of(tags.p + n, tags.n - n);
-    }
-    return false;
-}
-
-/* Creates an identity of the user. The caller holds the lock, and owns the reference that is
- * returned. */
-static struct auth_identity *create_identity(struct auth *auth, const struct user *user)
-{
-    struct auth_identity *identity = lv_calloc(1, sizeof *identity);
-    identity->magic = IDENTITY_MAGIC;
-    atomic_init(&identity->references, 1);
-    identity->auth = auth;
-    identity->serial = user->serial;
-    identity->name = slice_copy(user->name);
-    identity->tags = slice_copy(user->tags);
-    identity->is_impersonator = has_tag(user->tags, slice_str(AUTH_TAG_IMPERSONATOR));
-    identity->usage = auth_usage_ref(user->usage);
-    atomic_fetch_add(&auth->identities, 1);
-    return identity;
-}
-
-int auth_identity_of(struct auth *auth, struct slice name, struct auth_identity **ret)
-{
-    read_lock(auth);
-    const struct user *user = auth_find_user(auth, name);
-    if (user)
-        *ret = create_identity(auth, user);
-    unlock_auth(auth);
-    return user ? 0 : ERR_NOT_FOUND;
-}
-
-struct auth_identity *auth_identity_ref(struct auth_identity *identity)
-{
-    lv_assert(identity->magic == IDENTITY_MAGIC);
-    unsigned before = atomic_fetch_add(&identity->references, 1);
-    lv_assert(before > 0);
-    return identity;
-}
-
-void auth_identity_unref(struct auth_identity **pointer)
-{
-    struct auth_identity *identity = *pointer;
-    if (!identity)
-        return;
-    *pointer = NULL;
-    lv_assert(identity->magic == IDENTITY_MAGIC);
-    unsigned before = atomic_fetch_sub(&identity->references, 1);
-    lv_assert(before > 0);
-    if (before > 1)
-        return;
-    size_t identities = atomic_fetch_sub(&identity->auth->identities, 1);
-    lv_assert(identities > 0);
-    string_free(&identity->name);
-    string_free(&identity->tags);
-    auth_usage_unref(&identity->usage);
-    identity->magic = 0;
-    free(identity);
-}
-
-struct slice auth_identity_name(const struct auth_identity *identity)
-{
-    lv_assert(identity->magic == IDENTITY_MAGIC);
-    return identity->name;
-}
-
-struct slice auth_identity_tags(const struct auth_identity *identity)
-{
-    lv_assert(identity->magic == IDENTITY_MAGIC);
-    return identity->tags;
-}
-
-bool auth_has_tag(const struct auth_identity *identity, const char *tag)
-{
-    return has_tag(identity->tags, slice_str(tag));
-}
-
-bool auth_is_impersonator(const struct auth_identity *identity)
-{
-    return identity->is_impersonator;
-}
-
-bool auth_is_current(const struct auth_identity *identity)
-{
-    read_lock(identity_auth(identity));
-    bool is_there = auth_current_user(identity) != NULL;
-    unlock_auth(identity->auth);
-    return is_there;
 }
 
 /* --- Management ------------------------------------------------------------------------------- */

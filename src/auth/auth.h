@@ -21,6 +21,15 @@ struct auth;          /* see auth.c */
 struct auth_identity; /* see auth.c */
 
 enum auth_action { AUTH_CONFIGURE, AUTH_WRITE, AUTH_READ };
+enum auth_resource { AUTH_VHOST, AUTH_QUEUE, AUTH_EXCHANGE, AUTH_TOPIC };
+
+enum auth_answer {
+    AUTH_ALLOWED,
+    AUTH_REFUSED,
+    /* Of a backend (backend.h): it could not be asked, or its answer makes no sense. Of
+     * auth_check(): it has not answered yet. */
+    AUTH_UNANSWERED,
+};
 
 /* Tags of users that have a meaning for the broker. */
 #define AUTH_TAG_ADMINISTRATOR "administrator"
@@ -93,12 +102,62 @@ struct slice auth_identity_tags(const struct auth_identity *identity);
 bool auth_has_tag(const struct auth_identity *identity, const char *tag);
 /* Returns true if the user may publish with another user's name in user_id. */
 bool auth_is_impersonator(const struct auth_identity *identity);
-/* Returns false if the user has been deleted since the login: the identity has no rights then. */
+/* Returns false if the user has been deleted since the login: the identity has no rights then.
+ * Users whom only backends elsewhere know are never deleted. */
 bool auth_is_current(const struct auth_identity *identity);
 
 /* --- Permissions ------------------------------------------------------------------------------ */
 
 /* Any thread. Cheap enough to ask for each command; for each message, keep the answer. */
+
+/* What a user wants to do. */
+struct auth_request {
+    enum auth_resource resource;
+    enum auth_action action; /* of AUTH_TOPIC: write or read; not used for AUTH_VHOST */
+    struct slice vhost;
+    struct slice name;        /* of the queue or exchange; the default exchange's may be empty */
+    struct slice routing_key; /* of AUTH_TOPIC */
+};
+
+/* Returns whether the identity may do this. Every backend that authorizes it must allow it. A
+ * backend elsewhere is asked on another thread: AUTH_UNANSWERED means that it has been asked, and
+ * the caller comes back when auth_await() has called it. An answer is used for a while
+ * (auth_set_decisions()); then it is asked for again, while the old answer, if that was yes, is
+ * still used for some time. If a backend cannot be asked, its last answer stays, and where there is
+ * none, it is no. Any thread. */
+enum auth_answer auth_check(struct auth_identity *identity, const struct auth_request *request);
+
+/* --- Answers that are awaited ----------------------------------------------------------------- */
+
+struct auth_wait; /* see decisions.c */
+struct loop;
+
+/* Calls done(arg) on the loop when the question for which auth_check() has last returned
+ * AUTH_UNANSWERED for this identity is answered, or soon if it already is: then the caller calls
+ * auth_check() again. (It may return AUTH_UNANSWERED again, if something else was answered.) Never
+ * calls done() before it returns. With loop NULL, done() is called on any thread, perhaps before
+ * this function returns; NULL is returned then. */
+struct auth_wait *auth_await(struct auth_identity *identity, struct loop *loop,
+                             void (*done)(void *arg), void *arg);
+/* Ends a wait: done() is not called. Clears the pointer. NULL is fine. On the loop that waits. */
+void auth_wait_forget(struct auth_wait **wait);
+/* Waits itself. Never on a loop. */
+void auth_await_here(struct auth_identity *identity);
+
+/* Sets for how long answers of backends elsewhere are used before they are asked for again: 15 s at
+ * first. Any thread. */
+void auth_set_decisions(struct auth *auth, uint64_t fresh_ms);
+uint64_t auth_decisions_ms(const struct auth *auth);
+/* Has every caller that keeps answers ask again, so that old answers are noticed. Any thread. */
+void auth_ask_again(void);
+/* Returns true if a backend elsewhere authorizes the identity. */
+bool auth_is_external(const struct auth_identity *identity);
+/* Returns when the login ends, in seconds of the wall clock; 0: never. */
+uint64_t auth_expires_at_s(const struct auth_identity *identity);
+
+/* --- Permissions in the definitions ----------------------------------------------------------- */
+
+/* What the internal backend alone says; for other backends' identities it says no. */
 
 /* Returns true if the user has any permission in this vhost, whether or not the vhost exists. */
 bool auth_can_access_vhost(const struct auth_identity *identity, struct slice vhost);

@@ -1,6 +1,7 @@
 /* Shared by the files of users and permissions. Private to them.
  *
- *   auth.c              users: loading, identities, changes
+ *   auth.c              users: loading, changes
+ *   identity.c          those who have logged in
  *   internal.c          checking their passwords
  *   auth_permissions.c  permissions: loading, checks, changes
  *   auth_limits.c       limits of a user's connections and channels
@@ -18,7 +19,10 @@
 #include "base/memory.h"
 #include "base/pattern.h"
 
+struct auth_chain; /* see chain.h */
+struct auth_grant; /* see chain_private.h */
 struct auth_usage; /* see auth_limits.c */
+struct decisions;  /* see decisions.h */
 
 /* --- ordered rows ----------------------------------------------------------------------------- */
 
@@ -82,7 +86,13 @@ struct auth {
     _Atomic enum password_algorithm new_algorithm; /* of passwords that are set */
     struct login_cache *checked;
     struct ask_pool *hashing;
-    bool is_single_threaded;   /* before auth_start_threads(), after auth_stop_threads() */
+    bool is_single_threaded; /* before auth_start_threads(), after auth_stop_threads() */
+
+    pthread_mutex_t chain_lock; /* of the next two */
+    struct auth_chain *chain;   /* in force */
+    struct lv_list chains;      /* struct auth_chain.link: this one, and older ones in use */
+    _Atomic uint64_t fresh_ms;  /* auth_set_decisions() */
+
     _Atomic size_t identities; /* how many have not been freed */
 };
 
@@ -96,7 +106,17 @@ struct auth_identity {
     struct slice name;
     struct slice tags;
     bool is_impersonator;
+    bool is_internal;         /* the internal backend is among those that authorize it */
     struct auth_usage *usage; /* a reference of its own */
+
+    /* if backends elsewhere authorize it, or it was told something by one */
+    struct auth_chain *chain;  /* used; NULL: none */
+    struct auth_grant *grants; /* owned: the backends that authorize it, also the internal one */
+    size_t grant_count;
+    struct decisions *decisions; /* NULL: no backend elsewhere authorizes it */
+    struct slice client_id;
+    struct slice peer_address;
+    uint64_t expires_at_s; /* 0: never */
 };
 
 /* Returns the identity's auth. */

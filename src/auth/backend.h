@@ -17,14 +17,6 @@
 
 struct auth_backend;
 
-enum auth_answer {
-    AUTH_ALLOWED,
-    AUTH_REFUSED,
-    /* The backend could not be asked, or its answer makes no sense. It counts as a refusal, and
-     * the reason names what is wrong with the backend. */
-    AUTH_UNANSWERED,
-};
-
 /* What a client says of itself, and what is known about its connection. */
 struct auth_credentials {
     struct slice user;
@@ -46,8 +38,6 @@ struct auth_found {
     uint64_t expires_at_s; /* wall clock; the login ends then; 0: never */
     void *data;            /* the backend's own, for may(); NULL: none */
 };
-
-enum auth_resource { AUTH_VHOST, AUTH_QUEUE, AUTH_EXCHANGE, AUTH_TOPIC };
 
 /* May this user do this? */
 struct auth_question {

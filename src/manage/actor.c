@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "manage/compute_slots.h"
 #include "manage/manage.h"
 #include "message/events.h"
 #include "topology/vhost.h"
@@ -95,6 +96,26 @@ bool actor_check_rank(const struct actor *actor, enum actor_rank rank, struct ma
                          SLICE_ARG(actor->name), rank_name(rank));
 }
 
+bool actor_awaits(const struct actor *actor, const struct broker_error *told)
+{
+    if (told->refusal != REFUSAL_UNANSWERED)
+        return false;
+    bool had_slot = compute_slot_pause();
+    auth_await_here(actor->identity);
+    compute_slot_resume(had_slot);
+    return true;
+}
+
+static bool has_access(const struct actor *actor, struct slice vhost)
+{
+    struct broker_error told;
+    bool may;
+    do {
+        may = access_vhost(actor->identity, vhost, &told);
+    } while (!may && actor_awaits(actor, &told));
+    return may;
+}
+
 bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct slice vhost,
                        struct manage_error *error)
 {
@@ -103,7 +124,7 @@ bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct s
     if (!actor_check_rank(actor, rank, error))
         return false;
     bool sees_all = rank == ACTOR_MANAGEMENT && has_rank(actor->identity, ACTOR_MONITORING);
-    if (sees_all || auth_can_access_vhost(actor->identity, vhost))
+    if (sees_all || has_access(actor, vhost))
         return true;
     return manage_refuse(error, REFUSAL_ACCESS, SUBJECT_VHOST,
                          "user '%.*s' has no access to vhost '%.*s'", SLICE_ARG(actor->name),
@@ -118,8 +139,11 @@ bool actor_check_queue(const struct actor *actor, enum auth_action action, struc
         return true;
     if (!actor_check_rank(actor, ACTOR_MANAGEMENT, error))
         return false;
-    return access_queue(actor->identity, vhost, action, queue, &told) ||
-           manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
+    bool may;
+    do {
+        may = access_queue(actor->identity, vhost, action, queue, &told);
+    } while (!may && actor_awaits(actor, &told));
+    return may || manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
 }
 
 bool actor_check_exchange(const struct actor *actor, enum auth_action action, struct slice vhost,
@@ -130,8 +154,11 @@ bool actor_check_exchange(const struct actor *actor, enum auth_action action, st
         return true;
     if (!actor_check_rank(actor, ACTOR_MANAGEMENT, error))
         return false;
-    return access_exchange(actor->identity, vhost, action, exchange, &told) ||
-           manage_refuse_as_broker(error, SUBJECT_EXCHANGE, &told);
+    bool may;
+    do {
+        may = access_exchange(actor->identity, vhost, action, exchange, &told);
+    } while (!may && actor_awaits(actor, &told));
+    return may || manage_refuse_as_broker(error, SUBJECT_EXCHANGE, &told);
 }
 
 void actor_log(const struct actor *actor, const char *format, ...)

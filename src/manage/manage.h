@@ -32,11 +32,16 @@ struct manage {
 struct actor {
     struct slice name; /* in events and log lines */
     /* Borrowed. NULL: the operator of this machine, who may do everything. */
-    const struct auth_identity *identity;
+    struct auth_identity *identity;
 };
 
 /* The actor at the control socket, which only the broker's own user can open. */
 extern const struct actor actor_cli;
+
+/* For after a check of auth/access.h that was not passed: if a backend has to be asked first, waits
+ * for it and returns true; then the caller checks again. RCU as in compute_slots.h. */
+struct broker_error;
+bool actor_awaits(const struct actor *actor, const struct broker_error *told);
 
 /* An operator's rank, which its tags give. Each rank includes the ranks listed before it, except
  * that a policymaker is not a monitor. */

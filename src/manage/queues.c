@@ -219,8 +219,11 @@ static bool may_declare(const struct actor *actor, struct slice vhost,
         return true;
     if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost, error))
         return false;
-    return access_declare_queue(actor->identity, vhost, d, &told) ||
-           manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
+    bool may;
+    do {
+        may = access_declare_queue(actor->identity, vhost, d, &told);
+    } while (!may && actor_awaits(actor, &told));
+    return may || manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
 }
 
 bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,

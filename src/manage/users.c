@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "manage/change.h"
 #include "manage/columns.h"
+#include "manage/compute_slots.h"
 #include "manage/connections.h"
 #include "manage/event_json.h"
 #include "manage/facts.h"
@@ -50,7 +51,9 @@ bool manage_add_user(struct manage *m, const struct actor *actor, struct slice u
     if (!is_administrator(actor, error))
         return false;
     commit_begin(&c);
+    bool had_slot = compute_slot_pause();
     int err = auth_add_user(m->auth, user, password, tags, commit_done, &c);
+    compute_slot_resume(had_slot);
     err = commit_end(&c, err);
     if (err == 0) {
         event_emit(broker_events(m->broker), "user.created", ACTOR(actor), EVENT_STR("name", user));
@@ -66,7 +69,9 @@ static bool change_password(struct manage *m, const struct actor *actor, struct 
     if (!is_administrator(actor, error))
         return false;
     commit_begin(&c);
+    bool had_slot = compute_slot_pause();
     int err = auth_change_password(m->auth, user, password, commit_done, &c);
+    compute_slot_resume(had_slot);
     err = commit_end(&c, err);
     if (err == 0) {
         event_emit(broker_events(m->broker),
@@ -131,7 +136,9 @@ bool manage_authenticate(struct manage *m, const struct actor *actor, struct sli
     struct lv_buffer reason = {0};
     if (!is_administrator(actor, error))
         return false;
+    bool had_slot = compute_slot_pause();
     bool is_known = auth_login(m->auth, user, password, true, &identity, &reason);
+    compute_slot_resume(had_slot);
     if (!is_known)
         manage_refuse(error, REFUSAL_ACCESS, SUBJECT_USER, "%.*s",
                       SLICE_ARG(lv_buffer_slice(&reason)));

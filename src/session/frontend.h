@@ -23,7 +23,8 @@
 #include "topology/route.h"
 #include "topology/vhost.h"
 
-struct auth_login; /* auth/login.h */
+struct auth_login;    /* auth/login.h */
+struct session_entry; /* login.c */
 struct queue;
 struct session;
 struct session_loop; /* see session_private.h */
@@ -133,7 +134,8 @@ struct session {
 
     /* login.c */
     struct auth_login *login;     /* under way; NULL: none */
-    session_logged_in *logged_in; /* its answer */
+    session_logged_in *logged_in; /* gets its answer */
+    struct session_entry *entry;  /* into a vhost, under way; NULL: none */
 
     struct lv_list exclusive_queues; /* queue_add_owned() */
     struct loop_job queues_end;      /* deletes those that session_end_queues() has no time for */

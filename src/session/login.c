@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "auth/access.h"
 #include "auth/login.h"
 #include "auth/sasl.h"
 #include "base/counters.h"
@@ -100,11 +101,6 @@ unsigned session_mechanisms(const struct session *s)
     return s->tls.is_on ? mechanisms : mechanisms & ~(unsigned)SASL_EXTERNAL;
 }
 
-void session_forget_login(struct session *s)
-{
-    auth_login_forget(&s->login);
-}
-
 /* --- quotas ----------------------------------------------------------------------------------- */
 
 static bool quota_take_node(struct session *s, struct broker_error *error)
@@ -169,6 +165,17 @@ void session_release_quotas(struct session *s)
     quotas_release(s, s->vhost);
 }
 
+/* An entry into a vhost that waits for a backend to say whether the user may. */
+struct session_entry {
+    struct session *session;
+    struct auth_wait *wait;
+    session_entered *done;
+    size_t vhost_bytes;
+    uint8_t vhost[];
+};
+
+/* Enters the vhost, or fills in the error; its reason is REFUSAL_UNANSWERED if a backend must be
+ * asked first. */
 static bool vhost_enter(struct session *s, struct slice name, struct broker_error *error)
 {
     struct vhost *vhost = vhost_find(&s->server->broker->topology, name);
@@ -177,11 +184,9 @@ static bool vhost_enter(struct session *s, struct slice name, struct broker_erro
                                         SLICE_ARG(name));
     if (!quotas_take(s, vhost, error))
         return false;
-    if (!auth_can_access_vhost(s->identity, name)) {
+    if (!access_vhost(s->identity, name, error)) {
         quotas_release(s, vhost);
-        return broker_refuse_connection(error, REPLY_NOT_ALLOWED,
-                                        "access to vhost '%.*s' refused for user '%.*s'",
-                                        SLICE_ARG(name), SLICE_ARG(session_user_name(s)));
+        return false;
     }
     vhost_ref(vhost);
     s->vhost = vhost;
@@ -189,13 +194,62 @@ static bool vhost_enter(struct session *s, struct slice name, struct broker_erro
     return true;
 }
 
+static void entry_goes_on(void *arg);
+
+static void entry_await(struct session_entry *entry)
+{
+    struct session *s = entry->session;
+    entry->wait = auth_await(s->identity, s->loop, entry_goes_on, entry);
+}
+
+/* A backend has answered: enters the vhost, or is refused, or waits for another answer. */
+static void entry_goes_on(void *arg)
+{
+    struct session_entry *entry = arg;
+    struct session *s = entry->session;
+    struct broker_error error;
+    session_assert_home(s);
+    lv_assert(s->entry == entry && s->state == SESSION_STARTING);
+    entry->wait = NULL;
+    session_go(s, STOP_LOGIN);
+    bool is_in = vhost_enter(s, slice_of(entry->vhost, entry->vhost_bytes), &error);
+    if (!is_in && error.refusal == REFUSAL_UNANSWERED) {
+        session_stop(s, STOP_LOGIN);
+        entry_await(entry);
+        return;
+    }
+    session_entered *done = entry->done;
+    s->entry = NULL;
+    free(entry);
+    done(s, is_in, is_in ? NULL : &error);
+}
+
 void session_enter_vhost(struct session *s, struct slice name, session_entered *done)
 {
     struct broker_error error;
     session_assert_home(s);
-    lv_assert(s->state == SESSION_STARTING && s->identity && !s->vhost);
+    lv_assert(s->state == SESSION_STARTING && s->identity && !s->vhost && !s->entry);
     bool is_in = vhost_enter(s, name, &error);
-    done(s, is_in, is_in ? NULL : &error);
+    if (is_in || error.refusal != REFUSAL_UNANSWERED) {
+        done(s, is_in, is_in ? NULL : &error);
+        return;
+    }
+    struct session_entry *entry = lv_malloc(sizeof *entry + name.n);
+    *entry = (struct session_entry){.session = s, .done = done, .vhost_bytes = name.n};
+    memcpy(entry->vhost, name.p, name.n);
+    s->entry = entry;
+    session_stop(s, STOP_LOGIN);
+    entry_await(entry);
+}
+
+void session_forget_login(struct session *s)
+{
+    auth_login_forget(&s->login);
+    if (!s->entry)
+        return;
+    auth_wait_forget(&s->entry->wait);
+    free(s->entry);
+    s->entry = NULL;
 }
 
 /* --- channels --------------------------------------------------------------------------------- */

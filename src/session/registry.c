@@ -113,7 +113,7 @@ void session_free(struct session *s)
     session_assert_home(s);
     lv_assert(s->has_ended && s->home->count > 0);
     lv_assert(lv_list_is_empty(&s->exclusive_queues));
-    lv_assert(s->unfinished_bytes == 0 && !s->login);
+    lv_assert(s->unfinished_bytes == 0 && !s->login && !s->entry);
     lv_list_remove(&s->link);
     s->home->count--;
     COUNT(connections_closed);

@@ -6,7 +6,7 @@ static struct trace_channel trace_channel_of(const struct session *s, uint16_t c
 {
     return (struct trace_channel){
         .connection = slice_str(s->name),
-        .user = auth_identity_name(s->identity),
+        .user = session_user_name(s),
         .number = channel,
     };
 }

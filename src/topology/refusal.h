@@ -22,6 +22,9 @@ enum refusal {
     REFUSAL_BUSY,         /* the same operation is under way already */
     REFUSAL_NOT_IMPLEMENTED, /* this broker cannot do it */
     REFUSAL_INTERNAL,        /* the broker has failed */
+    /* No refusal: it is not known yet whether the user has permission (auth/access.h). There is no
+     * code and no text for it. */
+    REFUSAL_UNANSWERED,
 };
 
 /* RabbitMQ's answer. `code` is an AMQP reply code (0: no error); `text` does not begin with the

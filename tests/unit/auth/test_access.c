@@ -180,7 +180,7 @@ static void a_new_exchange_with_an_alternate_needs_read_on_itself_and_write_ther
 
 static bool binds(struct world *w, struct binding_request request)
 {
-    return access_bind(w->ann, S("/"), &request, &w->error);
+    return access_bind(w->ann, w->vhost, &request, &w->error);
 }
 
 static void binding_needs_write_on_the_destination_and_read_on_the_source(void **state)
@@ -203,18 +203,19 @@ static void binding_needs_write_on_the_destination_and_read_on_the_source(void *
     world_stop(&w);
 }
 
-static void binding_needs_read_on_the_routing_key_where_there_are_topic_permissions(void **state)
+static void binding_a_topic_exchange_needs_read_on_the_routing_key(void **state)
 {
     (void)state;
     struct world w;
     world_start(&w);
     permit(&w, "", ".*", ".*");
-    const struct definition_topic_permission row = {S("/"), S("ann"), S("x"), S("^w"), S("^r")};
+    const struct definition_topic_permission row = {S("/"), S("ann"), S("amq.topic"), S("^w"),
+                                                    S("^r")};
     assert_int_equal(auth_set_topic_permissions(w.auth, &row, NULL, NULL, NULL), 0);
     struct binding_request request = {
-        .source = S("x"), .destination = S("q"), .routing_key = S("write.me")};
+        .source = S("amq.topic"), .destination = S("q"), .routing_key = S("write.me")};
     REFUSED(&w, binds(&w, request), REPLY_ACCESS_REFUSED,
-            NO_ACCESS("topic 'write.me' in exchange 'x'"));
+            NO_ACCESS("topic 'write.me' in exchange 'amq.topic'"));
     request.routing_key = S("read.me");
     assert_true(binds(&w, request));
     world_stop(&w);
@@ -296,7 +297,7 @@ int main(void)
             a_queue_that_is_there_is_declared_again_without_rights_to_its_dead_letter_exchange),
         cmocka_unit_test(a_new_exchange_with_an_alternate_needs_read_on_itself_and_write_there),
         cmocka_unit_test(binding_needs_write_on_the_destination_and_read_on_the_source),
-        cmocka_unit_test(binding_needs_read_on_the_routing_key_where_there_are_topic_permissions),
+        cmocka_unit_test(binding_a_topic_exchange_needs_read_on_the_routing_key),
         cmocka_unit_test(a_binding_of_the_default_exchange_is_left_to_the_broker_to_refuse),
         cmocka_unit_test(publishing_needs_write_on_an_exchange_that_is_there),
         cmocka_unit_test(nobody_publishes_to_an_internal_exchange),
