@@ -249,10 +249,21 @@ static void take_close(struct connection *conn, const struct amqp_connection_clo
             action(conn, &m);                                                                      \
     } while (0)
 
+static void secret_is_updated(struct session *s, bool is_in, const char *reason)
+{
+    struct connection *conn = connection_of(s);
+    if (is_in) {
+        CONNECTION_SEND(conn, 0, connection_update_secret_ok, .none = 0);
+        return;
+    }
+    log_error("connection %s: its new secret is refused: %s", CONNECTION_TITLE(conn), reason);
+    connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_UPDATE_SECRET,
+                    "New secret was refused by one of the backends");
+}
+
 static void update_secret(struct connection *conn, const struct amqp_connection_update_secret *m)
 {
-    (void)m; /* a password login has no secret to renew */
-    CONNECTION_SEND(conn, 0, connection_update_secret_ok, .none = 0);
+    session_renew(&conn->session, m->new_secret, secret_is_updated);
 }
 
 static void refuse_method(struct connection *conn, uint32_t method, struct slice args,

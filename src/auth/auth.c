@@ -112,6 +112,7 @@ void auth_free(struct auth **pointer)
     for (size_t i = 0; i < auth->loopback_count; i++)
         string_free(&auth->loopback_users[i]);
     free(auth->loopback_users);
+    pattern_free(&auth->password_pattern);
     pthread_rwlock_destroy(&auth->lock);
     free(auth);
 }

@@ -59,6 +59,14 @@ void auth_free(struct auth **auth);
  * password is changed. Any thread. */
 void auth_set_hashing(struct auth *auth, enum password_algorithm algorithm);
 
+/* Sets what a password must be that is set from now on: at least `length_min` bytes, and matched by
+ * the pattern, which is taken (NULL: any). Any thread. */
+struct pattern;
+void auth_set_validator(struct auth *auth, size_t length_min, struct pattern *pattern);
+/* Returns whether the password may be set; otherwise appends why not, in RabbitMQ's words. Any
+ * thread. */
+bool auth_password_is_fine(struct auth *auth, struct slice password, struct lv_buffer *reason);
+
 /* From here on slow hashes and questions to backends are answered on threads of their own. Until
  * then, and in tests, the caller waits. Call before the loops start. */
 void auth_start_threads(struct auth *auth);

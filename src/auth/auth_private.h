@@ -73,7 +73,7 @@ struct user {
 
 struct auth {
     struct definitions *definitions; /* borrowed; NULL: nothing is durable */
-    pthread_rwlock_t lock;           /* of the members below, up to dummy_hash */
+    pthread_rwlock_t lock;           /* of the members below, up to password_pattern */
     struct rows users;               /* of struct user, by name */
     struct slice *loopback_users;
     size_t loopback_count;
@@ -82,6 +82,8 @@ struct auth {
     /* compared with if there is no such user */
     enum password_algorithm dummy_algorithm;
     char dummy_hash[PASSWORD_HASH_TEXT_MAX];
+    size_t password_min;              /* auth_set_validator() */
+    struct pattern *password_pattern; /* owned; NULL: any password */
 
     _Atomic enum password_algorithm new_algorithm; /* of passwords that are set */
     struct login_cache *checked;

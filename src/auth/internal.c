@@ -135,6 +135,31 @@ const char *internal_refuse_address(struct auth *auth, struct slice user, bool i
 
 /* --- new passwords ---------------------------------------------------------------------------- */
 
+void auth_set_validator(struct auth *auth, size_t length_min, struct pattern *pattern)
+{
+    write_lock(auth);
+    struct pattern *old = auth->password_pattern;
+    auth->password_min = length_min;
+    auth->password_pattern = pattern;
+    unlock_auth(auth);
+    pattern_free(&old);
+}
+
+bool auth_password_is_fine(struct auth *auth, struct slice password, struct lv_buffer *reason)
+{
+    read_lock(auth);
+    size_t length_min = auth->password_min;
+    bool is_long_enough = password.n >= length_min;
+    bool matches = !auth->password_pattern || pattern_matches(auth->password_pattern, password);
+    unlock_auth(auth);
+    if (!is_long_enough)
+        lv_buffer_printf(reason, "minimum required password length is %zu", length_min);
+    else if (!matches)
+        lv_buffer_printf(reason,
+                         "provided password does not match the validator regular expression");
+    return is_long_enough && matches;
+}
+
 struct hash_ask {
     struct ask ask;
     enum password_algorithm algorithm;

@@ -1,10 +1,14 @@
 /* Applies the config in force to the rooms, at the start and after each reload. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "auth/sasl.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/pattern.h"
+#include "leveretd/chain_config.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
 #include "leveretd/machine_memory.h"
@@ -67,6 +71,33 @@ static void apply_loopback_users(struct leveretd *d)
     free(names);
 }
 
+int leveretd_apply_chain(struct leveretd *d)
+{
+    struct auth_chain *chain;
+    struct lv_buffer reason = {0};
+    int err = chain_from_config(d->config, &chain, &reason);
+    if (err < 0)
+        log_error(
+            "auth_backends: a backend cannot be used: %.*s",
+            SLICE_ARG(reason.n > 0 ? lv_buffer_slice(&reason) : slice_str(lv_error_text(err))));
+    else
+        auth_set_chain(d->auth, &chain);
+    lv_buffer_free(&reason);
+    return err;
+}
+
+static void apply_validator(struct leveretd *d)
+{
+    const struct config *config = d->config;
+    struct pattern *pattern = NULL;
+    size_t length_min = 0;
+    if (config->validator == CONFIG_VALIDATOR_LENGTH)
+        length_min = (size_t)config->validator_min_length;
+    if (config->validator == CONFIG_VALIDATOR_REGEXP)
+        pattern_compile(slice_str(config->validator_regexp), &pattern, NULL);
+    auth_set_validator(d->auth, length_min, pattern);
+}
+
 void leveretd_apply_hashing(struct leveretd *d)
 {
     enum password_algorithm algorithm;
@@ -96,6 +127,8 @@ void leveretd_apply(struct leveretd *d)
     log_exchange_configure(d->config);
     apply_loopback_users(d);
     leveretd_apply_hashing(d);
+    apply_validator(d);
+    auth_set_decisions(d->auth, (uint64_t)d->config->auth_cache_ttl_ms);
     apply_to_sessions(d);
     apply_mechanisms(d);
     apply_to_broker(d);

@@ -14,6 +14,7 @@
 #include "backends/ldap_check.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "leveretd/chain_config.h"
 #include "leveretd/config_oauth2.h"
 #include "leveretd/config_private.h"
 #include "leveretd/config_tls.h"
@@ -173,9 +174,27 @@ static int check_tls(const struct config *config, config_say say, void *arg)
     return err;
 }
 
+static int check_validator(const struct config *config, config_say say, void *arg)
+{
+    if (config->validator != CONFIG_VALIDATOR_REGEXP || config->validator_regexp[0] != '\0')
+        return 0;
+    config_complain(config, CONFIG_validator_regexp,
+                    "a regular expression, since credential_validator.validation_backend needs one",
+                    say, arg);
+    return ERR_INVALID;
+}
+
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
-    check_listeners,  check_load_definitions, check_management_address, check_auth_http,
-    check_auth_ldap,  check_trusted_proxies,  check_auth_oauth2,        check_tls,
+    chain_check,
+    check_validator,
+    check_listeners,
+    check_load_definitions,
+    check_management_address,
+    check_auth_http,
+    check_auth_ldap,
+    check_trusted_proxies,
+    check_auth_oauth2,
+    check_tls,
     log_config_check,
 };
 

@@ -57,6 +57,9 @@
     W(CONFIG_SAN_TYPES, "dns", "ip", "email", "uri", "other_name")                                 \
     W(CONFIG_HASHES, "rabbit_password_hashing_sha256", "rabbit_password_hashing_sha512",           \
       "rabbit_password_hashing_md5", "scrypt")                                                     \
+    W(CONFIG_VALIDATORS, "rabbit_credential_validator_accept_everything",                          \
+      "rabbit_credential_validator_min_password_length",                                           \
+      "rabbit_credential_validator_password_regexp")                                               \
     W(CONFIG_LDAP_BINDS, "as_user", "anon")                                                        \
     W(CONFIG_LDAP_HOSTNAMES, "wildcard", "none")                                                   \
     W(CONFIG_LDAP_LOGS, "false", "true", "network", "network_unsafe")                              \
@@ -161,7 +164,33 @@
 
 /* --- Backends that are asked about users, and mechanisms -------------------------------------- */
 
-#define CONFIG_SETTINGS_ACCESS(S)
+#define CONFIG_SETTINGS_ACCESS(S)                                                                  \
+    S(auth_backends, "auth_backends.*", PAIRS, "", true, 0, 0,                                     \
+      "auth_backends.N = BACKEND: who is asked about users, in the order of N: internal "          \
+      "(the definitions), http, ldap, oauth2, or cache (the backend in "                           \
+      "auth_cache.cached_backend); also by RabbitMQ's names, rabbit_auth_backend_http. "           \
+      "auth_backends.N.authn and auth_backends.N.authz name different backends that "              \
+      "authenticate and that authorize. None means internal.")                                     \
+    S(auth_cache_backend, "auth_cache.cached_backend", STRING, "internal", true, 0, 0,             \
+      "The backend that cache stands for.")                                                        \
+    S(auth_cache_authn, "auth_cache.cached_backend.authn", STRING, "", true, 0, 0,                 \
+      "The backend that cache stands for when it authenticates; none means "                       \
+      "auth_cache.cached_backend.")                                                                \
+    S(auth_cache_authz, "auth_cache.cached_backend.authz", STRING, "", true, 0, 0,                 \
+      "The same for authorizing.")                                                                 \
+    S(auth_cache_ttl_ms, "auth_cache.cache_ttl", NUMBER, "15000", true, 100, 86400000,             \
+      "Milliseconds for which an answer of a backend other than internal is used before "          \
+      "it is asked for again.")                                                                    \
+    S(validator, "credential_validator.validation_backend", ENUM,                                  \
+      "rabbit_credential_validator_accept_everything", true, CONFIG_VALIDATORS, 0,                 \
+      "What a new password must be: rabbit_credential_validator_accept_everything, "               \
+      "rabbit_credential_validator_min_password_length or "                                        \
+      "rabbit_credential_validator_password_regexp.")                                              \
+    S(validator_min_length, "credential_validator.min_length", NUMBER, "5", true, 0, 1024,         \
+      "Least length in bytes of a new password.")                                                  \
+    S(validator_regexp, "credential_validator.regexp", PATTERN, "", true, 0, 0,                    \
+      "Regular expression that a new password must match; it is searched for, so anchor "          \
+      "it.")
 
 /* --- Mechanisms, and logging in by certificate ------------------------------------------------ */
 
@@ -184,123 +213,122 @@
 /* --- The backend http ------------------------------------------------------------------------- */
 
 #define CONFIG_SETTINGS_AUTH_HTTP(S)                                                               \
-    S(auth_http_method, "auth_http.http_method", ENUM, "get", false, CONFIG_HTTP_METHODS, 0,       \
+    S(auth_http_method, "auth_http.http_method", ENUM, "get", true, CONFIG_HTTP_METHODS, 0,        \
       "How the backend http asks: get, with everything in the URL, or post, with a form in "       \
       "the body.")                                                                                 \
-    S(auth_http_user_path, "auth_http.user_path", STRING, "http://localhost:8000/auth/user",       \
-      false, 0, 0, "URL that is asked who may log in; http:// or https://, as in the following.")  \
+    S(auth_http_user_path, "auth_http.user_path", STRING, "http://localhost:8000/auth/user", true, \
+      0, 0, "URL that is asked who may log in; http:// or https://, as in the following.")         \
     S(auth_http_vhost_path, "auth_http.vhost_path", STRING, "http://localhost:8000/auth/vhost",    \
-      false, 0, 0, "URL that is asked who may enter a vhost.")                                     \
+      true, 0, 0, "URL that is asked who may enter a vhost.")                                      \
     S(auth_http_resource_path, "auth_http.resource_path", STRING,                                  \
-      "http://localhost:8000/auth/resource", false, 0, 0,                                          \
+      "http://localhost:8000/auth/resource", true, 0, 0,                                           \
       "URL that is asked who may configure, write and read queues and exchanges.")                 \
     S(auth_http_topic_path, "auth_http.topic_path", STRING, "http://localhost:8000/auth/topic",    \
-      false, 0, 0,                                                                                 \
+      true, 0, 0,                                                                                  \
       "URL that is asked which routing keys a user may write and read at a topic exchange.")       \
-    S(auth_http_request_timeout_ms, "auth_http.request_timeout", NUMBER, "15000", false, 1,        \
-      600000,                                                                                      \
+    S(auth_http_request_timeout_ms, "auth_http.request_timeout", NUMBER, "15000", true, 1, 600000, \
       "Milliseconds within which the service must have answered, connecting included; after "      \
       "them the answer is no.")                                                                    \
-    S(auth_http_connection_timeout_ms, "auth_http.connection_timeout", NUMBER, "15000", false, 1,  \
+    S(auth_http_connection_timeout_ms, "auth_http.connection_timeout", NUMBER, "15000", true, 1,   \
       600000, "Milliseconds within which the connection to the service must be made.")             \
     S(auth_http_discloses_reasons, "auth_http.authorization_failure_disclosure", BOOL, "false",    \
-      false, 0, 0,                                                                                 \
+      true, 0, 0,                                                                                  \
       "Whether a client is told the reason of the service for denying a permission; it is "        \
       "logged in any case.")                                                                       \
-    S(auth_http_verify, "auth_http.ssl_options.verify", ENUM, "verify_peer", false,                \
+    S(auth_http_verify, "auth_http.ssl_options.verify", ENUM, "verify_peer", true,                 \
       CONFIG_VERIFIES, 0,                                                                          \
       "Whether the certificate of the service is checked: verify_peer or verify_none.")            \
-    S(auth_http_cacertfile, "auth_http.ssl_options.cacertfile", STRING, "", false, 0, 0,           \
+    S(auth_http_cacertfile, "auth_http.ssl_options.cacertfile", STRING, "", true, 0, 0,            \
       "File (PEM) with the authorities that may have signed it; none means those that the "        \
       "system trusts.")                                                                            \
-    S(auth_http_depth, "auth_http.ssl_options.depth", NUMBER_OR_NONE, "", false, 0, 255,           \
+    S(auth_http_depth, "auth_http.ssl_options.depth", NUMBER_OR_NONE, "", true, 0, 255,            \
       "How many intermediate certificates there may be between it and the authority.")             \
-    S(auth_http_certfile, "auth_http.ssl_options.certfile", STRING, "", false, 0, 0,               \
+    S(auth_http_certfile, "auth_http.ssl_options.certfile", STRING, "", true, 0, 0,                \
       "File (PEM) with the broker's own certificate, for a service that asks for one.")            \
-    S(auth_http_keyfile, "auth_http.ssl_options.keyfile", STRING, "", false, 0, 0,                 \
+    S(auth_http_keyfile, "auth_http.ssl_options.keyfile", STRING, "", true, 0, 0,                  \
       "File (PEM) with the key of that certificate.")                                              \
-    S(auth_http_password, "auth_http.ssl_options.password", SECRET, "", false, 0, 0,               \
+    S(auth_http_password, "auth_http.ssl_options.password", SECRET, "", true, 0, 0,                \
       "Password of that key.")
 
 /* --- The backend ldap ------------------------------------------------------------------------- */
 
 #define CONFIG_SETTINGS_AUTH_LDAP(S)                                                               \
-    S(auth_ldap_servers, "auth_ldap.servers.*", LIST, "", false, 0, 0,                             \
+    S(auth_ldap_servers, "auth_ldap.servers.*", LIST, "", true, 0, 0,                              \
       "Names or addresses of the directory's servers, asked in this order: "                       \
       "auth_ldap.servers.1 = ldap.example.com.")                                                   \
-    S(auth_ldap_port, "auth_ldap.port", NUMBER, "389", false, 1, 65535,                            \
+    S(auth_ldap_port, "auth_ldap.port", NUMBER, "389", true, 1, 65535,                             \
       "Port of the servers; 636 is usual with use_ssl.")                                           \
-    S(auth_ldap_user_dn_pattern, "auth_ldap.user_dn_pattern", STRING, "${username}", false, 0, 0,  \
+    S(auth_ldap_user_dn_pattern, "auth_ldap.user_dn_pattern", STRING, "${username}", true, 0, 0,   \
       "Distinguished name of a user, with variables such as ${username}; or, with "                \
       "dn_lookup_attribute, the value that is looked up.")                                         \
-    S(auth_ldap_user_bind_pattern, "auth_ldap.user_bind_pattern", STRING, "", false, 0, 0,         \
+    S(auth_ldap_user_bind_pattern, "auth_ldap.user_bind_pattern", STRING, "", true, 0, 0,          \
       "Name that is used to bind, if it is not user_dn_pattern: ${ad_user}@${ad_domain}.com.")     \
-    S(auth_ldap_dn_lookup_attribute, "auth_ldap.dn_lookup_attribute", STRING, "", false, 0, 0,     \
+    S(auth_ldap_dn_lookup_attribute, "auth_ldap.dn_lookup_attribute", STRING, "", true, 0, 0,      \
       "Attribute by which a user's entry is searched; none means that names are not looked "       \
       "up.")                                                                                       \
-    S(auth_ldap_dn_lookup_base, "auth_ldap.dn_lookup_base", STRING, "", false, 0, 0,               \
+    S(auth_ldap_dn_lookup_base, "auth_ldap.dn_lookup_base", STRING, "", true, 0, 0,                \
       "Entry below which users are searched.")                                                     \
-    S(auth_ldap_dn_lookup_bind, "auth_ldap.dn_lookup_bind", ENUM, "as_user", false,                \
+    S(auth_ldap_dn_lookup_bind, "auth_ldap.dn_lookup_bind", ENUM, "as_user", true,                 \
       CONFIG_LDAP_BINDS, 0,                                                                        \
       "As whom users are searched: as_user, after the user's own bind, or anon, before it; "       \
       "with dn_lookup_bind.user_dn as that account, before it.")                                   \
-    S(auth_ldap_dn_lookup_bind_user_dn, "auth_ldap.dn_lookup_bind.user_dn", STRING, "", false, 0,  \
+    S(auth_ldap_dn_lookup_bind_user_dn, "auth_ldap.dn_lookup_bind.user_dn", STRING, "", true, 0,   \
       0, "Distinguished name of the account that searches users.")                                 \
-    S(auth_ldap_dn_lookup_bind_password, "auth_ldap.dn_lookup_bind.password", SECRET, "", false,   \
-      0, 0, "Password of that account.")                                                           \
-    S(auth_ldap_other_bind, "auth_ldap.other_bind", ENUM, "as_user", false, CONFIG_LDAP_BINDS, 0,  \
+    S(auth_ldap_dn_lookup_bind_password, "auth_ldap.dn_lookup_bind.password", SECRET, "", true, 0, \
+      0, "Password of that account.")                                                              \
+    S(auth_ldap_other_bind, "auth_ldap.other_bind", ENUM, "as_user", true, CONFIG_LDAP_BINDS, 0,   \
       "As whom everything else is asked: as_user, anon, or as the account other_bind.user_dn.")    \
-    S(auth_ldap_other_bind_user_dn, "auth_ldap.other_bind.user_dn", STRING, "", false, 0, 0,       \
+    S(auth_ldap_other_bind_user_dn, "auth_ldap.other_bind.user_dn", STRING, "", true, 0, 0,        \
       "Distinguished name of the account that asks everything else.")                              \
-    S(auth_ldap_other_bind_password, "auth_ldap.other_bind.password", SECRET, "", false, 0, 0,     \
+    S(auth_ldap_other_bind_password, "auth_ldap.other_bind.password", SECRET, "", true, 0, 0,      \
       "Password of that account.")                                                                 \
-    S(auth_ldap_group_lookup_base, "auth_ldap.group_lookup_base", STRING, "", false, 0, 0,         \
+    S(auth_ldap_group_lookup_base, "auth_ldap.group_lookup_base", STRING, "", true, 0, 0,          \
       "Entry below which in_group_nested searches groups; none means dn_lookup_base.")             \
-    S(auth_ldap_tag_queries, "auth_ldap.queries.tags", STRING, "", false, 0, 0,                    \
+    S(auth_ldap_tag_queries, "auth_ldap.queries.tags", STRING, "", true, 0, 0,                     \
       "Which tags a user has: a list of {Tag, Query}; none means that nobody has one.")            \
-    S(auth_ldap_vhost_access_query, "auth_ldap.queries.vhost_access", STRING, "", false, 0, 0,     \
+    S(auth_ldap_vhost_access_query, "auth_ldap.queries.vhost_access", STRING, "", true, 0, 0,      \
       "Query that decides whether a user may enter a vhost; none means always.")                   \
-    S(auth_ldap_resource_access_query, "auth_ldap.queries.resource_access", STRING, "", false, 0,  \
+    S(auth_ldap_resource_access_query, "auth_ldap.queries.resource_access", STRING, "", true, 0,   \
       0,                                                                                           \
       "Query that decides whether a user may configure, write or read a queue or an "              \
       "exchange; none means always.")                                                              \
-    S(auth_ldap_topic_access_query, "auth_ldap.queries.topic_access", STRING, "", false, 0, 0,     \
+    S(auth_ldap_topic_access_query, "auth_ldap.queries.topic_access", STRING, "", true, 0, 0,      \
       "Query that decides whether a user may write or read a routing key at a topic "              \
       "exchange; none means always.")                                                              \
-    S(auth_ldap_uses_ssl, "auth_ldap.use_ssl", BOOL, "false", false, 0, 0,                         \
+    S(auth_ldap_uses_ssl, "auth_ldap.use_ssl", BOOL, "false", true, 0, 0,                          \
       "Whether connections begin with TLS (ldaps).")                                               \
-    S(auth_ldap_uses_starttls, "auth_ldap.use_starttls", BOOL, "false", false, 0, 0,               \
+    S(auth_ldap_uses_starttls, "auth_ldap.use_starttls", BOOL, "false", true, 0, 0,                \
       "Whether connections change to TLS before anything else (StartTLS).")                        \
-    S(auth_ldap_verify, "auth_ldap.ssl_options.verify", ENUM, "verify_peer", false,                \
+    S(auth_ldap_verify, "auth_ldap.ssl_options.verify", ENUM, "verify_peer", true,                 \
       CONFIG_VERIFIES, 0,                                                                          \
       "Whether the certificate of a server is checked: verify_peer or verify_none.")               \
-    S(auth_ldap_cacertfile, "auth_ldap.ssl_options.cacertfile", STRING, "", false, 0, 0,           \
+    S(auth_ldap_cacertfile, "auth_ldap.ssl_options.cacertfile", STRING, "", true, 0, 0,            \
       "File (PEM) with the authorities that may have signed it; none means those that the "        \
       "system trusts.")                                                                            \
-    S(auth_ldap_depth, "auth_ldap.ssl_options.depth", NUMBER_OR_NONE, "", false, 0, 255,           \
+    S(auth_ldap_depth, "auth_ldap.ssl_options.depth", NUMBER_OR_NONE, "", true, 0, 255,            \
       "How many intermediate certificates there may be between it and the authority.")             \
     S(auth_ldap_hostname_verification, "auth_ldap.ssl_options.hostname_verification", ENUM,        \
-      "wildcard", false, CONFIG_LDAP_HOSTNAMES, 0,                                                 \
+      "wildcard", true, CONFIG_LDAP_HOSTNAMES, 0,                                                  \
       "Whether a name in it may contain a wildcard: wildcard or none; it must be the "             \
       "server's name in any case.")                                                                \
-    S(auth_ldap_sni, "auth_ldap.ssl_options.sni", STRING, "", false, 0, 0,                         \
+    S(auth_ldap_sni, "auth_ldap.ssl_options.sni", STRING, "", true, 0, 0,                          \
       "Name that is sent to a server in TLS instead of its own; the word none means no name.")     \
-    S(auth_ldap_certfile, "auth_ldap.ssl_options.certfile", STRING, "", false, 0, 0,               \
+    S(auth_ldap_certfile, "auth_ldap.ssl_options.certfile", STRING, "", true, 0, 0,                \
       "File (PEM) with the broker's own certificate, for servers that ask for one.")               \
-    S(auth_ldap_keyfile, "auth_ldap.ssl_options.keyfile", STRING, "", false, 0, 0,                 \
+    S(auth_ldap_keyfile, "auth_ldap.ssl_options.keyfile", STRING, "", true, 0, 0,                  \
       "File (PEM) with the key of that certificate.")                                              \
-    S(auth_ldap_password, "auth_ldap.ssl_options.password", SECRET, "", false, 0, 0,               \
+    S(auth_ldap_password, "auth_ldap.ssl_options.password", SECRET, "", true, 0, 0,                \
       "Password of that key.")                                                                     \
-    S(auth_ldap_timeout_ms, "auth_ldap.timeout", NUMBER_OR_NONE, "5000", false, 1, INT32_MAX,      \
+    S(auth_ldap_timeout_ms, "auth_ldap.timeout", NUMBER_OR_NONE, "5000", true, 1, INT32_MAX,       \
       "Milliseconds within which the directory must have answered a login or a question, at "      \
       "most 60000; after them the answer is no; none (also: infinity) means 60000.")               \
-    S(auth_ldap_idle_timeout_ms, "auth_ldap.idle_timeout", NUMBER_OR_NONE, "300000", false, 0,     \
+    S(auth_ldap_idle_timeout_ms, "auth_ldap.idle_timeout", NUMBER_OR_NONE, "300000", true, 0,      \
       INT32_MAX,                                                                                   \
       "Milliseconds after which an idle connection is not used again; none (also: infinity) "      \
       "means never; 0 means a connection for each question.")                                      \
-    S(auth_ldap_pool_size, "auth_ldap.connection_pool_size", NUMBER, "64", false, 1, 1024,         \
+    S(auth_ldap_pool_size, "auth_ldap.connection_pool_size", NUMBER, "64", true, 1, 1024,          \
       "How many connections there may be; at most 32 are used at a time.")                         \
-    S(auth_ldap_log, "auth_ldap.log", ENUM, "false", false, CONFIG_LDAP_LOGS, 0,                   \
+    S(auth_ldap_log, "auth_ldap.log", ENUM, "false", true, CONFIG_LDAP_LOGS, 0,                    \
       "What is logged: false; true, each decision and the queries that led to it; network, "       \
       "also each request, without the values in names; network_unsafe, with them. Never a "        \
       "password.")
@@ -308,7 +336,7 @@
 /* --- The backend oauth2 ----------------------------------------------------------------------- */
 
 #define CONFIG_SETTINGS_AUTH_OAUTH2(S)                                                             \
-    S(auth_oauth2, "auth_oauth2.*", PAIRS, "", false, 0, 0,                                        \
+    S(auth_oauth2, "auth_oauth2.*", PAIRS, "", true, 0, 0,                                         \
       "Settings of the backend oauth2, for instance auth_oauth2.issuer; authentication.md lists "  \
       "them.")
 

@@ -147,6 +147,9 @@ void leveretd_free(struct leveretd *d);
 void leveretd_apply(struct leveretd *d);
 /* Applies password_hashing_module alone, which must be known before the first user is created. */
 void leveretd_apply_hashing(struct leveretd *d);
+/* Opens the backends that auth_backends.* names, and has logins ask them from now on. Returns
+ * ERR_..., with nothing changed, after logging which one could not be opened. */
+int leveretd_apply_chain(struct leveretd *d);
 
 /* Adds the facts that `leveretctl status` shows. Called on any thread. */
 void leveretd_facts(void *arg, json_t *object);

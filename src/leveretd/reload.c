@@ -56,6 +56,7 @@ void leveretd_reload(struct leveretd *d)
     leveretd_use(d, fresh);
     log_config_apply(fresh); /* opens the files again, too */
     leveretd_apply(d);
+    leveretd_apply_chain(d); /* if it cannot, the chain stays */
     struct mail mail = {.deliver = timeouts_mail};
     for (unsigned i = 0; i < loops_count(d->loops); i++)
         loop_mail_from_outside(loops_at(d->loops, i), &mail);

@@ -431,6 +431,8 @@ int leveretd_start(struct leveretd *d)
 
     leveretd_apply(d);
     auth_start_threads(d->auth);
+    if (leveretd_apply_chain(d) < 0)
+        return OPTIONS_EXIT_CONFIG;
     net_init(d->loops);
     sessions_start(d->loops, &d->sessions);
     d->is_serving = true;

@@ -44,11 +44,23 @@ static bool is_administrator(const struct actor *actor, struct manage_error *err
 
 /* --- users ------------------------------------------------------------------------------------ */
 
+/* Refuses a password that the configured validator does not accept. */
+static bool check_password(struct manage *m, struct slice password, struct manage_error *error)
+{
+    struct lv_buffer reason = {0};
+    bool is_fine = auth_password_is_fine(m->auth, password, &reason);
+    if (!is_fine)
+        manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_USER, "%.*s",
+                      SLICE_ARG(lv_buffer_slice(&reason)));
+    lv_buffer_free(&reason);
+    return is_fine;
+}
+
 bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
                      struct slice password, struct slice tags, struct manage_error *error)
 {
     struct commit c;
-    if (!is_administrator(actor, error))
+    if (!is_administrator(actor, error) || !check_password(m, password, error))
         return false;
     commit_begin(&c);
     bool had_slot = compute_slot_pause();
@@ -66,7 +78,7 @@ static bool change_password(struct manage *m, const struct actor *actor, struct 
                             struct slice password, bool is_cleared, struct manage_error *error)
 {
     struct commit c;
-    if (!is_administrator(actor, error))
+    if (!is_administrator(actor, error) || (!is_cleared && !check_password(m, password, error)))
         return false;
     commit_begin(&c);
     bool had_slot = compute_slot_pause();

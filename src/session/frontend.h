@@ -23,8 +23,9 @@
 #include "topology/route.h"
 #include "topology/vhost.h"
 
-struct auth_login;    /* auth/login.h */
-struct session_entry; /* login.c */
+struct auth_login;     /* auth/login.h */
+struct session_entry;  /* login.c */
+struct session_expiry; /* renewal.c */
 struct queue;
 struct session;
 struct session_loop; /* see session_private.h */
@@ -96,7 +97,7 @@ enum session_stop {
     STOP_OUTPUT = 8,      /* its client does not read what it is sent */
     STOP_UNFINISHED = 16, /* its loop holds too much of messages that are not whole */
     STOP_TURN = 32,       /* its commands have used up this turn: it goes on in the next one */
-    STOP_LOGIN = 64,      /* STARTING: its login, or its entry into a vhost, is being checked */
+    STOP_LOGIN = 64,      /* its login, or its entry into a vhost, is being checked */
 };
 
 enum session_state {
@@ -136,6 +137,10 @@ struct session {
     struct auth_login *login;     /* under way; NULL: none */
     session_logged_in *logged_in; /* gets its answer */
     struct session_entry *entry;  /* into a vhost, under way; NULL: none */
+    /* the identity of the first login, if the login was renewed since: its limits count the
+     * session, and others borrow its name; a reference; NULL: `identity` is the first */
+    struct auth_identity *first_identity;
+    struct session_expiry *expiry; /* when the login ends; NULL: never */
 
     struct lv_list exclusive_queues; /* queue_add_owned() */
     struct loop_job queues_end;      /* deletes those that session_end_queues() has no time for */
@@ -234,6 +239,11 @@ static inline bool session_is_logging_in(const struct session *s)
  * and the user. It is no if there is no such vhost, the user may not enter it, or a limit is
  * reached; the error (NOT_ALLOWED) says which. Call only after session_log_in() has succeeded. */
 void session_enter_vhost(struct session *s, struct slice vhost, session_entered *done);
+
+/* Logs in again with a new secret, and calls done(), before it returns or later, like
+ * session_log_in(). Only a login that ends is renewed: for others the answer is yes at once. The
+ * secret must be of the same user. Call only while the session is RUNNING; one at a time. */
+void session_renew(struct session *s, struct slice secret, session_logged_in *done);
 
 /* Counts a channel (or what a protocol has instead) as one of the user's and of the node's. Returns
  * false with the error (NOT_ALLOWED) if a limit is reached. Call only after session_log_in() has

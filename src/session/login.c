@@ -101,6 +101,12 @@ unsigned session_mechanisms(const struct session *s)
     return s->tls.is_on ? mechanisms : mechanisms & ~(unsigned)SASL_EXTERNAL;
 }
 
+/* Returns the identity whose limits count the session and its channels. */
+static const struct auth_identity *counted_identity(const struct session *s)
+{
+    return s->first_identity ? s->first_identity : s->identity;
+}
+
 /* --- quotas ----------------------------------------------------------------------------------- */
 
 static bool quota_take_node(struct session *s, struct broker_error *error)
@@ -130,7 +136,7 @@ static bool quota_take_vhost(struct session *s, struct vhost *vhost, struct brok
 static bool quota_take_user(struct session *s, struct broker_error *error)
 {
     int64_t limit;
-    if (auth_take(s->identity, AUTH_LIMIT_CONNECTIONS, &limit))
+    if (auth_take(counted_identity(s), AUTH_LIMIT_CONNECTIONS, &limit))
         return true;
     return broker_refuse_connection(
         error, REPLY_NOT_ALLOWED,
@@ -157,7 +163,7 @@ static void quotas_release(struct session *s, struct vhost *vhost)
     int64_t before = atomic_fetch_sub(&s->server->connections_entered, 1);
     lv_assert(before > 0);
     vhost_give_connection(vhost);
-    auth_give(s->identity, AUTH_LIMIT_CONNECTIONS);
+    auth_give(counted_identity(s), AUTH_LIMIT_CONNECTIONS);
 }
 
 void session_release_quotas(struct session *s)
@@ -272,14 +278,14 @@ bool session_take_channel(struct session *s, struct broker_error *error)
     int64_t limit;
     session_assert_home(s);
     lv_assert(s->identity);
-    if (!auth_take(s->identity, AUTH_LIMIT_CHANNELS, &limit))
+    if (!auth_take(counted_identity(s), AUTH_LIMIT_CHANNELS, &limit))
         return broker_refuse_connection(
             error, REPLY_NOT_ALLOWED,
             "number of channels opened for user '%.*s' has reached the maximum allowed user limit "
             "of (%" PRId64 ")",
             SLICE_ARG(session_user_name(s)), limit);
     if (!quota_take_node_channel(s, error)) {
-        auth_give(s->identity, AUTH_LIMIT_CHANNELS);
+        auth_give(counted_identity(s), AUTH_LIMIT_CHANNELS);
         return false;
     }
     COUNT(channels_opened);
@@ -289,7 +295,7 @@ bool session_take_channel(struct session *s, struct broker_error *error)
 void session_give_channel(struct session *s)
 {
     session_assert_home(s);
-    auth_give(s->identity, AUTH_LIMIT_CHANNELS);
+    auth_give(counted_identity(s), AUTH_LIMIT_CHANNELS);
     atomic_fetch_sub(&s->server->channels_open, 1);
     COUNT(channels_closed);
 }

@@ -27,8 +27,9 @@ enum {
 void session_stop(struct session *s, enum session_stop why)
 {
     session_assert_home(s);
-    enum session_state needed = why == STOP_LOGIN ? SESSION_STARTING : SESSION_RUNNING;
-    if (s->stops & why || s->state != needed)
+    bool may_stop =
+        s->state == SESSION_RUNNING || (why == STOP_LOGIN && s->state == SESSION_STARTING);
+    if (s->stops & why || !may_stop)
         return;
     if (s->stops == 0)
         net_pause(s->net);

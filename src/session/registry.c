@@ -92,8 +92,10 @@ void session_enter(struct session *s, enum session_state next)
     s->state = next;
     if (next == SESSION_RUNNING)
         net_admit(s->net);
-    if (before == SESSION_STARTING && next != SESSION_RUNNING)
-        session_forget_login(s);
+    if (next == SESSION_RUNNING)
+        renewal_begin(s);
+    else
+        renewal_end(s);
     if (before == SESSION_RUNNING)
         session_release_quotas(s);
     if (next == SESSION_GONE)
@@ -120,6 +122,7 @@ void session_free(struct session *s)
     if (s->vhost)
         vhost_unref(&s->vhost);
     auth_identity_unref(&s->identity);
+    auth_identity_unref(&s->first_identity);
     free((void *)s->client_properties.p);
     free(s->certificate_text);
     free(s->name);
@@ -179,6 +182,7 @@ void sessions_start(struct loops *loops, struct session_server *server)
         lv_list_init(&home->sessions);
         pressure_init(home);
         unfinished_init(home);
+        renewal_init(home);
         loop_set_slot(home->loop, &session_slot, home);
     }
 }
@@ -189,6 +193,7 @@ void sessions_stop(struct loops *loops)
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct loop *loop = loops_at(loops, i);
         struct session_loop *home = loop_slot(loop, &session_slot);
+        renewal_free(home);
         unfinished_free(home);
         pressure_free(home);
         free(home);
@@ -296,7 +301,8 @@ struct slice session_vhost_name(const struct session *s)
 
 struct slice session_user_name(const struct session *s)
 {
-    return s->identity ? auth_identity_name(s->identity) : SLICE_EMPTY;
+    const struct auth_identity *identity = s->first_identity ? s->first_identity : s->identity;
+    return identity ? auth_identity_name(identity) : SLICE_EMPTY;
 }
 
 void session_get_facts(const struct session *s, struct session_facts *ret)

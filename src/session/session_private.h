@@ -31,6 +31,8 @@ struct session_loop {
     uint64_t first_id; /* the id of the first holder (unfinished.c) when first_timer was started */
     uint64_t first_received; /* bytes that it had sent by then */
     struct loop_timer first_timer;
+
+    struct loop_timer ask_again_timer; /* renewal.c */
 };
 
 /* Returns whether the caller runs on this loop, or on no loop: before the loops start, or after
@@ -61,6 +63,14 @@ void session_forget_login(struct session *s);
 /* Releases what a session that was RUNNING takes of the quotas of the node, its vhost and its
  * user. */
 void session_release_quotas(struct session *s);
+
+/* --- renewal.c -------------------------------------------------------------------------------- */
+
+/* Called when the session enters a vhost, and when it leaves it or ends. */
+void renewal_begin(struct session *s);
+void renewal_end(struct session *s);
+void renewal_init(struct session_loop *home);
+void renewal_free(struct session_loop *home);
 
 /* --- pressure.c, unfinished.c: what a loop keeps for them ------------------------------------- */
 

@@ -1,0 +1,185 @@
+/* The chain of backends, from the settings auth_backends.* and auth_cache.*.
+ *
+ *   auth_backends.1 = internal              one backend that authenticates and authorizes
+ *   auth_backends.2.authn = ldap            one that authenticates,
+ *   auth_backends.2.authz = internal        and others that authorize
+ *   auth_backends.2.authz.1 = http
+ *
+ * The backend `cache` stands for the one in auth_cache.cached_backend: answers of every backend
+ * elsewhere are kept in auth/, so a link by `cache` is a link to that backend. */
+#define LOG_CATEGORY LOG_ABOUT_USER
+
+#include "leveretd/chain_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "leveretd/backends.h"
+
+static const char *const names[] = {"internal", "cache", "http", "ldap", "oauth2"};
+
+const char *chain_backend_named(const char *text)
+{
+    static const char prefix[] = "rabbit_auth_backend_";
+    if (strncmp(text, prefix, sizeof prefix - 1) == 0)
+        text += sizeof prefix - 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], text) == 0)
+            return names[i];
+    return NULL;
+}
+
+/* --- the settings, as links ------------------------------------------------------------------- */
+
+struct link {
+    unsigned long number; /* of auth_backends.N */
+    const char *authenticates;
+    const char *authorizes[CHAIN_BACKENDS_MAX];
+    size_t count;
+};
+
+struct links {
+    struct link items[CHAIN_LINKS_MAX];
+    size_t count;
+};
+
+static struct link *link_want(struct links *links, unsigned long number)
+{
+    size_t at = 0;
+    while (at < links->count && links->items[at].number < number)
+        at++;
+    if (at < links->count && links->items[at].number == number)
+        return &links->items[at];
+    if (links->count == CHAIN_LINKS_MAX)
+        return NULL;
+    memmove(&links->items[at + 1], &links->items[at], (links->count - at) * sizeof links->items[0]);
+    links->count++;
+    links->items[at] = (struct link){.number = number};
+    return &links->items[at];
+}
+
+/* Takes one setting. Returns NULL, or what is expected instead. */
+static const char *link_take(struct links *links, const struct config_pair *pair)
+{
+    char *rest;
+    unsigned long number = strtoul(pair->name, &rest, 10);
+    const char *backend = chain_backend_named(pair->value);
+    if (rest == pair->name)
+        return "a key auth_backends.N, auth_backends.N.authn or auth_backends.N.authz";
+    if (!backend)
+        return "internal, cache, http, ldap or oauth2";
+    struct link *link = link_want(links, number);
+    if (!link)
+        return "at most 16 backends";
+    if (rest[0] == '\0' || strcmp(rest, ".authn") == 0) {
+        link->authenticates = backend;
+    } else if (strcmp(rest, ".authz") == 0 || strncmp(rest, ".authz.", 7) == 0) {
+        if (link->count == CHAIN_BACKENDS_MAX)
+            return "at most 8 backends that authorize";
+        link->authorizes[link->count++] = backend;
+    } else {
+        return "a key auth_backends.N, auth_backends.N.authn or auth_backends.N.authz";
+    }
+    return NULL;
+}
+
+int chain_check(const struct config *config, config_say say, void *arg)
+{
+    struct links links = {.count = 0};
+    int err = 0;
+    for (size_t i = 0; i < config->auth_backends.count; i++) {
+        const char *expected = link_take(&links, &config->auth_backends.items[i]);
+        if (!expected)
+            continue;
+        config_complain_of_entry(config, CONFIG_auth_backends, i, expected, say, arg);
+        err = ERR_INVALID;
+    }
+    return err;
+}
+
+/* --- the chain -------------------------------------------------------------------------------- */
+
+struct building {
+    const struct config *config;
+    struct auth_chain *chain;
+    struct lv_buffer *reason;
+    struct {
+        const char *name;
+        unsigned number;
+    } opened[CHAIN_BACKENDS_MAX];
+    size_t count;
+};
+
+/* Finds the number of a backend, which is opened at first use. */
+static int backend_number(struct building *b, const char *name, unsigned *ret)
+{
+    if (strcmp(name, "internal") == 0) {
+        *ret = CHAIN_INTERNAL;
+        return 0;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        if (strcmp(b->opened[i].name, name) == 0) {
+            *ret = b->opened[i].number;
+            return 0;
+        }
+    }
+    struct auth_backend *backend;
+    int err = backend_from_config(b->config, name, &backend, b->reason);
+    if (err < 0)
+        return err;
+    *ret = auth_chain_add_backend(b->chain, backend);
+    b->opened[b->count].name = name;
+    b->opened[b->count++].number = *ret;
+    return 0;
+}
+
+/* Returns what `cache` stands for. */
+static const char *behind_cache(const struct config *config, const char *name, const char *role)
+{
+    const char *chosen = config->auth_cache_backend;
+    if (strcmp(name, "cache") != 0)
+        return name;
+    if (role[0] != '\0')
+        chosen = role;
+    const char *backend = chain_backend_named(chosen);
+    return backend && strcmp(backend, "cache") != 0 ? backend : "internal";
+}
+
+static int link_add(struct building *b, const struct link *link)
+{
+    const struct config *config = b->config;
+    const char *first = link->authenticates ? link->authenticates : link->authorizes[0];
+    unsigned authenticates, authorizes[CHAIN_BACKENDS_MAX];
+    size_t count = link->count;
+    const char *authn = behind_cache(config, first, config->auth_cache_authn);
+    const char *of_cache = behind_cache(config, first, config->auth_cache_authz);
+    int err = backend_number(b, authn, &authenticates);
+    for (size_t i = 0; err == 0 && i < count; i++)
+        err = backend_number(b, behind_cache(config, link->authorizes[i], config->auth_cache_authz),
+                             &authorizes[i]);
+    if (err == 0 && count == 0 && strcmp(authn, of_cache) != 0) {
+        err = backend_number(b, of_cache, &authorizes[0]);
+        count = 1;
+    }
+    if (err == 0)
+        auth_chain_add_link(b->chain, authenticates, authorizes, count);
+    return err;
+}
+
+int chain_from_config(const struct config *config, struct auth_chain **ret,
+                      struct lv_buffer *reason)
+{
+    struct links links = {.count = 0};
+    struct building b = {.config = config, .chain = auth_chain_create(), .reason = reason};
+    int err = 0;
+    for (size_t i = 0; i < config->auth_backends.count; i++)
+        link_take(&links, &config->auth_backends.items[i]);
+    for (size_t i = 0; err == 0 && i < links.count; i++)
+        err = link_add(&b, &links.items[i]);
+    if (err < 0)
+        auth_chain_free(&b.chain);
+    else
+        *ret = b.chain;
+    return err;
+}

@@ -1,0 +1,22 @@
+/* The chain of backends that the configuration asks for. */
+#ifndef LEVERET_LEVERETD_CHAIN_CONFIG_H
+#define LEVERET_LEVERETD_CHAIN_CONFIG_H
+
+#include "auth/chain.h"
+#include "base/buffer.h"
+#include "leveretd/config_private.h"
+
+/* Returns the short name of a backend ("http") by that name or by RabbitMQ's module's
+ * ("rabbit_auth_backend_http"); NULL if there is none. A static string. */
+const char *chain_backend_named(const char *text);
+
+/* Checks auth_backends.* without opening anything: for config_checks.c. Reports each fault. */
+int chain_check(const struct config *config, config_say say, void *arg);
+
+/* Opens the backends that the configuration names, and builds the chain, which the caller owns. If
+ * none is named, that is the internal backend alone. Returns ERR_... with the reason appended to
+ * `reason` if one cannot be opened. Call only with a config that chain_check() has accepted. */
+int chain_from_config(const struct config *config, struct auth_chain **ret,
+                      struct lv_buffer *reason);
+
+#endif
