@@ -82,14 +82,14 @@ static void visit_entry(const struct setting *s, const char *name, const char *v
     lv_buffer_free(&key);
 }
 
-/* Visits a family without entries as "loopback_users" = none; one with a star within its key as
- * that key. */
+/* Visits a family without entries as "loopback_users" = none. One with a star within its key, such
+ * as log.*.level, has no key of its own to be none. */
 static void visit_none(const struct setting *s, const char *origin, config_visit visit, void *arg)
 {
     size_t n = strlen(s->key);
-    if (s->key[n - 1] == '*')
-        n -= 2;
-    char *key = slice_strdup(slice_of(s->key, n));
+    if (s->key[n - 1] != '*')
+        return;
+    char *key = slice_strdup(slice_of(s->key, n - 2));
     visit(arg, key, "none", s->value, origin);
     free(key);
 }
