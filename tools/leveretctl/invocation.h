@@ -69,8 +69,8 @@ enum option_kind {
     O(OPTION_TRUNCATE,        "--truncate",           NULL, COUNT,   "truncate")                   \
     O(OPTION_UNACKED,         "--unacked",            NULL, FLAG,    "unacked")                    \
     O(OPTION_KEEP_HISTORY,    "--keep-history",       NULL, FLAG,    "keep_history")               \
-    O(OPTION_NUMBER,          "--number",             "-N", COUNT,   "number")                         \
-    O(OPTION_DURATION,        "--duration",           "-d", COUNT,   "duration")                     \
+    O(OPTION_NUMBER,          "--number",             "-N", COUNT,   "number")                     \
+    O(OPTION_DURATION,        "--duration",           "-d", COUNT,   "duration")                   \
     O(OPTION_CIPHER,          "--cipher",             NULL, TEXT,    NULL)                         \
     O(OPTION_HASH,            "--hash",               NULL, TEXT,    NULL)                         \
     O(OPTION_ITERATIONS,      "--iterations",         NULL, COUNT,   NULL)
