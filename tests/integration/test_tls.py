@@ -374,7 +374,7 @@ def test_a_client_whose_certificate_is_revoked_cannot_come_back(secure, pki):
 def test_a_certificate_that_expires_soon_is_warned_of(secure, pki):
     one = secure(pki.ca.issue('short', days=10), start=False)
     one.own.start()
-    assert re.search(r'ssl_options\.certfile: \S+short\.pem: the certificate of CN=short,O=Leveret \(.*\) expires in \d days: renew it',
+    assert re.search(r'ssl_options\.certfile: \S+short\.pem: the certificate of CN=short,O=Leveret \(.*\) expires in \d+ days: renew it',
                      one.log()), one.log()
 
 
