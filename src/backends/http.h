@@ -19,7 +19,6 @@ struct auth_http_settings {
     const char *topic_path;
     int request_timeout_ms; /* from the first attempt to connect to the last byte of the answer */
     int connection_timeout_ms;
-    bool discloses_reasons; /* the peer is told why the service refuses a request */
     struct backend_tls tls;
 };
 

@@ -23,7 +23,6 @@ static int open_http(const struct config *config, struct auth_backend **ret,
         .topic_path = config->auth_http_topic_path,
         .request_timeout_ms = (int)config->auth_http_request_timeout_ms,
         .connection_timeout_ms = (int)config->auth_http_connection_timeout_ms,
-        .discloses_reasons = config->auth_http_discloses_reasons,
         .tls =
             {
                 .is_unverified = config->auth_http_verify == CONFIG_VERIFY_NONE,

@@ -35,6 +35,8 @@ static const struct idle_key {
     {"anonymous_login_pass", LOG_INFO, "every client must log in"},
     {"auth_cache.cache_refusals", LOG_INFO, "refusals are kept as long as other answers"},
     {"auth_cache.cache_module", LOG_INFO, "there is one cache"},
+    {"auth_http.authorization_failure_disclosure", LOG_WARNING,
+     "reasons that the service gives are logged, and never sent to a client"},
     {"auth_http.ssl_options.hostname_verification", LOG_INFO,
      "a certificate's name is always checked, and may contain a wildcard"},
     {"auth_http.ssl_options.fail_if_no_peer_cert", LOG_INFO, "a server always has a certificate"},

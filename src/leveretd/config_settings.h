@@ -231,10 +231,6 @@
       "them the answer is no.")                                                                    \
     S(auth_http_connection_timeout_ms, "auth_http.connection_timeout", NUMBER, "15000", true, 1,   \
       600000, "Milliseconds within which the connection to the service must be made.")             \
-    S(auth_http_discloses_reasons, "auth_http.authorization_failure_disclosure", BOOL, "false",    \
-      true, 0, 0,                                                                                  \
-      "Whether a client is told the reason of the service for denying a permission; it is "        \
-      "logged in any case.")                                                                       \
     S(auth_http_verify, "auth_http.ssl_options.verify", ENUM, "verify_peer", true,                 \
       CONFIG_VERIFIES, 0,                                                                          \
       "Whether the certificate of the service is checked: verify_peer or verify_none.")            \

@@ -27,7 +27,6 @@ enum { HTTP_THREADS = 16, ANSWER_BYTES_MAX = 8192 };
 struct auth_http {
     struct auth_backend backend;
     bool is_post;
-    bool discloses_reasons;
 #define PATH_MEMBER(path) char *path;
     HTTP_PATHS(PATH_MEMBER)
 #undef PATH_MEMBER
@@ -143,14 +142,11 @@ static const char *path_for(const struct auth_http *http, enum auth_resource res
     lv_unreachable();
 }
 
-/* The service gave a reason for its "deny". */
-static void say_denied(const struct auth_http *http, const struct auth_question *q,
-                       struct slice why, struct lv_buffer *reason)
+/* The service gave a reason for its "deny". It is for the log; the peer is not told. */
+static void say_denied(const struct auth_question *q, struct slice why)
 {
     log_info("the HTTP service denies user '%.*s' access in vhost '%.*s' to '%.*s': %.*s",
              SLICE_ARG(q->user), SLICE_ARG(q->vhost), SLICE_ARG(q->name), SLICE_ARG(why));
-    if (http->discloses_reasons)
-        lv_buffer_add_slice(reason, why);
 }
 
 static enum auth_answer may(struct auth_backend *backend, const struct auth_question *question,
@@ -166,7 +162,7 @@ static enum auth_answer may(struct auth_backend *backend, const struct auth_ques
     if (answer == AUTH_UNANSWERED)
         say_unanswered(&x, http, path, reason);
     else if (answer == AUTH_REFUSED && x.why.n > 0)
-        say_denied(http, question, lv_buffer_slice(&x.why), reason);
+        say_denied(question, lv_buffer_slice(&x.why));
     asking_free(&x);
     return answer;
 }
@@ -247,7 +243,6 @@ int auth_http_open(const struct auth_http_settings *settings, struct auth_backen
     struct auth_http *http = lv_calloc(1, sizeof *http);
     http->backend = (struct auth_backend){&calls, "http", HTTP_THREADS};
     http->is_post = settings->is_post;
-    http->discloses_reasons = settings->discloses_reasons;
 #define PATH_COPY(path) http->path = lv_strdup(settings->path);
     HTTP_PATHS(PATH_COPY)
 #undef PATH_COPY
