@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 
 import pika
 import pytest
@@ -217,15 +218,25 @@ def test_log_tail_stream_prints_lines_as_they_come(logging_to):
     own = logging_to('')
     with subprocess.Popen([own.control, '--data-dir', own.data, '-q', 'log_tail_stream'], stdout=subprocess.PIPE,
                           text=True) as stream:
-        def is_streamed():
-            own.ctl('set_log_level', 'info')
-            return stream.poll() is None and bool(own.ctl('ping'))
-        assert is_streamed()
-        while 'ann' not in (line := stream.stdout.readline()):
-            assert PLAIN.match(line) or line == '', line
-            own.ctl('add_user', 'ann', 'secret', check=False)
-            own.ctl('delete_user', 'ann', check=False)
-        stream.terminate()
+        is_seen = threading.Event()
+
+        def log_lines():
+            while not is_seen.is_set():
+                own.ctl('add_user', 'ann', 'secret', check=False)
+                own.ctl('delete_user', 'ann', check=False)
+        maker = threading.Thread(target=log_lines)      # the stream may begin later than the first line
+        maker.start()
+        try:
+            for line in stream.stdout:
+                assert PLAIN.match(line), line
+                if 'ann' in line:
+                    break
+            else:
+                pytest.fail('the stream has ended')
+        finally:
+            is_seen.set()
+            maker.join()
+            stream.terminate()
     assert own.ctl('-q', 'log_tail_stream', '-d', '0').out == ''
 
 
