@@ -246,7 +246,10 @@ static int recover_topology(struct leveretd *d, struct recovery *ret)
     int code = check_log(d, ret);
     if (code != EXIT_OK)
         return code;
-    if (recovery_first_boot(d->config, d->auth, d->broker))
+    definitions_hold(d->definitions); /* a vhost without its user would not be a first start */
+    bool is_first = recovery_first_boot(d->config, d->auth, d->broker);
+    definitions_release(d->definitions);
+    if (is_first)
         log_info("first start in %s: created vhost '%s' and user '%s'", d->config->data_dir,
                  d->config->default_vhost, d->config->default_user);
     return EXIT_OK;

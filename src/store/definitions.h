@@ -158,6 +158,11 @@ typedef void (*definitions_done)(void *arg, int error);
 void definitions_submit(struct definitions *d, struct definition_change *change,
                         definitions_done done, void *arg);
 
+/* Keep the writer from taking changes, and let it go on: what is submitted in between is applied in
+ * one transaction, so a crash leaves all of it or nothing. Any thread. */
+void definitions_hold(struct definitions *d);
+void definitions_release(struct definitions *d);
+
 /* Commits everything submitted before, and what `done` submits meanwhile, calls every `done`, ends
  * the thread, closes the file and clears the pointer. No other thread may use the definitions from
  * here on. NULL is fine. Blocks. */

@@ -63,6 +63,7 @@ struct definitions {
     struct definition_change *head;
     struct definition_change *tail;
     bool is_closing;
+    unsigned holds; /* definitions_hold() */
 
     bool has_thread;
     pthread_t thread;

@@ -219,7 +219,7 @@ static void wait_for_work(struct definitions *d)
 static struct definition_change *take_batch(struct definitions *d)
 {
     pthread_mutex_lock(&d->queue_lock);
-    while (!d->head && !d->is_closing) {
+    while ((!d->head || d->holds > 0) && !d->is_closing) {
         wait_for_work(d);
         if (!is_checkpoint_due(d))
             continue;
@@ -264,6 +264,22 @@ void definitions_submit(struct definitions *d, struct definition_change *change,
     pthread_mutex_unlock(&d->queue_lock);
     if (was_empty)
         pthread_cond_signal(&d->queue_grew);
+}
+
+void definitions_hold(struct definitions *d)
+{
+    pthread_mutex_lock(&d->queue_lock);
+    d->holds++;
+    pthread_mutex_unlock(&d->queue_lock);
+}
+
+void definitions_release(struct definitions *d)
+{
+    pthread_mutex_lock(&d->queue_lock);
+    lv_assert(d->holds > 0);
+    d->holds--;
+    pthread_mutex_unlock(&d->queue_lock);
+    pthread_cond_signal(&d->queue_grew);
 }
 
 /* Fills d->first: where each operation's rows begin in `statements`. */

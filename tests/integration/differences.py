@@ -160,8 +160,9 @@ def comparable(lines):
 
 
 def documented():
-    """The rows of the tables in docs/differences.md."""
+    """The rows of the first table in docs/differences.md."""
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, '..', '..', 'docs', 'differences.md'), encoding='utf-8') as file:
-        rows = [tuple(cell.strip() for cell in line.strip().strip('|').split(' | ')) for line in file if line.startswith('|')]
+        lines = file.read().split('\n## ')[0].splitlines()
+    rows = [tuple(cell.strip() for cell in line.strip().strip('|').split(' | ')) for line in lines if line.startswith('|')]
     return [row for row in rows if set(''.join(row)) - set('-: ') and row[0] != 'What']

@@ -59,8 +59,8 @@ static void every_construct_is_understood(void **state)
         "{'and', [{constant, true}, {'or', []}]}",
         "{equals, \"${username}\", {attribute, \"${user_dn}\", \"uid\"}}",
         "{match, {string, \"${name}\"}, {string, \"^${username}-\"}}",
-        "{for, [{permission, configure, {constant, true}}, {resource, queue, {constant, true}},"
-        " {vhost, <<\"/\">>, {constant, true}}, {user_dn, \"cn=a\", {constant, true}}]}",
+        ("{for, [{permission, configure, {constant, true}}, {resource, queue, {constant, true}},"
+         " {vhost, <<\"/\">>, {constant, true}}, {user_dn, \"cn=a\", {constant, true}}]}"),
         "{equals, {for, [{permission, read, \"a\"}]}, \"a\"}",
         "{match, \"${routing_key}\", \"^${variable_map.username}\"}",
     };

@@ -54,6 +54,26 @@ static void done_is_called_in_the_order_of_the_submits(void **state)
     scratch_remove(&dir);
 }
 
+static void what_is_submitted_during_a_hold_is_committed_after_it(void **state)
+{
+    (void)state;
+    char *dir = scratch_create();
+    struct definitions *d = definitions_opened(dir);
+    struct outcome outcome = {0};
+    definitions_hold(d);
+    definitions_submit(d, put_queue("/", "a"), outcome_done, &outcome);
+    definitions_submit(d, put_queue("/", "b"), outcome_done, &outcome);
+    assert_int_equal(count_queues(dir), 0);
+    definitions_release(d);
+    outcome_wait(&outcome, 2);
+    assert_int_equal(count_queues(dir), 2);
+    definitions_hold(d); /* closing commits all the same */
+    definitions_submit(d, put_queue("/", "c"), outcome_done, &outcome);
+    definitions_close(&d);
+    assert_int_equal(count_queues(dir), 3);
+    scratch_remove(&dir);
+}
+
 static void a_change_is_committed_when_done_is_called(void **state)
 {
     (void)state;
@@ -228,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(done_is_called_in_the_order_of_the_submits),
+        cmocka_unit_test(what_is_submitted_during_a_hold_is_committed_after_it),
         cmocka_unit_test(a_change_is_committed_when_done_is_called),
         cmocka_unit_test(what_done_submits_while_closing_is_committed_too),
         cmocka_unit_test(many_threads_submit_at_once),
