@@ -239,7 +239,7 @@ def test_a_host_that_is_asked_for_has_its_own_certificate(shared):
 @pytest.mark.parametrize('words, reason', [
     (HEADER, 'the client speaks AMQP without TLS on a port for TLS'),
     (b'GET / HTTP/1.1\r\n\r\n', 'the client speaks HTTP without TLS on a port for TLS'),
-    (b'\x16\x03\x01\x00\x03abc', 'TLS handshake failed: '),
+    (b'\x16\x03\x01\x00\x04\x02\x00\x00\x00', 'TLS handshake failed: '),  # the server's hello
 ])
 def test_who_does_not_speak_tls_is_named_in_the_log(shared, words, reason):
     with socket.create_connection(('127.0.0.1', shared.port), PATIENCE_S) as peer:
