@@ -281,7 +281,8 @@ static bool syslog_send(struct syslog *s, struct slice bytes, char why[WHY_BYTES
     if (send_all(s, bytes))
         return true;
     snprintf(why, WHY_BYTES, "%s", errno ? strerror(errno) : "the connection was closed");
-    ERR_clear_error();
+    if (s->ssl)
+        ERR_clear_error();
     syslog_disconnect(s);
     return false;
 }

@@ -30,6 +30,8 @@ static struct slice trim(struct slice text)
 static struct slice take_word(struct slice *text)
 {
     struct slice word = slice_of(text->p, 0);
+    if (text->n == 0)
+        return word;
     while (word.n < text->n && !is_space(text->p[word.n]))
         word.n++;
     *text = skip_space(slice_of(text->p + word.n, text->n - word.n));

@@ -18,7 +18,7 @@
 
 enum { SLOT = 3 };
 
-/* A sink that keeps what it is given. The test reads it under the lock. */
+/* A sink that keeps the first lines that it is given. The test reads it under the lock. */
 struct heard {
     pthread_mutex_t lock;
     char text[65536];
@@ -32,9 +32,13 @@ static bool heard_put(void *sink, const struct log_record *record)
     struct heard *h = sink;
     pthread_mutex_lock(&h->lock);
     bool takes = !h->refuses;
-    if (takes)
-        h->n += (size_t)snprintf(h->text + h->n, sizeof h->text - h->n, "%s %.*s\n",
-                                 log_category_name(record->category), SLICE_ARG(record->text));
+    size_t room = takes ? sizeof h->text - h->n : 0;
+    int n = snprintf(h->text + h->n, room, "%s %.*s\n", log_category_name(record->category),
+                     SLICE_ARG(record->text));
+    if (n > 0 && (size_t)n < room)
+        h->n += (size_t)n;
+    else if (takes)
+        h->text[h->n] = '\0'; /* it is full: lines are dropped */
     pthread_mutex_unlock(&h->lock);
     return takes;
 }
