@@ -32,12 +32,24 @@ struct auth_credentials {
 /* What a backend knows about a user who has logged in. The caller frees the buffers, and calls
  * forget() for `data`. */
 struct auth_found {
-    struct lv_buffer
-        name; /* if it is not the credentials' one (a token has a subject); else empty */
+    struct lv_buffer name; /* if it is not that of the credentials; else empty */
     struct lv_buffer tags; /* separated by commas */
     uint64_t expires_at_s; /* wall clock; the login ends then; 0: never */
     void *data;            /* the backend's own, for may(); NULL: none */
 };
+
+/* Return RabbitMQ's words: "configure", "write", "read"; "vhost", "queue", "exchange", "topic". */
+static inline const char *auth_action_name(enum auth_action action)
+{
+    static const char *const names[] = {"configure", "write", "read"};
+    return names[action];
+}
+
+static inline const char *auth_resource_name(enum auth_resource resource)
+{
+    static const char *const names[] = {"vhost", "queue", "exchange", "topic"};
+    return names[resource];
+}
 
 /* May this user do this? */
 struct auth_question {

@@ -188,12 +188,11 @@ static void list_move(struct lv_list *from, struct lv_list *to)
 
 static void decision_log(const struct decision *e, const char *name, const struct lv_buffer *reason)
 {
-    static const char *const resources[] = {"vhost", "queue", "exchange", "topic"};
     struct slice what = e->request.resource == AUTH_VHOST ? e->request.vhost : e->request.name;
     bool is_kept = e->is_known && e->answer == AUTH_ALLOWED;
     log_warning("the backend %s could not say whether user '%.*s' may access %s '%.*s', %s: %.*s",
-                name, SLICE_ARG(e->identity->name), resources[e->request.resource], SLICE_ARG(what),
-                is_kept ? "so its last answer, yes, stays" : "so it may not",
+                name, SLICE_ARG(e->identity->name), auth_resource_name(e->request.resource),
+                SLICE_ARG(what), is_kept ? "so its last answer, yes, stays" : "so it may not",
                 SLICE_ARG(lv_buffer_slice(reason)));
 }
 

@@ -59,32 +59,11 @@ static void put_tags(struct lv_buffer *out, struct slice tags)
         put_escaped(out, tags.p[i] == ',' ? slice_str(" ") : slice_of(tags.p + i, 1));
 }
 
-static const char *permission_name(enum auth_action action)
-{
-    switch (action) {
-    case AUTH_CONFIGURE: return "configure";
-    case AUTH_WRITE: return "write";
-    case AUTH_READ: return "read";
-    }
-    lv_unreachable();
-}
-
-static const char *resource_name(enum auth_resource resource)
-{
-    switch (resource) {
-    case AUTH_QUEUE: return "queue";
-    case AUTH_EXCHANGE: return "exchange";
-    case AUTH_TOPIC: return "topic";
-    case AUTH_VHOST: break;
-    }
-    lv_unreachable();
-}
-
 static void put_resource(struct lv_buffer *out, const struct auth_question *q)
 {
-    put(out, "&resource=", slice_str(resource_name(q->resource)));
+    put(out, "&resource=", slice_str(auth_resource_name(q->resource)));
     put(out, "&name=", q->name);
-    put(out, "&permission=", slice_str(permission_name(q->action)));
+    put(out, "&permission=", slice_str(auth_action_name(q->action)));
     put_tags(out, q->tags);
 }
 

@@ -16,22 +16,6 @@ static const struct ldap_query *query_for(const struct auth_ldap *ldap, enum aut
     lv_unreachable();
 }
 
-static const char *resource_name(enum auth_resource resource)
-{
-    static const char *const names[] = {"vhost", "queue", "exchange", "topic"};
-    return names[resource];
-}
-
-static const char *permission_name(enum auth_action action)
-{
-    switch (action) {
-    case AUTH_CONFIGURE: return "configure";
-    case AUTH_WRITE: return "write";
-    case AUTH_READ: return "read";
-    }
-    lv_unreachable();
-}
-
 static void set_variables(const struct auth_question *q, const struct ldap_user *user,
                           struct ldap_variables *v)
 {
@@ -41,9 +25,9 @@ static void set_variables(const struct auth_question *q, const struct ldap_user 
     ldap_variables_set(v, LDAP_VHOST, q->vhost);
     if (q->resource == AUTH_VHOST)
         return;
-    ldap_variables_set(v, LDAP_RESOURCE, slice_str(resource_name(q->resource)));
+    ldap_variables_set(v, LDAP_RESOURCE, slice_str(auth_resource_name(q->resource)));
     ldap_variables_set(v, LDAP_NAME, q->name);
-    ldap_variables_set(v, LDAP_PERMISSION, slice_str(permission_name(q->action)));
+    ldap_variables_set(v, LDAP_PERMISSION, slice_str(auth_action_name(q->action)));
     if (q->resource != AUTH_TOPIC)
         return;
     ldap_variables_set(v, LDAP_ROUTING_KEY, q->routing_key);
@@ -75,8 +59,8 @@ static void log_decision(const struct auth_ldap *ldap, const struct auth_questio
         return;
     struct lv_buffer what = {0};
     if (q->resource != AUTH_VHOST)
-        lv_buffer_printf(&what, "%s %s '%.*s' in ", permission_name(q->action),
-                         resource_name(q->resource), SLICE_ARG(q->name));
+        lv_buffer_printf(&what, "%s %s '%.*s' in ", auth_action_name(q->action),
+                         auth_resource_name(q->resource), SLICE_ARG(q->name));
     log_info("LDAP: user '%.*s', %.*svhost '%.*s': %s%s%.*s; %.*s", SLICE_ARG(q->user),
              SLICE_ARG(lv_buffer_slice(&what)), SLICE_ARG(q->vhost), answers[answer],
              reason.n > 0 ? ": " : "", SLICE_ARG(reason), SLICE_ARG(trace));
