@@ -32,7 +32,7 @@ struct stored {
 
 static void stored_read(struct auth *auth, struct slice name, struct stored *ret)
 {
-    *ret = (struct stored){.algorithm = auth->dummy_algorithm};
+    *ret = (struct stored){0};
     read_lock(auth);
     const struct user *user = auth_find_user(auth, name);
     if (user) {
@@ -45,6 +45,7 @@ static void stored_read(struct auth *auth, struct slice name, struct stored *ret
         lv_assert(user->password_hash.n < sizeof ret->hash); /* password_hash_check() */
         memcpy(ret->hash, user->password_hash.p, user->password_hash.n);
     } else {
+        ret->algorithm = auth->dummy_algorithm;
         memcpy(ret->hash, auth->dummy_hash, sizeof ret->hash);
     }
     unlock_auth(auth);
