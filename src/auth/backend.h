@@ -74,6 +74,14 @@ struct auth_backend_calls {
     /* Answers the question. Appends to `reason` what is wrong if it is AUTH_UNANSWERED. */
     enum auth_answer (*may)(struct auth_backend *backend, const struct auth_question *question,
                             struct lv_buffer *reason);
+    /* Like log_in() and may(), but only if the answer is known without asking anybody; otherwise
+     * AUTH_UNANSWERED, with nothing appended. These do not block: also on a loop. NULL: the backend
+     * never knows. */
+    enum auth_answer (*log_in_known)(struct auth_backend *backend,
+                                     const struct auth_credentials *credentials,
+                                     struct auth_found *ret, struct lv_buffer *reason);
+    enum auth_answer (*may_known)(struct auth_backend *backend,
+                                  const struct auth_question *question);
     /* Frees what log_in() has returned in `data`. */
     void (*forget)(struct auth_backend *backend, void *data);
     /* Frees the backend. No other call is running, and all data are forgotten. */

@@ -229,16 +229,12 @@ static void decision_conclude(struct decision *e, enum auth_answer answer)
 
 static void decision_ask_next(struct decision *e);
 
-/* Asks one backend, on a thread of its pool. */
-static void decision_run(struct ask *ask)
+/* Returns what the backend in turn is asked, borrowed from the decision. */
+static struct auth_question decision_question(const struct decision *e)
 {
-    struct decision *e = lv_container_of(ask, struct decision, ask);
-    struct auth_identity *who = e->identity;
-    struct auth_grant *grant = &who->grants[e->grant];
-    struct auth_backend *backend = grant->from->backend;
+    const struct auth_identity *who = e->identity;
     const struct auth_request *r = &e->request;
-    struct lv_buffer reason = {0};
-    const struct auth_question question = {
+    return (struct auth_question){
         .resource = r->resource,
         .action = r->action,
         .vhost = r->vhost,
@@ -248,16 +244,47 @@ static void decision_run(struct ask *ask)
         .tags = who->tags,
         .client_id = who->client_id,
         .peer_address = who->peer_address,
-        .data = grant->data,
+        .data = who->grants[e->grant].data,
     };
+}
+
+static struct auth_backend *decision_backend(const struct decision *e)
+{
+    return e->identity->grants[e->grant].from->backend;
+}
+
+/* Goes on after a backend's answer: asks the next one, or concludes. */
+static void decision_take_answer(struct decision *e, enum auth_answer answer)
+{
+    if (answer != AUTH_ALLOWED) {
+        decision_conclude(e, answer);
+        return;
+    }
+    e->grant++;
+    decision_ask_next(e);
+}
+
+/* Asks one backend, on a thread of its pool. */
+static void decision_run(struct ask *ask)
+{
+    struct decision *e = lv_container_of(ask, struct decision, ask);
+    struct auth_backend *backend = decision_backend(e);
+    struct lv_buffer reason = {0};
+    const struct auth_question question = decision_question(e);
     enum auth_answer answer = backend->calls->may(backend, &question, &reason);
     if (answer == AUTH_UNANSWERED)
         decision_log(e, backend->name, &reason);
     lv_buffer_free(&reason);
-    if (answer == AUTH_ALLOWED && ++e->grant < who->grant_count)
-        decision_ask_next(e);
-    else
-        decision_conclude(e, answer);
+    decision_take_answer(e, answer);
+}
+
+/* Returns what the backend in turn says without asking anybody. */
+static enum auth_answer decision_known(const struct decision *e)
+{
+    struct auth_backend *backend = decision_backend(e);
+    const struct auth_question question = decision_question(e);
+    return backend->calls->may_known ? backend->calls->may_known(backend, &question)
+                                     : AUTH_UNANSWERED;
 }
 
 static void decision_ask_next(struct decision *e)
@@ -267,6 +294,11 @@ static void decision_ask_next(struct decision *e)
         e->grant++; /* auth_check() has asked it */
     if (e->grant == who->grant_count) {
         decision_conclude(e, AUTH_ALLOWED);
+        return;
+    }
+    enum auth_answer known = decision_known(e);
+    if (known != AUTH_UNANSWERED) {
+        decision_take_answer(e, known);
         return;
     }
     struct chain_backend *from = who->grants[e->grant].from;
@@ -334,7 +366,8 @@ enum auth_answer decisions_find(struct auth_identity *identity, const struct aut
     decision_ask_next(ask);
     if (answer != AUTH_UNANSWERED)
         return answer;
-    /* without threads, and if too many questions wait, it is answered already */
+    /* it may be answered already: without threads, if it was known (may_known()), and if too many
+     * questions wait */
     return decision_look(identity, request, &ask);
 }
 

@@ -66,14 +66,14 @@ static enum login_cache_answer verify(struct auth *auth, struct slice name, stru
     if (!password_is_slow(stored->algorithm))
         return password_verify(stored->algorithm, hash, password) ? LOGIN_CACHE_RIGHT
                                                                   : LOGIN_CACHE_WRONG;
-    struct login_cache_key key = login_cache_key(auth->checked, name, hash, password);
+    struct answer_key key = login_cache_key(auth->checked, name, hash, password);
     enum login_cache_answer answer = login_cache_find(auth->checked, &key, now_ms());
     if (answer == LOGIN_CACHE_UNKNOWN && may_be_slow) {
         bool is_right = password_verify(stored->algorithm, hash, password);
         login_cache_put(auth->checked, &key, is_right, now_ms());
         answer = is_right ? LOGIN_CACHE_RIGHT : LOGIN_CACHE_WRONG;
     }
-    password_wipe(slice_of(&key, sizeof key));
+    answer_key_wipe(&key);
     return answer;
 }
 
@@ -208,7 +208,7 @@ void internal_remember(struct auth *auth, struct slice user, struct slice hash,
 {
     if (password.n == 0)
         return;
-    struct login_cache_key key = login_cache_key(auth->checked, user, hash, password);
+    struct answer_key key = login_cache_key(auth->checked, user, hash, password);
     login_cache_put(auth->checked, &key, true, now_ms());
-    password_wipe(slice_of(&key, sizeof key));
+    answer_key_wipe(&key);
 }

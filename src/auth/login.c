@@ -225,15 +225,23 @@ static enum internal_answer ask_internal(struct auth_login *login, struct chain_
     return answer;
 }
 
-/* Asks a backend elsewhere; it may block. Returns whether it accepts the user. */
-static bool ask_elsewhere(struct auth_login *login, struct chain_backend *b)
+enum step { STEP_ACCEPTED, STEP_REFUSED, STEP_ELSEWHERE };
+
+/* Asks a backend elsewhere, which may block if `may_wait`. STEP_ELSEWHERE: it would. */
+static enum step ask_elsewhere(struct auth_login *login, struct chain_backend *b, bool may_wait)
 {
+    const struct auth_backend_calls *calls = b->backend->calls;
     struct auth_credentials credentials = login->credentials;
     struct auth_found found = {0};
     struct lv_buffer reason = {0};
+    if (!may_wait && !calls->log_in_known)
+        return STEP_ELSEWHERE;
     credentials.user = login_name(login);
     credentials.has_password = credentials.has_password && login->asked == 0;
-    enum auth_answer answer = b->backend->calls->log_in(b->backend, &credentials, &found, &reason);
+    enum auth_answer answer =
+        (may_wait ? calls->log_in : calls->log_in_known)(b->backend, &credentials, &found, &reason);
+    if (!may_wait && answer == AUTH_UNANSWERED)
+        return STEP_ELSEWHERE;
     if (answer == AUTH_ALLOWED) {
         if (found.name.n > 0) {
             login->name.n = 0;
@@ -248,7 +256,7 @@ static bool ask_elsewhere(struct auth_login *login, struct chain_backend *b)
     lv_buffer_free(&found.name);
     lv_buffer_free(&found.tags);
     lv_buffer_free(&reason);
-    return answer == AUTH_ALLOWED;
+    return answer == AUTH_ALLOWED ? STEP_ACCEPTED : STEP_REFUSED;
 }
 
 /* --- the way through the chain ---------------------------------------------------------------- */
@@ -275,8 +283,6 @@ static bool login_submit(struct auth_login *login, struct ask_pool *pool)
     return ask_submit(pool, &login->ask, login->credentials.peer_address);
 }
 
-enum step { STEP_ACCEPTED, STEP_REFUSED, STEP_ELSEWHERE };
-
 /* Asks the next backend, on this thread, which may wait for `may_wait_for` (NULL: for none); or has
  * the login go on elsewhere: then it must not be touched any more. */
 static enum step login_step(struct auth_login *login, const struct chain_backend *may_wait_for)
@@ -288,8 +294,10 @@ static enum step login_step(struct auth_login *login, const struct chain_backend
         enum internal_answer answer = ask_internal(login, b, may_wait);
         if (answer != INTERNAL_NEEDS_HASH)
             return answer == INTERNAL_ALLOWED ? STEP_ACCEPTED : STEP_REFUSED;
-    } else if (may_wait) {
-        return ask_elsewhere(login, b) ? STEP_ACCEPTED : STEP_REFUSED;
+    } else {
+        enum step step = ask_elsewhere(login, b, may_wait);
+        if (step != STEP_ELSEWHERE)
+            return step;
     }
     if (login_submit(login, is_internal ? login->auth->hashing : b->pool))
         return STEP_ELSEWHERE;

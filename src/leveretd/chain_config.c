@@ -5,8 +5,9 @@
  *   auth_backends.2.authz = internal        and others that authorize
  *   auth_backends.2.authz.1 = http
  *
- * The backend `cache` stands for the one in auth_cache.cached_backend: answers of every backend
- * elsewhere are kept in auth/, so a link by `cache` is a link to that backend. */
+ * The backend `cache` is the one in auth_cache.cached_backend with a cache in front of it
+ * (auth/cached_backend.h). The internal one has none: it asks nobody, and auth/ remembers slow
+ * hashes. */
 #define LOG_CATEGORY LOG_ABOUT_USER
 
 #include "leveretd/chain_config.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/cached_backend.h"
 #include "base/error.h"
 #include "leveretd/backends.h"
 
@@ -84,10 +86,33 @@ static const char *link_take(struct links *links, const struct config_pair *pair
     return NULL;
 }
 
+static int check_cached(const struct config *config, enum config_setting setting, const char *text,
+                        config_say say, void *arg)
+{
+    const char *backend = chain_backend_named(text);
+    if (text[0] == '\0' || (backend && strcmp(backend, "cache") != 0))
+        return 0;
+    config_complain(config, setting, "internal, http, ldap or oauth2", say, arg);
+    return ERR_INVALID;
+}
+
+static int check_cache(const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+#define CHECK_CACHED(member)                                                                       \
+    if (check_cached(config, CONFIG_##member, config->member, say, arg) < 0)                       \
+        err = ERR_INVALID;
+    CHECK_CACHED(auth_cache_backend)
+    CHECK_CACHED(auth_cache_authn)
+    CHECK_CACHED(auth_cache_authz)
+#undef CHECK_CACHED
+    return err;
+}
+
 int chain_check(const struct config *config, config_say say, void *arg)
 {
     struct links links = {.count = 0};
-    int err = 0;
+    int err = check_cache(config, say, arg);
     for (size_t i = 0; i < config->auth_backends.count; i++) {
         const char *expected = link_take(&links, &config->auth_backends.items[i]);
         if (!expected)
@@ -100,50 +125,63 @@ int chain_check(const struct config *config, config_say say, void *arg)
 
 /* --- the chain -------------------------------------------------------------------------------- */
 
+/* A backend as a link names it. */
+struct choice {
+    const char *name; /* not "cache" */
+    bool is_cached;
+};
+
 struct building {
     const struct config *config;
     struct auth_chain *chain;
     struct lv_buffer *reason;
     struct {
-        const char *name;
+        struct choice choice;
         unsigned number;
     } opened[CHAIN_BACKENDS_MAX];
     size_t count;
 };
 
-/* Finds the number of a backend, which is opened at first use. */
-static int backend_number(struct building *b, const char *name, unsigned *ret)
+static bool choices_are_equal(struct choice a, struct choice b)
 {
-    if (strcmp(name, "internal") == 0) {
+    return strcmp(a.name, b.name) == 0 && a.is_cached == b.is_cached;
+}
+
+/* Finds the number of a backend, which is opened at first use. */
+static int backend_number(struct building *b, struct choice choice, unsigned *ret)
+{
+    if (strcmp(choice.name, "internal") == 0) {
         *ret = CHAIN_INTERNAL;
         return 0;
     }
     for (size_t i = 0; i < b->count; i++) {
-        if (strcmp(b->opened[i].name, name) == 0) {
+        if (choices_are_equal(b->opened[i].choice, choice)) {
             *ret = b->opened[i].number;
             return 0;
         }
     }
     struct auth_backend *backend;
-    int err = backend_from_config(b->config, name, &backend, b->reason);
+    int err = backend_from_config(b->config, choice.name, &backend, b->reason);
     if (err < 0)
         return err;
+    if (choice.is_cached)
+        backend = cached_backend_create(backend, (uint64_t)b->config->auth_cache_ttl_ms,
+                                        b->config->auth_cache_keeps_refusals);
     *ret = auth_chain_add_backend(b->chain, backend);
-    b->opened[b->count].name = name;
+    b->opened[b->count].choice = choice;
     b->opened[b->count++].number = *ret;
     return 0;
 }
 
-/* Returns what `cache` stands for. */
-static const char *behind_cache(const struct config *config, const char *name, const char *role)
+/* Returns which backend a link means; `role` is what `cache` stands for in this role, if that is
+ * set. */
+static struct choice choice_of(const struct config *config, const char *name, const char *role)
 {
-    const char *chosen = config->auth_cache_backend;
     if (strcmp(name, "cache") != 0)
-        return name;
-    if (role[0] != '\0')
-        chosen = role;
-    const char *backend = chain_backend_named(chosen);
-    return backend && strcmp(backend, "cache") != 0 ? backend : "internal";
+        return (struct choice){name, false};
+    const char *behind = role[0] != '\0' ? role : config->auth_cache_backend;
+    const char *backend = chain_backend_named(behind);
+    return (struct choice){backend ? backend : "internal", true}; /* checked by check_cache() */
 }
 
 static int link_add(struct building *b, const struct link *link)
@@ -152,13 +190,13 @@ static int link_add(struct building *b, const struct link *link)
     const char *first = link->authenticates ? link->authenticates : link->authorizes[0];
     unsigned authenticates, authorizes[CHAIN_BACKENDS_MAX];
     size_t count = link->count;
-    const char *authn = behind_cache(config, first, config->auth_cache_authn);
-    const char *of_cache = behind_cache(config, first, config->auth_cache_authz);
+    struct choice authn = choice_of(config, first, config->auth_cache_authn);
+    struct choice of_cache = choice_of(config, first, config->auth_cache_authz);
     int err = backend_number(b, authn, &authenticates);
     for (size_t i = 0; err == 0 && i < count; i++)
-        err = backend_number(b, behind_cache(config, link->authorizes[i], config->auth_cache_authz),
+        err = backend_number(b, choice_of(config, link->authorizes[i], config->auth_cache_authz),
                              &authorizes[i]);
-    if (err == 0 && count == 0 && strcmp(authn, of_cache) != 0) {
+    if (err == 0 && count == 0 && !choices_are_equal(authn, of_cache)) {
         err = backend_number(b, of_cache, &authorizes[0]);
         count = 1;
     }

@@ -33,8 +33,9 @@ static const struct idle_key {
     {"management.ssl*", LOG_WARNING, "the management API comes in a later version"},
     {"anonymous_login_user", LOG_INFO, "every client must log in"},
     {"anonymous_login_pass", LOG_INFO, "every client must log in"},
-    {"auth_cache.cache_refusals", LOG_INFO, "refusals are kept as long as other answers"},
-    {"auth_cache.cache_module", LOG_INFO, "there is one cache"},
+    {"auth_cache.cache_module", LOG_INFO,
+     "there is one cache: a table in memory that all loops use; reloading the configuration empties "
+     "it"},
     {"auth_http.authorization_failure_disclosure", LOG_WARNING,
      "reasons that the service gives are logged, and never sent to a client"},
     {"auth_http.ssl_options.hostname_verification", LOG_INFO,

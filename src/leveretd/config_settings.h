@@ -172,7 +172,8 @@
       "auth_backends.N.authn and auth_backends.N.authz name different backends that "              \
       "authenticate and that authorize. None means internal.")                                     \
     S(auth_cache_backend, "auth_cache.cached_backend", STRING, "internal", true, 0, 0,             \
-      "The backend that cache stands for.")                                                        \
+      "The backend that cache stands for: http, ldap or oauth2, whose answers are kept, or "       \
+      "internal, which needs no cache.")                                                           \
     S(auth_cache_authn, "auth_cache.cached_backend.authn", STRING, "", true, 0, 0,                 \
       "The backend that cache stands for when it authenticates; none means "                       \
       "auth_cache.cached_backend.")                                                                \
@@ -180,7 +181,9 @@
       "The same for authorizing.")                                                                 \
     S(auth_cache_ttl_ms, "auth_cache.cache_ttl", NUMBER, "15000", true, 100, 86400000,             \
       "Milliseconds for which an answer of a backend other than internal is used before "          \
-      "it is asked for again.")                                                                    \
+      "it is asked for again; with cache also an accepted login.")                                 \
+    S(auth_cache_keeps_refusals, "auth_cache.cache_refusals", BOOL, "false", true, 0, 0,           \
+      "cache also keeps refusals.")                                                                \
     S(validator, "credential_validator.validation_backend", ENUM,                                  \
       "rabbit_credential_validator_accept_everything", true, CONFIG_VALIDATORS, 0,                 \
       "What a new password must be: rabbit_credential_validator_accept_everything, "               \

@@ -4,6 +4,7 @@ The expected parameters were recorded from RabbitMQ 3.10.8: it had the plugin ra
 a web service printed each request.
 """
 import os
+import signal
 import ssl
 
 import pika
@@ -189,6 +190,48 @@ def test_an_answer_that_makes_no_sense_lets_nobody_in(service, broker_of):
             for path in '/user', '/resource':
                 log_says(broker, f'POST http://127.0.0.1:{service.port}{path}: {why}')
     assert '/elsewhere' not in {where for _, where, _, _ in service.asked}
+
+
+# --- answers that are kept ----------------------------------------------------------------------
+
+
+def cached(service, *more):
+    """The service behind a cache whose answers do not get old during the test."""
+    return service.settings(backends=('cache',)) + 'auth_cache.cached_backend = http\nauth_cache.cache_ttl = 86400000\n' + '\n'.join(more)
+
+
+def test_a_second_login_asks_nothing_and_a_wrong_password_always(service, broker_of):
+    broker = broker_of(cached(service))
+    for _ in range(3):
+        connection = pika_connection(broker)
+        connection.channel().queue_declare('q')
+        connection.close()
+        assert [where for _, where, _, _ in service.asked] == ['/user', '/vhost', '/resource']
+    for _ in range(2):
+        assert is_refused(broker, ANN, 'wrong')
+    service.users['eve'] = ('e', '')
+    service.vhosts.add(('eve', '/'))
+    assert is_let_in(broker, 'eve', 'e')             # it was not there before
+    assert len(service.queries('/user')) == 4
+    service.stop()
+    assert is_let_in(broker, ANN, PASSWORD)
+    assert is_refused(broker, ANN, 'wrong')
+    assert PASSWORD not in broker.log()
+
+
+def test_refusals_are_kept_if_that_is_wanted(service, broker_of):
+    broker = broker_of(cached(service, 'auth_cache.cache_refusals = true', 'auth_cache.cache_module = rabbit_auth_cache_dict'))
+    for _ in range(3):
+        assert is_refused(broker, 'eve', 'e')
+    assert len(service.asked) == 1
+    service.users['eve'] = ('e', '')
+    service.vhosts.add(('eve', '/'))
+    assert is_refused(broker, 'eve', 'e')
+    log_says(broker, 'http: refused a short while ago (auth_cache.cache_refusals)')
+    log_says(broker, 'auth_cache.cache_module has no effect: there is one cache')
+    os.kill(broker.pid, signal.SIGHUP)
+    log_says(broker, 'config: reloaded')
+    assert is_let_in(broker, 'eve', 'e')             # reloading has emptied it
 
 
 # --- a service that fails -----------------------------------------------------------------------

@@ -198,8 +198,8 @@ static void backend_free(struct auth_backend *backend)
 int auth_ldap_open(const struct auth_ldap_settings *settings, struct auth_backend **ret,
                    struct lv_buffer *reason)
 {
-    static const struct auth_backend_calls calls = {ldap_log_in, ldap_may, ldap_forget,
-                                                    backend_free};
+    static const struct auth_backend_calls calls = {
+        .log_in = ldap_log_in, .may = ldap_may, .forget = ldap_forget, .free = backend_free};
     const struct auth_ldap_settings *s = settings;
     struct auth_ldap *ldap = lv_calloc(1, sizeof *ldap);
     bool is_endless = s->timeout_ms <= 0 || s->timeout_ms > AUTH_LDAP_TIMEOUT_MS_MAX;
