@@ -334,26 +334,28 @@ static void decision_begin(struct decision *e, struct auth_identity *identity)
     e->identity = auth_identity_ref(identity);
 }
 
-/* Returns the answer if it may be used now. If the decision must be asked, *ret_ask is set to
- * it. */
+/* Returns the answer if it may be used now. If the decision must be asked, *ret_ask is set to it;
+ * `ret_ask` NULL: whoever looks does not ask. */
 static enum auth_answer decision_look(struct auth_identity *identity,
                                       const struct auth_request *request, struct decision **ret_ask)
 {
     struct decisions *d = identity->decisions;
     enum auth_answer answer = AUTH_UNANSWERED;
-    *ret_ask = NULL;
+    struct decision *to_ask = NULL;
     pthread_mutex_lock(&d->lock);
     struct decision *e = decision_want(d, request);
     bool asks = false;
     if (e && decision_is_usable(e, auth_decisions_ms(identity->auth), &asks))
         answer = e->answer;
-    if (e && asks) {
+    if (e && asks && ret_ask) {
         decision_begin(e, identity);
-        *ret_ask = e;
+        to_ask = e;
     }
     if (answer == AUTH_UNANSWERED) /* if too many are asked, any of them must be awaited */
         d->wanted = e ? e : lv_list_item(d->list.next, struct decision, link);
     pthread_mutex_unlock(&d->lock);
+    if (ret_ask)
+        *ret_ask = to_ask;
     return answer;
 }
 
@@ -367,8 +369,9 @@ enum auth_answer decisions_find(struct auth_identity *identity, const struct aut
     if (answer != AUTH_UNANSWERED)
         return answer;
     /* it may be answered already: without threads, if it was known (may_known()), and if too many
-     * questions wait */
-    return decision_look(identity, request, &ask);
+     * questions wait; and if this thread was held up, the answer may be old already: whoever waits
+     * for it then asks again */
+    return decision_look(identity, request, NULL);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */

@@ -142,6 +142,32 @@ static void an_old_answer_is_asked_for_again_and_its_end_changes_the_generation(
     world_stop(&w);
 }
 
+static void count_answer(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+/* As if the thread that asks were held up until the answer is old. */
+static void an_answer_that_is_old_when_it_is_looked_at_is_asked_for_again(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned called = 0;
+    world_start(&w);
+    struct fake *f = link_alone(&w, "fake");
+    auth_set_chain(w.auth, &w.chain);
+    assert_true(logs_in(&w, "eve", "x"));
+    auth_set_decisions(w.auth, 0);
+    assert_int_equal(may_read(&w, "q"), AUTH_UNANSWERED);
+    auth_await(w.identity, w.loop, count_answer, &called);
+    loops_drain(w.loops);
+    assert_int_equal(called, 1);
+    auth_set_decisions(w.auth, 60000);
+    assert_int_equal(may_read(&w, "q"), AUTH_ALLOWED);
+    assert_int_equal(f->questions, 2);
+    world_stop(&w);
+}
+
 static void a_backend_that_is_down_grants_nothing_new_and_takes_nothing_away(void **state)
 {
     (void)state;
@@ -162,11 +188,6 @@ static void a_backend_that_is_down_grants_nothing_new_and_takes_nothing_away(voi
     f->log_in = AUTH_UNANSWERED;
     assert_false(logs_in(&w, "eve", "x"));
     world_stop(&w);
-}
-
-static void count_answer(void *arg)
-{
-    ++*(unsigned *)arg;
 }
 
 static void who_waits_for_an_answer_is_called_when_it_has_come(void **state)
@@ -258,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_user_keeps_the_backends_that_accepted_it),
         cmocka_unit_test(an_answer_is_asked_for_once),
         cmocka_unit_test(an_old_answer_is_asked_for_again_and_its_end_changes_the_generation),
+        cmocka_unit_test(an_answer_that_is_old_when_it_is_looked_at_is_asked_for_again),
         cmocka_unit_test(a_backend_that_is_down_grants_nothing_new_and_takes_nothing_away),
         cmocka_unit_test(who_waits_for_an_answer_is_called_when_it_has_come),
         cmocka_unit_test(nobody_else_waits_for_a_slow_backend),
