@@ -194,6 +194,24 @@ static int use_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
     return tls_tickets_use(context_of(ssl)->tickets, clock_up_ms(), name, iv, cipher, mac, is_new);
 }
 
+/* OpenSSL checks a client's certificate in a full handshake alone, and in TLS 1.3 each resumption
+ * gives out a fresh ticket: with these a client could come back for ever after its certificate has
+ * expired. So such a ticket counts for nothing, and a full handshake follows. */
+static SSL_TICKET_RETURN judge_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                      size_t name_bytes, SSL_TICKET_STATUS status, void *arg)
+{
+    (void)ssl;
+    (void)name;
+    (void)name_bytes;
+    (void)arg;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    const X509 *client = SSL_SESSION_get0_peer(session);
+    if (client && tls_certificate_ends_at_s(client) < (int64_t)time(NULL))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 /* Returns whether the host is called so: "*" stands for one label. */
 static bool host_matches(const char *pattern, const char *host)
 {
@@ -242,6 +260,7 @@ static void set_options(SSL_CTX *ssl, const struct tls_settings *settings)
     SSL_CTX_set_session_id_context(ssl, session_context, sizeof session_context - 1);
     SSL_CTX_set_timeout(ssl, TICKET_LIFE_S);
     SSL_CTX_set_num_tickets(ssl, settings->reuses_sessions ? 1 : 0);
+    SSL_CTX_set_session_ticket_cb(ssl, NULL, judge_ticket, NULL);
     if (settings->reuses_sessions)
         SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, use_ticket);
     else

@@ -55,7 +55,7 @@ void tls_use_keypair(struct tls_maker *m, const char *prefix, const char *certfi
                      const char *keyfile, const char *password);
 /* Gives m->ssl the CAs and what is asked of clients. trust.c */
 void tls_use_trust(struct tls_maker *m);
-/* Gives m->ssl versions, ciphers and DHE's parameters. ciphers.c */
+/* Gives m->ssl versions, groups, ciphers and DHE's parameters. ciphers.c */
 void tls_use_ciphers(struct tls_maker *m);
 
 /* --- words ------------------------------------------------------------------------------------ */

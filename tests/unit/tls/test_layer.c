@@ -20,7 +20,7 @@
 #include "base/memory.h"
 #include "net/net.h"
 #include "pki.h"
-#include "tls/tls.h"
+#include "tls/tls_private.h"
 
 static struct pki pki;
 
@@ -392,6 +392,19 @@ static void a_client_without_a_common_version_is_refused(void **state)
     settings_free(&settings);
 }
 
+static void a_client_cannot_choose_a_group_that_costs_much(void **state)
+{
+    struct tls_settings settings = settings_plain();
+    struct world w;
+    (void)state;
+    settings.versions = TLS_1_3;
+    world_begin(&w, &settings);
+    assert_int_equal(SSL_set1_groups_list(w.client, "ffdhe8192"), 1);
+    assert_int_equal(handshake(&w), ERR_REFUSED);
+    world_end(&w);
+    settings_free(&settings);
+}
+
 static void give_client_certificate(struct world *w, X509 *certificate, EVP_PKEY *key)
 {
     assert_int_equal(SSL_use_certificate(w->client, certificate), 1);
@@ -503,6 +516,38 @@ static void a_client_comes_back_with_a_ticket_until_the_context_is_replaced(void
         world_end(&w);
         settings_free(&settings);
     }
+}
+
+/* The server is told to check no dates, so that the full handshake accepts the certificate. */
+static void a_ticket_ends_with_the_clients_certificate(void **state)
+{
+    static const unsigned versions[] = {TLS_1_2, TLS_1_3};
+    X509 *expired = pki_certificate("client", pki.client_key, pki.ca, pki.ca_key, -100, -50);
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct tls_settings settings = settings_plain();
+        struct world w;
+        bool is_expired = i >= 2;
+        settings.versions = versions[i % 2];
+        settings.verifies_peer = settings.requires_certificate = true;
+        world_begin(&w, &settings);
+        struct tls_context *context = tls_server_context(w.server);
+        X509_STORE_set_flags(SSL_CTX_get_cert_store(context->ssl), X509_V_FLAG_NO_CHECK_TIME);
+        tls_context_unref(&context);
+        give_client_certificate(&w, is_expired ? expired : pki.client, pki.client_key);
+        SSL_SESSION *session = first_session(&w);
+        world_disconnect(&w);
+        world_connect(&w);
+        SSL_set_session(w.client, session);
+        give_client_certificate(&w, is_expired ? expired : pki.client, pki.client_key);
+        assert_int_equal(handshake(&w), 0);
+        check_to_client(&w, 10, 10);
+        assert_int_equal(SSL_session_reused(w.client), !is_expired);
+        SSL_SESSION_free(session);
+        world_end(&w);
+        settings_free(&settings);
+    }
+    X509_free(expired);
 }
 
 static void no_tickets_are_given_out_if_that_is_set(void **state)
@@ -625,9 +670,11 @@ int main(void)
         cmocka_unit_test(bytes_that_are_damaged_on_the_way_end_the_connection),
         cmocka_unit_test(what_is_no_tls_is_refused_by_name),
         cmocka_unit_test(a_client_without_a_common_version_is_refused),
+        cmocka_unit_test(a_client_cannot_choose_a_group_that_costs_much),
         cmocka_unit_test(a_client_must_have_a_certificate_of_our_ca_if_that_is_asked_for),
         cmocka_unit_test(a_peer_knows_what_its_encryption_is_called),
         cmocka_unit_test(a_client_comes_back_with_a_ticket_until_the_context_is_replaced),
+        cmocka_unit_test(a_ticket_ends_with_the_clients_certificate),
         cmocka_unit_test(no_tickets_are_given_out_if_that_is_set),
         cmocka_unit_test(a_host_that_the_client_asks_for_has_its_own_certificate),
         cmocka_unit_test(a_client_cannot_renegotiate),
