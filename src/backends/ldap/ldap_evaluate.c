@@ -7,7 +7,8 @@
  *     attributes of several values never match.
  *   - An empty text never matches, if one of the two comes from an attribute.
  *
- * What RabbitMQ does not do: a value that is put into a pattern matches only itself. */
+ * What RabbitMQ does not do: a value that is put into a pattern matches only itself, and `not` of
+ * something false is no answer if the server has refused a search for it. */
 #include "backends/ldap/ldap_evaluate.h"
 
 #include <stdarg.h>
@@ -61,8 +62,8 @@ static enum ldap_result search(struct ldap_evaluation *e, const struct directory
     e->reason->n = 0;
     switch (e->directory->search(e->directory, request, e->reason)) {
     case DIRECTORY_ANSWERED: return LDAP_RESULT_TRUE;
-    case DIRECTORY_NO_OBJECT:
-    case DIRECTORY_REFUSED: return LDAP_RESULT_NONE;
+    case DIRECTORY_REFUSED: e->refusals++; return LDAP_RESULT_NONE;
+    case DIRECTORY_NO_OBJECT: return LDAP_RESULT_NONE;
     case DIRECTORY_FAILED: break;
     }
     return LDAP_RESULT_FAILED;
@@ -325,12 +326,18 @@ static enum ldap_result evaluate_list(struct ldap_evaluation *e, const struct ld
     return result;
 }
 
+/* What was found to be false although the server has refused a search may be true. */
 static enum ldap_result evaluate_not(struct ldap_evaluation *e, const struct ldap_query *q)
 {
+    unsigned refusals = e->refusals;
     enum ldap_result result = ldap_evaluate(e, &q->children[0]);
     if (result == LDAP_RESULT_TRUE)
         return LDAP_RESULT_FALSE;
-    return result == LDAP_RESULT_FALSE ? LDAP_RESULT_TRUE : result;
+    if (result != LDAP_RESULT_FALSE)
+        return result;
+    if (e->refusals == refusals)
+        return LDAP_RESULT_TRUE;
+    return give_reason(e, LDAP_RESULT_NONE, "the server has refused a search in 'not'");
 }
 
 /* --- A query ---------------------------------------------------------------------------------- */

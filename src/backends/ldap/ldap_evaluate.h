@@ -25,6 +25,7 @@ struct ldap_evaluation {
     struct ldap_variables variables;
     struct slice groups_base; /* where in_group_nested searches */
     unsigned searches;        /* made so far; begin with 0 */
+    unsigned refusals;        /* searches that the server has refused; begin with 0 */
     struct lv_buffer *reason; /* why there is no answer, or why the directory failed */
     struct lv_buffer *trace;  /* gets what each query gave; NULL: not wanted */
 };

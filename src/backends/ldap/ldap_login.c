@@ -243,8 +243,11 @@ static enum auth_answer log_in_with_password(struct attempt *a, struct auth_foun
 {
     struct lv_buffer bind_dn = {0};
     enum auth_answer answer = AUTH_UNANSWERED;
-    if (a->credentials->password.n == 0)
+    struct slice password = a->credentials->password;
+    if (password.n == 0)
         return refuse(a, "the password is empty, which would be an unauthenticated bind");
+    if (memchr(password.p, '\0', password.n)) /* a directory may take it for the password's end */
+        return refuse(a, "the password contains a NUL byte");
     if (find_bind_dn(a, &bind_dn))
         answer = bind_dn.n > 0
                      ? bind_user(a, lv_buffer_slice(&bind_dn), ret)

@@ -45,6 +45,7 @@ enum { ROWS = sizeof rows / sizeof *rows };
 struct fake_directory {
     struct directory base;
     bool is_down;
+    const char *hidden; /* searches here are refused; NULL: none are */
     unsigned searches;
 };
 
@@ -89,6 +90,10 @@ static enum directory_answer fake_search(struct directory *directory,
     if (fake->is_down) {
         lv_buffer_printf(reason, "the directory is down");
         return DIRECTORY_FAILED;
+    }
+    if (fake->hidden && slice_is(search->base, fake->hidden)) {
+        lv_buffer_printf(reason, "insufficient access");
+        return DIRECTORY_REFUSED;
     }
     for (size_t i = 0; i < ROWS; i++) {
         bool is_first = i == 0 || strcmp(rows[i].dn, rows[i - 1].dn) != 0;
@@ -277,6 +282,19 @@ static void a_missing_entry_is_neither_true_nor_false(void **state)
     IS_FALSE("{'and', [{exists, \"cn=nobody\"}, {constant, true}]}");
 }
 
+static void a_search_that_is_refused_makes_not_no_yes(void **state)
+{
+    (void)state;
+    fake.hidden = "cn=wheel,ou=groups,dc=x";
+    IS_NONE("{in_group, \"cn=wheel,ou=groups,dc=x\"}");
+    IS_NONE("{'not', {in_group, \"cn=wheel,ou=groups,dc=x\"}}");
+    IS_NONE("{'not', {'or', [{in_group, \"cn=wheel,ou=groups,dc=x\"}, {constant, false}]}}");
+    IS_NONE("{'not', {'and', [{in_group, \"cn=wheel,ou=groups,dc=x\"}, {constant, true}]}}");
+    IS_NONE("{'not', {equals, \"a\", {attribute, \"cn=wheel,ou=groups,dc=x\", \"member\"}}}");
+    IS_TRUE("{'or', [{in_group, \"cn=wheel,ou=groups,dc=x\"}, {constant, true}]}");
+    IS_TRUE("{'and', [{'not', {in_group, \"cn=admins,ou=groups,dc=x\"}}, {constant, true}]}");
+}
+
 static void nothing_is_known_when_the_directory_is_down(void **state)
 {
     (void)state;
@@ -330,6 +348,7 @@ int main(void)
         EACH(the_first_case_with_the_value_decides),
         EACH(answers_are_combined),
         EACH(a_missing_entry_is_neither_true_nor_false),
+        EACH(a_search_that_is_refused_makes_not_no_yes),
         EACH(nothing_is_known_when_the_directory_is_down),
         EACH(names_of_entries_are_escaped),
         EACH(the_steps_can_be_traced),

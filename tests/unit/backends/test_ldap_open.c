@@ -121,6 +121,20 @@ static void an_empty_password_or_name_is_refused_before_the_server_is_asked(void
     backend->calls->free(backend);
 }
 
+static void a_password_that_a_server_may_take_for_an_empty_one_is_refused(void **state)
+{
+    (void)state;
+    struct auth_ldap_settings s = settings();
+    struct auth_backend *backend = opened(&s);
+    struct auth_found found = {0};
+    struct lv_buffer why = {0};
+    const struct auth_credentials credentials = {
+        .user = slice_str("ann"), .password = slice_of("\0x", 2), .has_password = true};
+    assert_int_equal(backend->calls->log_in(backend, &credentials, &found, &why), AUTH_REFUSED);
+    text_is(&why, "the password contains a NUL byte");
+    backend->calls->free(backend);
+}
+
 static void a_server_that_is_down_is_named(void **state)
 {
     (void)state;
@@ -204,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_setting_that_makes_no_sense_is_named),
         cmocka_unit_test(a_query_that_is_not_understood_is_named_with_its_place),
         cmocka_unit_test(an_empty_password_or_name_is_refused_before_the_server_is_asked),
+        cmocka_unit_test(a_password_that_a_server_may_take_for_an_empty_one_is_refused),
         cmocka_unit_test(a_server_that_is_down_is_named),
         cmocka_unit_test(queries_without_a_search_need_no_server),
         cmocka_unit_test(a_user_who_is_known_by_somebody_else_cannot_be_bound),
