@@ -177,6 +177,16 @@ static void shift_archives(const struct log_file *f)
     lv_buffer_free(&to);
 }
 
+/* Creates a compressed file that is never readable for more users than the log is. */
+static gzFile archive_create(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    gzFile gz = fd < 0 ? NULL : gzdopen(fd, "wb");
+    if (fd >= 0 && !gz)
+        close(fd);
+    return gz;
+}
+
 /* Copies the file, compressed. Returns false if either cannot be read or written. */
 static bool copy_compressed(const char *from, const char *to)
 {
@@ -184,7 +194,8 @@ static bool copy_compressed(const char *from, const char *to)
     int fd = open(from, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    gzFile gz = gzopen(to, "wbe");
+    unlink(to);
+    gzFile gz = archive_create(to);
     ssize_t n = gz ? 1 : -1;
     while (gz && (n = read(fd, bytes, sizeof bytes)) > 0) {
         if (gzwrite(gz, bytes, (unsigned)n) != n) {
@@ -202,7 +213,6 @@ static void compress_archive(struct log_file *f)
     archive_name(f, 0, false, &from);
     archive_name(f, 0, true, &to);
     if (copy_compressed((const char *)from.p, (const char *)to.p)) {
-        chmod((const char *)to.p, FILE_MODE);
         unlink((const char *)from.p);
     } else {
         log_warning("cannot compress the log file %s; it stays as it is", (const char *)from.p);

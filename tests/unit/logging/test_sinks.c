@@ -168,6 +168,24 @@ static void a_file_is_rotated_by_the_date_and_compressed(void **state)
     log_file_ops.free(f);
 }
 
+static void an_archive_is_for_the_same_users_as_the_log(void **state)
+{
+    char name[160];
+    struct stat status;
+    (void)state;
+    struct log_file_settings settings = {
+        .path = path, .bytes_max = 5, .archives = 1, .is_compressed = true};
+    mode_t before = umask(0077);
+    struct log_file *f = open_file(&settings);
+    assert_true(put(&log_file_ops, f, "1234"));
+    assert_true(put(&log_file_ops, f, "5678"));
+    umask(before);
+    snprintf(name, sizeof name, "%s.0.gz", path);
+    assert_int_equal(stat(name, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    log_file_ops.free(f);
+}
+
 static void without_archives_the_old_file_is_deleted(void **state)
 {
     (void)state;
@@ -340,6 +358,7 @@ int main(void)
         SINK_TEST(a_file_that_was_moved_away_is_created_again),
         SINK_TEST(a_file_is_rotated_between_lines_by_its_size),
         SINK_TEST(a_file_is_rotated_by_the_date_and_compressed),
+        SINK_TEST(an_archive_is_for_the_same_users_as_the_log),
         SINK_TEST(without_archives_the_old_file_is_deleted),
         SINK_TEST(a_line_that_a_full_disk_cut_off_is_continued),
         SINK_TEST(syslog_lines_have_the_protocols_forms),
