@@ -261,9 +261,14 @@ static void secret_is_updated(struct session *s, bool is_in, const char *reason)
                     "New secret was refused by one of the backends");
 }
 
+/* Like the password, the secret is wiped where it was received. */
 static void update_secret(struct connection *conn, const struct amqp_connection_update_secret *m)
 {
-    session_renew(&conn->session, m->new_secret, secret_is_updated);
+    struct slice secret = slice_copy(m->new_secret);
+    password_wipe(m->new_secret);
+    session_renew(&conn->session, secret, secret_is_updated);
+    password_wipe(secret);
+    free((void *)(uintptr_t)secret.p);
 }
 
 static void refuse_method(struct connection *conn, uint32_t method, struct slice args,
