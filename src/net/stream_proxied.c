@@ -46,14 +46,16 @@ static int header_receive(const struct proxied_stream *s, uint8_t *p, size_t n, 
                             "header was whole");
 }
 
-/* Takes n bytes that were seen. */
+/* Takes n bytes that were seen. The kernel stops earlier at a byte that the peer has marked as
+ * urgent in the meantime. */
 static int header_take(struct proxied_stream *s, size_t n)
 {
     struct reading *r = s->reading;
     size_t got;
     lv_assert(r->n + n <= sizeof r->bytes);
     int result = header_receive(s, r->bytes + r->n, n, 0, &got);
-    lv_assert(result != 0 || got == n);
+    if (result == 0 && got != n)
+        return lv_error_explain(ERR_FORMAT, "urgent data within the PROXY protocol header");
     r->n += n;
     return result;
 }
@@ -85,7 +87,7 @@ static int header_read(struct proxied_stream *s)
         return result;
     size_t has = r->n + seen;
     switch (proxy_header_parse(slice_of(r->bytes, has), &header, &why)) {
-    case PROXY_MORE: result = header_take(s, seen); return result < 0 ? result : NET_WAIT;
+    case PROXY_MORE: result = header_take(s, seen); return result == 0 ? NET_WAIT : result;
     case PROXY_INVALID:
         return lv_error_explain(ERR_FORMAT, "no valid PROXY protocol header (proxy_protocol): %s",
                                 why);
