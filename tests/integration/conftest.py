@@ -85,13 +85,26 @@ def rabbit(request, workspace):
     node.stop()
 
 
+@pytest.fixture(scope='session')
+def quick_passwords(workspace):
+    """A config file after all others. With scrypt, which is slow by intent, guest's password takes longer than the rest of a
+    first start together, and then guest's first login takes as long."""
+    path = os.path.join(workspace, 'quick_passwords.conf')
+    with open(path, 'w') as file:
+        file.write('password_hashing_module = rabbit_password_hashing_sha256\n')
+    return path
+
+
 @pytest.fixture
-def own_broker(workspace):
-    """Makes brokers of the test's own, to restart, kill and configure."""
+def own_broker(workspace, quick_passwords):
+    """Makes brokers of the test's own, to restart, kill and configure. Unless it is_plain, passwords are hashed quickly, which
+    takes the place of files in conf.d."""
     made = []
 
-    def make(start=True, **how):
+    def make(start=True, is_plain=False, **how):
         directory = os.path.join(workspace, f'own{random.randrange(10**6):06}')
+        if not is_plain:
+            how['environment'] = {'RABBITMQ_CONFIG_FILES': quick_passwords, **how.get('environment', {})}
         one = Rabbit(directory) if AGAINST_RABBIT else Leveret(directory, **how)
         made.append(one)
         return one.start() if start else one

@@ -48,6 +48,7 @@ def test_an_alarm_shows_connections_as_blocking_and_those_that_publish_as_blocke
     broker.reconfigure('vm_memory_high_watermark.absolute = 100GB')
     publisher.expect('connection.unblocked', 0)
     eventually(lambda: shown() == ['running', 'running'])
+    eventually(lambda: 'memory alarm cleared' in broker.log())
     log = broker.log()
     assert log.count('memory alarm set') == 1 and log.count('memory alarm cleared') == 1
     consumer.close()
@@ -64,4 +65,5 @@ def test_a_share_of_the_memory_is_one_of_what_the_configuration_says_there_is(co
 @pytest.mark.parametrize('strategy', ['rss', 'allocated', 'legacy'])
 def test_the_strategies_of_measuring_memory_are_accepted(configured, strategy):
     broker = configured(f'vm_memory_calculation_strategy = {strategy}')
+    eventually(lambda: 'listens on' in broker.log())
     assert 'unknown key' not in broker.log()

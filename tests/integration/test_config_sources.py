@@ -1,5 +1,6 @@
 """Where leveretd's settings come from: rabbitmq.conf as an operator has it, conf.d, variables, references, encrypted values;
 what --check-config and `leveretctl environment` say of them."""
+import functools
 import json
 import os
 import re
@@ -12,6 +13,13 @@ from patience import PATIENCE_S
 from wire import Peer, eventually
 
 pytestmark = pytest.mark.leveret
+
+
+@pytest.fixture
+def own_broker(own_broker):
+    """Brokers that read what the test writes, and no more."""
+    return functools.partial(own_broker, is_plain=True)
+
 
 BAD_CONFIG = 78
 
@@ -140,6 +148,7 @@ def test_a_whole_rabbitmq_conf_is_understood(own_broker):
     own = own_broker(start=False)
     path = etc(own, 'rabbitmq.conf', with_certificates(own, WHOLE))
     own.start()
+    eventually(lambda: 'listens on' in own.log())
     assert 'unknown key' not in own.log()
     Peer(own.address, user='ann', password='a#b').close()
     found = settings(own)
@@ -166,7 +175,7 @@ def test_later_files_win_and_variables_win_over_files(own_broker):
     assert (found['heartbeat']['value'], found['heartbeat']['origin']) == ('13', f'{second}:1')
     assert found['consumer_timeout']['value'] == '100000'
     assert found['cluster_name']['value'] == 'mq-north-13'
-    assert f'config: read from {main}, {first}, {second}' in own.log()
+    eventually(lambda: f'config: read from {main}, {first}, {second}' in own.log())
     assert found['node_name'] == {'value': 'hare@mq1', 'default': '', 'origin': f'{env}:2 (RABBITMQ_NODENAME)'}
     assert found['default_user']['origin'] == 'RABBITMQ_DEFAULT_USER'
     assert found['default_pass']['origin'] == 'RABBITMQ_DEFAULT_PASS_FILE'
