@@ -18,6 +18,8 @@ ATTACKS ?=
 BUILD = build
 
 export KEEP
+# Where ccache is there: the compiler tells it what a file includes, so that the preprocessor need not run before.
+export CCACHE_DEPEND ?= 1
 
 # Lines of the form `verb: ... ## what it does` are the help.
 .PHONY: help
