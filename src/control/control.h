@@ -29,6 +29,9 @@ struct control_world {
     void (*stop)(void *arg);                        /* begins the graceful stop */
     void (*facts)(void *arg, json_t *object);       /* adds what `status` shows of the process */
     void (*environment)(void *arg, json_t *object); /* adds the effective settings */
+    /* Sets a limit of memory or disk until the next start: "disk_free_limit.absolute", "1GB".
+     * Returns false if the value is not one. Called on loop 0, unlike the others. */
+    bool (*set_limit)(void *arg, const char *key, const char *value);
 };
 
 struct control; /* see control.c */

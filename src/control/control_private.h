@@ -37,6 +37,7 @@ extern const struct control_command control_policy_commands[];
 extern const struct control_command control_parameter_commands[];
 extern const struct control_command control_trace_commands[];
 extern const struct control_command control_log_commands[];
+extern const struct control_command control_limit_commands[];
 
 struct request {
     const struct control_world *world;

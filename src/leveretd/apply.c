@@ -121,6 +121,13 @@ static void apply_to_broker(struct leveretd *d)
         config->consumer_timeout_ms == CONFIG_NONE ? 0 : (uint64_t)config->consumer_timeout_ms;
 }
 
+void leveretd_apply_limits(struct leveretd *d)
+{
+    leveretd_assert_home(d);
+    d->sessions.settings.unfinished_bytes_max = unfinished_bytes_max(d);
+    alarms_configure(d->alarms, d->config);
+}
+
 void leveretd_apply(struct leveretd *d)
 {
     leveretd_assert_home(d);

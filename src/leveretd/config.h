@@ -132,6 +132,8 @@ int config_check_readable(const struct config *config, enum config_setting setti
 
 /* Returns a config with every default. The caller owns it. */
 struct config *config_create(void);
+/* Returns a copy, which the caller owns. */
+struct config *config_copy(const struct config *config);
 /* Clears the pointer. NULL is fine. */
 void config_free(struct config **config);
 
@@ -186,10 +188,5 @@ enum log_level config_log_level(const struct config *config);
 
 /* Overwrites what only loading needs: the passphrase of encrypted values. */
 void config_forget_secrets(struct config *config);
-
-/* Parses a size such as "50MB", "2GiB" or "1048576", in upper or lower case: k, m, g, t, kib, mib
- * ... are powers of 1024, kb, mb ... of 1000. Returns ERR_INVALID if it is not one, with *ret
- * unchanged. */
-int config_parse_bytes(const char *text, int64_t *ret);
 
 #endif

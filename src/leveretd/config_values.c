@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/buffer.h"
+#include "base/byte_size.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pattern.h"
@@ -36,44 +37,6 @@ bool config_digits_read(const char *text, int64_t *ret, const char **ret_end)
     return p > text;
 }
 
-/* Reads a unit such as "k", "kb" or "kib", or none, into the number of bytes it stands for. The
- * letter is the exponent (k 1, m 2 ...); the base is 1000 if "b" alone follows it, else 1024. */
-static bool read_unit(const char *unit, int64_t *ret)
-{
-    static const char letters[] = "kmgtp";
-    *ret = 1;
-    if (unit[0] == '\0' || strcasecmp(unit, "b") == 0)
-        return true;
-    const char *letter = strchr(letters, unit[0] | 0x20);
-    if (!letter)
-        return false;
-    int64_t step;
-    if (unit[1] == '\0' || strcasecmp(unit + 1, "ib") == 0 || strcasecmp(unit + 1, "i") == 0)
-        step = 1024;
-    else if (strcasecmp(unit + 1, "b") == 0)
-        step = 1000;
-    else
-        return false;
-    for (const char *p = letters; p <= letter; p++)
-        *ret *= step;
-    return true;
-}
-
-int config_parse_bytes(const char *text, int64_t *ret)
-{
-    const char *unit;
-    int64_t n;
-    if (!config_digits_read(text, &n, &unit))
-        return ERR_INVALID;
-    while (*unit == ' ')
-        unit++;
-    int64_t factor;
-    if (!read_unit(unit, &factor) || __builtin_mul_overflow(n, factor, &n))
-        return ERR_INVALID;
-    *ret = n;
-    return 0;
-}
-
 static bool read_number(const struct setting *s, const char *value, int64_t *ret)
 {
     if (s->type == TYPE_NUMBER && strcmp(value, "infinity") == 0) {
@@ -93,7 +56,7 @@ static bool read_number(const struct setting *s, const char *value, int64_t *ret
 static bool read_bytes(const struct setting *s, const char *value, int64_t *ret)
 {
     int64_t n;
-    if (config_parse_bytes(value, &n) < 0 || n < s->from || n > s->to)
+    if (lv_byte_size_parse(value, &n) < 0 || n < s->from || n > s->to)
         return false;
     *ret = n;
     return true;

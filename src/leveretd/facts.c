@@ -49,8 +49,8 @@ static json_t *alarms_of(struct leveretd *d)
         unsigned alarm;
         const char *name;
     } names[] = {
-        {BROKER_ALARM_MEMORY, "memory"},
         {BROKER_ALARM_DISK, "disk"},
+        {BROKER_ALARM_MEMORY, "memory"},
         {BROKER_ALARM_LOG, "log"},
         {BROKER_ALARM_STORE, "store"},
     };

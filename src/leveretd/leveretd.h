@@ -17,6 +17,7 @@
 #include "leveretd/clock_keeper.h"
 #include "leveretd/config.h"
 #include "leveretd/listeners.h"
+#include "leveretd/live_limits.h"
 #include "leveretd/options.h"
 #include "leveretd/tls_keeper.h"
 #include "loop/loop.h"
@@ -60,9 +61,11 @@ struct leveretd {
     uint64_t begun_us;    /* monotonic */
     uint64_t begun_up_ms; /* clock_up_ms() */
     struct options options;
-    struct config *_Atomic config;  /* the config in force; read by any thread */
-    struct config_history *configs; /* owns every config, the latest first */
-    int lock_fd;                    /* -1: the data directory is not locked */
+    struct config *_Atomic config;    /* the config in force; read by any thread */
+    struct config_history *configs;   /* owns every config, the latest first */
+    const struct config *config_read; /* the latest as its sources have it, without live limits */
+    struct live_limits live_limits;   /* loop 0 only */
+    int lock_fd;                      /* -1: the data directory is not locked */
     struct loops *loops;
     struct clock_keeper *clock_keeper;
     struct definitions *definitions;
@@ -94,9 +97,15 @@ static inline void leveretd_assert_home(const struct leveretd *d)
 /* Records the time of the start. Call it first, with `d` all zero. */
 void leveretd_begin(struct leveretd *d);
 
-/* Puts the config in force, and takes ownership of it; leveretd_apply() then applies it. The config
+/* Puts the config, which was read from its sources, in force, with the limits that an operator has
+ * set since the start, and takes ownership of it; leveretd_apply() then applies it. The config
  * before it remains readable. Call on loop 0, or before loops_start(). */
 void leveretd_use(struct leveretd *d, struct config *config);
+
+/* Sets and applies a limit of memory or disk until the next start: `key` and `value` as in
+ * live_limits.h. Returns false, with nothing changed, if the value is not one. `arg` is the struct
+ * leveretd. Call on loop 0. */
+bool leveretd_set_limit(void *arg, const char *key, const char *value);
 
 /* getenv(), as a config_getenv. */
 const char *leveretd_get_variable(const char *name);
@@ -145,6 +154,8 @@ void leveretd_free(struct leveretd *d);
 /* Applies the settings that a reload can change, from the config in force. Call on loop 0, or
  * before loops_start(). */
 void leveretd_apply(struct leveretd *d);
+/* Applies the limits of memory and disk alone. Call on loop 0, while it runs. */
+void leveretd_apply_limits(struct leveretd *d);
 /* Applies password_hashing_module alone, which must be known before the first user is created. */
 void leveretd_apply_hashing(struct leveretd *d);
 /* Opens the backends that auth_backends.* names, and has logins ask them from now on. Returns

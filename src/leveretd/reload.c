@@ -1,5 +1,6 @@
-/* SIGHUP: the config is read again from the same sources, and the settings that need no restart
- * take effect at once. A config with an error changes nothing. */
+/* The config in force is replaced. At SIGHUP it is read again from its sources, and the settings
+ * that need no restart take effect at once; a config with an error changes nothing. A limit that an
+ * operator sets is put into a copy of it. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -28,13 +29,42 @@ int leveretd_read_config(const struct leveretd *d, struct config **ret)
     return options_load_config(&d->options, leveretd_get_variable, config_say_log, NULL, ret);
 }
 
-void leveretd_use(struct leveretd *d, struct config *config)
+/* Takes ownership of the config. */
+static void own(struct leveretd *d, struct config *config)
 {
     struct config_history *h = lv_malloc(sizeof *h);
     leveretd_assert_home(d);
     *h = (struct config_history){.config = config, .older = d->configs};
     d->configs = h;
+}
+
+void leveretd_use(struct leveretd *d, struct config *config)
+{
+    struct config *used = config;
+    own(d, config);
+    if (live_limits_are_set(&d->live_limits)) {
+        used = config_copy(config);
+        own(d, used);
+        live_limits_reload(&d->live_limits, d->config_read, config, used);
+    }
+    d->config_read = config;
+    d->config = used;
+}
+
+bool leveretd_set_limit(void *arg, const char *key, const char *value)
+{
+    struct leveretd *d = arg;
+    struct config *config = config_copy(d->config);
+    if (live_limit_put(config, key, value) < 0) {
+        config_free(&config);
+        return false;
+    }
+    own(d, config);
     d->config = config;
+    live_limits_keep(&d->live_limits, key, value);
+    log_info("rmq-cli: %s is set to %s until the next start", key, value);
+    leveretd_apply_limits(d);
+    return true;
 }
 
 static void timeouts_mail(struct loop *at, struct mail *mail)
@@ -45,6 +75,7 @@ static void timeouts_mail(struct loop *at, struct mail *mail)
 
 void leveretd_reload(struct leveretd *d)
 {
+    const struct config *before = d->config;
     size_t changes = 0;
     lv_assert(loop_current() == loops_at(d->loops, 0));
     struct config *fresh;
@@ -52,8 +83,8 @@ void leveretd_reload(struct leveretd *d)
         log_error("config: not reloaded because of the errors above; the settings are unchanged");
         return;
     }
-    config_compare(d->config, fresh, log_difference, &changes);
     leveretd_use(d, fresh);
+    config_compare(before, d->config, log_difference, &changes);
     log_config_apply(fresh); /* opens the files again, too */
     leveretd_apply(d);
     leveretd_apply_chain(d); /* if it cannot, the chain stays */

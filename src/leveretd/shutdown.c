@@ -204,6 +204,7 @@ void leveretd_free(struct leveretd *d)
     alarms_free(&d->alarms);
     lv_rcu_barrier();
     free(d->shutdown);
+    live_limits_clear(&d->live_limits);
     free_configs(d);
     if (d->lock_fd >= 0)
         close(d->lock_fd);

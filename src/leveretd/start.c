@@ -319,6 +319,7 @@ static int open_control(struct leveretd *d)
         .stop = stop_asked,
         .facts = leveretd_facts,
         .environment = leveretd_environment,
+        .set_limit = leveretd_set_limit,
     };
     int err = control_start(&world, &d->control);
     if (err == 0)

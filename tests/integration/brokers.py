@@ -103,6 +103,10 @@ class Leveret(Broker):
     def pid(self):
         return self.child.pid
 
+    @property
+    def node_name(self):
+        return f'leveret@{socket.gethostname().split(".")[0]}'
+
     def start(self, wait=True):
         open(self.stderr, 'a').close()
         with open(self.stderr, 'ab') as stderr:
@@ -158,6 +162,10 @@ class Leveret(Broker):
         found = ALARMING.search(log)
         assert not found, f'leveretd complains:\n{log[max(0, found.start() - 500):found.start() + 8000]}'
 
+    def diagnostics(self, *words):
+        """A command that RabbitMQ has in rabbitmq-diagnostics, whatever it ends with."""
+        return self.ctl(*words, check=False)
+
     def ctl(self, *words, check=True, input=None):
         done = subprocess.run([self.control, '--data-dir', self.data, *words], capture_output=True, text=True,
                               timeout=PATIENCE_S, input=input)
@@ -206,6 +214,10 @@ class Rabbit(Broker):
     @classmethod
     def is_installed(cls):
         return os.path.exists(f'{cls.bin}/rabbitmq-server') and shutil.which('epmd') is not None
+
+    @property
+    def node_name(self):
+        return self.node
 
     @property
     def pid(self):
@@ -264,6 +276,12 @@ class Rabbit(Broker):
 
     def check_log(self):
         pass
+
+    def diagnostics(self, *words):
+        """A command of rabbitmq-diagnostics, whatever it ends with."""
+        self.ctl('version')                          # now there is a VM
+        words = ('-n', self.node, *words)
+        return Result(words, *self.rabbitmqctl.run(words, 'rabbitmq-diagnostics'))
 
     def ctl(self, *words, check=True, input=None):
         words = ('-n', self.node, *words)

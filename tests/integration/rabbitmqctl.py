@@ -17,7 +17,7 @@ ok = application:load(rabbitmqctl),
 ok = io:setopts(standard_io, [{encoding, unicode}]),
 ok = io:setopts(standard_error, [{encoding, unicode}]),
 Run = fun(Words) ->
-    {_, Ref} = spawn_monitor(fun() -> 'Elixir.RabbitMQCtl':main([<<"--script-name">>, <<"rabbitmqctl">> | Words]) end),
+    {_, Ref} = spawn_monitor(fun() -> 'Elixir.RabbitMQCtl':main([<<"--script-name">> | Words]) end),
     receive {'DOWN', Ref, process, _, {shutdown, Code}} -> Code; {'DOWN', Ref, process, _, normal} -> 0;
             {'DOWN', Ref, process, _, Why} -> Why end
 end,
@@ -80,10 +80,10 @@ class RabbitmqctlVm:
                 return text[:-1], line[4:-1]         # without the line end before END
             text += line
 
-    def run(self, words):
-        """The exit code, standard output, and standard error of one command."""
+    def run(self, words, program='rabbitmqctl'):
+        """The exit code, standard output, and standard error of one command of rabbitmqctl or of its siblings."""
         with self.lock:
-            self.child.stdin.write(f'[{",".join(erlang_binary(word) for word in words)}].\n')
+            self.child.stdin.write(f'[{",".join(erlang_binary(word) for word in [program, *words])}].\n')
             (out, code), (err, _) = self.take(self.out), self.take(self.err)
         assert code.isdigit(), f'rabbitmqctl {words} ended with {code}\n{out}\n{err}'
         return int(code), out, err

@@ -439,6 +439,54 @@ def test_rabbitmqctl_answers_the_same_in_one_vm_for_many_commands(rabbit, words)
     assert (in_vm.code, in_vm.out, in_vm.err.replace('--script-name rabbitmqctl ', '')) == (started.code, started.out, started.err)
 
 
+LIMITS = [
+    *[['set_vm_memory_high_watermark', *words] for words in (
+        ['0.5'], ['0.5', '-q'], ['0.5', '--formatter', 'json'], ['1'], ['1.1'], ['-1'], ['abc'], ['.5'], ['0.5', '0.6'], [],
+        ['absolute'], ['absolute', '10', '20'], ['absolute', '1.5GB'], ['absolute', '5XB'], ['absolute', '2GB'])],
+    *[['set_disk_free_limit', *words] for words in (
+        ['1GB'], ['1GB', '--formatter', 'json'], ['abc'], [], ['1.5GB'], ['1', '2'], ['mem_relative'], ['mem_relative', 'abc'],
+        ['mem_relative', '-1'], ['mem_relative', '0.1', '5'], ['mem_relative', '0.1'])]]
+ALARMS = [[command, *words] for command in ('alarms', 'check_alarms', 'check_local_alarms')
+          for words in ([], ['-s'], ['--formatter', 'json'])]
+SIZES = ['100', '3k', '3K', '3kB', '3KB', '3kb', '3kib', '3kiB', '3m', '3M', '3MB', '3mb', '3MiB', '3mib', '3g', '3G', '3GB', '3gb',
+         '3GiB', '3gib']
+
+
+@pytest.mark.once
+def test_limits_of_memory_and_disk_and_alarms_are_those_of_rabbitmqctl(own_broker, rabbit):
+    """Everything but the node's name, usage texts, and the arguments that an error repeats."""
+    def answer(one, run, words):
+        result = run(*words)
+        out, err = (text.replace(one.node_name, 'NODE') for text in (result.out, result.err))
+        return words, result.code, out, err.split('\nArguments given:')[0].strip()
+
+    def answers(one):
+        ctl = lambda *words: one.ctl(*words, check=False)                                                    # noqa: E731
+        shown = lambda: json.loads(one.diagnostics('alarms', '--formatter', 'json').out)                     # noqa: E731
+        found = [answer(one, ctl, words) for words in LIMITS]
+        for memory, disk, count in (['0.9'], '0', 0), (['absolute', '1k'], '900GB', 2):
+            one.ctl('set_vm_memory_high_watermark', *memory)
+            one.ctl('set_disk_free_limit', disk)
+            eventually(lambda: len(shown().get('local', [])) == count)
+            found += [answer(one, one.diagnostics, words) for words in ALARMS]
+            found.append(json.loads(ctl('status', '--formatter', 'json').out.replace(one.node_name, 'NODE'))['alarms'])
+        one.ctl('set_vm_memory_high_watermark', '0.9')
+        one.ctl('set_disk_free_limit', '50MB')
+        eventually(lambda: shown()['alarms'] == [])
+        return found
+
+    ours_alone = own_broker()
+    theirs, ours = answers(rabbit), answers(ours_alone)
+    different = [f'RabbitMQ: {one}\nLeveret:  {other}' for one, other in zip(theirs, ours) if one != other]
+    assert not different, '\n\n'.join(different)
+
+    sizes = ','.join(f'"{size}"' for size in SIZES)
+    parsed = rabbit.ctl('eval', f'[element(2, rabbit_resource_monitor_misc:parse_information_unit(S)) || S <- [{sizes}]].').out
+    for size, in_bytes in zip(SIZES, json.loads(parsed)):
+        ours_alone.ctl('set_disk_free_limit', size)
+        assert json.loads(ours_alone.ctl('status', '--formatter', 'json').out)['disk_free_limit'] == in_bytes, size
+
+
 @pytest.mark.once
 def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
     """Exit codes and standard output, line by line, the order of rows aside. Errors are compared by their first

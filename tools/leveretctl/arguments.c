@@ -152,6 +152,12 @@ static void choose_data_dir(struct invocation *i)
         snprintf(i->data_dir, sizeof i->data_dir, "%s", system_dir);
 }
 
+/* "-5" is a number; no option has a digit for a letter. */
+static bool is_negative(const char *word)
+{
+    return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+}
+
 void arguments_parse(struct invocation *i, int argc, char **argv)
 {
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
@@ -161,7 +167,7 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
     i->ask.fd = -1;
     bool are_options_over = false;
     for (int at = 1; at < argc; at++) {
-        if (are_options_over || argv[at][0] != '-' || argv[at][1] == '\0')
+        if (are_options_over || argv[at][0] != '-' || argv[at][1] == '\0' || is_negative(argv[at]))
             take_word(i, argv[at]);
         else if (strcmp(argv[at], "--") == 0)
             are_options_over = true;

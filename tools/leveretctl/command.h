@@ -157,6 +157,15 @@ int run_decode(struct invocation *i, const struct command *c);
 /* Parts of rows that need a file of their own. */
 int run_check_certificates(struct invocation *i, const struct command *c);
 int certificates_check_unit(const struct invocation *i, const struct command *c);
+int run_alarms(struct invocation *i, const struct command *c);
+int run_check_alarms(struct invocation *i, const struct command *c);
+int run_check_local_alarms(struct invocation *i, const struct command *c);
+/* Returns the alarms of a status as a list of rabbitmqctl's texts, which the caller owns. */
+json_t *alarm_texts(const struct invocation *i, const json_t *status);
+int watermark_check(const struct invocation *i, const struct command *c);
+int watermark_add(const struct invocation *i, const struct command *c, json_t *request);
+int disk_limit_check(const struct invocation *i, const struct command *c);
+int disk_limit_add(const struct invocation *i, const struct command *c, json_t *request);
 int status_check_unit(const struct invocation *i, const struct command *c);
 void status_print(const struct invocation *i, const json_t *facts);
 int explain_add_message(const struct invocation *i, const struct command *c, json_t *request);

@@ -101,19 +101,37 @@ static int check_level(const struct invocation *i, const struct command *c)
     return say_error(EXIT_UNAVAILABLE, "level %s is not supported. Try one of %s", level, levels);
 }
 
-static bool has_category(const struct invocation *i)
+/* Returns true if a word precedes the value: a category, `absolute` ... */
+static bool has_word(const struct invocation *i)
 {
     return i->argument_count > 1;
 }
 
 static const struct text_choice level_banners[] = {
-    {has_category, "Setting log level of $1 to \"$2\" ..."},
+    {has_word, "Setting log level of $1 to \"$2\" ..."},
     {NULL, "Setting log level to \"$1\" ..."},
 };
 
 static const struct failure level_is_unknown[] = {
     {.error = "bad_level", .exit_code = EXIT_UNAVAILABLE},
     {.error = "bad_category", .exit_code = EXIT_UNAVAILABLE},
+    {.error = NULL},
+};
+
+/* --- the limits of memory and disk ------------------------------------------------------------ */
+
+static const struct text_choice watermark_banners[] = {
+    {has_word, "Setting memory threshold on $node to $2 bytes ..."},
+    {NULL, "Setting memory threshold on $node to $1 ..."},
+};
+
+static const struct text_choice disk_limit_banners[] = {
+    {has_word, "Setting disk free limit on $node to $2 times the total RAM ..."},
+    {NULL, "Setting disk free limit on $node to $1 bytes ..."},
+};
+
+static const struct failure limit_is_bad[] = {
+    {.error = "bad_limit", .exit_code = EXIT_DATA},
     {.error = NULL},
 };
 
@@ -127,6 +145,14 @@ const struct command configuration_commands[] = {
      .help = "Shows the settings in force, as lines of a config file, with where each was set.",
      .banner = "Application environment of node $node ...",
      .answer = {.print = print_settings}},
+    {.name = "set_disk_free_limit", .run = run_change,
+     .usage = "<disk_limit> | mem_relative <fraction>",
+     .help = "Sets the free disk space below which publishers are blocked, such as 2GB, until the next "
+             "start.",
+     .banners = disk_limit_banners,
+     .arguments = {.min = 1, .max = MANY, .check = disk_limit_check},
+     .request = {.add = disk_limit_add},
+     .failures = limit_is_bad},
     {.name = "set_log_level", .run = run_change,
      .usage = "[<category>] <log_level>",
      .help = "Sets the least severe level that is logged: debug, info, warning, error, critical or none.",
@@ -134,6 +160,14 @@ const struct command configuration_commands[] = {
      .arguments = {.min = 1, .max = 2, .check = check_level},
      .request = {.add = add_level},
      .failures = level_is_unknown},
+    {.name = "set_vm_memory_high_watermark", .run = run_change,
+     .usage = "<fraction> | absolute <value>",
+     .help = "Sets the memory above which publishers are blocked, until the next start: a share of the "
+             "machine's, or a size such as 2GB.",
+     .banners = watermark_banners,
+     .arguments = {.min = 1, .max = MANY, .check = watermark_check},
+     .request = {.add = watermark_add},
+     .failures = limit_is_bad},
     {.name = "log_tail", .run = run_log_lines,
      .usage = "[--number|-N <number>]",
      .help = "Prints the last lines of the log: of its file, or those kept in memory.",

@@ -29,12 +29,27 @@ static const struct failure explain_fails[] = {
 
 /* clang-format off */
 const struct command monitoring_commands[] = {
+    {.name = "alarms", .run = run_alarms,
+     .usage = "[--timeout <timeout>]",
+     .help = "Lists the alarms that are on.",
+     .banner = "Asking node $node to report any known resource alarms ...",
+     .request = {.command = "status"}},
+    {.name = "check_alarms", .run = run_check_alarms,
+     .usage = "[--timeout <timeout>]",
+     .help = "Fails if an alarm is on.",
+     .banner = "Asking node $node to report any local resource alarms ...",
+     .request = {.command = "status"}},
     {.name = "check_certificate_expiration", .run = run_check_certificates,
      .usage = "[--within <period>] [--unit <unit>]",
      .help = "Fails if a certificate that the broker uses for TLS expires within a period, by default 4 "
              "weeks; --unit is days, weeks, months or years.",
      .banner = "Checking certificate expiration on node $node ...",
      .arguments = {.options = BIT(OPTION_UNIT) | BIT(OPTION_WITHIN), .check = certificates_check_unit},
+     .request = {.command = "status"}},
+    {.name = "check_local_alarms", .run = run_check_local_alarms,
+     .usage = "[--timeout <timeout>]",
+     .help = "Fails if an alarm is on: the same as check_alarms, since there is one node.",
+     .banner = "Asking node $node to report any local resource alarms ...",
      .request = {.command = "status"}},
     {.name = "list_bindings", .run = run_listing,
      .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,

@@ -58,33 +58,15 @@ static void print_list(const json_t *list)
     json_array_foreach(list, n, one) printf(" * %s\n", json_string_value(one));
 }
 
-/* Returns rabbitmqctl's text for an alarm; for an alarm of our own, what it means. */
-static const char *alarm_text(const char *name)
-{
-    static const struct {
-        const char *name, *text;
-    } texts[] = {
-        {"memory", "Memory alarm"},
-        {"disk", "Free disk space alarm"},
-        {"log", "Log alarm (no room for the next file of the log)"},
-        {"store", "Store alarm (writing has failed: persistent messages are refused)"},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(texts[i].name, name) == 0)
-            return texts[i].text;
-    return name;
-}
-
 static void print_alarms(const struct invocation *i, const json_t *f)
 {
-    const json_t *alarms = json_object_get(f, "alarms");
+    json_t *alarms = alarm_texts(i, f), *alarm;
+    size_t n;
     title("Alarms");
     if (json_array_size(alarms) == 0)
         printf("(none)\n");
-    const json_t *alarm;
-    size_t n;
-    json_array_foreach(alarms, n, alarm)
-        printf("%s on node %s\n", alarm_text(json_string_value(alarm)), i->node);
+    json_array_foreach(alarms, n, alarm) printf("%s\n", json_string_value(alarm));
+    json_decref(alarms);
 }
 
 static void print_memory(const json_t *f, const char *unit)
@@ -99,8 +81,8 @@ static void print_memory(const json_t *f, const char *unit)
         printf("Memory high watermark setting: %g of available memory, computed to: %s\n",
                json_real_value(setting), limit);
     else
-        printf("Memory high watermark setting: %s\n",
-               amount(set, (long long)json_integer_value(setting), unit));
+        printf("Memory high watermark setting: %s, computed to: %s\n",
+               amount(set, (long long)json_integer_value(setting), unit), limit);
 }
 
 static void print_listeners(const json_t *f)
@@ -149,14 +131,25 @@ static void copy(json_t *to, const char *name, const json_t *facts, const char *
     json_object_set(to, name, json_object_get(facts, from));
 }
 
-static void print_json(const struct invocation *i, const json_t *f)
+/* Returns rabbitmqctl's form of alarms. The caller owns it. */
+static json_t *alarm_maps(const struct invocation *i, const json_t *names)
+{
+    json_t *maps = json_array(), *name;
+    size_t n;
+    json_array_foreach(names, n, name)
+        json_array_append_new(maps, json_pack("{s:s, s:O, s:s}", "node", i->node, "resource", name,
+                                              "type", "resource_limit"));
+    return maps;
+}
+
+static void print_for_programs(const struct invocation *i, const json_t *f)
 {
     json_t *out = json_object();
     json_t *setting = json_object_get(f, "memory_setting");
     json_t *listeners = json_deep_copy(json_object_get(f, "listeners")), *one;
     size_t n;
     json_array_foreach(listeners, n, one) json_object_set_new(one, "node", json_string(i->node));
-    copy(out, "alarms", f, "alarms");
+    json_object_set_new(out, "alarms", alarm_maps(i, json_object_get(f, "alarms")));
     copy(out, "config_files", f, "config_files");
     copy(out, "data_directory", f, "data_directory");
     copy(out, "disk_free", f, "disk_free");
@@ -206,7 +199,7 @@ int status_check_unit(const struct invocation *i, const struct command *c)
 void status_print(const struct invocation *i, const json_t *facts)
 {
     if (i->format == FORMAT_JSON)
-        print_json(i, facts);
+        print_for_programs(i, facts);
     else
         print_for_people(i, facts, unit_of(i));
 }

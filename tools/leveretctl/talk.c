@@ -113,12 +113,17 @@ int say_error(int exit_code, const char *format, ...)
     return exit_code;
 }
 
-void say_json(json_t *value)
+void print_json(FILE *out, json_t *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    printf("%s\n", text);
+    fprintf(out, "%s\n", text);
     free(text);
     json_decref(value);
+}
+
+void say_json(json_t *value)
+{
+    print_json(stdout, value);
 }
 
 void say_value(const struct invocation *i, json_t *value)

@@ -3,6 +3,7 @@
 #define LEVERETCTL_TALK_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "leveretctl/command.h"
 
@@ -23,8 +24,9 @@ void say_value(const struct invocation *i, json_t *value);
 /* Prints, in the output format, that a change is done: `message`. If this is NULL, prints nothing,
  * or in JSON that the result is ok. */
 void say_done(const struct invocation *i, const char *message);
-/* Prints a line of JSON. Takes the value. */
+/* Prints a line of JSON to standard output, or to `out`. Takes the value. */
 void say_json(json_t *value);
+void print_json(FILE *out, json_t *value);
 
 /* Prints the prompt (NULL: none) and reads a line of standard input, which is not shown while it is
  * typed. Returns false if there is none, or an empty one. */

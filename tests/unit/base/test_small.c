@@ -1,4 +1,4 @@
-/* The small things of base/: vec.h, search.h, bits.h, digits.h, slice_copy(). */
+/* The small things of base/: vec.h, search.h, bits.h, digits.h, byte_size.h, slice_copy(). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "base/byte_size.h"
 #include "base/digits.h"
+#include "base/error.h"
 #include "base/search.h"
 #include "base/vec.h"
 
@@ -93,12 +95,68 @@ static void a_copy_of_a_slice_has_its_own_bytes(void **state)
     free((void *)(uintptr_t)nothing.p);
 }
 
+static void sizes_have_rabbitmqs_units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } good[] = {{"0", 0},
+                {"1048576", 1048576},
+                {"50MB", 50000000},
+                {"50mb", 50000000},
+                {"1kB", 1000},
+                {"2GiB", INT64_C(2) << 30},
+                {"2gib", INT64_C(2) << 30},
+                {"3k", 3072},
+                {"3M", 3 << 20},
+                {"1TB", INT64_C(1000000000000)},
+                {"10 MiB", 10 << 20},
+                {"7B", 7},
+                /* as rabbit_resource_monitor_misc:parse_information_unit() of 3.10 has them */
+                {"3K", 3072},
+                {"3KB", 3000},
+                {"3kib", 3072},
+                {"3kiB", 3072},
+                {"3m", 3145728},
+                {"3MiB", 3145728},
+                {"3MIB", 3145728},
+                {"3g", INT64_C(3221225472)},
+                {"3GB", INT64_C(3000000000)},
+                {"3GiB", INT64_C(3221225472)},
+                /* which 3.10 does not know */
+                {"3KiB", 3072},
+                {"5Mi", 5 << 20},
+                {"3T", INT64_C(3) << 40}};
+    static const char *const bad[] = {"",
+                                      "MB",
+                                      "-1",
+                                      "1.5GB",
+                                      "1XB",
+                                      "1kbb",
+                                      "1 k b",
+                                      "0x5",
+                                      "99999999999999999999",
+                                      "9999999999GiB"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        int64_t n;
+        assert_int_equal(lv_byte_size_parse(good[i].text, &n), 0);
+        assert_true(n == good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int64_t n = 42;
+        assert_int_equal(lv_byte_size_parse(bad[i], &n), ERR_INVALID);
+        assert_true(n == 42);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_array_grows_and_keeps_its_items),
         cmocka_unit_test(a_lower_bound_is_the_first_item_not_before_the_wanted_one),
         cmocka_unit_test(the_numbers_of_a_set_are_taken_in_order),
+        cmocka_unit_test(sizes_have_rabbitmqs_units),
         cmocka_unit_test(digits_are_read_up_to_the_first_other_character),
         cmocka_unit_test(a_copy_of_a_slice_has_its_own_bytes),
     };

@@ -230,46 +230,6 @@ static void keys_that_are_unknown_or_have_no_effect_are_reported(void **state)
     config_free(&config);
 }
 
-static void sizes_have_rabbitmqs_units(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        int64_t bytes;
-    } good[] = {{"0", 0},
-                {"1048576", 1048576},
-                {"50MB", 50000000},
-                {"50mb", 50000000},
-                {"1kB", 1000},
-                {"2GiB", INT64_C(2) << 30},
-                {"2gib", INT64_C(2) << 30},
-                {"3k", 3072},
-                {"3M", 3 << 20},
-                {"1TB", INT64_C(1000000000000)},
-                {"10 MiB", 10 << 20},
-                {"7B", 7}};
-    static const char *const bad[] = {"",
-                                      "MB",
-                                      "-1",
-                                      "1.5GB",
-                                      "1XB",
-                                      "1kbb",
-                                      "1 k b",
-                                      "0x5",
-                                      "99999999999999999999",
-                                      "9999999999GiB"};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        int64_t n;
-        assert_int_equal(config_parse_bytes(good[i].text, &n), 0);
-        assert_true(n == good[i].bytes);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        int64_t n = 42;
-        assert_int_equal(config_parse_bytes(bad[i], &n), ERR_INVALID);
-        assert_true(n == 42);
-    }
-}
-
 static void none_and_infinity_are_values_where_rabbitmq_has_them(void **state)
 {
     (void)state;
@@ -474,6 +434,25 @@ static void add_shown(void *arg, const char *key, const char *value, const char 
     lv_buffer_printf(arg, "%s = %s (%s, %s)\n", key, value, fallback, origin ? origin : "-");
 }
 
+static void a_copy_is_equal_and_owns_its_memory(void **state)
+{
+    (void)state;
+    struct config *c = config_of("default_pass = s3cret\nlisteners.tcp.a = 127.0.0.1:1\n"
+                                 "loopback_users.ann = true\nheartbeat = 5\n"
+                                 "auth_mechanisms.1 = PLAIN\nauth_backends.1 = internal\n");
+    struct config *copy = config_copy(c);
+    struct lv_buffer out = {0}, shown = {0}, shown_of_copy = {0};
+    config_compare(c, copy, add_difference, &out);
+    said_check(&out, "");
+    config_visit_all(c, add_shown, &shown);
+    config_free(&c);
+    config_visit_all(copy, add_shown, &shown_of_copy);
+    assert_true(slice_equal(lv_buffer_slice(&shown), lv_buffer_slice(&shown_of_copy)));
+    lv_buffer_free(&shown);
+    lv_buffer_free(&shown_of_copy);
+    config_free(&copy);
+}
+
 static void what_is_shown_has_its_origin_and_no_password(void **state)
 {
     (void)state;
@@ -548,7 +527,6 @@ int main(void)
         cmocka_unit_test(the_number_of_listeners_is_limited),
         cmocka_unit_test(a_value_that_turns_out_to_be_bad_later_is_reported_with_its_line),
         cmocka_unit_test(keys_that_are_unknown_or_have_no_effect_are_reported),
-        cmocka_unit_test(sizes_have_rabbitmqs_units),
         cmocka_unit_test(none_and_infinity_are_values_where_rabbitmq_has_them),
         cmocka_unit_test(listeners_are_ports_with_or_without_addresses),
         cmocka_unit_test(a_listener_without_a_good_address_and_port_is_refused),
@@ -559,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_password_can_be_in_a_file),
         cmocka_unit_test(a_bad_port_in_the_environment_is_refused),
         cmocka_unit_test(differences_are_listed_with_whether_they_need_a_restart),
+        cmocka_unit_test(a_copy_is_equal_and_owns_its_memory),
         cmocka_unit_test(what_is_shown_has_its_origin_and_no_password),
         cmocka_unit_test(the_manual_has_the_row_of_every_setting),
     };

@@ -1,0 +1,55 @@
+/* Commands that set the limits of memory and disk until the next start. */
+#include "control/control_private.h"
+
+struct limit_change {
+    const struct control_world *world;
+    const char *key, *value;
+    bool is_set;
+};
+
+/* On loop 0. */
+static void set_limit(struct loop *loop, void *arg)
+{
+    struct limit_change *c = arg;
+    (void)loop;
+    c->is_set = c->world->set_limit(c->world->arg, c->key, c->value);
+}
+
+/* Sets the limit that one of two arguments has, as the setting of its key. */
+static void run_set_limit(struct request *r, const char *relative, const char *relative_key,
+                          const char *absolute_key)
+{
+    bool is_relative = request_has(r, relative);
+    struct limit_change c = {
+        .world = r->world,
+        .key = is_relative ? relative_key : absolute_key,
+        .value = (const char *)request_string(r, is_relative ? relative : "absolute").p,
+    };
+    if (is_relative == request_has(r, "absolute")) {
+        request_refuse(r, "bad_request", "either %s or absolute is needed", relative);
+        return;
+    }
+    struct manage_error error = {0};
+    int err = ask_loop(r->manage->asker, loops_at(r->world->loops, 0), set_limit, &c);
+    if (err == 0 && !c.is_set)
+        request_refuse(r, "bad_limit", "invalid value '%s' for %s", c.value, c.key);
+    else
+        request_end(r, manage_end(&error, err), &error);
+}
+
+static void run_set_vm_memory_high_watermark(struct request *r)
+{
+    run_set_limit(r, "relative", "vm_memory_high_watermark.relative",
+                  "vm_memory_high_watermark.absolute");
+}
+
+static void run_set_disk_free_limit(struct request *r)
+{
+    run_set_limit(r, "mem_relative", "disk_free_limit.relative", "disk_free_limit.absolute");
+}
+
+const struct control_command control_limit_commands[] = {
+    {"set_vm_memory_high_watermark", run_set_vm_memory_high_watermark, "[relative] [absolute]"},
+    {"set_disk_free_limit", run_set_disk_free_limit, "[mem_relative] [absolute]"},
+    {NULL, NULL, NULL},
+};
