@@ -25,6 +25,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "tls/hello.h"
 #include "tls/tls_private.h"
 
 enum {
@@ -53,6 +54,7 @@ struct tls_stream {
     bool is_inner_open; /* the inner stream's open() is complete */
     bool has_begun;     /* the peer has sent a byte */
     bool has_ended;     /* the inner stream's input has ended */
+    struct tls_hello hello;
     struct net_tls facts;
 };
 
@@ -226,22 +228,30 @@ static int handshake_failed(const char *reason)
     return lv_error_explain(ERR_REFUSED, "TLS handshake failed: %s", reason);
 }
 
+/* Looks at what has come, before OpenSSL does. */
+static int handshake_check(struct tls_stream *s)
+{
+    const char *foreign = s->has_begun ? NULL : tls_foreign_protocol(here->in, here->in_n);
+    s->has_begun = true;
+    if (foreign)
+        return lv_error_explain(ERR_REFUSED,
+                                "TLS handshake failed: the client speaks %s on a port "
+                                "for TLS",
+                                foreign);
+    bool is_tls_1_2 = SSL_version(s->ssl) == TLS1_2_VERSION;
+    if (!tls_hello_watch(&s->hello, here->in, here->in_n, is_tls_1_2))
+        return handshake_failed("the client's first message is too large");
+    return 0;
+}
+
 /* Reads more of the handshake. Returns 0, NET_WAIT, or ERR_... */
 static int handshake_fill(struct tls_stream *s)
 {
     int result = stream_fill(s);
     if (result == NET_WAIT)
         return wait_for_event(s, NET_READABLE);
-    if (result == 0 && here->in_n > 0) {
-        const char *foreign = s->has_begun ? NULL : tls_foreign_protocol(here->in, here->in_n);
-        s->has_begun = true;
-        if (!foreign)
-            return 0;
-        return lv_error_explain(ERR_REFUSED,
-                                "TLS handshake failed: the client speaks %s on a port "
-                                "for TLS",
-                                foreign);
-    }
+    if (result == 0 && here->in_n > 0)
+        return handshake_check(s);
     if (!s->has_begun)
         return lv_error_explain(ERR_CLOSED, "the client closed the connection before a TLS "
                                             "handshake");

@@ -375,6 +375,8 @@ static void what_is_no_tls_is_refused_by_name(void **state)
     check_foreign("GET / HTTP/1.1\r\n", 16, ERR_REFUSED, "HTTP without TLS");
     check_foreign("\x16\x03\x01", 3, ERR_REFUSED, "in the middle of it");
     check_foreign("\x16\x03\x01\x00\x05hello", 10, ERR_REFUSED, "TLS handshake failed");
+    check_foreign("\x16\x03\x01\x00\x04\x01\x02\x00\x00", 9, ERR_REFUSED,
+                  "the client's first message is too large");
     check_foreign("", 0, ERR_CLOSED, "before a TLS handshake");
 }
 
