@@ -45,7 +45,20 @@ static void conn_tell_opened(struct net_conn *conn, int error, const struct net_
     void *arg = conn->owner;
     conn->opened = NULL;
     conn->owner = NULL;
+    free(conn->ends);
+    conn->ends = NULL;
     opened(arg, error == 0 ? conn : NULL, error, peer);
+}
+
+/* The kernel does not know any longer where a connection came from that was reset. */
+static struct net_peer conn_ends(const struct net_conn *conn)
+{
+    struct net_peer ends;
+    conn->stream->calls->peer(conn->stream, &ends);
+    if (ends.peer.port == 0 && conn->ends)
+        ends = *conn->ends;
+    ends.tls = NULL;
+    return ends;
 }
 
 /* --- the way to the end ----------------------------------------------------------------------- */
@@ -69,12 +82,12 @@ static void conn_closed(uv_handle_t *handle)
 
 void conn_close(struct net_conn *conn, int error)
 {
-    struct net_peer peer;
+    struct net_peer ends;
     if (conn->state == CONN_CLOSED)
         return;
     conn_assert_loop(conn);
     if (conn->opened)
-        conn->stream->calls->peer(conn->stream, &peer);
+        ends = conn_ends(conn);
     conn_enter(conn, CONN_CLOSED);
     conn->end_error = error;
     conn->is_reading = false;
@@ -85,9 +98,8 @@ void conn_close(struct net_conn *conn, int error)
     uv_close((uv_handle_t *)&conn->uv, conn_closed);
     conn->stream->calls->close(conn->stream);
     conn->stream = NULL;
-    peer.tls = NULL;
     if (conn->opened)
-        conn_tell_opened(conn, error, &peer);
+        conn_tell_opened(conn, error, &ends);
 }
 
 /* Shuts down our side. Returns false if it must be called again when the stream can continue. */
@@ -293,6 +305,8 @@ struct net_conn *conn_open(struct net_loop *net, struct net_stream *stream, net_
         conn_advance_opening(conn);
         return NULL;
     }
+    conn->ends = lv_malloc(sizeof *conn->ends);
+    *conn->ends = peer;
     conn_watch(conn); /* the handshake begins in a turn that has time for it */
     return conn;
 }

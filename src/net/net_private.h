@@ -74,6 +74,7 @@ struct net_conn {
     const struct net_owner *calls; /* borrowed, like the owner; NULL before net_attach() */
     void *owner;                   /* before net_attach(): the argument of `opened` */
     conn_opened_fn *opened;        /* NULL once it was called */
+    struct net_peer *ends;         /* while OPENING: both ends at its beginning; owned; else NULL */
 
     struct outbuf out;
     size_t out_counted; /* how much of out.bytes net->unflushed contains */

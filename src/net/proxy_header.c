@@ -62,7 +62,8 @@ static bool end_parse(struct slice address, struct slice port, int family, struc
     uint16_t number;
     union socket_address parsed;
     socklen_t n;
-    if (address.n == 0 || address.n >= sizeof text || !port_parse(port, &number))
+    if (address.n == 0 || address.n >= sizeof text || memchr(address.p, '\0', address.n) ||
+        !port_parse(port, &number))
         return false;
     memcpy(text, address.p, address.n);
     text[address.n] = '\0';

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 
 import pika
@@ -276,6 +277,20 @@ def test_no_old_protocol_and_no_weak_cipher_is_offered(shared, pki):
     for version, bits, cipher in ciphers:
         assert int(bits) >= 128 and re.search('GCM|CHACHA20', cipher) and re.search('^ECDHE-|^TLS_', cipher), report
     assert 'Session renegotiation not supported' in report, report
+
+
+def test_a_peer_that_resets_its_connection_is_named(shared):
+    peer = socket.create_connection(('127.0.0.1', shared.port), PATIENCE_S)
+    begun, unused = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = shared.context().wrap_bio(unused, begun, server_hostname='localhost')
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    peer.sendall(begun.read())
+    assert peer.recv(1)
+    name = 'connection 127.0.0.1:%d -> ' % peer.getsockname()[1]
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    peer.close()
+    assert 'TLS handshake failed' in shared.says(name)
 
 
 # --- settings and files ---------------------------------------------------------------------------

@@ -106,6 +106,14 @@ static void malformed_lines_are_invalid(void **state)
     }
 }
 
+static void an_address_with_a_nul_byte_is_invalid(void **state)
+{
+    (void)state;
+    static const char line[] = "PROXY TCP4 192.0.2.1\0 198.51.100.7 56324 5672\r\n";
+    struct proxy_header header;
+    assert_int_equal(parse(line, sizeof line - 1, &header), PROXY_INVALID);
+}
+
 static void a_line_without_an_end_is_invalid_after_its_longest_length(void **state)
 {
     (void)state;
@@ -239,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_line_passes_on_the_addresses_of_both_families),
         cmocka_unit_test(a_line_may_say_that_the_client_is_unknown),
         cmocka_unit_test(malformed_lines_are_invalid),
+        cmocka_unit_test(an_address_with_a_nul_byte_is_invalid),
         cmocka_unit_test(a_line_without_an_end_is_invalid_after_its_longest_length),
         cmocka_unit_test(a_binary_header_passes_on_the_addresses_of_both_families),
         cmocka_unit_test(what_follows_the_addresses_is_counted_and_not_needed),
