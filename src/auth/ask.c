@@ -9,6 +9,7 @@
  * One lock protects all of it; run() is called without it. */
 #include "auth/ask.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -71,8 +72,24 @@ static struct lv_list *bucket_of(struct ask_pool *pool, struct slice name)
     return &pool->buckets[hash % BUCKETS];
 }
 
+/* A host has as many IPv6 addresses as it likes, in one network of 64 bits: that is its source.
+ * Other names stay. */
+static struct slice network_of(struct slice name, struct in6_addr *space)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (name.n == 0 || name.n >= sizeof text)
+        return name;
+    memcpy(text, name.p, name.n);
+    text[name.n] = '\0';
+    if (inet_pton(AF_INET6, text, space) != 1 || IN6_IS_ADDR_V4MAPPED(space))
+        return name;
+    return slice_of(space->s6_addr, 8);
+}
+
 static struct ask_source *source_want(struct ask_pool *pool, struct slice name)
 {
+    struct in6_addr space;
+    name = network_of(name, &space);
     if (name.n > SOURCE_NAME_MAX)
         name.n = SOURCE_NAME_MAX;
     struct lv_list *bucket = bucket_of(pool, name), *it, *after;

@@ -2,9 +2,10 @@
  * that ask a service elsewhere. No loop ever waits for one.
  *
  * A pool has a queue and a few threads, which are created when they are needed and end when they
- * have had nothing to do for a while. Questions come from sources (addresses of peers). The sources
- * take turns, and no source has all threads of a pool that has several: a source that asks much
- * waits for its own questions, and delays others by one question at most. */
+ * have had nothing to do for a while. Questions come from sources (addresses of peers; those of one
+ * IPv6 network, a /64, are one source). The sources take turns, and no source has all threads of a
+ * pool that has several: a source that asks much waits for its own questions, and delays others by
+ * one question at most. */
 #ifndef LEVERET_AUTH_ASK_H
 #define LEVERET_AUTH_ASK_H
 

@@ -100,6 +100,27 @@ static void sources_take_turns(void **state)
     sem_destroy(&may_end);
 }
 
+static void the_addresses_of_one_ipv6_network_are_one_source(void **state)
+{
+    (void)state;
+    struct ask_pool *pool = ask_pool_create("test", 1, true);
+    sem_t begun, may_end;
+    sem_init(&begun, 0, 0);
+    sem_init(&may_end, 0, 0);
+    assert_true(ask(pool, "2001:db8::1", "a1", &begun, &may_end));
+    sem_wait(&begun);
+    assert_true(ask(pool, "2001:db8::2", "a2", NULL, NULL));
+    assert_true(ask(pool, "2001:db8::2:0:0:3", "a3", NULL, NULL));
+    assert_true(ask(pool, "2001:db8:0:1::1", "b1", NULL, NULL));
+    assert_true(ask(pool, "192.0.2.1", "c1", NULL, NULL));
+    assert_true(ask(pool, "192.0.2.2", "d1", NULL, NULL));
+    sem_post(&may_end);
+    ask_pool_free(&pool);
+    assert_string_equal(answered, "a1 a2 b1 c1 d1 a3 ");
+    sem_destroy(&begun);
+    sem_destroy(&may_end);
+}
+
 static void a_source_never_has_every_thread(void **state)
 {
     (void)state;
@@ -174,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(without_threads_the_caller_answers, start),
         cmocka_unit_test_setup(sources_take_turns, start),
+        cmocka_unit_test_setup(the_addresses_of_one_ipv6_network_are_one_source, start),
         cmocka_unit_test_setup(a_source_never_has_every_thread, start),
         cmocka_unit_test_setup(
             a_source_that_waits_for_its_own_threads_keeps_no_idle_thread_from_others, start),
