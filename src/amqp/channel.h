@@ -169,12 +169,14 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
     __attribute__((format(printf, 4, 5)));
 
 /* Answers a method whose arguments do not decode: with connection.close 501; or, in the handshake
- * or if a field table is invalid, by closing the socket without it. */
-void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
-                                 struct slice args);
+ * or if a field table is invalid, by closing the socket without it. `channel`: the number of the
+ * channel where it came, or 0. */
+void connection_refuse_arguments(struct connection *conn, uint16_t channel, enum wire_result result,
+                                 uint32_t method, struct slice args);
 /* Checks a method that will not be executed. Returns false after ending the connection if there is
  * no such method or its arguments do not decode. */
-bool connection_check_method(struct connection *conn, uint32_t method, struct slice args);
+bool connection_check_method(struct connection *conn, uint16_t channel, uint32_t method,
+                             struct slice args);
 
 /* --- channel_calls.c -------------------------------------------------------------------------- */
 
@@ -216,7 +218,7 @@ void channel_answer(struct channel *ch, enum change_result result, uint32_t meth
     do {                                                                                           \
         enum wire_result result_ = amqp_##method##_read((args), &(ret));                           \
         if (result_ != WIRE_OK) {                                                                  \
-            connection_refuse_arguments((ch)->connection, result_, METHOD, (args));                \
+            connection_refuse_arguments((ch)->connection, (ch)->number, result_, METHOD, (args));  \
             return;                                                                                \
         }                                                                                          \
     } while (0)

@@ -83,7 +83,7 @@ static bool check_type(struct channel *ch, uint8_t type)
     };
     if (type == expected[ch->content])
         return true;
-    connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME,
+    connection_fail(ch->connection, ch->number, REPLY_UNEXPECTED_FRAME,
                     ch->content == CONTENT_NONE ? 0 : AMQP_BASIC_PUBLISH, "%s", texts[ch->content]);
     return false;
 }
@@ -104,7 +104,7 @@ static void drop_content_frame(struct channel *ch, struct slice payload)
  * and is dropped. */
 static void take_closing_method(struct channel *ch, uint32_t method, struct slice args)
 {
-    if (!connection_check_method(ch->connection, method, args))
+    if (!connection_check_method(ch->connection, ch->number, method, args))
         return;
     if (amqp_method_find(method)->has_content) {
         ch->content = CONTENT_AWAIT_HEADER;

@@ -92,6 +92,10 @@ static bool capability_is_set(struct slice capabilities, const char *name)
 
 static void take_client_properties(struct connection *conn, struct slice properties)
 {
+    struct slice name = session_client_name(properties);
+    if (name.n > 0)
+        log_info("connection %s has a client-provided name: %.*s", CONNECTION_TITLE(conn),
+                 SLICE_ARG(name));
     session_set_client_properties(&conn->session, properties);
     struct field capabilities;
     if (!table_find(conn->session.client_properties, "capabilities", &capabilities) ||
@@ -109,7 +113,7 @@ static void take_client_properties(struct connection *conn, struct slice propert
 static void login_refuse(struct connection *conn, const char *reason)
 {
     const char *mechanism = conn->session.mechanism;
-    log_error("connection %s: %s login refused: %s", CONNECTION_TITLE(conn), mechanism, reason);
+    connection_log_refused(conn, reason);
     if (!conn->can.authentication_failure_close) {
         connection_drop_late(conn);
         return;
@@ -150,10 +154,10 @@ static void response_take(struct connection *conn, struct slice mechanism, struc
         chosen ? sasl_parse(mechanism, response, &credentials.user, &credentials.password)
                : SASL_UNKNOWN_MECHANISM;
     if (result != SASL_OK) {
-        log_error("connection %s: %s '%.*s', closing", CONNECTION_TITLE(conn),
-                  result == SASL_MALFORMED ? "malformed response of mechanism"
-                                           : "unknown authentication mechanism",
-                  SLICE_ARG(mechanism));
+        connection_log_mistake(conn, "%s '%.*s'",
+                               result == SASL_MALFORMED ? "malformed response of mechanism"
+                                                        : "unknown authentication mechanism",
+                               SLICE_ARG(mechanism));
         connection_drop_late(conn);
         return;
     }
@@ -175,22 +179,25 @@ static void start_ok(struct connection *conn, const struct amqp_connection_start
 
 /* --- tune-ok ---------------------------------------------------------------------------------- */
 
-/* Returns whether the client's value is within the server's limit; 0 means no limit for both. */
-static bool limit_allows(uint32_t value, uint32_t limit)
+/* Returns whether the client's value is within these limits, and logs if not. 0 means no limit for
+ * `value` and `max`. */
+static bool limit_check(struct connection *conn, const char *name, uint32_t value, uint32_t min,
+                        uint32_t max)
 {
-    return limit == 0 || (value != 0 && value <= limit);
+    bool is_low = value != 0 && value < min;
+    bool is_high = max != 0 && (value == 0 || value > max);
+    if (is_low)
+        connection_log_untuned(conn, name, value, "lower", "minimum", min);
+    else if (is_high)
+        connection_log_untuned(conn, name, value, "higher", "maximum", max);
+    return !is_low && !is_high;
 }
 
 static void tune_ok(struct connection *conn, const struct amqp_connection_tune_ok *m)
 {
     const struct session_settings *s = &connection_server(conn)->settings;
-    bool frame_is_fine = limit_allows(m->frame_max, s->frame_bytes_max) &&
-                         (m->frame_max == 0 || m->frame_max >= FRAME_BYTES_MIN);
-    if (!frame_is_fine || !limit_allows(m->channel_max, s->channel_max)) {
-        log_error("connection %s: tune-ok with frame_max %u and channel_max %u, where %u and %u "
-                  "were offered, closing",
-                  CONNECTION_TITLE(conn), m->frame_max, m->channel_max, s->frame_bytes_max,
-                  s->channel_max);
+    if (!limit_check(conn, "frame_max", m->frame_max, FRAME_BYTES_MIN, s->frame_bytes_max) ||
+        !limit_check(conn, "channel_max", m->channel_max, 0, s->channel_max)) {
         connection_drop_late(conn);
         return;
     }
@@ -206,15 +213,14 @@ static void vhost_is_entered(struct session *s, bool is_in, const struct broker_
 {
     struct connection *conn = connection_of(s);
     if (!is_in) {
-        connection_fail(conn, error->code, AMQP_CONNECTION_OPEN, "%s", error->text);
+        connection_fail(conn, 0, error->code, AMQP_CONNECTION_OPEN, "%s", error->text);
         return;
     }
     connection_enter(conn, CONNECTION_RUNNING);
     CONNECTION_SEND(conn, 0, connection_open_ok, .reserved1 = SLICE_EMPTY);
     connection_start_heartbeats(conn);
     session_event_created(&conn->session);
-    log_info("connection %s: authenticated and granted access to the vhost",
-             CONNECTION_TITLE(conn));
+    connection_log_entered(conn);
 }
 
 static void open_vhost(struct connection *conn, const struct amqp_connection_open *m)
@@ -228,8 +234,7 @@ static void open_vhost(struct connection *conn, const struct amqp_connection_ope
 static void take_close(struct connection *conn, const struct amqp_connection_close *m)
 {
     if (conn->state == CONNECTION_RUNNING) {
-        log_info("connection %s: closed by the client: %u %.*s", CONNECTION_TITLE(conn),
-                 m->reply_code, SLICE_ARG(m->reply_text));
+        connection_log_closed(conn, m);
         connection_finish(conn);
         return;
     }
@@ -244,7 +249,7 @@ static void take_close(struct connection *conn, const struct amqp_connection_clo
         struct amqp_##method m;                                                                    \
         enum wire_result result = amqp_##method##_read(args, &m);                                  \
         if (result != WIRE_OK)                                                                     \
-            connection_refuse_arguments(conn, result, METHOD, args);                               \
+            connection_refuse_arguments(conn, 0, result, METHOD, args);                            \
         else                                                                                       \
             action(conn, &m);                                                                      \
     } while (0)
@@ -254,16 +259,22 @@ static void secret_is_updated(struct session *s, bool is_in, const char *reason)
     struct connection *conn = connection_of(s);
     if (is_in) {
         CONNECTION_SEND(conn, 0, connection_update_secret_ok, .none = 0);
+        log_info("connection %s: user '%.*s' updated secret", CONNECTION_TITLE(conn),
+                 SLICE_ARG(session_user_name(s)));
         return;
     }
-    log_error("connection %s: its new secret is refused: %s", CONNECTION_TITLE(conn), reason);
-    connection_fail(conn, REPLY_NOT_ALLOWED, AMQP_CONNECTION_UPDATE_SECRET,
+    log_error("connection %s: Secret update was refused for user '%.*s': %s",
+              CONNECTION_TITLE(conn), SLICE_ARG(session_user_name(s)), reason);
+    connection_fail(conn, 0, REPLY_NOT_ALLOWED, AMQP_CONNECTION_UPDATE_SECRET,
                     "New secret was refused by one of the backends");
 }
 
 /* Like the password, the secret is wiped where it was received. */
 static void update_secret(struct connection *conn, const struct amqp_connection_update_secret *m)
 {
+    log_debug("connection %s of user '%.*s': asked to update secret, reason: %.*s",
+              CONNECTION_TITLE(conn), SLICE_ARG(session_user_name(&conn->session)),
+              SLICE_ARG(m->reason));
     struct slice secret = slice_copy(m->new_secret);
     password_wipe(m->new_secret);
     session_renew(&conn->session, secret, secret_is_updated);
@@ -274,8 +285,8 @@ static void update_secret(struct connection *conn, const struct amqp_connection_
 static void refuse_method(struct connection *conn, uint32_t method, struct slice args,
                           const char *state)
 {
-    if (connection_check_method(conn, method, args))
-        connection_fail(conn, REPLY_CHANNEL_ERROR, method,
+    if (connection_check_method(conn, 0, method, args))
+        connection_fail(conn, 0, REPLY_CHANNEL_ERROR, method,
                         "unexpected method in connection state %s", state);
 }
 
@@ -308,8 +319,8 @@ static void take_closing_method(struct connection *conn, uint32_t method, struct
 static void drop_unexpected(struct connection *conn, uint32_t method)
 {
     const struct amqp_method *m = amqp_method_find(method);
-    connection_drop_for(conn, "unexpected method %s in the handshake",
-                        m ? m->name : "that does not exist");
+    connection_drop_for(conn, "unexpected method in connection state %s: %s",
+                        connection_state_name(conn), m ? m->name : "one that does not exist");
 }
 
 void connection_take_method(struct connection *conn, uint32_t method, struct slice args)

@@ -133,7 +133,7 @@ static void on_end(void *owner, int error)
 {
     struct connection *conn;
     CAST_OBJ(conn, owner, CONNECTION_MAGIC);
-    connection_log_vanished(conn, error);
+    connection_log_gone(conn, error);
     connection_enter(conn, CONNECTION_GONE);
     loop_timer_stop(connection_loop(conn), &conn->timer);
     loop_timer_stop(connection_loop(conn), &conn->beat_timer);
@@ -189,6 +189,18 @@ void connection_drop(struct connection *conn)
         return;
     connection_enter(conn, CONNECTION_SILENT);
     net_close(conn->session.net, true);
+}
+
+void connection_drop_for(struct connection *conn, const char *format, ...)
+{
+    char text[1000];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (conn->session.net && conn->state <= CONNECTION_CLOSING)
+        connection_log_mistake(conn, "%s", text);
+    connection_drop(conn);
 }
 
 void connection_drop_late(struct connection *conn)
@@ -286,15 +298,15 @@ static void connection_close_for(struct connection *conn, uint16_t code, uint32_
     loop_timer_start(connection_loop(conn), &conn->timer, close_limit_ms(conn));
 }
 
-void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
-                     ...)
+void connection_fail(struct connection *conn, uint16_t channel, uint16_t code, uint32_t method,
+                     const char *format, ...)
 {
     if (!conn->session.net || conn->state >= CONNECTION_CLOSING)
         return;
     va_list args, args_for_log;
     va_start(args, format);
     va_copy(args_for_log, args);
-    connection_log_exception(conn, NULL, code, method, format, args_for_log);
+    connection_log_error(conn, channel, code, method, format, args_for_log);
     connection_close_for(conn, code, method, format, args);
     va_end(args_for_log);
     va_end(args);

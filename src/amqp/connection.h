@@ -81,6 +81,10 @@ struct connection {
     uint64_t body_left; /* bytes of that frame still to come, its end octet included */
     size_t drained;     /* how often the socket has drained: decides which consumer is first */
     bool was_told_blocked;
+
+    /* connection_log.c */
+    bool is_accept_logged; /* set when the first byte has come */
+    bool is_end_logged;
 };
 
 static inline struct connection *connection_of(struct session *s)
@@ -102,9 +106,10 @@ void connection_enter(struct connection *conn, enum connection_state next);
 
 /* Logs the error, sends connection.close with this text (cut to what a short string holds) and ends
  * all channels. A FINISHING connection is sent close-ok instead; one that is CLOSING or beyond is
- * left alone. `method`: the method that caused the error (AMQP_... id), or 0. */
-void connection_fail(struct connection *conn, uint16_t code, uint32_t method, const char *format,
-                     ...) __attribute__((format(printf, 4, 5)));
+ * left alone. `channel`: the number of the channel where the error was made, or 0. `method`: the
+ * method that caused it (AMQP_... id), or 0. */
+void connection_fail(struct connection *conn, uint16_t channel, uint16_t code, uint32_t method,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* Like connection_fail(), without a log line: the caller has logged the error already. */
 void connection_fail_unsaid(struct connection *conn, uint16_t code, uint32_t method,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -117,6 +122,9 @@ size_t reply_text_make(char *text, uint16_t code, const char *format, va_list ar
  * connection_drop_late() after a delay that slows down the guessing of passwords. */
 void connection_drop(struct connection *conn);
 void connection_drop_late(struct connection *conn);
+/* Logs a client's mistake, and then does connection_drop(). */
+void connection_drop_for(struct connection *conn, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Handles the client's connection.close: as soon as no channel waits, ends all channels, sends
  * close-ok and closes the socket. Call only in state RUNNING. */
@@ -164,33 +172,67 @@ void connection_send_heartbeat(struct connection *conn);
 
 /* --- listing.c: struct frontend's calls ------------------------------------------------------- */
 
+/* Returns RabbitMQ's word for the state: starting, tuning, opening, running, closing, closed. */
+const char *connection_state_name(const struct connection *conn);
+
 void connection_add_facts(const struct session *s, struct session_facts *facts);
 void connection_visit_channels(struct session *s, const struct session_facts *facts,
                                const struct session_visitor *visitor, void *arg);
 
 /* --- connection_log.c ------------------------------------------------------------------------- */
 
-/* How a log line names the connection. Valid until the end of the enclosing block. */
+/* How a log line names the connection, and a channel of it. Valid until the end of the enclosing
+ * block. */
 #define CONNECTION_TITLE(conn) SESSION_TITLE(&(conn)->session)
+#define CHANNEL_TITLE(ch)                                                                          \
+    SESSION_TITLE_WITH(&(ch)->connection->session, .has_channel = true, .channel = (ch)->number)
 
-/* Logs one line about an error that closes the channel, or (`ch` is NULL) the connection. */
-void connection_log_exception(const struct connection *conn, const struct channel *ch,
-                              uint16_t code, uint32_t method, const char *format, va_list args)
+/* Logs that the first byte has come. */
+void connection_log_accepted(struct connection *conn);
+/* Logs that the client is in. */
+void connection_log_entered(const struct connection *conn);
+/* Log one line about an error that closes the channel, or the connection. */
+void channel_log_error(const struct channel *ch, uint16_t code, uint32_t method, const char *format,
+                       va_list args) __attribute__((format(printf, 4, 0)));
+void connection_log_error(const struct connection *conn, uint16_t channel, uint16_t code,
+                          uint32_t method, const char *format, va_list args)
     __attribute__((format(printf, 5, 0)));
-/* Logs a client's mistake in one line, and then drops the connection: connection_drop(). */
-void connection_drop_for(struct connection *conn, const char *format, ...)
+/* Logs one line about a refused login. */
+void connection_log_refused(const struct connection *conn, const char *reason);
+
+/* Each of these logs one line about the connection's end, which begins with "closing AMQP
+ * connection", unless there has been one already. */
+
+/* The client has sent connection.close. */
+void connection_log_closed(struct connection *conn, const struct amqp_connection_close *m);
+/* The broker closes the connection for this reason, before it is open. */
+void connection_log_forced(struct connection *conn, const char *reason);
+/* The client has made a mistake in the handshake, or one that cannot be answered. */
+void connection_log_mistake(struct connection *conn, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Logs one line about bytes that are not a protocol header: what they may be, and the first of
- * them. */
-void connection_log_foreign(const struct connection *conn, const uint8_t *p, size_t n);
-/* Logs one line about a socket that the client closed too early, or that failed with `error` (0:
- * none); at level debug if no byte has come, as with a health check. */
-void connection_log_vanished(const struct connection *conn, int error);
-/* Logs one line about a handshake that takes too long. */
-void connection_log_late(const struct connection *conn, uint32_t limit_ms);
+/* The client's tune-ok has this value, which is "lower" than the "minimum" or "higher" than the
+ * "maximum". */
+void connection_log_untuned(struct connection *conn, const char *name, uint32_t value,
+                            const char *comparison, const char *limit, uint32_t limit_value);
+/* The client has begun with bytes that are not a protocol header: says what they may be, and the
+ * first of them. */
+void connection_log_foreign(struct connection *conn, const uint8_t *p, size_t n);
+/* The socket is gone: the client has closed it, or it has failed with `error` (0: none), or the
+ * broker has closed it. At level debug if no byte has come, as with a health check. */
+void connection_log_gone(struct connection *conn, int error);
+/* The handshake takes too long. */
+void connection_log_late(struct connection *conn, uint32_t limit_ms);
+/* Nothing has come for too long. */
+void connection_log_silent(struct connection *conn);
+
 /* Logs, at level debug, one line about each argument that the broker does not know. */
 void channel_remark_arguments(const struct channel *ch, uint32_t method, struct slice name,
                               struct slice table, bool (*is_known)(struct slice argument));
+
+/* --- protocol_guess.c ------------------------------------------------------------------------- */
+
+/* Returns a few words about what these first bytes look like: "an HTTP request". */
+const char *protocol_guess(const uint8_t *p, size_t n);
 
 /* --- frames.c: net's on_bytes ----------------------------------------------------------------- */
 

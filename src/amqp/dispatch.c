@@ -10,7 +10,7 @@ void channel_refuse_open(struct channel *ch)
 /* Refuses a method that is valid on channel 0 alone, or not from a client. */
 static void refuse_method(struct channel *ch, uint32_t method, struct slice args)
 {
-    if (!connection_check_method(ch->connection, method, args))
+    if (!connection_check_method(ch->connection, ch->number, method, args))
         return;
     if (method == AMQP_CHANNEL_OPEN)
         channel_refuse_open(ch);

@@ -19,25 +19,26 @@ static bool is_too_large(const struct connection *conn, uint32_t payload_bytes)
 /* Refuses a frame in the words of Erlang: `type 1, all octets = <<...>>`, `separator`, and what is
  * wrong. Sends connection.close if the connection is open or awaits connection.open; otherwise
  * closes the socket without it. */
-static void refuse_frame(struct connection *conn, uint16_t code, unsigned type,
+static void refuse_frame(struct connection *conn, uint16_t number, uint16_t code, unsigned type,
                          struct slice payload, const char *separator, struct slice what)
 {
     struct lv_buffer text = {0};
     erlang_put_octets(&text, type, payload);
     lv_buffer_printf(&text, "%s%.*s", separator, SLICE_ARG(what));
     if (connection_is_open(conn) || conn->state == CONNECTION_AWAIT_OPEN)
-        connection_fail(conn, code, 0, "%.*s", (int)text.n, (const char *)text.p);
+        connection_fail(conn, number, code, 0, "%.*s", (int)text.n, (const char *)text.p);
     else
         connection_drop_for(conn, "%.*s", (int)text.n, (const char *)text.p);
     lv_buffer_free(&text);
 }
 
-static void refuse_frame_tuple(struct connection *conn, unsigned type, struct slice payload,
-                               const char *atom, const uint64_t *numbers, size_t count)
+static void refuse_frame_tuple(struct connection *conn, uint16_t number, unsigned type,
+                               struct slice payload, const char *atom, const uint64_t *numbers,
+                               size_t count)
 {
     struct lv_buffer what = {0};
     erlang_put_tuple(&what, atom, numbers, count);
-    refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", lv_buffer_slice(&what));
+    refuse_frame(conn, number, REPLY_FRAME_ERROR, type, payload, ": ", lv_buffer_slice(&what));
     lv_buffer_free(&what);
 }
 
@@ -50,20 +51,20 @@ void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16
         return;
     }
     if (type != FRAME_METHOD) {
-        connection_fail(conn, REPLY_UNEXPECTED_FRAME, 0,
+        connection_fail(conn, number, REPLY_UNEXPECTED_FRAME, 0,
                         "expected method frame, got non method frame instead");
         return;
     }
     lv_assert(payload.n >= 4); /* check_frame() */
     uint32_t method = wire_u32(payload.p);
-    if (!connection_check_method(conn, method, slice_of(payload.p + 4, payload.n - 4)))
+    if (!connection_check_method(conn, number, method, slice_of(payload.p + 4, payload.n - 4)))
         return;
     if (method != AMQP_CHANNEL_OPEN) {
-        connection_fail(conn, REPLY_CHANNEL_ERROR, method, "expected 'channel.open'");
+        connection_fail(conn, number, REPLY_CHANNEL_ERROR, method, "expected 'channel.open'");
         return;
     }
     if (conn->channel_max != 0 && conn->channel_count >= conn->channel_max) {
-        connection_fail(conn, REPLY_NOT_ALLOWED, 0,
+        connection_fail(conn, number, REPLY_NOT_ALLOWED, 0,
                         "number of channels opened (%zu) has reached the negotiated channel_max "
                         "(%u)",
                         conn->channel_count, conn->channel_max);
@@ -71,7 +72,7 @@ void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16
     }
     struct broker_error error;
     if (!session_take_channel(&conn->session, &error)) {
-        connection_fail(conn, error.code, 0, "%s", error.text);
+        connection_fail(conn, number, error.code, 0, "%s", error.text);
         return;
     }
     ch = channel_create(conn, number);
@@ -107,11 +108,12 @@ static bool check_frame(struct connection *conn, uint8_t type, uint16_t number,
                         struct slice payload)
 {
     if (!frame_is_known(type, payload)) {
-        refuse_frame(conn, REPLY_FRAME_ERROR, type, payload, ": ", slice_str("unknown_frame"));
+        refuse_frame(conn, number, REPLY_FRAME_ERROR, type, payload, ": ",
+                     slice_str("unknown_frame"));
         return false;
     }
     if (type == FRAME_HEARTBEAT && number != 0) {
-        refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
+        refuse_frame(conn, number, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
         return false;
     }
     return true;
@@ -124,10 +126,10 @@ static void take_connection_frame(struct connection *conn, uint8_t type, uint16_
     if (number == 0 && type == FRAME_METHOD)
         connection_take_method(conn, wire_u32(payload.p), slice_of(payload.p + 4, payload.n - 4));
     else if (conn->state == CONNECTION_RUNNING)
-        connection_fail(conn, REPLY_UNEXPECTED_FRAME, 0,
+        connection_fail(conn, number, REPLY_UNEXPECTED_FRAME, 0,
                         "expected method frame, got non method frame instead");
     else
-        refuse_frame(conn, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
+        refuse_frame(conn, number, REPLY_UNEXPECTED_FRAME, type, payload, "", SLICE_EMPTY);
 }
 
 static void take_frame(struct connection *conn, uint8_t type, uint16_t number, struct slice payload)
@@ -171,8 +173,8 @@ static size_t take_piece(struct connection *conn, const uint8_t *p, size_t n)
     size_t left = (size_t)conn->body_left; /* the last of these bytes is the frame's end octet */
     conn->body_left = 0;
     if (p[left - 1] != FRAME_END) {
-        refuse_frame_tuple(conn, FRAME_BODY, SLICE_EMPTY, "invalid_frame_end_marker",
-                           (uint64_t[]){p[left - 1]}, 1);
+        refuse_frame_tuple(conn, conn->body_channel ? conn->body_channel->number : 0, FRAME_BODY,
+                           SLICE_EMPTY, "invalid_frame_end_marker", (uint64_t[]){p[left - 1]}, 1);
         return left;
     }
     struct channel *ch = conn->body_channel;
@@ -191,12 +193,12 @@ static size_t refused_skip(struct connection *conn, size_t n)
     return skipped;
 }
 
-static size_t take_too_large(struct connection *conn, uint8_t type, uint32_t size)
+static size_t take_too_large(struct connection *conn, uint8_t type, uint16_t number, uint32_t size)
 {
     bool was_closing = conn->state == CONNECTION_CLOSING;
     conn->skip_bytes = (uint64_t)size + 1;
     if (!was_closing)
-        refuse_frame_tuple(conn, type, SLICE_EMPTY, "frame_too_large",
+        refuse_frame_tuple(conn, number, type, SLICE_EMPTY, "frame_too_large",
                            (uint64_t[]){size, conn->frame_bytes_max - FRAME_OVERHEAD}, 2);
     return FRAME_HEADER_BYTES;
 }
@@ -214,7 +216,7 @@ static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
     uint16_t number = wire_u16(p + 1);
     uint32_t size = wire_u32(p + 3);
     if (is_too_large(conn, size))
-        return take_too_large(conn, type, size);
+        return take_too_large(conn, type, number, size);
     if (n < (size_t)size + FRAME_OVERHEAD) {
         conn->body_channel = body_in_pieces(conn, type, number, size);
         if (!conn->body_channel)
@@ -226,8 +228,8 @@ static size_t take_next(struct connection *conn, const uint8_t *p, size_t n)
     uint8_t end = p[FRAME_HEADER_BYTES + size];
     if (end != FRAME_END) {
         if (conn->state != CONNECTION_CLOSING)
-            refuse_frame_tuple(conn, type, payload, "invalid_frame_end_marker", (uint64_t[]){end},
-                               1);
+            refuse_frame_tuple(conn, number, type, payload, "invalid_frame_end_marker",
+                               (uint64_t[]){end}, 1);
         return (size_t)size + FRAME_OVERHEAD;
     }
     take_frame(conn, type, number, payload);
@@ -260,6 +262,8 @@ size_t connection_on_bytes(void *owner, uint8_t *bytes, size_t n)
     CAST_OBJ(conn, owner, CONNECTION_MAGIC);
     const uint8_t *p = bytes, *end = bytes + n;
     if (conn->state == CONNECTION_AWAIT_HEADER) {
+        if (!conn->is_accept_logged)
+            connection_log_accepted(conn);
         if (n < 8)
             return 0;
         connection_take_header(conn, p, n);

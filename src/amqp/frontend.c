@@ -10,9 +10,9 @@ static void amqp_close(struct session *s, const struct broker_error *why)
 {
     struct connection *conn = connection_of(s);
     if (connection_is_open(conn)) {
-        connection_fail(conn, why->code, 0, "%s", why->text);
+        connection_fail(conn, 0, why->code, 0, "%s", why->text);
     } else if (conn->state < CONNECTION_RUNNING) {
-        log_warning("connection %s: %s, closing", CONNECTION_TITLE(conn), why->text);
+        connection_log_forced(conn, why->text);
         connection_drop(conn);
     }
 }

@@ -1,9 +1,6 @@
 /* Timers of a connection: a handshake that takes too long, a client that has gone silent, our own
  * heartbeats. */
-#define LOG_CATEGORY LOG_ABOUT_CONNECTION
-
 #include "amqp/channel.h"
-#include "base/log.h"
 
 void connection_start_heartbeats(struct connection *conn)
 {
@@ -45,9 +42,7 @@ static void check_silence(struct connection *conn)
     conn->heard_bytes = heard_bytes;
     conn->silent_checks = is_silent ? conn->silent_checks + 1 : 0;
     if (conn->silent_checks == 2) {
-        log_error("connection %s: missed heartbeats from the client: nothing received for two "
-                  "intervals of %u s, closing",
-                  CONNECTION_TITLE(conn), conn->heartbeat_s);
+        connection_log_silent(conn);
         connection_enter(conn, CONNECTION_SILENT);
         net_close(conn->session.net, false);
         return;

@@ -1,7 +1,7 @@
 /* What listings show of a connection, its channels and its consumers. */
 #include "amqp/channel.h"
 
-static const char *state_name(const struct connection *conn)
+const char *connection_state_name(const struct connection *conn)
 {
     static const char *const names[] = {
         [CONNECTION_AWAIT_HEADER] = "starting", [CONNECTION_AWAIT_START_OK] = "starting",
@@ -74,7 +74,7 @@ static void visit_channel(struct channel *ch, const struct session_facts *connec
 void connection_add_facts(const struct session *s, struct session_facts *facts)
 {
     const struct connection *conn = lv_container_of(s, const struct connection, session);
-    facts->state = state_name(conn);
+    facts->state = connection_state_name(conn);
     facts->channels = conn->channel_count;
     facts->channel_max = conn->channel_max;
     facts->frame_bytes_max = conn->frame_bytes_max;

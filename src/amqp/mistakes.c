@@ -20,7 +20,7 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
         char whole[600];
         vsnprintf(whole, sizeof whole, format, args);
         va_end(args);
-        connection_fail(ch->connection, code, method, "%s", whole);
+        connection_fail(ch->connection, ch->number, code, method, "%s", whole);
         return;
     }
     va_list args_for_log;
@@ -28,7 +28,7 @@ void channel_fail(struct channel *ch, uint32_t method, uint16_t code, const char
     size_t n = reply_text_make(text, code, format, args);
     va_end(args);
     if (ch->state == CHANNEL_OPEN)
-        connection_log_exception(ch->connection, ch, code, method, format, args_for_log);
+        channel_log_error(ch, code, method, format, args_for_log);
     va_end(args_for_log);
     if (ch->state != CHANNEL_OPEN)
         return;
@@ -49,8 +49,8 @@ void channel_refuse(struct channel *ch, uint32_t method, const struct broker_err
     channel_fail(ch, method, error->code, "%s", error->text);
 }
 
-void connection_refuse_arguments(struct connection *conn, enum wire_result result, uint32_t method,
-                                 struct slice args)
+void connection_refuse_arguments(struct connection *conn, uint16_t channel, enum wire_result result,
+                                 uint32_t method, struct slice args)
 {
     if (!connection_is_open(conn) || result == WIRE_BAD_TABLE) {
         connection_drop_for(conn, "cannot decode the arguments of %s",
@@ -58,23 +58,24 @@ void connection_refuse_arguments(struct connection *conn, enum wire_result resul
         return;
     }
     if (result == WIRE_BAD_UTF8) {
-        connection_fail(conn, REPLY_FRAME_ERROR, 0, "Malformed UTF-8 in shortstr");
+        connection_fail(conn, channel, REPLY_FRAME_ERROR, 0, "Malformed UTF-8 in shortstr");
         return;
     }
     struct lv_buffer bytes = {0};
     erlang_put_numbers(&bytes, args);
-    connection_fail(conn, REPLY_FRAME_ERROR, method, "cannot decode %.*s", (int)bytes.n,
+    connection_fail(conn, channel, REPLY_FRAME_ERROR, method, "cannot decode %.*s", (int)bytes.n,
                     (const char *)bytes.p);
     lv_buffer_free(&bytes);
 }
 
-bool connection_check_method(struct connection *conn, uint32_t method, struct slice args)
+bool connection_check_method(struct connection *conn, uint16_t channel, uint32_t method,
+                             struct slice args)
 {
     enum wire_result result = amqp_method_check(method, args);
     if (result == WIRE_OK)
         return true;
     if (amqp_method_find(method))
-        connection_refuse_arguments(conn, result, method, args);
+        connection_refuse_arguments(conn, channel, result, method, args);
     else
         connection_drop_for(conn, "method %u of class %u does not exist", amqp_method_of(method),
                             amqp_class_of(method));

@@ -143,7 +143,7 @@ enum {
 static bool check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space)
 {
     if (!properties_read(p->publish.content.header, &p->publish.properties)) {
-        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
+        connection_fail(ch->connection, ch->number, REPLY_INTERNAL_ERROR, 0, "%s", "");
         return false;
     }
     const struct properties *props = &p->publish.properties;

@@ -137,18 +137,18 @@ void channel_take_header(struct channel *ch, struct slice payload)
     struct incoming *in = ch->incoming;
     lv_assert(in && ch->content == CONTENT_AWAIT_HEADER);
     if (payload.n < CONTENT_HEADER_FIXED_BYTES + 2) {
-        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
+        connection_fail(ch->connection, ch->number, REPLY_INTERNAL_ERROR, 0, "%s", "");
         return;
     }
     unsigned class_id = wire_u16(payload.p);
     if (wire_u16(payload.p + 2) != 0) {
-        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
+        connection_fail(ch->connection, ch->number, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
                         "expected content header for class 60, got non content header frame "
                         "instead");
         return;
     }
     if (class_id != 60) {
-        connection_fail(ch->connection, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
+        connection_fail(ch->connection, ch->number, REPLY_UNEXPECTED_FRAME, AMQP_BASIC_PUBLISH,
                         "expected content header for class 60, got one for class %u instead",
                         class_id);
         return;
@@ -157,7 +157,7 @@ void channel_take_header(struct channel *ch, struct slice payload)
     struct slice header =
         slice_of(payload.p + CONTENT_HEADER_FIXED_BYTES, payload.n - CONTENT_HEADER_FIXED_BYTES);
     if (!properties_read(header, &properties)) {
-        connection_fail(ch->connection, REPLY_INTERNAL_ERROR, 0, "%s", "");
+        connection_fail(ch->connection, ch->number, REPLY_INTERNAL_ERROR, 0, "%s", "");
         return;
     }
     in->body_bytes = wire_u64(payload.p + 4);

@@ -17,11 +17,9 @@ void channel_cancel_revoked(struct channel *ch)
                                              .name = queue_name(c->queue)};
         if (auth_check(who, &request) != AUTH_REFUSED)
             continue;
-        log_warning(
-            "connection %s, channel %u: its user may no longer read queue '%.*s': cancelling "
-            "consumer '%.*s'",
-            CONNECTION_TITLE(ch->connection), ch->number, SLICE_ARG(queue_name(c->queue)),
-            SLICE_ARG(c->tag));
+        log_warning("connection %s: its user may no longer read queue '%.*s': cancelling "
+                    "consumer '%.*s'",
+                    CHANNEL_TITLE(ch), SLICE_ARG(queue_name(c->queue)), SLICE_ARG(c->tag));
         if (ch->connection->can.consumer_cancel_notify)
             CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
         channel_cancel_consumer(ch, c, false);

@@ -70,11 +70,12 @@ static void consumer_time_out(struct channel *ch, struct consumer *c, uint64_t t
                      ch->number, timeout_ms);
         return;
     }
-    log_warning(
-        "connection %s, channel %u: consumer '%.*s' of queue '%.*s' has held a delivery for more "
-        "than %" PRIu64 " ms: cancelling it",
-        CONNECTION_TITLE(ch->connection), ch->number, SLICE_ARG(c->tag),
-        SLICE_ARG(queue_name(c->queue)), timeout_ms);
+    log_warning("connection %s: Consumer %.*s on channel %u has timed out waiting for delivery "
+                "acknowledgement. Timeout used: %" PRIu64
+                " ms. Cancelling it: it consumes from queue "
+                "'%.*s'",
+                CHANNEL_TITLE(ch), SLICE_ARG(c->tag), ch->number, timeout_ms,
+                SLICE_ARG(queue_name(c->queue)));
     CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
     ch->forgiven_tag = ch->delivery_tag;
     consumer_hold(c);

@@ -326,15 +326,29 @@ bool session_unfinished_check(struct session *s, uint64_t of_this, struct broker
 
 /* --- session_log.c ---------------------------------------------------------------------------- */
 
-/* How a log line names a session: "10.0.0.7:51044 -> 10.0.0.1:5672 'shop' (user 'ann', vhost '/')",
- * with the client's connection_name. What is not known yet is left out. Adds the same to
- * the notes of this thread's next log line (log_note()): call it where a line is composed. */
+/* How a log line names a session, in RabbitMQ's form:
+ *
+ *   <0.7.0> (10.0.0.7:51044 -> 10.0.0.1:5672 - shop, vhost: '/', user: 'ann')
+ *
+ * with the client's connection_name. What is not known yet is left out. */
 struct session_title {
-    char text[800];
+    const char *state;       /* adds ", state: running" inside the brackets; NULL: does not */
+    bool has_channel;        /* adds ", channel 3" behind them */
+    uint16_t channel;        /* its number */
+    bool is_without_account; /* leaves out the vhost and the user */
+    char text[1000];         /* initially empty; the result */
 };
-const char *session_title(const struct session *s, struct session_title *room);
-/* The session's title as a string, valid until the end of the enclosing block. */
-#define SESSION_TITLE(s) session_title((s), &(struct session_title){.text = ""})
+/* Composes the title. Adds the same to the notes of this thread's next log line (log_note()): call
+ * it where a line is composed. Returns title->text. */
+const char *session_title(const struct session *s, struct session_title *title);
+/* The session's title as a string, valid until the end of the enclosing block. The second macro
+ * takes members of struct session_title: SESSION_TITLE_WITH(s, .state = "running"). */
+#define SESSION_TITLE(s) SESSION_TITLE_WITH(s, .text = "")
+#define SESSION_TITLE_WITH(s, ...) session_title((s), &(struct session_title){__VA_ARGS__})
+
+/* Returns the client's own name for the connection (connection_name in these client properties),
+ * cut to 128 bytes, or nothing. */
+struct slice session_client_name(struct slice client_properties);
 
 /* --- tracing.c: the firehose (broker/trace.h); only while the vhost is traced ----------------- */
 

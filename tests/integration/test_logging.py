@@ -60,7 +60,7 @@ def logged_file(own, name='a.log'):
 def test_each_line_of_a_file_in_json_is_an_object_with_rabbitmqs_fields(logging_to):
     own = logging_to('log.file = a.log\nlog.file.level = debug\nlog.file.formatter = json\n')
     busy_run(own)
-    eventually(lambda: 'closed the TCP connection' in logged_file(own) and 'ann' in logged_file(own))
+    eventually(lambda: 'closed TCP connection' in logged_file(own) and 'ann' in logged_file(own))
     lines = [json.loads(line) for line in logged_file(own).splitlines()]
     for line in lines:
         assert list(line)[:5] == ['time', 'level', 'msg', 'domain', 'pid'] and '\n' not in line['time']
@@ -74,7 +74,7 @@ def test_each_line_of_a_file_in_json_is_an_object_with_rabbitmqs_fields(logging_
 def test_lines_of_the_console_have_rabbitmqs_form(logging_to):
     own = logging_to('log.console.level = debug\n')
     busy_run(own)
-    eventually(lambda: 'closed the TCP connection' in own.log())
+    eventually(lambda: 'closed TCP connection' in own.log())
     for line in own.log().splitlines():
         assert PLAIN.match(line), line
     assert '\x1b' not in own.log() and '\u202e' not in own.log()
@@ -84,7 +84,7 @@ def test_a_category_has_a_level_and_a_file_of_its_own(logging_to):
     own = logging_to('log.console = true\nlog.channel.file = channels.log\nlog.connection.level = error\n')
     busy_run(own)
     eventually(lambda: 'not_found' in logged_file(own, 'channels.log') and 'login refused' in own.log())
-    assert 'not_found' not in own.log() and 'closed the TCP connection' not in own.log()
+    assert 'not_found' not in own.log() and 'closed TCP connection' not in own.log()
     assert len(logged_file(own, 'channels.log').splitlines()) == 1
 
 
@@ -246,7 +246,7 @@ def test_the_level_is_changed_live_for_all_and_for_a_category(logging_to):
     own.ctl('add_user', 'quiet', 'secret')
     own.ctl('set_log_level', 'connection', 'debug')
     Peer(own.address, upto='connected').drop()       # said for debug only
-    eventually(lambda: 'after 0 bytes' in own.log())
+    eventually(lambda: 'connection_closed_with_no_data_received' in own.log())
     own.ctl('set_log_level', 'info')
     own.ctl('add_user', 'loud', 'secret')
     eventually(lambda: 'loud' in own.log())
@@ -261,7 +261,7 @@ def test_rabbitmqs_variables_choose_the_outputs(own_broker):
     own.environment['RABBITMQ_LOG_BASE'] = os.path.join(own.directory, 'base')
     own.start()
     Peer(own.address, upto='connected').drop()
-    eventually(lambda: 'after 0 bytes' in read(own.directory, 'base', 'a.log'))
+    eventually(lambda: 'connection_closed_with_no_data_received' in read(own.directory, 'base', 'a.log'))
     assert 'listens on' not in read(own.directory, 'base', 'a.log') + own.log()
 
 

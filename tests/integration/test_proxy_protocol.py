@@ -76,7 +76,7 @@ def test_listings_and_the_log_show_the_address_that_a_proxy_passes_on(proxied, h
     peer = enter(broker, header, user='afar', password='secret')
     to = '198.51.100.7' if ':' not in client else '2001:db8::1'
     assert listed(broker) == [[f'{client}:56324 -> {to}:5672', client, '56324', to, '5672']]
-    eventually(lambda: f'connection {client}:56324 -> {to}:5672' in broker.log())
+    eventually(lambda: f'({client}:56324 -> {to}:5672)' in broker.log())
     peer.close()
 
 
