@@ -1,4 +1,5 @@
 """Brokers, connections and names for the tests. See README.md for the environment variables."""
+import collections
 import os
 import random
 import shutil
@@ -27,14 +28,31 @@ def pytest_report_header():
     return f'broker: {os.environ.get("LEVERETD", "build/leveretd")} ({BUILD}), loops {LOOPS}'
 
 
-# The files that take longest go first, so that no worker sits alone with one of them at the end.
-LONGEST = ['test_hostile', 'test_leveretctl', 'test_differential', 'test_connection', 'test_tracing', 'test_celery', 'test_dead_letters',
-           'test_faults', 'test_delayed', 'test_durability', 'test_deduplication', 'test_retry', 'test_loops']
+# The groups of tests that take longest go first, so that no worker sits alone with one of them at the end.
+LONGEST = ['test_differential', 'rabbit', 'test_bench', 'test_delayed', 'test_conflation', 'test_crash', 'test_dead_letters', 'test_hostile',
+           'test_loops', 'test_faults', 'test_retry', 'test_browse', 'test_celery', 'test_deduplication', 'test_connection']
+# Long files that several workers share: so many tests in turn make a group.
+SHARED = {'test_dead_letters': 6, 'test_hostile': 15, 'test_faults': 7}
 
 
+def group_of(item, number):
+    """The tests that one worker runs: those of a file; but all that need RabbitMQ go to one worker, because it takes longer to
+    start than most tests. `number` is the item's in its file."""
+    module = item.module.__name__
+    if module != 'test_differential' and 'rabbit' in item.fixturenames:
+        return 'rabbit'
+    return f'{module}.{number // SHARED[module]}' if module in SHARED else module
+
+
+@pytest.hookimpl(tryfirst=True)                      # xdist reads the groups
 def pytest_collection_modifyitems(items):
     place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.module.__name__, len(LONGEST)))
+    count, groups = collections.Counter(), {}
+    for item in items:
+        groups[item] = group_of(item, count[item.module])
+        count[item.module] += 1
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    items.sort(key=lambda item: place.get(groups[item].split('.')[0], len(LONGEST)))
     for item in items:
         if AGAINST_RABBIT and item.get_closest_marker('leveret'):
             item.add_marker(pytest.mark.skip(reason='about Leveret alone'))
