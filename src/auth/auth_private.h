@@ -93,6 +93,7 @@ struct auth {
     pthread_mutex_t chain_lock; /* of the next two */
     struct auth_chain *chain;   /* in force */
     struct lv_list chains;      /* struct auth_chain.link: this one, and older ones in use */
+    struct ask_pool *freeing;   /* frees chains that were replaced */
     _Atomic uint64_t fresh_ms;  /* auth_set_decisions() */
 
     _Atomic size_t identities; /* how many have not been freed */

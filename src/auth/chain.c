@@ -1,8 +1,9 @@
 /* Chains: built at the start and at each reload, never changed after auth_set_chain().
  *
- * A chain that was replaced stays while a login or an identity uses it. It is freed by the next
- * auth_set_chain(), or with the auth: freeing waits for the threads of its backends, so it must not
- * happen on one of them. */
+ * A chain that was replaced stays while a login or an identity uses it. The next auth_set_chain()
+ * has it freed, or it is freed with the auth. Freeing waits for the threads of its backends, which
+ * may be asking somebody who does not answer: so it happens neither on one of them nor on a loop,
+ * but on a thread of its own. */
 #include "auth/chain_private.h"
 
 #include <stdlib.h>
@@ -82,6 +83,8 @@ static void chain_stop_pools(struct auth_chain *chain)
 void chains_start_threads(struct auth *auth)
 {
     struct lv_list *it, *after;
+    ask_pool_free(&auth->freeing);
+    auth->freeing = ask_pool_create("chains", 1, false);
     lv_list_each (it, after, &auth->chains)
         chain_make_pools(lv_list_item(it, struct auth_chain, link), true);
 }
@@ -91,6 +94,7 @@ void chains_stop_threads(struct auth *auth)
     struct lv_list *it, *after;
     lv_list_each (it, after, &auth->chains)
         chain_stop_pools(lv_list_item(it, struct auth_chain, link));
+    ask_pool_stop(auth->freeing);
 }
 
 /* --- the chain in force ----------------------------------------------------------------------- */
@@ -112,11 +116,21 @@ static void chain_replace(struct auth *auth, struct auth_chain *fresh, struct lv
     pthread_mutex_unlock(&auth->chain_lock);
 }
 
-static void chains_end(struct lv_list *chains)
+static void end_run(struct ask *ask)
+{
+    struct auth_chain *chain = lv_container_of(ask, struct auth_chain, end);
+    auth_chain_free(&chain);
+}
+
+/* Frees chains that nobody uses. */
+static void chains_end(struct auth *auth, struct lv_list *chains)
 {
     while (!lv_list_is_empty(chains)) {
         struct auth_chain *chain = lv_list_item(chains->next, struct auth_chain, link);
-        auth_chain_free(&chain);
+        lv_list_remove(&chain->link);
+        chain->end.run = end_run;
+        if (!ask_submit(auth->freeing, &chain->end, SLICE_EMPTY))
+            auth_chain_free(&chain);
     }
 }
 
@@ -132,7 +146,7 @@ void auth_set_chain(struct auth *auth, struct auth_chain **pointer)
         auth_chain_add_link(chain, CHAIN_INTERNAL, NULL, 0);
     chain_make_pools(chain, !auth->is_single_threaded);
     chain_replace(auth, chain, &unused);
-    chains_end(&unused);
+    chains_end(auth, &unused);
 }
 
 struct auth_chain *chain_use(struct auth *auth)
@@ -162,11 +176,13 @@ void chains_init(struct auth *auth)
     struct auth_chain *chain = NULL;
     pthread_mutex_init(&auth->chain_lock, NULL);
     lv_list_init(&auth->chains);
+    auth->freeing = ask_pool_create("chains", 0, false);
     auth_set_chain(auth, &chain);
 }
 
 void chains_free(struct auth *auth)
 {
-    chains_end(&auth->chains);
+    chains_end(auth, &auth->chains);
+    ask_pool_free(&auth->freeing);
     pthread_mutex_destroy(&auth->chain_lock);
 }

@@ -20,6 +20,7 @@ struct chain_link {
 struct auth_chain {
     struct lv_list link;  /* in auth.chains */
     _Atomic size_t users; /* logins under way, and identities, that use it */
+    struct ask end;       /* the freeing of it, on a thread that may wait */
     struct chain_backend backends[CHAIN_BACKENDS_MAX];
     size_t backend_count;
     struct chain_link links[CHAIN_LINKS_MAX];

@@ -59,6 +59,8 @@ static void fake_free(struct auth_backend *backend)
 {
     struct fake *f = lv_container_of(backend, struct fake, backend);
     assert_int_equal(f->data, 0);
+    if (f->blocks_at_end)
+        fake_block(f);
     free(f);
 }
 

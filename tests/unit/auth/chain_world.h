@@ -30,9 +30,10 @@ struct fake {
     uint64_t expires_at_s;
     _Atomic unsigned logins; /* how often it was asked */
     _Atomic unsigned questions;
-    _Atomic int data; /* how many it has given out */
-    sem_t *blocks;    /* log_in() and may() wait for it; NULL: they do not */
-    sem_t *begun;     /* posted before that */
+    _Atomic int data;   /* how many it has given out */
+    sem_t *blocks;      /* log_in() and may() wait for it; NULL: they do not */
+    sem_t *begun;       /* posted before that */
+    bool blocks_at_end; /* free() waits, too */
     bool had_password;
 };
 

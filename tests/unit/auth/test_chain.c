@@ -95,6 +95,29 @@ static void a_user_keeps_the_backends_that_accepted_it(void **state)
     world_stop(&w);
 }
 
+static void nobody_waits_while_a_chain_that_was_replaced_is_freed(void **state)
+{
+    (void)state;
+    struct world w;
+    sem_t blocks, begun;
+    world_start(&w);
+    sem_init(&blocks, 0, 0);
+    sem_init(&begun, 0, 0);
+    struct fake *old = link_alone(&w, "old");
+    auth_set_chain(w.auth, &w.chain);
+    auth_start_threads(w.auth);
+    old->blocks = &blocks;
+    old->begun = &begun;
+    old->blocks_at_end = true;
+    auth_set_chain(w.auth, &w.chain); /* NULL: the internal one alone */
+    sem_wait(&begun);
+    assert_true(logs_in(&w, "ann", "secret"));
+    sem_post(&blocks);
+    world_stop(&w);
+    sem_destroy(&blocks);
+    sem_destroy(&begun);
+}
+
 /* --- what it may do --------------------------------------------------------------------------- */
 
 static void an_answer_is_asked_for_once(void **state)
@@ -277,6 +300,7 @@ int main(void)
         cmocka_unit_test(a_refusal_names_every_backend_that_was_asked),
         cmocka_unit_test(all_that_authorize_must_know_the_user_and_allow),
         cmocka_unit_test(a_user_keeps_the_backends_that_accepted_it),
+        cmocka_unit_test(nobody_waits_while_a_chain_that_was_replaced_is_freed),
         cmocka_unit_test(an_answer_is_asked_for_once),
         cmocka_unit_test(an_old_answer_is_asked_for_again_and_its_end_changes_the_generation),
         cmocka_unit_test(an_answer_that_is_old_when_it_is_looked_at_is_asked_for_again),
