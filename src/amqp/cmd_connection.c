@@ -145,9 +145,10 @@ static void response_take(struct connection *conn, struct slice mechanism, struc
 {
     struct session_credentials credentials = {.mechanism = mechanism, .has_password = true};
     unsigned chosen = sasl_mechanism(mechanism) & session_mechanisms(&conn->session);
-    if (chosen == SASL_EXTERNAL) {
+    if (chosen == SASL_EXTERNAL || chosen == SASL_ANONYMOUS) {
         connection_enter(conn, CONNECTION_LOGGING_IN);
-        session_log_in_by_certificate(&conn->session, mechanism, login_is_done);
+        (chosen == SASL_EXTERNAL ? session_log_in_by_certificate : session_log_in_anonymously)(
+            &conn->session, mechanism, login_is_done);
         return;
     }
     enum sasl_result result =

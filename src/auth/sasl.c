@@ -56,6 +56,7 @@ static const struct {
     {SASL_PLAIN, "PLAIN"},
     {SASL_AMQPLAIN, "AMQPLAIN"},
     {SASL_EXTERNAL, "EXTERNAL"},
+    {SASL_ANONYMOUS, "ANONYMOUS"},
 };
 
 enum { MECHANISMS = sizeof mechanisms / sizeof *mechanisms };

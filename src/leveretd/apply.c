@@ -54,6 +54,8 @@ static void apply_mechanisms(struct leveretd *d)
     for (size_t i = 0; i < config->auth_mechanisms.count; i++)
         mechanisms |= sasl_mechanism(slice_str(config->auth_mechanisms.items[i].value));
     s->mechanisms = mechanisms;
+    s->anonymous_user = config_is_none(config->anonymous_user) ? NULL : config->anonymous_user;
+    s->anonymous_password = config_is_none(config->anonymous_pass) ? NULL : config->anonymous_pass;
     /* The lists of words are in the order of the enums; the last has two words for one. */
     s->name_from = config->ssl_cert_login_from > TLS_NAME_ALTERNATIVE ? TLS_NAME_ALTERNATIVE
                                                                       : config->ssl_cert_login_from;

@@ -102,6 +102,8 @@ struct config {
 
 /* Returns the word of an ENUM's value, which must be one of `words`. A static string. */
 const char *config_word(enum config_words words, int value);
+/* Returns whether a STRING or SECRET is none: not set, or "none". */
+bool config_is_none(const char *text);
 
 /* Reports one line about the config: an error (the broker does not start), a warning or a remark.
  * The text is borrowed for the call and ends without a newline. */

@@ -184,9 +184,27 @@ static int check_validator(const struct config *config, config_say say, void *ar
     return ERR_INVALID;
 }
 
+/* Nothing is wrong with either, but whoever has set one of the two expects something of it. */
+static int check_anonymous(const struct config *config, config_say say, void *arg)
+{
+    bool is_listed = false, has_user = !config_is_none(config->anonymous_user);
+    for (size_t i = 0; i < config->auth_mechanisms.count; i++)
+        is_listed |= strcmp(config->auth_mechanisms.items[i].value, "ANONYMOUS") == 0;
+    if (is_listed && (!has_user || config_is_none(config->anonymous_pass)))
+        say(arg, LOG_WARNING,
+            "auth_mechanisms: ANONYMOUS is not offered, since anonymous_login_user or "
+            "anonymous_login_pass is none");
+    if (has_user && !is_listed)
+        say(arg, LOG_WARNING,
+            "anonymous_login_user has no effect: auth_mechanisms.N does not name ANONYMOUS, which "
+            "is off by default");
+    return 0;
+}
+
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
     chain_check,
     check_validator,
+    check_anonymous,
     check_listeners,
     check_load_definitions,
     check_management_address,

@@ -31,8 +31,6 @@ static const struct idle_key {
     {"ssl_options", LOG_INFO, "there are no options until some are set"},
     {"ssl_allow_poodle_attack", LOG_INFO, "TLS 1.2 is the oldest version"},
     {"management.ssl*", LOG_WARNING, "the management API comes in a later version"},
-    {"anonymous_login_user", LOG_INFO, "every client must log in"},
-    {"anonymous_login_pass", LOG_INFO, "every client must log in"},
     {"auth_cache.cache_module", LOG_INFO,
      "there is one cache: a table in memory that all loops use; reloading the configuration empties "
      "it"},

@@ -51,7 +51,7 @@
     W(CONFIG_VERIFIES, "verify_peer", "verify_none")                                               \
     W(CONFIG_CRL_CHECKS, "false", "true", "peer", "best_effort")                                   \
     W(CONFIG_TLS_VERSIONS, "tlsv1.3", "tlsv1.2", "tlsv1.1", "tlsv1")                               \
-    W(CONFIG_MECHANISMS, "PLAIN", "AMQPLAIN", "EXTERNAL")                                          \
+    W(CONFIG_MECHANISMS, "PLAIN", "AMQPLAIN", "EXTERNAL", "ANONYMOUS")                             \
     W(CONFIG_CERT_LOGINS, "distinguished_name", "common_name", "subject_alternative_name",         \
       "subject_alt_name")                                                                          \
     W(CONFIG_SAN_TYPES, "dns", "ip", "email", "uri", "other_name")                                 \
@@ -199,9 +199,13 @@
 
 #define CONFIG_SETTINGS_CERTIFICATES(S)                                                            \
     S(auth_mechanisms, "auth_mechanisms.*", LIST, "PLAIN AMQPLAIN", true, CONFIG_MECHANISMS, 1,    \
-      "auth_mechanisms.N = PLAIN, AMQPLAIN or EXTERNAL: the SASL mechanisms that clients may log " \
-      "in by. EXTERNAL takes the user's name from the client's certificate, and is offered over "  \
-      "TLS alone.")                                                                                \
+      "auth_mechanisms.N = PLAIN, AMQPLAIN, EXTERNAL or ANONYMOUS: the SASL mechanisms that "      \
+      "clients may log in by. EXTERNAL takes the user's name from the client's certificate, and "  \
+      "is offered over TLS alone. ANONYMOUS is offered only if anonymous_login_user is set.")      \
+    S(anonymous_user, "anonymous_login_user", STRING, "none", true, 0, 0,                          \
+      "As which user clients log in by ANONYMOUS, without name and password; none: they cannot.")  \
+    S(anonymous_pass, "anonymous_login_pass", SECRET, "guest", true, 0, 0,                         \
+      "Password of that user; none: they cannot.")                                                 \
     S(ssl_cert_login_from, "ssl_cert_login_from", ENUM, "distinguished_name", true,                \
       CONFIG_CERT_LOGINS, 0,                                                                       \
       "Which part of a client's certificate is the user's name, for EXTERNAL: "                    \

@@ -25,6 +25,11 @@ static bool value_is_none(const char *value)
            strcmp(value, "infinity") == 0 || strcmp(value, "false") == 0;
 }
 
+bool config_is_none(const char *text)
+{
+    return text[0] == '\0' || strcmp(text, "none") == 0;
+}
+
 bool config_digits_read(const char *text, int64_t *ret, const char **ret_end)
 {
     int64_t n = 0;

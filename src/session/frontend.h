@@ -226,7 +226,12 @@ void session_log_in(struct session *s, const struct session_credentials *credent
  * without a password. It is refused if there is no certificate. */
 void session_log_in_by_certificate(struct session *s, struct slice mechanism,
                                    session_logged_in *done);
-/* Returns the mechanisms (auth/sasl.h) that this client may log in by: EXTERNAL needs TLS. */
+/* Logs in as the user for clients that say nothing of themselves (SASL ANONYMOUS): like
+ * session_log_in(), with the name and password of the configuration. Call only if
+ * session_mechanisms() has it. */
+void session_log_in_anonymously(struct session *s, struct slice mechanism, session_logged_in *done);
+/* Returns the mechanisms (auth/sasl.h) that this client may log in by: EXTERNAL needs TLS,
+ * ANONYMOUS a user in the configuration. */
 unsigned session_mechanisms(const struct session *s);
 /* Returns whether session_log_in() has not been answered yet. */
 static inline bool session_is_logging_in(const struct session *s)

@@ -93,12 +93,31 @@ void session_log_in_by_certificate(struct session *s, struct slice mechanism,
     lv_buffer_free(&user);
 }
 
+/* A reload may just have taken the user away: then nobody has this name and password. */
+void session_log_in_anonymously(struct session *s, struct slice mechanism, session_logged_in *done)
+{
+    const char *user = s->server->settings.anonymous_user;
+    const char *password = s->server->settings.anonymous_password;
+    const struct session_credentials credentials = {
+        .mechanism = mechanism,
+        .user = slice_str(user ? user : ""),
+        .password = slice_str(password ? password : ""),
+        .has_password = true,
+    };
+    session_log_in(s, &credentials, done);
+}
+
 unsigned session_mechanisms(const struct session *s)
 {
-    unsigned mechanisms = s->server->settings.mechanisms;
+    const struct session_settings *settings = &s->server->settings;
+    unsigned mechanisms = settings->mechanisms, missing = 0;
     if (mechanisms == 0)
         mechanisms = SASL_PLAIN | SASL_AMQPLAIN;
-    return s->tls.is_on ? mechanisms : mechanisms & ~(unsigned)SASL_EXTERNAL;
+    if (!s->tls.is_on)
+        missing |= SASL_EXTERNAL;
+    if (!settings->anonymous_user || !settings->anonymous_password)
+        missing |= SASL_ANONYMOUS;
+    return mechanisms & ~missing;
 }
 
 /* Returns the identity whose limits count the session and its channels. */

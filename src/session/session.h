@@ -36,6 +36,9 @@ struct session_settings {
     _Atomic int64_t channel_consumers_max;    /* consumers of a channel; below 1: no limit */
     _Atomic bool qos_reaches_running; /* basic.qos without global also limits existing consumers */
     _Atomic unsigned mechanisms; /* of auth/sasl.h, that clients may log in by; 0: the usual ones */
+    /* As whom clients log in by ANONYMOUS; NULL: they cannot. */
+    const char *_Atomic anonymous_user;
+    const char *_Atomic anonymous_password;
     /* Which part of a certificate is a user's name: struct tls_name_rule of tls/certificate.h. */
     _Atomic int name_from, san_type;
     _Atomic unsigned san_index;

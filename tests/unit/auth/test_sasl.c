@@ -92,9 +92,10 @@ static void a_set_of_mechanisms_is_written_with_spaces(void **state)
         const char *text;
     } cases[] = {{SASL_PLAIN | SASL_AMQPLAIN, "PLAIN AMQPLAIN"},
                  {SASL_EXTERNAL, "EXTERNAL"},
-                 {SASL_PLAIN | SASL_EXTERNAL, "PLAIN EXTERNAL"}};
+                 {SASL_PLAIN | SASL_EXTERNAL, "PLAIN EXTERNAL"},
+                 {SASL_AMQPLAIN | SASL_ANONYMOUS, "AMQPLAIN ANONYMOUS"}};
     (void)state;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct lv_buffer out = {0};
         sasl_print(cases[i].set, &out);
         assert_string_equal((const char *)out.p, cases[i].text);
@@ -108,6 +109,7 @@ static void a_mechanism_that_is_not_offered_is_unknown(void **state)
 {
     (void)state;
     check_refused("EXTERNAL", SLICE_EMPTY, SASL_UNKNOWN_MECHANISM);
+    check_refused("ANONYMOUS", B("\0guest\0guest"), SASL_UNKNOWN_MECHANISM);
     check_refused("plain", B("\0guest\0guest"), SASL_UNKNOWN_MECHANISM);
     check_refused("PLAIN ", B("\0guest\0guest"), SASL_UNKNOWN_MECHANISM);
     check_refused("", SLICE_EMPTY, SASL_UNKNOWN_MECHANISM);
