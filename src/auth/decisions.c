@@ -16,10 +16,9 @@
 
 #include "auth/decisions.h"
 
-#include <semaphore.h>
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/semaphore.h"
 #include "loop/loop.h"
 
 enum { DECISIONS_MAX = 128, UNANSWERED_MS = 1000 };
@@ -413,9 +412,7 @@ void auth_await_here(struct auth_identity *identity)
     sem_t is_done;
     sem_init(&is_done, 0, 0);
     auth_await(identity, NULL, await_done, &is_done);
-    while (sem_wait(&is_done) != 0) {
-        /* a signal came */
-    }
+    semaphore_wait(&is_done);
     sem_destroy(&is_done);
 }
 

@@ -7,10 +7,9 @@
  * log: a random hash of the algorithm for new passwords stands in for the user's. */
 #include "auth/internal.h"
 
-#include <semaphore.h>
-
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/semaphore.h"
 
 enum { CHANGES_MAX = 3 /* how often a check is repeated when the password changes meanwhile */ };
 
@@ -175,13 +174,6 @@ static void hash_run(struct ask *ask)
     struct hash_ask *h = lv_container_of(ask, struct hash_ask, ask);
     h->is_hashed = password_hash(h->algorithm, h->password, h->text);
     sem_post(&h->is_done);
-}
-
-static void semaphore_wait(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0) {
-        /* a signal came */
-    }
 }
 
 int internal_hash(struct auth *auth, struct slice password, enum password_algorithm *ret_algorithm,

@@ -12,11 +12,10 @@
 
 #include "auth/login.h"
 
-#include <semaphore.h>
-
 #include "auth/identity.h"
 #include "auth/internal.h"
 #include "base/log.h"
+#include "base/semaphore.h"
 
 struct auth_login {
     struct auth *auth;
@@ -393,9 +392,7 @@ bool auth_login(struct auth *auth, struct slice user, struct slice password, boo
     };
     sem_init(&w.is_done, 0, 0);
     auth_log_in(auth, &r);
-    while (sem_wait(&w.is_done) != 0) {
-        /* a signal came */
-    }
+    semaphore_wait(&w.is_done);
     sem_destroy(&w.is_done);
     return w.is_in;
 }

@@ -8,7 +8,6 @@
 #include "manage/ask.h"
 
 #include <errno.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,6 +17,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "base/semaphore.h"
 #include "manage/compute_slots.h"
 
 struct asker {
@@ -152,8 +152,7 @@ static void question_forget(struct question *q)
 static int question_end(struct question *q)
 {
     bool had_slot = compute_slot_pause();
-    while (sem_wait(&q->is_over) != 0)
-        lv_assert(errno == EINTR);
+    semaphore_wait(&q->is_over);
     compute_slot_resume(had_slot);
     bool is_answered = atomic_load(&q->answers_due) == 0;
     if (!is_answered)

@@ -1,13 +1,12 @@
 /* A semaphore of slots, and for each thread whether it has one. */
 #include "manage/compute_slots.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/rcu.h"
+#include "base/semaphore.h"
 #include "loop/loop.h"
 
 static sem_t slots;
@@ -25,8 +24,7 @@ static void slot_wait(void)
 {
     lv_assert(!has_slot);
     pthread_once(&once, slots_init);
-    while (sem_wait(&slots) != 0)
-        lv_assert(errno == EINTR);
+    semaphore_wait(&slots);
     has_slot = true;
 }
 

@@ -27,6 +27,25 @@ void session_set_client_properties(struct session *s, struct slice properties)
             slice_of(memcpy(lv_malloc(properties.n), properties.p, properties.n), properties.n);
 }
 
+void session_check_credentials(struct session *s, const struct auth_credentials *credentials,
+                               void (*answered)(void *arg, const struct auth_login_answer *answer))
+{
+    lv_assert(!s->login);
+    struct auth_login_request request = {
+        .credentials = *credentials,
+        .is_from_loopback = s->peer.peer.is_loopback,
+        .loop = s->loop,
+        .done = answered,
+        .arg = s,
+    };
+    request.credentials.peer_address = slice_str(s->peer.peer.text);
+    struct auth_login *login = auth_log_in(s->server->auth, &request);
+    if (!login)
+        return; /* it is answered, and the session may have ended */
+    s->login = login;
+    session_stop(s, STOP_LOGIN);
+}
+
 /* On the session's loop. The session may have ended afterwards. */
 static void login_is_done(void *arg, const struct auth_login_answer *answer)
 {
@@ -50,28 +69,16 @@ static void note_mechanism(struct session *s, struct slice mechanism)
 void session_log_in(struct session *s, const struct session_credentials *c, session_logged_in *done)
 {
     session_assert_home(s);
-    lv_assert(!s->identity && !s->login);
+    lv_assert(!s->identity);
     note_mechanism(s, c->mechanism);
     s->logged_in = done;
-    const struct auth_login_request request = {
-        .credentials =
-            {
-                .user = c->user,
-                .password = c->password,
-                .has_password = c->has_password,
-                .client_id = c->client_id,
-                .peer_address = slice_str(s->peer.peer.text),
-            },
-        .is_from_loopback = s->peer.peer.is_loopback,
-        .loop = s->loop,
-        .done = login_is_done,
-        .arg = s,
+    const struct auth_credentials credentials = {
+        .user = c->user,
+        .password = c->password,
+        .has_password = c->has_password,
+        .client_id = c->client_id,
     };
-    struct auth_login *login = auth_log_in(s->server->auth, &request);
-    if (!login)
-        return; /* it is answered, and the session may have ended */
-    s->login = login;
-    session_stop(s, STOP_LOGIN);
+    session_check_credentials(s, &credentials, login_is_done);
 }
 
 void session_log_in_by_certificate(struct session *s, struct slice mechanism,

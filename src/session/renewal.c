@@ -90,31 +90,19 @@ static void renewal_is_done(void *arg, const struct auth_login_answer *answer)
 void session_renew(struct session *s, struct slice secret, session_logged_in *done)
 {
     session_assert_home(s);
-    lv_assert(s->state == SESSION_RUNNING && !s->login);
+    lv_assert(s->state == SESSION_RUNNING);
     if (auth_expires_at_s(s->identity) == 0) {
         done(s, true, NULL);
         return;
     }
     s->logged_in = done;
-    const struct auth_login_request request = {
-        .credentials =
-            {
-                .user = session_user_name(s),
-                .password = secret,
-                .has_password = true,
-                .vhost = session_vhost_name(s),
-                .peer_address = slice_str(s->peer.peer.text),
-            },
-        .is_from_loopback = s->peer.peer.is_loopback,
-        .loop = s->loop,
-        .done = renewal_is_done,
-        .arg = s,
+    const struct auth_credentials credentials = {
+        .user = session_user_name(s),
+        .password = secret,
+        .has_password = true,
+        .vhost = session_vhost_name(s),
     };
-    struct auth_login *login = auth_log_in(s->server->auth, &request);
-    if (!login)
-        return; /* it is answered, and the session may have ended */
-    s->login = login;
-    session_stop(s, STOP_LOGIN);
+    session_check_credentials(s, &credentials, renewal_is_done);
 }
 
 /* --- permissions that are asked for again ----------------------------------------------------- */

@@ -58,6 +58,13 @@ void session_close_for(struct session *s, uint16_t code, const char *format, ...
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 
+/* Checks these credentials, to which it adds the peer's address, and calls answered() with the
+ * session: before it returns, or later. In the second case the session is stopped (STOP_LOGIN), and
+ * answered() ends that. The session may have ended afterwards. */
+struct auth_credentials;
+struct auth_login_answer;
+void session_check_credentials(struct session *s, const struct auth_credentials *credentials,
+                               void (*answered)(void *arg, const struct auth_login_answer *answer));
 /* Ends a login that is under way; its answer is dropped. */
 void session_forget_login(struct session *s);
 /* Releases what a session that was RUNNING takes of the quotas of the node, its vhost and its
@@ -87,7 +94,6 @@ void unfinished_free(struct session_loop *home);
 /* --- session_events.c ------------------------------------------------------------------------- */
 
 /* Emits user.authentication.success, or .failure with the reason. */
-struct auth_login_answer;
 void session_event_login(struct session *s, const struct auth_login_answer *answer);
 /* Emits connection.closed, even if the session has never entered a vhost. */
 void session_event_closed(struct session *s);
