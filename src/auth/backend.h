@@ -86,6 +86,10 @@ struct auth_backend_calls {
     void (*forget)(struct auth_backend *backend, void *data);
     /* Frees the backend. No other call is running, and all data are forgotten. */
     void (*free)(struct auth_backend *backend);
+    /* Called once, when the backend is put in force: from here on it may connect to its service by
+     * itself. Opening a backend connects nowhere, as that is also how its settings are checked.
+     * NULL: it connects only when it is asked. */
+    void (*begin)(struct auth_backend *backend);
 };
 
 /* The beginning of every backend. */
@@ -94,5 +98,12 @@ struct auth_backend {
     const char *name;     /* "http", as in auth_backends.N; a static string */
     unsigned threads_max; /* how many calls may be under way at a time */
 };
+
+/* Calls begin(), if the backend has it. */
+static inline void auth_backend_begin(struct auth_backend *backend)
+{
+    if (backend->calls->begin)
+        backend->calls->begin(backend);
+}
 
 #endif

@@ -263,6 +263,11 @@ static void cached_free(struct auth_backend *backend)
     free(cached);
 }
 
+static void cached_begin(struct auth_backend *backend)
+{
+    auth_backend_begin(cached_of(backend)->inner);
+}
+
 static const struct auth_backend_calls calls = {
     .log_in = cached_log_in,
     .may = cached_may,
@@ -270,6 +275,7 @@ static const struct auth_backend_calls calls = {
     .may_known = cached_may_known,
     .forget = cached_forget,
     .free = cached_free,
+    .begin = cached_begin,
 };
 
 struct auth_backend *cached_backend_create(struct auth_backend *inner, uint64_t ttl_ms,

@@ -99,6 +99,14 @@ void chains_stop_threads(struct auth *auth)
 
 /* --- the chain in force ----------------------------------------------------------------------- */
 
+static void chain_begin(const struct auth_chain *chain)
+{
+    for (size_t i = 0; i < chain->backend_count; i++) {
+        if (!chain_backend_is_internal(&chain->backends[i]))
+            auth_backend_begin(chain->backends[i].backend);
+    }
+}
+
 /* Puts a chain in force, and takes those out of the list that nobody uses. */
 static void chain_replace(struct auth *auth, struct auth_chain *fresh, struct lv_list *ret_unused)
 {
@@ -145,6 +153,7 @@ void auth_set_chain(struct auth *auth, struct auth_chain **pointer)
     if (chain->link_count == 0)
         auth_chain_add_link(chain, CHAIN_INTERNAL, NULL, 0);
     chain_make_pools(chain, !auth->is_single_threaded);
+    chain_begin(chain);
     chain_replace(auth, chain, &unused);
     chains_end(auth, &unused);
 }

@@ -205,6 +205,44 @@ static int link_add(struct building *b, const struct link *link)
     return err;
 }
 
+/* Says that this entry of auth_backends names a backend that cannot be used. */
+static void entry_complain(const struct building *b, size_t entry, config_say say, void *arg)
+{
+    struct lv_buffer expected = {0};
+    lv_buffer_printf(&expected, "a backend that can be used; %.*s",
+                     SLICE_ARG(lv_buffer_slice(b->reason)));
+    config_complain_of_entry(b->config, CONFIG_auth_backends, entry, (const char *)expected.p, say,
+                             arg);
+    lv_buffer_free(&expected);
+}
+
+/* Opens what an entry names, unless it is open: two backends if it is a cache of two. */
+static int entry_open(struct building *b, const struct config_pair *entry)
+{
+    const char *name = chain_backend_named(entry->value);
+    const struct config *config = b->config;
+    unsigned number;
+    int err = backend_number(b, choice_of(config, name, config->auth_cache_authn), &number);
+    if (err == 0)
+        err = backend_number(b, choice_of(config, name, config->auth_cache_authz), &number);
+    return err;
+}
+
+int chain_check_backends(const struct config *config, config_say say, void *arg)
+{
+    struct lv_buffer reason = {0};
+    struct building b = {.config = config, .chain = auth_chain_create(), .reason = &reason};
+    int err = 0;
+    for (size_t i = 0; i < config->auth_backends.count && err == 0; i++) {
+        err = entry_open(&b, &config->auth_backends.items[i]);
+        if (err < 0)
+            entry_complain(&b, i, say, arg);
+    }
+    auth_chain_free(&b.chain);
+    lv_buffer_free(&reason);
+    return err;
+}
+
 int chain_from_config(const struct config *config, struct auth_chain **ret,
                       struct lv_buffer *reason)
 {

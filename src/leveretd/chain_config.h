@@ -10,8 +10,13 @@
  * ("rabbit_auth_backend_http"); NULL if there is none. A static string. */
 const char *chain_backend_named(const char *text);
 
-/* Checks auth_backends.* without opening anything: for config_checks.c. Reports each fault. */
+/* Checks auth_backends.* without opening anything (config_checks.c). Reports each fault. */
 int chain_check(const struct config *config, config_say say, void *arg);
+
+/* Opens the backends that the configuration names, as chain_from_config() does, and frees them:
+ * modules are loaded and files are read, but nothing is connected to. Reports the first backend
+ * that cannot be opened. Call only with a config that chain_check() has accepted. Blocks. */
+int chain_check_backends(const struct config *config, config_say say, void *arg);
 
 /* Opens the backends that the configuration names, and builds the chain, which the caller owns. If
  * none is named, that is the internal backend alone. Returns ERR_... with the reason appended to

@@ -216,11 +216,13 @@ static int (*const checks[])(const struct config *config, config_say say, void *
     log_config_check,
 };
 
+/* Backends are opened only with settings that the other checks have accepted, so that one fault is
+ * reported once. */
 int config_check(const struct config *config, config_say say, void *arg)
 {
     int err = 0;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i](config, say, arg) < 0)
             err = ERR_INVALID;
-    return err;
+    return err < 0 ? err : chain_check_backends(config, say, arg);
 }

@@ -328,10 +328,48 @@ static int check_syslog(const struct config *config, config_say say, void *arg)
     return err;
 }
 
+/* Checks that a log file can be opened, before anything is created. Those in the data directory are
+ * left out: it need not exist yet. Returns ERR_... with what is expected instead. */
+static int check_place(const struct config *config, const char *name, struct lv_buffer *expected)
+{
+    if (name[0] != '/' && !config->log_dir[0])
+        return 0;
+    char *path = file_path(config, name);
+    int err = log_file_check(path);
+    if (err < 0)
+        lv_buffer_printf(expected, "a place for a log file that can be written (%s)",
+                         lv_error_reason(err));
+    free(path);
+    return err;
+}
+
+static int check_places(const struct config *config, config_say say, void *arg)
+{
+    const struct config_pairs *of_categories = &config->log_category_files;
+    const char *name = file_name(config);
+    struct lv_buffer expected = {0};
+    int err = name ? check_place(config, name, &expected) : 0;
+    if (err < 0)
+        config_complain(config, is_set(config, CONFIG_log_file) ? CONFIG_log_file : CONFIG_log_dir,
+                        (const char *)expected.p, say, arg);
+    for (size_t i = 0; i < of_categories->count; i++) {
+        expected.n = 0;
+        if (check_place(config, of_categories->items[i].value, &expected) == 0)
+            continue;
+        config_complain_of_entry(config, CONFIG_log_category_files, i, (const char *)expected.p,
+                                 say, arg);
+        err = ERR_INVALID;
+    }
+    lv_buffer_free(&expected);
+    return err;
+}
+
 int log_config_check(const struct config *config, config_say say, void *arg)
 {
     struct rotation_date date;
     int err = check_categories(config, say, arg);
+    if (check_places(config, say, arg) < 0)
+        err = ERR_INVALID;
     if (check_syslog(config, say, arg) < 0)
         err = ERR_INVALID;
     if (!rotation_date_parse(config->log_rotation_date, &date)) {

@@ -26,7 +26,8 @@ void log_config_levels(const struct config *config, int own_level, struct log_ou
 /* Returns the format of an output: "console" ... The caller owns it. */
 struct log_format *log_config_format(const struct config *config, const char *output);
 
-/* Checks the settings that have names in their keys, and the notations (config_checks.c). */
+/* Checks the settings that have names in their keys, the notations, and that files outside the data
+ * directory can be opened (config_checks.c). */
 int log_config_check(const struct config *config, config_say say, void *arg);
 
 #endif

@@ -44,6 +44,41 @@ static int make_directory(const char *path)
     return err;
 }
 
+static int refuse(const char *path, int number)
+{
+    return lv_error_explain(lv_error_from_errno(number), "%s: %s", path, strerror(number));
+}
+
+/* Returns 0 if a file or a directory can be created in this directory. */
+static int check_directory(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) < 0 || access(path, W_OK | X_OK) < 0)
+        return refuse(path, errno);
+    return S_ISDIR(status.st_mode) ? 0 : refuse(path, ENOTDIR);
+}
+
+/* Returns 0 if there is a directory for the file, or one can be created. */
+static int check_place(const char *path)
+{
+    char *copy = lv_strdup(path);
+    const char *directory = dirname(copy);
+    int err =
+        access(directory, F_OK) == 0 ? check_directory(directory) : check_directory(dirname(copy));
+    free(copy);
+    return err;
+}
+
+int log_file_check(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return check_place(path);
+    if (S_ISDIR(status.st_mode))
+        return refuse(path, EISDIR);
+    return access(path, W_OK) == 0 ? 0 : refuse(path, errno);
+}
+
 static int file_open(struct log_file *f)
 {
     struct stat status;

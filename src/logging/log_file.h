@@ -28,4 +28,9 @@ extern const struct log_sink_ops log_file_ops;
 int log_file_open(const struct log_file_settings *settings, struct log_format *format,
                   struct log_file **ret);
 
+/* Returns 0 if log_file_open() would find what it needs at this absolute path, without creating
+ * anything: a file, its directory, or the directory of that, each writable. Else ERR_..., whose
+ * lv_error_reason() names what is missing. Blocks. */
+int log_file_check(const char *path);
+
 #endif

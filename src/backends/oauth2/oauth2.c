@@ -149,8 +149,16 @@ static void oauth2_free(struct auth_backend *backend)
     free(oauth2);
 }
 
+static void oauth2_begin(struct auth_backend *backend)
+{
+    struct auth_oauth2 *oauth2 = (struct auth_oauth2 *)backend;
+    for (size_t i = 0; i < oauth2->settings->provider_count; i++)
+        if (oauth2->providers[i])
+            oauth2_provider_begin(oauth2->providers[i]);
+}
+
 static const struct auth_backend_calls calls = {
-    .log_in = log_in, .may = may, .forget = forget, .free = oauth2_free};
+    .log_in = log_in, .may = may, .forget = forget, .free = oauth2_free, .begin = oauth2_begin};
 
 static int provider_open(struct auth_oauth2 *oauth2, size_t i, struct lv_buffer *reason)
 {

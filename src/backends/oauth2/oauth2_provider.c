@@ -33,6 +33,7 @@ struct oauth2_provider {
     bool is_wanted;   /* a fetch is asked for */
     bool is_fetching; /* one is under way */
     bool has_failed;  /* the last one */
+    bool has_begun;
     bool is_stopping;
 };
 
@@ -202,7 +203,9 @@ static void *thread_run(void *arg)
     uint64_t due_ms = 0;
     pthread_mutex_lock(&provider->lock);
     while (!provider->is_stopping) {
-        if (provider->is_wanted || now_ms() >= due_ms) {
+        if (!provider->has_begun) {
+            pthread_cond_wait(&provider->changed, &provider->lock);
+        } else if (provider->is_wanted || now_ms() >= due_ms) {
             round_run(provider);
             due_ms = now_ms() + (provider->has_failed ? OAUTH2_RETRY_MS : OAUTH2_REFRESH_MS);
         } else {
@@ -268,6 +271,14 @@ int oauth2_provider_create(const struct oauth2_provider_settings *settings, unsi
     else
         *ret = provider;
     return err;
+}
+
+void oauth2_provider_begin(struct oauth2_provider *provider)
+{
+    pthread_mutex_lock(&provider->lock);
+    provider->has_begun = true;
+    pthread_cond_broadcast(&provider->changed);
+    pthread_mutex_unlock(&provider->lock);
 }
 
 void oauth2_provider_free(struct oauth2_provider **provider)

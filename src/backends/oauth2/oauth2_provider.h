@@ -1,9 +1,10 @@
 /* A provider of tokens: its keys from files, and those that it publishes.
  *
- * A thread of its own fetches the published keys: at the start, every OAUTH2_REFRESH_MS, and when a
- * token names a key that is not known, but not more often than oauth2_fetch_budget.h allows. The
- * keys fetched last are used until others are fetched; a key that is no longer published is no
- * longer used then. While a provider cannot be asked, the keys that are known go on being used. */
+ * A thread of its own fetches the published keys: when the provider begins, every
+ * OAUTH2_REFRESH_MS, and when a token names a key that is not known, but not more often than
+ * oauth2_fetch_budget.h allows. The keys fetched last are used until others are fetched; a key that
+ * is no longer published is no longer used then. While a provider cannot be asked, the keys that
+ * are known go on being used. */
 #ifndef LEVERET_BACKENDS_OAUTH2_PROVIDER_H
 #define LEVERET_BACKENDS_OAUTH2_PROVIDER_H
 
@@ -24,11 +25,13 @@ enum {
 struct oauth2_provider; /* see oauth2_provider.c */
 
 /* Reads the files of the provider's signing keys, and starts the thread, if the provider publishes
- * keys. Borrows the settings. When some keys are known, at most waiting_max calls of
- * oauth2_provider_verify() wait at a time for a key that is not. Returns ERR_INVALID, ERR_NOT_FOUND
- * ... with `reason`. */
+ * keys; it fetches nothing before oauth2_provider_begin(). Borrows the settings. When some keys are
+ * known, at most waiting_max calls of oauth2_provider_verify() wait at a time for a key that is
+ * not. Returns ERR_INVALID, ERR_NOT_FOUND ... with `reason`. */
 int oauth2_provider_create(const struct oauth2_provider_settings *settings, unsigned waiting_max,
                            struct oauth2_provider **ret, struct lv_buffer *reason);
+/* Has the thread fetch the published keys, from now on. Any thread. */
+void oauth2_provider_begin(struct oauth2_provider *provider);
 /* Waits for the thread, which a request that is under way can hold for OAUTH2_REQUEST_TIMEOUT_MS.
  * Clears the pointer. NULL is fine. */
 void oauth2_provider_free(struct oauth2_provider **provider);

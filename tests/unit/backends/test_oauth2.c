@@ -56,6 +56,7 @@ static void world_open(struct world *world, struct oauth2_settings *settings)
     struct lv_buffer reason = {0};
     const struct auth_oauth2_settings taken = {settings};
     assert_int_equal(auth_oauth2_open(&taken, &world->backend, &reason), 0);
+    world->backend->calls->begin(world->backend);
     oauth2_settings_unref(&settings);
     check_text(&reason, "");
 }
