@@ -279,6 +279,7 @@ int control_start(const struct control_world *world, struct control **ret)
         .auth = world->auth,
         .sessions = world->sessions,
         .node_name = world->node_name,
+        .vhost_defaults = world->vhost_defaults,
     };
     lv_list_init(&c->clients);
     c->listen_fd = -1;

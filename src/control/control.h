@@ -16,6 +16,8 @@
 
 #define CONTROL_SOCKET_FILE "control.sock"
 
+struct vhost_defaults; /* see manage/vhost_defaults.h */
+
 /* What the room needs of the process around it. Everything is borrowed until control_stop(). */
 struct control_world {
     struct loops *loops;
@@ -24,6 +26,7 @@ struct control_world {
     struct session_server *sessions;
     const char *data_dir;
     const char *node_name; /* as listings and messages show it: "leveret@host" */
+    const struct vhost_defaults *vhost_defaults; /* what new vhosts begin with */
     void *
         arg; /* of the functions below, which are called on the socket's thread and must not wait */
     void (*stop)(void *arg);                        /* begins the graceful stop */

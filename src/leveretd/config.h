@@ -110,6 +110,8 @@ bool config_is_none(const char *text);
 typedef void (*config_say)(void *arg, enum log_level level, const char *text);
 /* A config_say that logs the line. */
 void config_say_log(void *arg, enum log_level level, const char *text);
+/* A config_say that drops it: it has been said, or is answered elsewhere. */
+void config_say_nothing(void *arg, enum log_level level, const char *text);
 
 /* Reports as an error that a setting's value, although well formed, cannot be used, and where it
  * was set. `expected` says which values can be. */

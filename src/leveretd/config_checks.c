@@ -19,6 +19,7 @@
 #include "leveretd/config_private.h"
 #include "leveretd/config_tls.h"
 #include "leveretd/log_config.h"
+#include "leveretd/vhost_defaults_config.h"
 #include "net/net.h"
 
 int config_check_readable(const struct config *config, enum config_setting setting,
@@ -213,6 +214,7 @@ static int (*const checks[])(const struct config *config, config_say say, void *
     check_trusted_proxies,
     check_auth_oauth2,
     check_tls,
+    vhost_defaults_check,
     log_config_check,
 };
 

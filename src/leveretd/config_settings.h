@@ -153,6 +153,18 @@
     S(default_user_tags, "default_user_tags.*", FLAGS, "administrator", false, 0, 0,               \
       "default_user_tags.TAG = true gives that user the tag; the first such line replaces the "    \
       "default.")                                                                                  \
+    S(default_users, "default_users.*", PAIRS, "", false, 0, 0,                                    \
+      "default_users.NAME.password, .tags (separated by commas), .configure, .write, .read and "   \
+      ".vhost_pattern: when a vhost is created whose name matches the pattern, the user is "       \
+      "created, unless it exists, and gets these permissions in it (.* by default).")              \
+    S(default_limits, "default_limits.vhosts.*", PAIRS, "", false, 0, 0,                           \
+      "default_limits.vhosts.N.pattern, .max_connections, .max_queues: limits of new vhosts, of "  \
+      "the first N whose pattern matches the vhost's name.")                                       \
+    S(default_policies, "default_policies.operator.*", PAIRS, "", false, 0, 0,                     \
+      "default_policies.operator.NAME.vhost_pattern, .queue_pattern, .apply_to, .expires, "        \
+      ".message_ttl, .max_length, .max_length_bytes, .max_in_memory_length, "                      \
+      ".max_in_memory_bytes, .delivery_limit: an operator policy of new vhosts whose name "        \
+      "matches the pattern.")                                                                      \
     S(loopback_users, "loopback_users.*", FLAGS, "guest", true, 0, 0,                              \
       "loopback_users.NAME = true restricts the user to connections from this host; "              \
       "loopback_users = none restricts nobody.")                                                   \

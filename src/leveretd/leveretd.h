@@ -45,7 +45,8 @@ struct config_history {
     struct config_history *older;
 };
 
-struct shutdown; /* see shutdown.c */
+struct shutdown;       /* see shutdown.c */
+struct vhost_defaults; /* see manage/vhost_defaults.h */
 
 /* Reads the messages that the previous run left in the log; see restoring.c. */
 struct restoring {
@@ -78,6 +79,7 @@ struct leveretd {
     char node_name[330];
     char cluster_name[330];
     char platform[300];
+    struct vhost_defaults *vhost_defaults;
     struct listeners listeners;
     struct tls_keeper *tls_keeper;
     bool is_serving; /* sessions_start() was called */

@@ -37,21 +37,15 @@ static const struct way *way_of(const char *key)
     lv_unreachable();
 }
 
-/* The caller answers the operator, whose value it is. */
-static void say_nothing(void *arg, enum log_level level, const char *text)
-{
-    (void)arg, (void)level, (void)text;
-}
-
 int live_limit_put(struct config *config, const char *key, const char *value)
 {
     const struct way *way = way_of(key);
     const char *origin = origins[way->limit];
     if (strcmp(value, "none") == 0 || value[0] == '\0')
         return ERR_INVALID; /* of a file, but no limit */
-    int err = config_set(config, key, value, origin, say_nothing, NULL);
+    int err = config_set(config, key, value, origin, config_say_nothing, NULL);
     if (err == 0 && way->other)
-        err = config_set(config, way->other, way->off, origin, say_nothing, NULL);
+        err = config_set(config, way->other, way->off, origin, config_say_nothing, NULL);
     lv_assert(err == 0 || err == ERR_INVALID);
     return err;
 }

@@ -201,7 +201,8 @@ static struct slice join_flags(const struct config_flags *flags, struct lv_buffe
     return lv_buffer_slice(room);
 }
 
-bool recovery_first_boot(const struct config *config, struct auth *auth, struct broker *broker)
+bool recovery_first_boot(const struct config *config, const struct vhost_defaults *defaults,
+                         struct auth *auth, struct broker *broker)
 {
     if (auth_user_count(auth) > 0 || lv_table_count(broker->topology.vhosts) > 0)
         return false;
@@ -222,5 +223,6 @@ bool recovery_first_boot(const struct config *config, struct auth *auth, struct 
                                          .read = slice_str(config->default_read),
                                      });
     lv_buffer_free(&tags);
+    vhost_defaults_begin(defaults, auth, vhost);
     return done;
 }

@@ -7,6 +7,7 @@
 #include "auth/auth.h"
 #include "broker/broker.h"
 #include "leveretd/config.h"
+#include "manage/vhost_defaults.h"
 #include "store/definitions.h"
 
 struct recovery {
@@ -24,9 +25,10 @@ struct recovery {
 int recovery_load(struct definitions *definitions, struct auth *auth, struct broker *broker,
                   struct recovery *ret);
 
-/* Creates and stores the default vhost and the default user with its permissions, if there is
- * neither a vhost nor a user: at the first start. Returns true if it did. Call on the thread that
- * called recovery_load(), and after it. */
-bool recovery_first_boot(const struct config *config, struct auth *auth, struct broker *broker);
+/* Creates and stores the default vhost, the default user with its permissions, and what new vhosts
+ * begin with, if there is neither a vhost nor a user: at the first start. Returns true if it did.
+ * Call on the thread that called recovery_load(), and after it. */
+bool recovery_first_boot(const struct config *config, const struct vhost_defaults *defaults,
+                         struct auth *auth, struct broker *broker);
 
 #endif

@@ -21,6 +21,7 @@
 #include "base/rcu.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
+#include "manage/vhost_defaults.h"
 #include "message/events.h"
 
 enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5, DRAINS_MAX = 100 };
@@ -204,6 +205,7 @@ void leveretd_free(struct leveretd *d)
     alarms_free(&d->alarms);
     lv_rcu_barrier();
     free(d->shutdown);
+    vhost_defaults_free(&d->vhost_defaults);
     live_limits_clear(&d->live_limits);
     free_configs(d);
     if (d->lock_fd >= 0)

@@ -30,6 +30,7 @@
 #include "leveretd/log_config.h"
 #include "leveretd/log_exchange.h"
 #include "leveretd/recovery.h"
+#include "leveretd/vhost_defaults_config.h"
 #include "store/data_dir.h"
 #include "topology/vhost.h"
 
@@ -247,7 +248,7 @@ static int recover_topology(struct leveretd *d, struct recovery *ret)
     if (code != EXIT_OK)
         return code;
     definitions_hold(d->definitions); /* a vhost without its user would not be a first start */
-    bool is_first = recovery_first_boot(d->config, d->auth, d->broker);
+    bool is_first = recovery_first_boot(d->config, d->vhost_defaults, d->auth, d->broker);
     definitions_release(d->definitions);
     if (is_first)
         log_info("first start in %s: created vhost '%s' and user '%s'", d->config->data_dir,
@@ -315,6 +316,7 @@ static int open_control(struct leveretd *d)
         .sessions = &d->sessions,
         .data_dir = d->config->data_dir,
         .node_name = d->node_name,
+        .vhost_defaults = d->vhost_defaults,
         .arg = d,
         .stop = stop_asked,
         .facts = leveretd_facts,
@@ -395,6 +397,8 @@ static void signal_reload(void *arg, int signal_number)
 static void create_rooms(struct leveretd *d)
 {
     set_names(d);
+    int err = vhost_defaults_read(d->config, &d->vhost_defaults, config_say_nothing, NULL);
+    lv_assert(err == 0); /* config_check() has said what is wrong */
     d->loops = loops_create(loops_wanted(d->config));
     d->clock_keeper = clock_keeper_create(d->config->data_dir, d->loops);
     d->tls_keeper = tls_keeper_create(d->loops);

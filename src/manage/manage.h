@@ -16,6 +16,7 @@
 #include "manage/ask.h"
 
 struct session_server;
+struct vhost_defaults; /* see vhost_defaults.h */
 
 /* What is managed. All borrowed. */
 struct manage {
@@ -24,7 +25,8 @@ struct manage {
     struct broker *broker;
     struct auth *auth;
     struct session_server *sessions;
-    const char *node_name; /* as listings show it: "leveret@host" */
+    const char *node_name;                       /* as listings show it: "leveret@host" */
+    const struct vhost_defaults *vhost_defaults; /* NULL: new vhosts begin with nothing */
 };
 
 /* --- who asks --------------------------------------------------------------------------------- */

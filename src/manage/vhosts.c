@@ -11,6 +11,7 @@
 #include "manage/columns.h"
 #include "manage/connections.h"
 #include "manage/facts.h"
+#include "manage/vhost_defaults.h"
 #include "topology/vhost.h"
 
 /* --- the listing ------------------------------------------------------------------------------ */
@@ -146,6 +147,8 @@ bool manage_add_vhost(struct manage *m, const struct actor *actor,
         return manage_refuse_as_broker(error, SUBJECT_VHOST, &c.refused);
     if (err == 0)
         actor_log(actor, "vhost '%.*s' is created", SLICE_ARG(vhost->name));
+    if (err == 0 && c.result == CHANGE_PENDING && m->vhost_defaults) /* it did not exist */
+        vhost_defaults_apply(m->vhost_defaults, m, actor, vhost->name);
     return manage_end(error, err);
 }
 
