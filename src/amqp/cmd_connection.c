@@ -110,10 +110,10 @@ static void take_client_properties(struct connection *conn, struct slice propert
 
 /* Logs a refused login, and tells the client no more than that. The connection may be gone
  * afterwards. */
-static void login_refuse(struct connection *conn, const char *reason)
+static void login_refuse(struct connection *conn, struct slice user, const char *reason)
 {
     const char *mechanism = conn->session.mechanism;
-    connection_log_refused(conn, reason);
+    connection_log_refused(conn, user, reason);
     if (!conn->can.authentication_failure_close) {
         connection_drop_late(conn);
         return;
@@ -132,13 +132,13 @@ static void send_tune(struct connection *conn)
     connection_enter(conn, CONNECTION_AWAIT_TUNE_OK);
 }
 
-static void login_is_done(struct session *s, bool is_in, const char *reason)
+static void login_is_done(struct session *s, bool is_in, struct slice user, const char *reason)
 {
     struct connection *conn = connection_of(s);
     if (is_in)
         send_tune(conn);
     else
-        login_refuse(conn, reason);
+        login_refuse(conn, user, reason);
 }
 
 static void response_take(struct connection *conn, struct slice mechanism, struct slice response)
@@ -255,8 +255,9 @@ static void take_close(struct connection *conn, const struct amqp_connection_clo
             action(conn, &m);                                                                      \
     } while (0)
 
-static void secret_is_updated(struct session *s, bool is_in, const char *reason)
+static void secret_is_updated(struct session *s, bool is_in, struct slice user, const char *reason)
 {
+    (void)user;
     struct connection *conn = connection_of(s);
     if (is_in) {
         CONNECTION_SEND(conn, 0, connection_update_secret_ok, .none = 0);

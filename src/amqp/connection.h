@@ -198,7 +198,7 @@ void connection_log_error(const struct connection *conn, uint16_t channel, uint1
                           uint32_t method, const char *format, va_list args)
     __attribute__((format(printf, 5, 0)));
 /* Logs one line about a refused login. */
-void connection_log_refused(const struct connection *conn, const char *reason);
+void connection_log_refused(const struct connection *conn, struct slice user, const char *reason);
 
 /* Each of these logs one line about the connection's end, which begins with "closing AMQP
  * connection", unless there has been one already. */

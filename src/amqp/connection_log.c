@@ -90,11 +90,12 @@ void connection_log_error(const struct connection *conn, uint16_t channel, uint1
             method_name(method), code_name(code, &(struct code_name){""}), text);
 }
 
-void connection_log_refused(const struct connection *conn, const char *reason)
+void connection_log_refused(const struct connection *conn, struct slice user, const char *reason)
 {
-    log_error("Error on AMQP connection %s: %s login refused: %s",
-              SESSION_TITLE_WITH(&conn->session, .state = connection_state_name(conn)),
-              conn->session.mechanism, reason);
+    log_error(
+        "Error on AMQP connection %s: %s login refused: %s",
+        SESSION_TITLE_WITH(&conn->session, .state = connection_state_name(conn), .refused = user),
+        conn->session.mechanism, reason);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

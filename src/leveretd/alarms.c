@@ -70,7 +70,9 @@ static void take_readings(struct alarms *a, struct alarm_readings *ret)
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-/* Returns what a set of alarms means for publishers, for a log line. */
+/* The lines have RabbitMQ's words and level, in one line. */
+
+/* Returns what a set of alarms means for publishers. */
 static const char *publishers_text(unsigned alarms)
 {
     return alarms ? "publishers are blocked" : "publishers are no longer blocked";
@@ -80,18 +82,23 @@ static void log_change(const struct alarms *a, unsigned changed, unsigned alarms
 {
     const struct alarm_limits *limits = &a->facts.limits;
     const struct alarm_readings *now = &a->facts.readings;
+    const char *node = a->broker->topology.node_name;
     if (changed & BROKER_ALARM_MEMORY)
-        log_line(alarms & BROKER_ALARM_MEMORY ? LOG_WARNING : LOG_INFO,
-                 "memory alarm %s: %llu bytes in use, limit %llu; %s",
-                 alarms & BROKER_ALARM_MEMORY ? "set" : "cleared",
-                 (unsigned long long)alarm_memory_in_use(now),
-                 (unsigned long long)limits->memory_bytes, publishers_text(alarms));
+        log_warning(
+            "memory resource limit alarm %s on node %s. vm_memory_high_watermark %s. Memory "
+            "used:%llu allowed:%llu; %s",
+            alarms & BROKER_ALARM_MEMORY ? "set" : "cleared", node,
+            alarms & BROKER_ALARM_MEMORY ? "set" : "clear",
+            (unsigned long long)alarm_memory_in_use(now), (unsigned long long)limits->memory_bytes,
+            publishers_text(alarms));
     if (changed & BROKER_ALARM_DISK)
-        log_line(alarms & BROKER_ALARM_DISK ? LOG_WARNING : LOG_INFO,
-                 "disk alarm %s: %llu bytes free in %s, limit %llu; %s",
-                 alarms & BROKER_ALARM_DISK ? "set" : "cleared",
-                 (unsigned long long)now->disk_free_bytes, a->data_dir,
-                 (unsigned long long)limits->disk_free_bytes, publishers_text(alarms));
+        log_warning("disk resource limit alarm %s on node %s. Free disk space is %s. Free bytes: "
+                    "%llu. Limit: %llu; in %s; %s",
+                    alarms & BROKER_ALARM_DISK ? "set" : "cleared", node,
+                    alarms & BROKER_ALARM_DISK ? "insufficient" : "sufficient",
+                    (unsigned long long)now->disk_free_bytes,
+                    (unsigned long long)limits->disk_free_bytes, a->data_dir,
+                    publishers_text(alarms));
 }
 
 static void emit_change(struct broker *broker, unsigned changed, unsigned alarms)
@@ -268,10 +275,10 @@ void alarms_log_space(void *broker_arg, bool has_room)
     else
         others = atomic_fetch_or(&broker->alarms, BROKER_ALARM_LOG);
     others &= ~(unsigned)BROKER_ALARM_LOG;
-    log_line(has_room ? LOG_INFO : LOG_WARNING,
-             "log alarm %s: the disk has %s room for the log; %s", has_room ? "cleared" : "set",
-             has_room ? "enough" : "no",
-             publishers_text(others | (has_room ? 0 : BROKER_ALARM_LOG)));
+    log_warning("log resource limit alarm %s on node %s: the disk has %s room for the log; %s",
+                has_room ? "cleared" : "set", broker->topology.node_name,
+                has_room ? "enough" : "no",
+                publishers_text(others | (has_room ? 0 : BROKER_ALARM_LOG)));
     event_alarm(broker, "log", !has_room);
     struct mail mail = {.deliver = alarms_changed_mail};
     for (unsigned i = 0; i < loops_count(broker->topology.loops); i++)

@@ -157,8 +157,20 @@ void listeners_configure(struct listeners *l, const struct config *config)
     }
 }
 
+void listeners_log(const struct listeners *l, const char *event)
+{
+    char where[ENDPOINT_BYTES_MAX];
+    for (size_t i = 0; i < l->count; i++) {
+        const struct listener *one = &l->items[i];
+        if (one->net)
+            log_info("%s %s listener on %s", event, one->is_tls ? "TLS (SSL)" : "TCP",
+                     endpoint_text(where, one->address, one->port));
+    }
+}
+
 void listeners_close(struct listeners *l)
 {
+    listeners_log(l, "stopped");
     for (size_t i = 0; i < l->count; i++) {
         if (l->items[i].net)
             net_listener_close(&l->items[i].net);

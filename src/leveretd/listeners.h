@@ -33,8 +33,12 @@ int listeners_open(struct listeners *l, struct loops *loops, const struct config
  * loop 0. */
 void listeners_configure(struct listeners *l, const struct config *config);
 
-/* Stops accepting connections. May be called again. Call on loop 0, or once the loops have ended.
- */
+/* Logs one line for each listener that is open, in RabbitMQ's words: "started TCP listener on
+ * 127.0.0.1:5672", where the event is "started" or "stopped". */
+void listeners_log(const struct listeners *l, const char *event);
+
+/* Stops accepting connections, and logs it. May be called again. Call on loop 0, or once the loops
+ * have ended. */
 void listeners_close(struct listeners *l);
 
 /* Writes RabbitMQ's words for a listener: "amqp" or "amqp/ssl", and "AMQP 0-9-1 over TLS". Both

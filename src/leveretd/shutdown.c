@@ -97,7 +97,6 @@ void leveretd_stop(struct leveretd *d)
     struct shutdown *s = d->shutdown = lv_calloc(1, sizeof *s);
     s->d = d;
     s->deadline_ms = loop_patient_ms(loop) + STOP_MS_MAX;
-    log_info("stopping");
     listeners_close(&d->listeners);
     struct mail mail = {.deliver = close_connections, .a = d};
     for (unsigned i = 0; i < loops_count(d->loops); i++)

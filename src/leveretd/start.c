@@ -375,7 +375,9 @@ static void log_started(const struct leveretd *d, const struct recovery *r)
     listeners_print(&d->listeners, &where);
     uint64_t us = monotonic_us() - d->begun_us;
     unsigned loops = loops_count(d->loops);
-    log_info("leveretd " LEVERET_VERSION " listens on %.*s, %s/" CONTROL_SOCKET_FILE
+    listeners_log(&d->listeners, "started");
+    log_info("Server startup complete; leveretd " LEVERET_VERSION
+             " listens on %.*s, %s/" CONTROL_SOCKET_FILE
              " (control): %u loop%s, %zu queue%s recovered, started in %" PRIu64 ".%" PRIu64 " ms",
              (int)where.n, (const char *)where.p, d->config->data_dir, loops, loops == 1 ? "" : "s",
              r->queues, r->queues == 1 ? "" : "s", us / 1000, us / 100 % 10);
@@ -384,7 +386,7 @@ static void log_started(const struct leveretd *d, const struct recovery *r)
 
 static void signal_stop(void *arg, int signal_number)
 {
-    log_info("%s received", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+    log_info("%s received - shutting down", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
     leveretd_stop(arg);
 }
 

@@ -30,9 +30,11 @@ struct queue;
 struct session;
 struct session_loop; /* see session_private.h */
 
-/* The answer to session_log_in(). The reason of a refusal is for the log, and must not reach the
- * client; it is NULL if the session is logged in. */
-typedef void session_logged_in(struct session *s, bool is_in, const char *reason);
+/* The answer to session_log_in(). `user` is whom the client claims to be, borrowed for the call.
+ * The reason of a refusal is for the log, and must not reach the client; it is NULL if the session
+ * is logged in. */
+typedef void session_logged_in(struct session *s, bool is_in, struct slice user,
+                               const char *reason);
 /* The answer to session_enter_vhost(). `error` is NULL if the session is in the vhost. */
 typedef void session_entered(struct session *s, bool is_in, const struct broker_error *error);
 
@@ -341,6 +343,7 @@ struct session_title {
     bool has_channel;        /* adds ", channel 3" behind them */
     uint16_t channel;        /* its number */
     bool is_without_account; /* leaves out the vhost and the user */
+    struct slice refused;    /* whom the client claims to be: the line's user, in its notes only */
     char text[1000];         /* initially empty; the result */
 };
 /* Composes the title. Adds the same to the notes of this thread's next log line (log_note()): call

@@ -56,7 +56,7 @@ static void login_is_done(void *arg, const struct auth_login_answer *answer)
     session_event_login(s, answer);
     session_go(s, STOP_LOGIN);
     s->identity = answer->identity;
-    s->logged_in(s, answer->identity != NULL, answer->reason);
+    s->logged_in(s, answer->identity != NULL, answer->user, answer->reason);
 }
 
 static void note_mechanism(struct session *s, struct slice mechanism)
@@ -91,7 +91,7 @@ void session_log_in_by_certificate(struct session *s, struct slice mechanism,
         const struct auth_login_answer answer = {.reason = why};
         note_mechanism(s, mechanism);
         session_event_login(s, &answer);
-        done(s, false, why);
+        done(s, false, SLICE_EMPTY, why);
     } else {
         const struct session_credentials credentials = {.mechanism = mechanism,
                                                         .user = lv_buffer_slice(&user)};

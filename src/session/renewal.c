@@ -84,7 +84,7 @@ static void renewal_is_done(void *arg, const struct auth_login_answer *answer)
     bool is_renewed = fresh != NULL;
     if (is_renewed)
         identity_replace(s, fresh);
-    s->logged_in(s, is_renewed, reason);
+    s->logged_in(s, is_renewed, answer->user, reason);
 }
 
 void session_renew(struct session *s, struct slice secret, session_logged_in *done)
@@ -92,7 +92,7 @@ void session_renew(struct session *s, struct slice secret, session_logged_in *do
     session_assert_home(s);
     lv_assert(s->state == SESSION_RUNNING);
     if (auth_expires_at_s(s->identity) == 0) {
-        done(s, true, NULL);
+        done(s, true, session_user_name(s), NULL);
         return;
     }
     s->logged_in = done;

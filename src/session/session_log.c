@@ -41,6 +41,8 @@ static void note_session(const struct session *s, struct slice client_name,
         log_note(LOG_NOTE_CONNECTION_NAME, client_name);
     if (s->identity)
         log_note(LOG_NOTE_USER, auth_identity_name(s->identity));
+    else if (title->refused.n > 0)
+        log_note(LOG_NOTE_USER, title->refused);
     if (s->vhost)
         log_note(LOG_NOTE_VHOST, vhost_name(s->vhost));
     if (title->has_channel && title->channel > 0)

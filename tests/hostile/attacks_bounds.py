@@ -61,4 +61,4 @@ def transaction_up_to_the_alarm(arena):
     peer.call(1, 'tx.select')
     assert peer.write_until_held_up(encode_publish(1, '', 'nowhere', bytes(1000)) * 100, 5000)
     peer.drop()
-    eventually(lambda: 'memory alarm cleared' in arena.broker.log())
+    eventually(lambda: 'memory resource limit alarm cleared' in arena.broker.log())

@@ -49,9 +49,9 @@ def test_an_alarm_shows_connections_as_blocking_and_those_that_publish_as_blocke
     broker.reconfigure('vm_memory_high_watermark.absolute = 100GB')
     publisher.expect('connection.unblocked', 0)
     eventually(lambda: shown() == ['running', 'running'])
-    eventually(lambda: 'memory alarm cleared' in broker.log())
+    eventually(lambda: 'memory resource limit alarm cleared' in broker.log())
     log = broker.log()
-    assert log.count('memory alarm set') == 1 and log.count('memory alarm cleared') == 1
+    assert log.count('memory resource limit alarm set') == 1 and log.count('memory resource limit alarm cleared') == 1
     consumer.close()
     publisher.close()
 

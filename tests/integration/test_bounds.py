@@ -56,7 +56,7 @@ def fill_by_unfinished_messages(own):
         octets = encode_beginning(1, '', 'q', 2000000) + encode_frame(FRAME_BODY, 1, b'x' * 100000) * 15
         if peers[-1].write_until_held_up(octets, 1):
             break
-    eventually(lambda: 'memory alarm set' in own.log())
+    eventually(lambda: 'memory resource limit alarm set' in own.log())
     return peers
 
 
@@ -68,13 +68,13 @@ def test_the_memory_alarm_ends_when_what_filled_the_memory_is_gone(configured, f
     Peer(own.address).declare('q')
     for peer in fill(own):
         end(peer)
-    eventually(lambda: 'memory alarm cleared' in own.log())
+    eventually(lambda: 'memory resource limit alarm cleared' in own.log())
     publish_confirmed(own)
 
 
 def test_a_message_is_not_taken_while_an_alarm_is_on_even_a_connections_first(configured):
     own = configured('disk_free_limit.absolute = 900TB\n')
-    eventually(lambda: 'disk alarm set' in own.log())
+    eventually(lambda: 'disk resource limit alarm set' in own.log())
     reader, publisher = Peer(own.address), Peer(own.address)
     reader.declare('q')
     publisher.call(1, 'confirm.select')

@@ -28,7 +28,8 @@ def configured(own_broker, text, **how):
 
 def test_it_says_in_one_line_what_listens_where_and_how_long_the_start_took(own_broker):
     own = own_broker()
-    line = eventually(lambda: [line for line in own.log().splitlines() if str(own.port) in line])[0]
+    line = eventually(lambda: [line for line in own.log().splitlines()
+                               if 'Server startup complete; ' in line and str(own.port) in line])[0]
     assert '127.0.0.1' in line and re.search(r'\d+(\.\d+)? ?ms', line), line
 
 

@@ -105,7 +105,7 @@ def test_below_the_disk_limit_publishers_wait_and_consumers_go_on(configured):
     with open(own.conf, 'w') as file:
         file.write('disk_free_limit.absolute = 900TB\n')
     os.kill(own.pid, signal.SIGHUP)
-    eventually(lambda: 'disk alarm set' in own.log())
+    eventually(lambda: 'disk resource limit alarm set' in own.log())
     publisher.publish('q', b'two')                   # taken: it was on its way
     publisher.publish('q', b'three')                 # not read
     while publisher.blocked is None:

@@ -436,13 +436,16 @@ class Peer:
 
     def __init__(self, address, upto='channel', vhost='/', user='guest', password='guest', mechanism='PLAIN',
                  response=None, capabilities=None, properties=None, header=HEADER, locale='en_US',
-                 channel_max=2047, frame_max=131072, heartbeat=0, patience_s=PATIENCE_S, receive_buffer=None):
+                 channel_max=2047, frame_max=131072, heartbeat=0, patience_s=PATIENCE_S, receive_buffer=None,
+                 connected=None):
         self.patience_s = patience_s
         self.received = bytearray()
         self.waiting = []                            # frames taken off the wire while looking for another
         self.frame_max = frame_max
         self.skip_heartbeats = True
-        if receive_buffer:                           # a small window, for a peer that reads slowly
+        if connected:                                # a socket of the test's own, with TLS perhaps
+            self.socket = connected
+        elif receive_buffer:                         # a small window, for a peer that reads slowly
             self.socket = socket.socket()
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             self.socket.settimeout(patience_s)

@@ -155,8 +155,9 @@ static void line_entered(struct session *s, bool is_in, const struct broker_erro
     line_say(line, "OK");
 }
 
-static void line_logged_in(struct session *s, bool is_in, const char *reason)
+static void line_logged_in(struct session *s, bool is_in, struct slice user, const char *reason)
 {
+    (void)user;
     struct line *line = line_of(s);
     (void)reason;
     if (is_in) {
