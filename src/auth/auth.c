@@ -53,6 +53,8 @@ struct auth *auth_create(struct definitions *definitions)
     auth->next_serial = 1;
     init_lock(&auth->lock);
     auth->checked = login_cache_create(CHECKED_MS);
+    password_hash_of_nothing(PASSWORD_SHA256, auth->fast_dummy);
+    password_hash_of_nothing(PASSWORD_SCRYPT, auth->slow_dummy);
     auth->hashing = ask_pool_create("hashing", 0, true);
     auth->is_single_threaded = true;
     auth_set_decisions(auth, FRESH_MS);
@@ -64,11 +66,7 @@ struct auth *auth_create(struct definitions *definitions)
 
 void auth_set_hashing(struct auth *auth, enum password_algorithm algorithm)
 {
-    write_lock(auth);
     atomic_store(&auth->new_algorithm, algorithm);
-    auth->dummy_algorithm = algorithm;
-    password_hash_of_nothing(algorithm, auth->dummy_hash);
-    unlock_auth(auth);
 }
 
 /* One core is left to the loops if there is more than one. */
@@ -143,6 +141,31 @@ static void user_set_tags(struct user *user, struct slice tags)
     lv_buffer_free(&tidy);
 }
 
+/* Counts the user's password, which is about to be replaced, no longer. */
+static void password_uncount(struct auth *auth, const struct user *user)
+{
+    if (user->password_hash.n == 0)
+        return;
+    lv_assert(auth->password_count > 0);
+    auth->password_count--;
+    if (password_is_slow(user->algorithm))
+        auth->slow_password_count--;
+}
+
+static void user_set_password(struct auth *auth, struct user *user,
+                              enum password_algorithm algorithm, struct slice hash)
+{
+    assert_writing(auth);
+    password_uncount(auth, user);
+    user->algorithm = algorithm;
+    string_replace(&user->password_hash, hash);
+    if (hash.n == 0)
+        return;
+    auth->password_count++;
+    if (password_is_slow(algorithm))
+        auth->slow_password_count++;
+}
+
 struct user *auth_want_user(struct auth *auth, struct slice name)
 {
     size_t at = auth_rows_position(&auth->users, &name, auth_compare_user);
@@ -165,8 +188,7 @@ static void keep_user(struct auth *auth, const struct definition_user *row,
                       enum password_algorithm algorithm)
 {
     struct user *user = auth_want_user(auth, row->name);
-    user->algorithm = algorithm;
-    string_replace(&user->password_hash, row->password_hash);
+    user_set_password(auth, user, algorithm, row->password_hash);
     auth_keep_limits(user, row->limits);
     user_set_tags(user, row->tags);
     bump_generation(auth);
@@ -245,8 +267,7 @@ int auth_change_password(struct auth *auth, struct slice name, struct slice pass
     struct user *user = auth_find_user(auth, name);
     if (!user)
         return auth_change_refused(&change, ERR_NOT_FOUND);
-    user->algorithm = algorithm;
-    string_replace(&user->password_hash, slice_str(text));
+    user_set_password(auth, user, algorithm, slice_str(text));
     internal_remember(auth, name, slice_str(text), password);
     return auth_change_end_user(&change, user);
 }
@@ -270,6 +291,7 @@ int auth_delete_user(struct auth *auth, struct slice name, definitions_done done
         return auth_change_refused(&change, ERR_NOT_FOUND);
     struct definition_change *definition = definition_delete_user(name);
     auth_rows_remove(&auth->users, auth_rows_position(&auth->users, &name, auth_compare_user));
+    password_uncount(auth, user);
     auth_user_free(user);
     return auth_change_end(&change, definition);
 }

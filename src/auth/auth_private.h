@@ -78,14 +78,16 @@ struct auth {
     struct slice *loopback_users;
     size_t loopback_count;
     uint64_t next_serial;
-    bool is_writing; /* the lock is held for writing */
-    /* compared with if there is no such user */
-    enum password_algorithm dummy_algorithm;
-    char dummy_hash[PASSWORD_HASH_TEXT_MAX];
+    bool is_writing;                  /* the lock is held for writing */
+    size_t password_count;            /* of users who have a password */
+    size_t slow_password_count;       /* of these, users whose hash is slow */
     size_t password_min;              /* auth_set_validator() */
     struct pattern *password_pattern; /* owned; NULL: any password */
 
     _Atomic enum password_algorithm new_algorithm; /* of passwords that are set */
+    /* what passwords of names without one are compared with; never changed */
+    char fast_dummy[PASSWORD_HASH_TEXT_MAX];
+    char slow_dummy[PASSWORD_HASH_TEXT_MAX];
     struct login_cache *checked;
     struct ask_pool *hashing;
     bool is_single_threaded; /* before auth_start_threads(), after auth_stop_threads() */

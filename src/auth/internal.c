@@ -4,12 +4,15 @@
  * so the user is looked up again afterwards, and a check of a hash that has changed is void.
  *
  * A name that does not exist takes as long as a wrong password, and differs from it only in the
- * log: a random hash of the algorithm for new passwords stands in for the user's. */
+ * log: a random hash stands in for the user's. It is slow for as large a part of such names as of
+ * the users, and always the same for the same name. So if some users still have fast hashes, a
+ * quick refusal does not tell that there is such a user. */
 #include "auth/internal.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/semaphore.h"
+#include "wire/wire.h"
 
 enum { CHANGES_MAX = 3 /* how often a check is repeated when the password changes meanwhile */ };
 
@@ -29,6 +32,23 @@ struct stored {
     char hash[PASSWORD_HASH_TEXT_MAX];
 };
 
+bool internal_stands_in_slowly(const struct auth *auth, struct slice name)
+{
+    if (auth->password_count == 0)
+        return password_is_slow(atomic_load(&auth->new_algorithm));
+    struct answer_key key = login_cache_key(auth->checked, name, SLICE_EMPTY, SLICE_EMPTY);
+    uint64_t chosen = (uint64_t)wire_u32(key.bytes) * auth->password_count;
+    return chosen < (uint64_t)auth->slow_password_count << 32;
+}
+
+/* What is compared with if there is no such user, or it has no password. */
+static void stand_in_read(const struct auth *auth, struct slice name, struct stored *ret)
+{
+    bool is_slow = internal_stands_in_slowly(auth, name);
+    ret->algorithm = is_slow ? PASSWORD_SCRYPT : PASSWORD_SHA256;
+    memcpy(ret->hash, is_slow ? auth->slow_dummy : auth->fast_dummy, sizeof ret->hash);
+}
+
 static void stored_read(struct auth *auth, struct slice name, struct stored *ret)
 {
     *ret = (struct stored){0};
@@ -44,8 +64,7 @@ static void stored_read(struct auth *auth, struct slice name, struct stored *ret
         lv_assert(user->password_hash.n < sizeof ret->hash); /* password_hash_check() */
         memcpy(ret->hash, user->password_hash.p, user->password_hash.n);
     } else {
-        ret->algorithm = auth->dummy_algorithm;
-        memcpy(ret->hash, auth->dummy_hash, sizeof ret->hash);
+        stand_in_read(auth, name, ret);
     }
     unlock_auth(auth);
 }

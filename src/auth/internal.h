@@ -14,6 +14,10 @@ enum internal_answer { INTERNAL_ALLOWED, INTERNAL_REFUSED, INTERNAL_NEEDS_HASH }
 enum internal_answer internal_check(struct auth *auth, struct slice user, struct slice password,
                                     bool has_password, bool may_be_slow, const char **ret_why);
 
+/* Returns whether checking a password of this name, which has none, takes a slow hash: for as large
+ * a part of all names as of the users, chosen by the name. The caller holds the lock. */
+bool internal_stands_in_slowly(const struct auth *auth, struct slice name);
+
 /* Returns why a user that has been authenticated may not log in from where it is, as a text like
  * the above; NULL: it may. */
 const char *internal_refuse_address(struct auth *auth, struct slice user, bool is_from_loopback);

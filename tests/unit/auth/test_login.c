@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "auth/internal.h"
 #include "auth/login.h"
 #include "loop/sim/loop_sim.h"
 
@@ -199,6 +200,47 @@ static void without_a_password_the_user_need_only_exist(void **state)
     world_stop(&w);
 }
 
+/* Returns how many of a thousand names that do not exist take a slow hash. */
+static unsigned slow_names(struct world *w)
+{
+    unsigned slow = 0;
+    read_lock(w->auth);
+    for (unsigned i = 0; i < 1000; i++)
+        slow += internal_stands_in_slowly(w->auth, slice_of(&i, sizeof i));
+    unlock_auth(w->auth);
+    return slow;
+}
+
+static void put_fast_user(struct world *w, const char *name)
+{
+    char hash[PASSWORD_HASH_TEXT_MAX];
+    assert_true(password_hash(PASSWORD_SHA256, S("secret"), hash));
+    const struct definition_user row = {.name = S(name), .password_hash = S(hash)};
+    assert_int_equal(auth_put_user(w->auth, &row, NULL, NULL), 0);
+}
+
+static void names_that_do_not_exist_take_as_long_as_those_that_do(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    assert_int_equal(slow_names(&w), 1000); /* as new passwords */
+    put_user(&w, "ann", WEAK_HASH);
+    auth_set_hashing(w.auth, PASSWORD_SHA256);
+    assert_int_equal(slow_names(&w), 1000);
+    put_fast_user(&w, "bob");
+    unsigned slow = slow_names(&w);
+    assert_in_range(slow, 300, 700);
+    assert_int_equal(slow_names(&w), slow); /* the same ones */
+    assert_int_equal(auth_delete_user(w.auth, S("ann"), NULL, NULL), 0);
+    assert_int_equal(slow_names(&w), 0);
+    put_user(&w, "bob", WEAK_HASH);
+    assert_int_equal(slow_names(&w), 1000);
+    assert_int_equal(auth_change_password(w.auth, S("bob"), S(""), NULL, NULL), 0);
+    assert_int_equal(slow_names(&w), 0); /* nobody has a password: as new ones */
+    world_stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_user_that_is_deleted_or_replaced_meanwhile_is_refused),
         cmocka_unit_test(a_login_that_is_forgotten_is_not_answered),
         cmocka_unit_test(without_a_password_the_user_need_only_exist),
+        cmocka_unit_test(names_that_do_not_exist_take_as_long_as_those_that_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
