@@ -68,7 +68,9 @@ static void add_quoted(struct lv_buffer *out, struct slice s)
     }
 }
 
-/* Appends the pattern with {username} and {vhost} replaced by these names, quoted. */
+/* Appends the pattern with {username} and {vhost} replaced by these names, quoted. Another word in
+ * braces stays as it is, and matches itself: so {client_id}, since AMQP 0-9-1 has none. A protocol
+ * that has one must compile these patterns for each session: here they are compiled once. */
 static void expand_pattern(struct slice text, struct slice user, struct slice vhost,
                            struct lv_buffer *out)
 {

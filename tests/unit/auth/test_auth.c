@@ -305,6 +305,10 @@ static void topic_permissions_restrict_routing_keys_where_there_are_any(void **s
     assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_READ, S("x/")));
     assert_true(auth_allows_topic(i, S("/"), S("another"), AUTH_WRITE, S("any")));
     assert_true(auth_allows_topic(i, S("other"), S("amq.topic"), AUTH_WRITE, S("any")));
+    set_topic(auth, "^{client_id}$", "^a{vhos}"); /* nothing has this value here */
+    assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("{client_id}")));
+    assert_false(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("")));
+    assert_true(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_READ, S("a{vhos}")));
     set_topic(auth, "", "");
     assert_false(auth_allows_topic(i, S("/"), S("amq.topic"), AUTH_WRITE, S("any")));
     assert_int_equal(
