@@ -243,6 +243,23 @@ int chain_check_backends(const struct config *config, config_say say, void *arg)
     return err;
 }
 
+static bool cache_has(const struct config *config, const char *backend)
+{
+    return strcmp(choice_of(config, "cache", config->auth_cache_authn).name, backend) == 0 ||
+           strcmp(choice_of(config, "cache", config->auth_cache_authz).name, backend) == 0;
+}
+
+bool chain_has(const struct config *config, const char *backend)
+{
+    for (size_t i = 0; i < config->auth_backends.count; i++) {
+        const char *name = chain_backend_named(config->auth_backends.items[i].value);
+        if (name && (strcmp(name, backend) == 0 ||
+                     (strcmp(name, "cache") == 0 && cache_has(config, backend))))
+            return true;
+    }
+    return false;
+}
+
 int chain_from_config(const struct config *config, struct auth_chain **ret,
                       struct lv_buffer *reason)
 {

@@ -18,6 +18,9 @@ int chain_check(const struct config *config, config_say say, void *arg);
  * that cannot be opened. Call only with a config that chain_check() has accepted. Blocks. */
 int chain_check_backends(const struct config *config, config_say say, void *arg);
 
+/* Returns whether a login may ask the backend of this short name. */
+bool chain_has(const struct config *config, const char *backend);
+
 /* Opens the backends that the configuration names, and builds the chain, which the caller owns. If
  * none is named, that is the internal backend alone. Returns ERR_... with the reason appended to
  * `reason` if one cannot be opened. Call only with a config that chain_check() has accepted. */

@@ -156,12 +156,34 @@ static int check_listeners(const struct config *config, config_say say, void *ar
     return 0;
 }
 
+struct unused {
+    config_say say;
+    void *arg;
+};
+
+/* Says what is wrong with settings that nothing uses: that is no reason not to start. */
+static void say_of_unused(void *arg, enum log_level level, const char *text)
+{
+    const struct unused *unused = arg;
+    struct lv_buffer line = {0};
+    if (level != LOG_ERROR) {
+        unused->say(unused->arg, level, text);
+        return;
+    }
+    lv_buffer_printf(&line, "%s (ignored: no auth_backends.N is oauth2)", text);
+    unused->say(unused->arg, LOG_WARNING, (const char *)line.p);
+    lv_buffer_free(&line);
+}
+
 static int check_auth_oauth2(const struct config *config, config_say say, void *arg)
 {
     struct oauth2_settings *settings = NULL;
-    int err = config_oauth2(config, &settings, say, arg);
+    struct unused unused = {say, arg};
+    bool is_used = chain_has(config, "oauth2");
+    int err = is_used ? config_oauth2(config, &settings, say, arg)
+                      : config_oauth2(config, &settings, say_of_unused, &unused);
     oauth2_settings_unref(&settings);
-    return err;
+    return is_used ? err : 0;
 }
 
 static int check_tls(const struct config *config, config_say say, void *arg)

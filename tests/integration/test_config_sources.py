@@ -227,6 +227,17 @@ def test_check_config_names_ten_faults_at_once_and_writes_nothing(own_broker):
     assert not os.path.exists(own.data)
 
 
+def test_tokens_that_nobody_is_asked_about_stop_no_start(own_broker):
+    own = own_broker(start=False)
+    path = write(os.path.join(own.directory, 'leveret.conf'), 'auth_oauth2.issuer = https://idp.example.com\n')
+    done = check(own, '--check-config', path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r'^warning: .*resource_server_id.* \(ignored: no auth_backends\.N is oauth2\)$', done.stderr, re.M), done.stderr
+    write(path, 'auth_oauth2.issuer = https://idp.example.com\nauth_backends.1 = cache\nauth_cache.cached_backend = oauth2\n')
+    done = check(own, '--check-config', path)
+    assert done.returncode == BAD_CONFIG and 'error: ' in done.stderr, done.stderr
+
+
 def test_check_config_of_a_good_one_counts_its_files(own_broker):
     own = own_broker(start=False)
     etc(own, 'rabbitmq.conf', 'heartbeat = 5\nhartbeat = 6\n')

@@ -57,7 +57,8 @@ static void every_fault_of_oauth2_is_reported_before_the_start(void **state)
                "auth_oauth2.verify_aud = yes\n"
                "auth_oauth2.verfy_aud = true\n"
                "auth_oauth2.token_endpoint = https://idp/token\n"
-               "auth_oauth2.signing_keys.a = /nowhere/a.pem\n",
+               "auth_oauth2.signing_keys.a = /nowhere/a.pem\n"
+               "auth_backends.1 = oauth2\n",
                ERR_INVALID,
                "error: file:2: invalid value 'yes' for auth_oauth2.verify_aud: expected true or "
                "false\n"
@@ -66,12 +67,15 @@ static void every_fault_of_oauth2_is_reported_before_the_start(void **state)
                "OAuth 2.0 in a browser\n"
                "error: file:5: invalid value '/nowhere/a.pem' for auth_oauth2.signing_keys.a: "
                "expected a file that can be read (No such file or directory)\n");
-    check_said("auth_oauth2.resource_server_id = rabbitmq\n", ERR_INVALID,
+    check_said("auth_oauth2.resource_server_id = rabbitmq\nauth_backends.1 = oauth2\n", ERR_INVALID,
                "error: auth_oauth2.issuer, jwks_uri or signing_keys must be set: without keys no "
                "token can be verified\n");
     check_said("auth_oauth2.resource_server_id = rabbitmq\n"
                "auth_oauth2.jwks_uri = https://idp/keys\n",
                0, "");
+    check_said("auth_oauth2.resource_server_id = rabbitmq\nauth_backends.1 = internal\n", 0,
+               "warning: auth_oauth2.issuer, jwks_uri or signing_keys must be set: without keys no "
+               "token can be verified (ignored: no auth_backends.N is oauth2)\n");
 }
 
 static void a_backend_that_does_not_exist_is_named(void **state)
