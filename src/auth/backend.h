@@ -21,8 +21,9 @@ struct auth_backend;
 struct auth_credentials {
     struct slice user;
     struct slice password; /* or a token */
-    /* False: somebody else has authenticated the user (its certificate, or another backend), and
-     * this backend only says whether it knows the user, and with which tags. */
+    /* False: the client's certificate has authenticated it, and the backend only says whether it
+     * knows the user, and with which tags. A backend that only authorizes gets the password, too:
+     * it may be a token that says what the user may do. */
     bool has_password;
     struct slice vhost;     /* empty if the protocol does not tell it before the login */
     struct slice client_id; /* empty if the protocol has none */

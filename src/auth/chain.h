@@ -1,8 +1,9 @@
 /* Chains of backends: who is asked when a user logs in, and who is asked then what it may do.
  *
  * A chain is a list of links. A login tries one link after the other. The link's first backend
- * authenticates the user; then each of its other backends must know the user, and these decide from
- * then on what the user may do: all of them must allow it. If a link has no other backends, its
+ * authenticates the user; then each of its other backends must know the user, with the same
+ * password (but for the internal one), and these decide from then on what the user may do: all of
+ * them must allow it. If a link has no other backends, its
  * first one decides. The first link that accepts the user ends the search. */
 #ifndef LEVERET_AUTH_CHAIN_H
 #define LEVERET_AUTH_CHAIN_H

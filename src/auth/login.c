@@ -236,7 +236,6 @@ static enum step ask_elsewhere(struct auth_login *login, struct chain_backend *b
     if (!may_wait && !calls->log_in_known)
         return STEP_ELSEWHERE;
     credentials.user = login_name(login);
-    credentials.has_password = credentials.has_password && login->asked == 0;
     enum auth_answer answer =
         (may_wait ? calls->log_in : calls->log_in_known)(b->backend, &credentials, &found, &reason);
     if (!may_wait && answer == AUTH_UNANSWERED)

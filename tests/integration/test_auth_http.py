@@ -108,6 +108,25 @@ def test_the_service_is_asked_what_rabbitmq_asks(service, broker_of, method):
     assert PASSWORD not in broker.log()
 
 
+def test_a_service_that_only_authorizes_gets_the_password_too(service, broker_of):
+    """As recorded from RabbitMQ 3.10.8."""
+    broker = broker_of(service.settings(backends=()) + 'auth_backends.1.authn = internal\nauth_backends.1.authz = http\n')
+    assert is_refused(broker, 'guest', 'wrong')      # the service is not asked
+    assert is_refused(broker, 'guest', 'guest')      # it does not know the user
+    service.users['guest'] = ('guest', '')
+    service.vhosts.add(('guest', '/'))
+    with Peer(broker.address) as peer:
+        peer.declare('q')
+    service.users['guest'] = ('another', '')
+    assert is_refused(broker, 'guest', 'guest')
+    assert [(where, query) for _, where, query, _ in service.asked] == [
+        ('/user', 'username=guest&password=guest'),
+        ('/user', 'username=guest&password=guest'),
+        ('/vhost', 'username=guest&vhost=%2F&ip=127.0.0.1&tags=administrator'),
+        ('/resource', 'username=guest&vhost=%2F&resource=queue&name=q&permission=configure&tags=administrator'),
+        ('/user', 'username=guest&password=guest')]
+
+
 def test_connections_to_the_service_are_used_again(service, broker_of):
     broker = broker_of(service.settings())
     for _ in range(10):
@@ -272,6 +291,14 @@ def test_a_service_that_does_not_answer_in_time_lets_nobody_in(service, broker_o
     service.gate.clear()
     assert is_refused(broker, 'bob', 'b')
     log_says(broker, f'POST http://127.0.0.1:{service.port}/user: ')
+
+
+def test_the_time_of_the_service_is_part_of_the_handshake(service, broker_of):
+    broker = broker_of(service.settings() + 'handshake_timeout = 300\n')
+    service.gate.clear()
+    with Peer(broker.address, upto='start-ok', user='bob', password='b') as peer:
+        peer.expect_closed()
+    log_says(broker, 'handshake not finished within 300 ms, while its login was checked')
 
 
 # --- TLS ----------------------------------------------------------------------------------------

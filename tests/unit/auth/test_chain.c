@@ -61,7 +61,7 @@ static void all_that_authorize_must_know_the_user_and_allow(void **state)
     assert_true(logs_in(&w, "token", "x"));
     assert_true(slice_is(auth_identity_name(w.identity), "ann"));
     assert_true(slice_is(auth_identity_tags(w.identity), "management,monitoring"));
-    assert_false(rights->had_password);
+    assert_true(rights->had_password);
     assert_int_equal(may_read(&w, "q"), AUTH_REFUSED); /* by the definitions */
     assert_int_equal(rights->questions, 0);
     const struct definition_permission row = {S("/"), S("ann"), S(""), S(""), S("q")};
