@@ -35,9 +35,9 @@ size_t log_character_bytes(struct slice text, uint32_t *ret_code)
 /* Returns whether the character must not reach a terminal or a log as it is. */
 static bool is_escaped(uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x200e || code == 0x200f ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-           code == 0xfeff;
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x061c || code == 0x200e ||
+           code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
 }
 
 static void put_escape(struct lv_buffer *out, uint32_t code)

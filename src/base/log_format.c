@@ -162,6 +162,15 @@ static void put_field_text(const struct log_format_settings *f, const struct log
     }
 }
 
+bool log_format_put_field(const struct log_record *record, struct slice name, struct lv_buffer *out)
+{
+    unsigned field;
+    if (!field_find(name, &field) || !field_exists(record, field))
+        return false;
+    put_field_text(&format_default.settings, record, field, out);
+    return true;
+}
+
 static bool is_name_character(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || c == '_';

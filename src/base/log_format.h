@@ -52,6 +52,10 @@ bool log_format_is_json(const struct log_format *format);
 /* Appends the line, without a newline. Any thread. */
 void log_format_put(const struct log_format *format, const struct log_record *record,
                     struct lv_buffer *out);
+/* Appends a field of the line, by its name in JSON ("pid", "user" ...), escaped as in text. Returns
+ * false if the line has no such field. */
+bool log_format_put_field(const struct log_record *record, struct slice name,
+                          struct lv_buffer *out);
 /* Appends a time since 1970 in microseconds; LOG_TIME_RFC3339_SPACE and _T and LOG_TIME_LAGER are
  * in the system's time zone. */
 void log_format_time(enum log_time_format format, int64_t us, struct lv_buffer *out);

@@ -61,7 +61,6 @@ static const struct idle_key {
     {"log.file.formatter.single_line", LOG_INFO, "each event is one line"},
     {"log.syslog.formatter.single_line", LOG_INFO, "each event is one line"},
     {"log.exchange.formatter.single_line", LOG_INFO, "each event is one line"},
-    {"log.journald.fields", LOG_INFO, "every field is sent"},
     {"log.syslog.multiline_mode", LOG_INFO, "each event is one line"},
     {"log.syslog.ssl_options.*", LOG_INFO, "the server's certificate is checked"},
     {"log.summarize_process_state", LOG_INFO, "there is no Erlang"},

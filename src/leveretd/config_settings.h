@@ -512,6 +512,13 @@
       "Whether lines are sent to journald.")                                                       \
     S(log_journald_level, "log.journald.level", LEVEL_OR_NONE, "", true, 0, 0,                     \
       "The same as log.level for journald only.")                                                  \
+    S(log_journald_fields, "log.journald.fields", STRING,                                          \
+      "priority syslog_identifier syslog_pid domain ERL_PID=pid connection connection_name peer "  \
+      "user vhost channel",                                                                        \
+      true, 0, 0,                                                                                  \
+      "Fields that are sent with each line, beside MESSAGE: SOURCE, NAME=SOURCE or "               \
+      "NAME=\"text\". A source is priority, syslog_identifier, syslog_pid, syslog_timestamp or a " \
+      "field of the JSON format.")                                                                 \
     S(log_journald_socket, "log.journald.socket", STRING, "/run/systemd/journal/socket", true, 1,  \
       107, "Socket of journald.")                                                                  \
     S(log_syslog, "log.syslog", BOOL, "false", true, 0, 0,                                         \

@@ -206,7 +206,8 @@ static void open_journald(const struct config *config)
     struct log_output_levels levels;
     log_config_levels(config, config->log_journald_level, &levels);
     log_output_set(LOG_SLOT_JOURNALD, "<journald>", &journald_ops,
-                   journald_create(config->log_journald_socket, config->log_syslog_identity),
+                   journald_create(config->log_journald_socket, config->log_syslog_identity,
+                                   config->log_journald_fields),
                    &levels);
 }
 
@@ -372,6 +373,11 @@ int log_config_check(const struct config *config, config_say say, void *arg)
         err = ERR_INVALID;
     if (check_syslog(config, say, arg) < 0)
         err = ERR_INVALID;
+    if (!journald_fields_check(config->log_journald_fields)) {
+        config_complain(config, CONFIG_log_journald_fields,
+                        "fields such as priority ERL_PID=pid NAME=\"text\"", say, arg);
+        err = ERR_INVALID;
+    }
     if (!rotation_date_parse(config->log_rotation_date, &date)) {
         config_complain(config, CONFIG_log_rotation_date, "a notation such as $D0, $W5D16 or $M1D0",
                         say, arg);

@@ -3,6 +3,7 @@
 #include "logging/syslog.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 #include "base/memory.h"
 #include "logging/priority.h"
 
-enum { TIMEOUT_S = 5, WHY_BYTES = 200 };
+enum { TIMEOUT_S = 5, WHY_BYTES = 200, TLS_READS_MAX = 100 };
 
 struct syslog {
     struct syslog_settings settings; /* its strings are owned */
@@ -287,13 +288,41 @@ static bool syslog_send(struct syslog *s, struct slice bytes, char why[WHY_BYTES
     return false;
 }
 
+/* Reads what TLS itself is sent (tickets, and the alert before the end): unread, it would hide that
+ * the server has closed the connection, and at our close() reset it with lines under way. Returns
+ * whether the server has closed it. */
+static bool tls_is_closed(const struct syslog *s)
+{
+    char bytes[256];
+    int n, rounds = 0, flags = fcntl(s->fd, F_GETFL);
+    if (flags < 0 || fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return true;
+    do
+        n = SSL_read(s->ssl, bytes, sizeof bytes);
+    while (n > 0 && ++rounds < TLS_READS_MAX);
+    int error = n > 0 ? SSL_ERROR_WANT_READ : SSL_get_error(s->ssl, n);
+    ERR_clear_error();
+    return fcntl(s->fd, F_SETFL, flags) < 0 ||
+           (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE);
+}
+
 /* Returns whether a server has closed the connection: it sends nothing else. */
 static bool is_closed_by_server(const struct syslog *s)
 {
     char byte;
-    if (s->fd < 0 || (s->settings.transport != SYSLOG_TCP && s->settings.transport != SYSLOG_TLS))
+    if (s->ssl)
+        return tls_is_closed(s);
+    if (s->fd < 0 || s->settings.transport != SYSLOG_TCP)
         return false;
     return recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Closes a connection that works. */
+static void syslog_leave(struct syslog *s)
+{
+    if (s->ssl && !is_closed_by_server(s))
+        SSL_shutdown(s->ssl);
+    syslog_disconnect(s);
 }
 
 static bool syslog_put(void *sink, const struct log_record *record)
@@ -322,13 +351,13 @@ static bool syslog_flush(void *sink)
 
 static void syslog_reopen(void *sink)
 {
-    syslog_disconnect(sink);
+    syslog_leave(sink);
 }
 
 static void syslog_free(void *sink)
 {
     struct syslog *s = sink;
-    syslog_disconnect(s);
+    syslog_leave(s);
     SSL_CTX_free(s->tls);
     log_format_free(&s->format);
     free((void *)s->settings.host);

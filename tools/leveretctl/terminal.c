@@ -5,10 +5,14 @@
 #include <unistd.h>
 
 /* Returns the code of a character at p that changes the direction or the lines of what follows, or
- * that nobody sees: U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, U+FEFF. Each is three bytes
- * long. Returns 0 if there is none. */
-static unsigned direction_code(const uint8_t *p, const uint8_t *end)
+ * that nobody sees: U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, U+FEFF, and in
+ * *ret_n its length. Returns 0 if there is none. */
+static unsigned direction_code(const uint8_t *p, const uint8_t *end, size_t *ret_n)
 {
+    *ret_n = 2;
+    if (end - p >= 2 && p[0] == 0xd8 && p[1] == 0x9c)
+        return 0x061c;
+    *ret_n = 3;
     if (end - p < 3 || (p[0] != 0xe2 && p[0] != 0xef) || p[1] < 0x80)
         return 0;
     unsigned code = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
@@ -35,10 +39,11 @@ void terminal_escape(struct lv_buffer *text, size_t from, enum terminal_text kin
     const uint8_t *end = text->p + text->n;
     for (const uint8_t *p = text->p + from; p < end;) {
         size_t n = control_bytes(p, end, kind);
-        unsigned code = n == 0 ? direction_code(p, end) : 0;
+        size_t direction_n = 0;
+        unsigned code = n == 0 ? direction_code(p, end, &direction_n) : 0;
         if (code != 0) {
             lv_buffer_printf(&shown, "\\u%04x", code);
-            p += 3;
+            p += direction_n;
             continue;
         }
         if (n == 0)

@@ -333,7 +333,7 @@ static void journald_gets_fields(void **state)
     (void)state;
     snprintf(name, sizeof name, "%s/journal", directory);
     int fd = local_socket(name);
-    struct journald *j = journald_create(name, "leveret");
+    struct journald *j = journald_create(name, "leveret", JOURNALD_FIELDS);
     log_notes_clear();
     log_note_number(LOG_NOTE_PID, 17);
     log_note(LOG_NOTE_USER, slice_str("ann\nPRIORITY=0"));
@@ -345,8 +345,43 @@ static void journald_gets_fields(void **state)
     assert_non_null(strstr(got, "\nSYSLOG_IDENTIFIER=leveret\n"));
     assert_non_null(strstr(got, "\nDOMAIN=rabbitmq.connection\n"));
     assert_non_null(strstr(got, "\nUSER=ann\\nPRIORITY=0\n"));
+    assert_non_null(strstr(got, "\nERL_PID=<0.17.0>\n"));
     close(fd);
     journald_ops.free(j);
+    log_format_free(&short_lines);
+}
+
+/* Expects a line about ann to be sent with these fields, beside MESSAGE. */
+static void expect_fields(const char *fields, const char *expected)
+{
+    struct lv_buffer out = {0};
+    log_notes_clear();
+    log_note(LOG_NOTE_USER, slice_str("ann"));
+    const struct log_record record = {
+        .us = now_us, .level = LOG_ERROR, .text = slice_str("hi"), .notes = log_notes_now()};
+    assert_true(journald_fields_check(fields));
+    journald_compose(fields, "leveret", 7, &record, &out);
+    lv_buffer_add_u8(&out, '\0');
+    assert_string_equal(slice_begins(lv_buffer_slice(&out), "MESSAGE=hi\n") ? (char *)out.p + 11
+                                                                            : (char *)out.p,
+                        expected);
+    lv_buffer_free(&out);
+    log_notes_clear();
+}
+
+static void fields_for_journald_are_chosen_in_rabbitmqs_notation(void **state)
+{
+    (void)state;
+    expect_fields("", "");
+    expect_fields("priority  syslog_pid ", "PRIORITY=3\nSYSLOG_PID=7\n");
+    expect_fields("SYSLOG_IDENTIFIER=\"my broker\" WHO=user vhost CODE_FILE=file",
+                  "SYSLOG_IDENTIFIER=my broker\nWHO=ann\n"); /* what a line lacks is left out */
+    expect_fields("ERL_PID=pid syslog_identifier level",
+                  "ERL_PID=<0.0.0>\nSYSLOG_IDENTIFIER=leveret\nLEVEL=error\n");
+    static const char *const wrong[] = {"=pid",   "A=",      "A=\"x",    "_A=pid",
+                                        "1A=pid", "A-B=pid", "A=\"x\"y", "pri\xc3\xb6"};
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(journald_fields_check(wrong[i]));
     log_format_free(&short_lines);
 }
 
@@ -365,6 +400,7 @@ int main(void)
         SINK_TEST(a_local_socket_that_comes_late_gets_the_line),
         SINK_TEST(a_tcp_server_that_was_restarted_gets_the_next_line),
         SINK_TEST(journald_gets_fields),
+        SINK_TEST(fields_for_journald_are_chosen_in_rabbitmqs_notation),
         cmocka_unit_test_setup(a_file_that_cannot_be_opened_is_an_error, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
