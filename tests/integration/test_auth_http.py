@@ -149,8 +149,10 @@ def test_who_is_denied_does_not_get_in_and_the_log_says_why(service, broker_of):
 def test_what_is_denied_is_refused_in_rabbitmqs_words(service, broker_of):
     service.denied = {('configure', 'queue', 'q'), ('write', 'exchange', 't')}
     service.denied_keys = {'secret'}
+    service.reason = 'the auditors are here'
     service.users['eve'] = ('e', '')
-    broker = broker_of(service.settings())
+    broker = broker_of(service.settings() + 'auth_http.authorization_failure_disclosure = true\n')
+    log_says(broker, 'auth_http.authorization_failure_disclosure has no effect: reasons that the service gives are logged')
     with Peer(broker.address, user='eve', password='e', upto='tuned') as peer:
         peer.send(0, 'connection.open', virtual_host='/')
         peer.expect_connection_close(530, "NOT_ALLOWED - access to vhost '/' refused for user 'eve'", 'connection.open')
@@ -166,6 +168,7 @@ def test_what_is_denied_is_refused_in_rabbitmqs_words(service, broker_of):
         peer.send(1, 'queue.bind', queue='mine', exchange='t', routing_key='secret')
         peer.expect_channel_close(
             403, "ACCESS_REFUSED - access to topic 'secret' in exchange 't' in vhost '/' refused for user 'bob'")
+    log_says(broker, "the HTTP service denies user 'bob' access in vhost '/' to 'q': the auditors are here")
 
 
 def test_a_user_has_the_tags_that_the_service_gives(service, broker_of):
