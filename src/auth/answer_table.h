@@ -52,7 +52,7 @@ struct answer_table *answer_table_create(unsigned sets, const struct answer_item
 /* Gives back every item. Clears the pointer. NULL is fine. */
 void answer_table_free(struct answer_table **table);
 
-/* The functions below: any thread. Times are in milliseconds of CLOCK_MONOTONIC. */
+/* The functions below: any thread. Times are those of clock_up_ms(). */
 
 /* Returns whether there is an answer for this key that is not old; then *ret (NULL is fine) is a
  * reference to its item. */

@@ -48,11 +48,6 @@ static struct cached_backend *cached_of(struct auth_backend *backend)
     return lv_container_of(backend, struct cached_backend, backend);
 }
 
-static uint64_t now_ms(void)
-{
-    return clock_read_ms(CLOCK_MONOTONIC);
-}
-
 /* --- kept logins ------------------------------------------------------------------------------ */
 
 static void *kept_ref(void *item)
@@ -125,7 +120,7 @@ static enum auth_answer login_find(struct cached_backend *cached, const struct a
                                    struct auth_found *ret, struct lv_buffer *reason)
 {
     void *item;
-    if (answer_table_find(cached->logins_in, key, now_ms(), &item)) {
+    if (answer_table_find(cached->logins_in, key, clock_up_ms(), &item)) {
         struct kept_login *kept = item;
         if (!kept_is_over(kept)) {
             kept_give(kept, ret);
@@ -133,7 +128,7 @@ static enum auth_answer login_find(struct cached_backend *cached, const struct a
         }
         kept_unref(kept);
     }
-    if (!answer_table_find(cached->logins_out, key, now_ms(), NULL))
+    if (!answer_table_find(cached->logins_out, key, clock_up_ms(), NULL))
         return AUTH_UNANSWERED;
     lv_buffer_printf(reason, "refused a short while ago (auth_cache.cache_refusals)");
     return AUTH_REFUSED;
@@ -145,7 +140,7 @@ static enum auth_answer login_ask(struct cached_backend *cached, const struct an
 {
     struct auth_found found = {.data = NULL};
     enum auth_answer answer = cached->inner->calls->log_in(cached->inner, c, &found, reason);
-    uint64_t until_ms = now_ms() + cached->ttl_ms;
+    uint64_t until_ms = clock_up_ms() + cached->ttl_ms;
     if (answer == AUTH_ALLOWED) {
         struct kept_login *kept = kept_create(cached, &found);
         answer_table_put(cached->logins_in, key, kept, until_ms);
@@ -205,10 +200,10 @@ static struct answer_key question_key(const struct cached_backend *cached,
 
 static enum auth_answer question_find(struct cached_backend *cached, const struct answer_key *key)
 {
-    if (answer_table_find(cached->questions_yes, key, now_ms(), NULL))
+    if (answer_table_find(cached->questions_yes, key, clock_up_ms(), NULL))
         return AUTH_ALLOWED;
-    return answer_table_find(cached->questions_no, key, now_ms(), NULL) ? AUTH_REFUSED
-                                                                        : AUTH_UNANSWERED;
+    return answer_table_find(cached->questions_no, key, clock_up_ms(), NULL) ? AUTH_REFUSED
+                                                                             : AUTH_UNANSWERED;
 }
 
 static enum auth_answer question_ask(struct cached_backend *cached, const struct answer_key *key,
@@ -218,7 +213,7 @@ static enum auth_answer question_ask(struct cached_backend *cached, const struct
     struct auth_question question = *q;
     question.data = kept->found.data;
     enum auth_answer answer = cached->inner->calls->may(cached->inner, &question, reason);
-    uint64_t until_ms = now_ms() + cached->ttl_ms;
+    uint64_t until_ms = clock_up_ms() + cached->ttl_ms;
     if (answer == AUTH_ALLOWED)
         answer_table_put(cached->questions_yes, key, NULL, until_ms);
     else if (answer == AUTH_REFUSED && cached->keeps_refusals)

@@ -55,11 +55,6 @@ struct auth_wait {
     bool is_forgotten; /* the loop's own */
 };
 
-static uint64_t now_ms(void)
-{
-    return clock_read_ms(CLOCK_MONOTONIC);
-}
-
 /* --- the set ---------------------------------------------------------------------------------- */
 
 struct decisions *decisions_create(void)
@@ -212,7 +207,7 @@ static void decision_conclude(struct decision *e, enum auth_answer answer)
     e->is_known = true;
     e->is_asked = false;
     e->identity = NULL;
-    e->fresh_until_ms = now_ms() + fresh_ms;
+    e->fresh_until_ms = clock_up_ms() + fresh_ms;
     if (was_allowed && answer == AUTH_REFUSED)
         auth_ask_again();
     list_move(&e->waits, &waits);
@@ -316,7 +311,7 @@ static void decision_ask_next(struct decision *e)
 /* Returns whether the answer may be used now; *ret_asks: it must be asked for again. */
 static bool decision_is_usable(const struct decision *e, uint64_t fresh_ms, bool *ret_asks)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_up_ms();
     *ret_asks = !e->is_asked && (!e->is_known || now >= e->fresh_until_ms);
     if (!e->is_known)
         return false;

@@ -16,11 +16,6 @@
 
 enum { CHANGES_MAX = 3 /* how often a check is repeated when the password changes meanwhile */ };
 
-static uint64_t now_ms(void)
-{
-    return clock_read_ms(CLOCK_MONOTONIC);
-}
-
 /* --- checking --------------------------------------------------------------------------------- */
 
 /* A copy of what is stored about a user's password. */
@@ -85,10 +80,10 @@ static enum login_cache_answer verify(struct auth *auth, struct slice name, stru
         return password_verify(stored->algorithm, hash, password) ? LOGIN_CACHE_RIGHT
                                                                   : LOGIN_CACHE_WRONG;
     struct answer_key key = login_cache_key(auth->checked, name, hash, password);
-    enum login_cache_answer answer = login_cache_find(auth->checked, &key, now_ms());
+    enum login_cache_answer answer = login_cache_find(auth->checked, &key, clock_up_ms());
     if (answer == LOGIN_CACHE_UNKNOWN && may_be_slow) {
         bool is_right = password_verify(stored->algorithm, hash, password);
-        login_cache_put(auth->checked, &key, is_right, now_ms());
+        login_cache_put(auth->checked, &key, is_right, clock_up_ms());
         answer = is_right ? LOGIN_CACHE_RIGHT : LOGIN_CACHE_WRONG;
     }
     answer_key_wipe(&key);
@@ -220,6 +215,6 @@ void internal_remember(struct auth *auth, struct slice user, struct slice hash,
     if (password.n == 0)
         return;
     struct answer_key key = login_cache_key(auth->checked, user, hash, password);
-    login_cache_put(auth->checked, &key, true, now_ms());
+    login_cache_put(auth->checked, &key, true, clock_up_ms());
     answer_key_wipe(&key);
 }

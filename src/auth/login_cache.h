@@ -17,7 +17,7 @@ struct login_cache *login_cache_create(uint64_t ttl_ms);
 /* Clears the pointer. NULL is fine. */
 void login_cache_free(struct login_cache **cache);
 
-/* The functions below: any thread. `now_ms` is CLOCK_MONOTONIC's time. */
+/* The functions below: any thread. `now_ms` is clock_up_ms(). */
 
 /* Returns the key of a check of this password against this user's stored hash. The caller wipes
  * it. */
