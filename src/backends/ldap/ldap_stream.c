@@ -268,10 +268,10 @@ int ldap_stream_start_tls(struct ldap_stream *stream, SSL_CTX *context, const ch
     stream->ssl = SSL_new(context);
     if (!stream->ssl || SSL_set_fd(stream->ssl, stream->fd) != 1)
         return ERR_NO_MEMORY;
-    if (is_address)
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(stream->ssl), host);
-    else
-        SSL_set1_host(stream->ssl, host);
+    int is_expected = is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(stream->ssl), host)
+                                 : SSL_set1_host(stream->ssl, host);
+    if (is_expected != 1) /* else any name would do */
+        return ERR_NO_MEMORY;
     if (name && !is_address)
         SSL_set_tlsext_host_name(stream->ssl, name);
 
