@@ -83,6 +83,9 @@ struct auth_backend_calls {
                                      struct auth_found *ret, struct lv_buffer *reason);
     enum auth_answer (*may_known)(struct auth_backend *backend,
                                   const struct auth_question *question);
+    /* Takes over what an earlier backend with the same calls has learned, as far as it holds with
+     * the new settings too. Called before anything is asked; must not block. NULL: nothing is. */
+    void (*inherit)(struct auth_backend *backend, struct auth_backend *earlier);
     /* Frees what log_in() has returned in `data`. */
     void (*forget)(struct auth_backend *backend, void *data);
     /* Frees the backend. No other call is running, and all data are forgotten. */

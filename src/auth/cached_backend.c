@@ -240,6 +240,14 @@ static enum auth_answer cached_may(struct auth_backend *backend, const struct au
 
 /* --- its life --------------------------------------------------------------------------------- */
 
+/* The cache begins empty; what the inner backend has learned is no answer. */
+static void cached_inherit(struct auth_backend *backend, struct auth_backend *earlier)
+{
+    struct auth_backend *to = cached_of(backend)->inner, *from = cached_of(earlier)->inner;
+    if (to->calls == from->calls && to->calls->inherit)
+        to->calls->inherit(to, from);
+}
+
 static void cached_forget(struct auth_backend *backend, void *data)
 {
     (void)backend;
@@ -268,6 +276,7 @@ static const struct auth_backend_calls calls = {
     .may = cached_may,
     .log_in_known = cached_log_in_known,
     .may_known = cached_may_known,
+    .inherit = cached_inherit,
     .forget = cached_forget,
     .free = cached_free,
     .begin = cached_begin,

@@ -107,6 +107,19 @@ static void chain_begin(const struct auth_chain *chain)
     }
 }
 
+/* Gives the backends of a chain what those of the chain in force have learned. */
+static void chain_inherit(struct auth_chain *chain, const struct auth_chain *earlier)
+{
+    for (size_t i = 0; i < chain->backend_count; i++) {
+        struct auth_backend *to = chain->backends[i].backend;
+        for (size_t k = 0; to && to->calls->inherit && k < earlier->backend_count; k++) {
+            struct auth_backend *from = earlier->backends[k].backend;
+            if (from && from->calls == to->calls)
+                to->calls->inherit(to, from);
+        }
+    }
+}
+
 /* Puts a chain in force, and takes those out of the list that nobody uses. */
 static void chain_replace(struct auth *auth, struct auth_chain *fresh, struct lv_list *ret_unused)
 {
@@ -153,6 +166,8 @@ void auth_set_chain(struct auth *auth, struct auth_chain **pointer)
     if (chain->link_count == 0)
         auth_chain_add_link(chain, CHAIN_INTERNAL, NULL, 0);
     chain_make_pools(chain, !auth->is_single_threaded);
+    if (auth->chain)
+        chain_inherit(chain, auth->chain); /* which only the caller's thread replaces */
     chain_begin(chain);
     chain_replace(auth, chain, &unused);
     chains_end(auth, &unused);

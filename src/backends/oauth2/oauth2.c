@@ -138,7 +138,19 @@ static void forget(struct auth_backend *backend, void *data)
     free(login);
 }
 
-/* --- Opening ---------------------------------------------------------------------------------- */
+/* --- Opening and freeing ---------------------------------------------------------------------- */
+
+/* A reload must not lock out users whose tokens could be verified before, if the provider cannot
+ * be asked just then. */
+static void inherit(struct auth_backend *backend, struct auth_backend *earlier)
+{
+    struct auth_oauth2 *to = (struct auth_oauth2 *)backend, *from = (struct auth_oauth2 *)earlier;
+    for (size_t i = 0; i < to->settings->provider_count; i++) {
+        for (size_t k = 0; to->providers[i] && k < from->settings->provider_count; k++)
+            if (from->providers[k])
+                oauth2_provider_inherit(to->providers[i], from->providers[k]);
+    }
+}
 
 static void oauth2_free(struct auth_backend *backend)
 {
@@ -158,7 +170,13 @@ static void oauth2_begin(struct auth_backend *backend)
 }
 
 static const struct auth_backend_calls calls = {
-    .log_in = log_in, .may = may, .forget = forget, .free = oauth2_free, .begin = oauth2_begin};
+    .log_in = log_in,
+    .may = may,
+    .inherit = inherit,
+    .begin = oauth2_begin,
+    .forget = forget,
+    .free = oauth2_free,
+};
 
 static int provider_open(struct auth_oauth2 *oauth2, size_t i, struct lv_buffer *reason)
 {

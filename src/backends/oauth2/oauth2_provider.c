@@ -281,6 +281,47 @@ void oauth2_provider_begin(struct oauth2_provider *provider)
     pthread_mutex_unlock(&provider->lock);
 }
 
+static bool texts_are_equal(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool pairs_are_equal(const struct oauth2_pairs *a, const struct oauth2_pairs *b)
+{
+    bool are_equal = a->count == b->count;
+    for (size_t i = 0; are_equal && i < a->count; i++)
+        are_equal = texts_are_equal(a->items[i].name, b->items[i].name) &&
+                    texts_are_equal(a->items[i].value, b->items[i].value);
+    return are_equal;
+}
+
+/* Returns whether keys come from the same place, in the same trust. */
+static bool sources_are_equal(const struct oauth2_provider_settings *a,
+                              const struct oauth2_provider_settings *b)
+{
+    return texts_are_equal(a->jwks_uri, b->jwks_uri) && texts_are_equal(a->issuer, b->issuer) &&
+           texts_are_equal(a->discovery_path, b->discovery_path) &&
+           pairs_are_equal(&a->discovery_params, &b->discovery_params) &&
+           texts_are_equal(a->https.cacertfile, b->https.cacertfile) &&
+           a->https.verifies_peer == b->https.verifies_peer && a->https.depth == b->https.depth;
+}
+
+void oauth2_provider_inherit(struct oauth2_provider *provider, struct oauth2_provider *earlier)
+{
+    if (!sources_are_equal(provider->settings, earlier->settings))
+        return;
+    pthread_mutex_lock(&earlier->lock);
+    struct oauth2_keys *keys = earlier->fetched ? oauth2_keys_ref(earlier->fetched) : NULL;
+    pthread_mutex_unlock(&earlier->lock);
+    pthread_mutex_lock(&provider->lock);
+    if (!provider->fetched) {
+        provider->fetched = keys;
+        keys = NULL;
+    }
+    pthread_mutex_unlock(&provider->lock);
+    oauth2_keys_unref(&keys);
+}
+
 void oauth2_provider_free(struct oauth2_provider **provider)
 {
     struct oauth2_provider *p = *provider;

@@ -32,6 +32,9 @@ int oauth2_provider_create(const struct oauth2_provider_settings *settings, unsi
                            struct oauth2_provider **ret, struct lv_buffer *reason);
 /* Has the thread fetch the published keys, from now on. Any thread. */
 void oauth2_provider_begin(struct oauth2_provider *provider);
+/* Takes over the keys that an earlier provider has fetched, if it is asked the same and trusts the
+ * same, and this one has fetched none yet. Any thread. */
+void oauth2_provider_inherit(struct oauth2_provider *provider, struct oauth2_provider *earlier);
 /* Waits for the thread, which a request that is under way can hold for OAUTH2_REQUEST_TIMEOUT_MS.
  * Clears the pointer. NULL is fine. */
 void oauth2_provider_free(struct oauth2_provider **provider);

@@ -224,6 +224,30 @@ static void an_answer_that_is_no_set_changes_nothing(void **state)
     assert_int_equal(log_in(world, world->a, "{'kid': 'a'}"), AUTH_ALLOWED);
 }
 
+/* Opens the backend anew, as a reload does. */
+static void world_reopen(struct world *world, struct oauth2_settings *settings)
+{
+    struct auth_backend *earlier = world->backend;
+    world_open(world, settings);
+    world->backend->calls->inherit(world->backend, earlier);
+    earlier->calls->free(earlier);
+}
+
+static void known_keys_are_used_after_a_reload_while_the_server_is_down(void **state)
+{
+    struct world *world = *state;
+    char uri[128];
+    publish(world, world->a, "'kid': 'a'");
+    world_open(world, settings_of_world(world));
+    assert_int_equal(log_in(world, world->a, "{'kid': 'a'}"), AUTH_ALLOWED);
+    key_server_answer(world->server, 500, SLICE_EMPTY);
+    world_reopen(world, settings_of_world(world));
+    assert_int_equal(log_in(world, world->a, "{'kid': 'a'}"), AUTH_ALLOWED);
+    snprintf(uri, sizeof uri, "jwks_uri = %s?other", key_server_url(world->server));
+    world_reopen(world, finished_settings_of("resource_server_id = rabbitmq", uri, NULL));
+    assert_int_equal(log_in(world, world->a, "{'kid': 'a'}"), AUTH_UNANSWERED);
+}
+
 static void an_answer_is_read_up_to_a_limit(void **state)
 {
     struct world *world = *state;
@@ -351,6 +375,7 @@ int main(void)
         TEST(keys_rotate_without_a_restart),
         TEST(many_unknown_keys_cause_few_requests),
         TEST(an_answer_that_is_no_set_changes_nothing),
+        TEST(known_keys_are_used_after_a_reload_while_the_server_is_down),
         TEST(an_answer_is_read_up_to_a_limit),
         TEST(nobody_gets_in_while_no_keys_can_be_fetched),
         TEST(a_slow_server_holds_up_only_logins_with_unknown_keys),
