@@ -412,8 +412,9 @@
     S(ssl_ciphers, "ssl_options.ciphers.*", LIST, "", true, 0, 0,                                  \
       "ssl_options.ciphers.N = NAME, by OpenSSL's name or IANA's; those of TLS 1.3 begin with "    \
       "TLS_. Without such lines the secure ones are used: AES-GCM and ChaCha20 with ECDHE.")       \
-    S(ssl_honors_cipher_order, "ssl_options.honor_cipher_order", BOOL, "false", true, 0, 0,        \
-      "Whether the first cipher and group in the server's order is used, not in the client's.")    \
+    S(ssl_honors_cipher_order, "ssl_options.honor_cipher_order", BOOL, "true", true, 0, 0,         \
+      "Whether the first cipher and group in the server's order is used, not in the client's. A "  \
+      "client whose first is ChaCha20 gets it in any case.")                                       \
     S(ssl_crl_check, "ssl_options.crl_check", ENUM, "false", true, CONFIG_CRL_CHECKS, 0,           \
       "Whether revoked certificates are refused: true checks the client's whole chain, peer its "  \
       "own certificate; both refuse it if the issuer's list is missing or outdated. best_effort "  \

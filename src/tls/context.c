@@ -266,7 +266,7 @@ static void set_options(SSL_CTX *ssl, const struct tls_settings *settings)
     else
         SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
     if (settings->honors_cipher_order)
-        SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+        SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_max_cert_list(ssl, CLIENT_CHAIN_BYTES_MAX);
     SSL_CTX_set_tlsext_servername_callback(ssl, choose_host);
 }

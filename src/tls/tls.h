@@ -53,9 +53,10 @@ struct tls_settings {
     unsigned depth;             /* of certificates between a client's own and its CA */
     unsigned versions;          /* of TLS_1_2, TLS_1_3 */
     const char *const *ciphers; /* in OpenSSL's words or IANA's */
-    size_t cipher_count;        /* 0: the secure ones of OpenSSL */
-    bool honors_cipher_order;   /* the server's order decides, not the client's */
-    bool reuses_sessions;       /* gives out tickets */
+    size_t cipher_count;        /* 0: the secure ones of OpenSSL, AES-128 before AES-256 */
+    bool
+        honors_cipher_order; /* the server's order decides, unless ChaCha20 is the client's first */
+    bool reuses_sessions;    /* gives out tickets */
     enum tls_crl_check crl_check;
     const struct tls_host *hosts;
     size_t host_count;

@@ -478,6 +478,44 @@ static void a_peer_knows_what_its_encryption_is_called(void **state)
     }
 }
 
+static void the_servers_order_of_ciphers_decides_if_that_is_set(void **state)
+{
+    static const struct {
+        unsigned version;
+        bool honors;
+        const char *ciphers; /* of the client */
+        const char *chosen;
+    } cases[] = {
+        {TLS_1_3, true, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", "aes_128_gcm"},
+        {TLS_1_3, false, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", "aes_256_gcm"},
+        {TLS_1_3, true, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", "chacha20_poly1305"},
+        {TLS_1_3, true, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", "aes_256_gcm"},
+        {TLS_1_2, true, "ECDHE+AES256:ECDHE+AESGCM", "aes_128_gcm"},
+        {TLS_1_2, false, "ECDHE+AES256:ECDHE+AESGCM", "aes_256_gcm"},
+        {TLS_1_2, true, "ECDHE+CHACHA20:ECDHE+AESGCM", "chacha20_poly1305"},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tls_settings settings = settings_plain();
+        struct world w;
+        struct net_peer peer;
+        settings.versions = cases[i].version;
+        settings.honors_cipher_order = cases[i].honors;
+        world_begin(&w, &settings);
+        if (cases[i].version == TLS_1_3)
+            SSL_set_ciphersuites(w.client, cases[i].ciphers);
+        else
+            SSL_set_cipher_list(w.client, cases[i].ciphers);
+        SSL_set_max_proto_version(w.client,
+                                  cases[i].version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+        assert_int_equal(handshake(&w), 0);
+        w.stream->calls->peer(w.stream, &peer);
+        assert_string_equal(peer.tls->cipher, cases[i].chosen);
+        world_end(&w);
+        settings_free(&settings);
+    }
+}
+
 /* Shakes hands and returns the ticket that the client gets. */
 static SSL_SESSION *first_session(struct world *w)
 {
@@ -675,6 +713,7 @@ int main(void)
         cmocka_unit_test(a_client_cannot_choose_a_group_that_costs_much),
         cmocka_unit_test(a_client_must_have_a_certificate_of_our_ca_if_that_is_asked_for),
         cmocka_unit_test(a_peer_knows_what_its_encryption_is_called),
+        cmocka_unit_test(the_servers_order_of_ciphers_decides_if_that_is_set),
         cmocka_unit_test(a_client_comes_back_with_a_ticket_until_the_context_is_replaced),
         cmocka_unit_test(a_ticket_ends_with_the_clients_certificate),
         cmocka_unit_test(no_tickets_are_given_out_if_that_is_set),
