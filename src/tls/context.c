@@ -188,10 +188,14 @@ static struct tls_context *context_of(SSL *ssl)
     return SSL_get_app_data(ssl);
 }
 
+/* A client of TLS 1.3 uses a ticket once, so it gets another one whenever it comes back with one:
+ * this is what 2 means in place of 1. */
 static int use_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int is_new)
 {
-    return tls_tickets_use(context_of(ssl)->tickets, clock_up_ms(), name, iv, cipher, mac, is_new);
+    int result =
+        tls_tickets_use(context_of(ssl)->tickets, clock_up_ms(), name, iv, cipher, mac, is_new);
+    return result == 1 && !is_new && SSL_version(ssl) == TLS1_3_VERSION ? 2 : result;
 }
 
 /* OpenSSL checks a client's certificate in a full handshake alone, and in TLS 1.3 each resumption

@@ -546,7 +546,11 @@ static void a_client_comes_back_with_a_ticket_until_the_context_is_replaced(void
         settings.versions = versions[i];
         world_begin(&w, &settings);
         SSL_SESSION *session = first_session(&w);
-        assert_true(session_is_resumed(&w, session));
+        for (unsigned times = 0; times < 3; times++) {
+            assert_true(session_is_resumed(&w, session));
+            SSL_SESSION_free(session);
+            session = SSL_get1_session(w.client); /* of TLS 1.3: a ticket is used once */
+        }
         assert_int_equal(tls_context_create(&settings, fail_on_report, NULL, &context), 0);
         tls_server_use(w.server, context, 5000);
         tls_context_unref(&context);
