@@ -39,6 +39,7 @@ uint64_t now_ns(void)
 static SSL_CTX *tls;        /* NULL: plain */
 static SSL_SESSION *ticket; /* what the last connection got */
 static bool resumes_sessions;
+static unsigned long resumed; /* connections that came back with a ticket */
 
 static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
@@ -71,6 +72,12 @@ static void shake_hands(struct client *c)
         SSL_set_session(c->ssl, ticket);
     if (SSL_connect(c->ssl) != 1)
         die("the TLS handshake has failed");
+    resumed += SSL_session_reused(c->ssl) == 1;
+}
+
+unsigned long client_resumed(void)
+{
+    return resumed;
 }
 
 /* Returns what read(2) or write(2) would have returned. */

@@ -30,6 +30,8 @@ uint64_t now_ns(void);
 /* From now on connections use TLS, of any certificate; with `resumes`, each but the first comes
  * back with a ticket. */
 void client_use_tls(bool resumes);
+/* Returns how many connections came back with a ticket that the broker took. */
+unsigned long client_resumed(void);
 /* Connects to 127.0.0.1, and shakes hands if TLS is used. client_drop() is the opposite. */
 void client_connect(struct client *c, int port);
 /* Closes the connection without a word and frees everything. */

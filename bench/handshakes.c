@@ -102,8 +102,9 @@ static void measure_handshakes(void)
         count++;
     }
     double seconds = (double)(now_ns() - begun) / 1e9, each = (cpu_us() - before) / (double)count;
-    printf("{\"connections\":%.0f,\"broker_cpu_us\":%.1f,\"per_cpu_second\":%.0f}\n",
-           (double)count / seconds, each, 1e6 / each);
+    printf(
+        "{\"connections\":%.0f,\"resumed\":%.2f,\"broker_cpu_us\":%.1f,\"per_cpu_second\":%.0f}\n",
+        (double)count / seconds, (double)client_resumed() / (double)count, each, 1e6 / each);
 }
 
 static void measure_idle(void)
