@@ -545,6 +545,7 @@ static void a_client_comes_back_with_a_ticket_until_the_context_is_replaced(void
         struct tls_context *context;
         settings.versions = versions[i];
         world_begin(&w, &settings);
+        SSL_CTX_set_session_cache_mode(w.client_context, SSL_SESS_CACHE_CLIENT);
         SSL_SESSION *session = first_session(&w);
         for (unsigned times = 0; times < 3; times++) {
             assert_true(session_is_resumed(&w, session));
