@@ -64,6 +64,13 @@ void client_use_tls(bool resumes)
     SSL_CTX_sess_set_new_cb(tls, keep_ticket);
 }
 
+void client_use_certificate(const char *path)
+{
+    if (SSL_CTX_use_certificate_file(tls, path, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_use_PrivateKey_file(tls, path, SSL_FILETYPE_PEM) != 1)
+        die("cannot use the certificate and key in %s", path);
+}
+
 static void shake_hands(struct client *c)
 {
     c->ssl = SSL_new(tls);
@@ -215,7 +222,7 @@ static void client_handshake(struct client *c)
     CLIENT_CALL(c, 1, channel_open, AMQP_CHANNEL_OPEN_OK, .reserved1 = SLICE_EMPTY);
 }
 
-void client_connect(struct client *c, int port)
+void client_reach(struct client *c, int port)
 {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
@@ -225,6 +232,11 @@ void client_connect(struct client *c, int port)
     if (connect(c->fd, (const struct sockaddr *)&address, sizeof address) != 0)
         die("cannot connect to port %d: %s", port, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void client_connect(struct client *c, int port)
+{
+    client_reach(c, port);
     if (tls)
         shake_hands(c);
 }

@@ -30,8 +30,13 @@ uint64_t now_ns(void);
 /* From now on connections use TLS, of any certificate; with `resumes`, each but the first comes
  * back with a ticket. */
 void client_use_tls(bool resumes);
+/* Shows this certificate if the broker asks for one: a PEM file with the certificate and its key.
+ * Call after client_use_tls(). */
+void client_use_certificate(const char *path);
 /* Returns how many connections came back with a ticket that the broker took. */
 unsigned long client_resumed(void);
+/* Connects to 127.0.0.1, and does nothing else. client_drop() is the opposite. */
+void client_reach(struct client *c, int port);
 /* Connects to 127.0.0.1, and shakes hands if TLS is used. client_drop() is the opposite. */
 void client_connect(struct client *c, int port);
 /* Closes the connection without a word and frees everything. */

@@ -2,10 +2,13 @@
  *
  *     handshakes --port P --pid PID --seconds S [--tls 0] [--resume 1]
  *     handshakes --port P --pid PID --idle N [--tls 0]
+ *     handshakes --port P --pid PID --silent N [--bytes B]
  *
- * The first opens connections one after the other, and prints how many, and the broker's CPU time
- * for each. The second opens N connections with a channel, and prints the broker's resident memory
- * for each. */
+ * With --certificate FILE it has a certificate to show (PEM, with its key). The first opens
+ * connections one after the other, and prints how many, and the broker's CPU time for each. The
+ * second opens N connections with a channel, and prints the broker's resident memory for each. The
+ * third does the same with peers that connect, send the first B bytes of a handshake, and then
+ * nothing. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,12 +25,15 @@
     O(tls, 1, "0: plain connections, to compare with")                                             \
     O(resume, 0, "1: come back with a ticket")                                                     \
     O(seconds, 3, "seconds of measuring")                                                          \
-    O(idle, 0, "connections to open and to keep; 0: measure handshakes")
+    O(idle, 0, "connections to open and to keep; 0: measure handshakes")                           \
+    O(silent, 0, "connections that never complete the handshake")                                  \
+    O(bytes, 0, "what each of these sends of it: 0 to 5")
 
 static struct {
 #define OPTION_MEMBER(name, value, text) long name;
     OPTIONS(OPTION_MEMBER)
 #undef OPTION_MEMBER
+    const char *certificate; /* NULL: none */
 } o = {
 #define OPTION_DEFAULT(name, value, text) .name = (value),
     OPTIONS(OPTION_DEFAULT)
@@ -107,6 +113,19 @@ static void measure_handshakes(void)
         (double)count / seconds, (double)client_resumed() / (double)count, each, 1e6 / each);
 }
 
+/* Waits until the broker's memory has not changed for two seconds. */
+static void print_memory(long count, long before_kb)
+{
+    long last_kb = 0, now_kb = resident_kb();
+    while (now_kb != last_kb) {
+        sleep(2);
+        last_kb = now_kb;
+        now_kb = resident_kb();
+    }
+    printf("{\"connections\":%ld,\"bytes_each\":%.0f}\n", count,
+           (double)(now_kb - before_kb) * 1024 / (double)count);
+}
+
 static void measure_idle(void)
 {
     struct client *clients = lv_calloc((size_t)o.idle, sizeof *clients);
@@ -115,17 +134,32 @@ static void measure_idle(void)
     long before = resident_kb();
     for (long i = 0; i < o.idle; i++)
         client_open(&clients[i], (int)o.port);
-    sleep(2); /* for what the broker frees later */
-    printf("{\"connections\":%ld,\"bytes_each\":%.0f}\n", o.idle,
-           (double)(resident_kb() - before) * 1024 / (double)o.idle);
+    print_memory(o.idle, before);
     for (long i = 0; i < o.idle; i++)
+        client_drop(&clients[i]);
+    free(clients);
+}
+
+/* The broker must not end them meanwhile: set its ssl_handshake_timeout. */
+static void measure_silent(void)
+{
+    static const uint8_t hello[] = {22, 3, 1, 1, 0};
+    struct client *clients = lv_calloc((size_t)o.silent, sizeof *clients);
+    long before = resident_kb();
+    for (long i = 0; i < o.silent; i++) {
+        client_reach(&clients[i], (int)o.port);
+        if (o.bytes > 0 && client_write(&clients[i], hello, (size_t)o.bytes) != o.bytes)
+            die("cannot write");
+    }
+    print_memory(o.silent, before);
+    for (long i = 0; i < o.silent; i++)
         client_drop(&clients[i]);
     free(clients);
 }
 
 static _Noreturn void print_usage(void)
 {
-    printf("Usage: handshakes --pid PID [--NAME NUMBER]...\n");
+    printf("Usage: handshakes --pid PID [--NAME NUMBER]... [--certificate FILE]\n");
 #define OPTION_HELP(name, value, text) printf("  --%-9s %s (%ld)\n", #name, text, (long)(value));
     OPTIONS(OPTION_HELP)
 #undef OPTION_HELP
@@ -138,7 +172,8 @@ int main(int argc, char **argv)
 #define OPTION_ROW(name, value, text) {#name, required_argument, NULL, 0},
         OPTIONS(OPTION_ROW)
 #undef OPTION_ROW
-            {0}};
+            {"certificate", required_argument, NULL, 'c'},
+        {0}};
     long *const members[] = {
 #define OPTION_ADDRESS(name, value, text) &o.name,
         OPTIONS(OPTION_ADDRESS)
@@ -146,15 +181,22 @@ int main(int argc, char **argv)
     };
     int letter, index;
     while ((letter = getopt_long(argc, argv, "", long_options, &index)) != -1) {
-        if (letter != 0)
+        if (letter == 'c')
+            o.certificate = optarg;
+        else if (letter == 0)
+            *members[index] = strtol(optarg, NULL, 10);
+        else
             print_usage();
-        *members[index] = strtol(optarg, NULL, 10);
     }
-    if (o.pid == 0 || optind < argc)
+    if (o.pid == 0 || optind < argc || o.bytes < 0 || o.bytes > 5)
         print_usage();
     if (o.tls)
         client_use_tls(o.resume != 0);
-    if (o.idle > 0)
+    if (o.tls && o.certificate)
+        client_use_certificate(o.certificate);
+    if (o.silent > 0)
+        measure_silent();
+    else if (o.idle > 0)
         measure_idle();
     else
         measure_handshakes();
