@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+struct pki pki;
+
 enum { DAY_S = 24 * 3600 };
 
 EVP_PKEY *pki_key(void)
@@ -61,32 +63,32 @@ X509 *pki_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *i
     return certificate;
 }
 
-const char *pki_path(const struct pki *pki, const char *name)
+const char *pki_path(const struct pki *made, const char *name)
 {
     static char paths[4][400];
     static unsigned next;
     char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", pki->directory, name);
+    snprintf(path, sizeof paths[0], "%s/%s", made->directory, name);
     return path;
 }
 
-static FILE *open_file(const struct pki *pki, const char *name)
+static FILE *open_file(const struct pki *made, const char *name)
 {
-    FILE *file = fopen(pki_path(pki, name), "w");
+    FILE *file = fopen(pki_path(made, name), "w");
     assert_non_null(file);
     return file;
 }
 
-void pki_write(const struct pki *pki, const char *name, const char *text)
+void pki_write(const struct pki *made, const char *name, const char *text)
 {
-    FILE *file = open_file(pki, name);
+    FILE *file = open_file(made, name);
     fputs(text, file);
     fclose(file);
 }
 
-void pki_write_key(const struct pki *pki, const char *name, EVP_PKEY *key, const char *password)
+void pki_write_key(const struct pki *made, const char *name, EVP_PKEY *key, const char *password)
 {
-    FILE *file = open_file(pki, name);
+    FILE *file = open_file(made, name);
     assert_int_equal(PEM_write_PrivateKey(file, key, password ? EVP_aes_128_cbc() : NULL,
                                           (const unsigned char *)password,
                                           password ? (int)strlen(password) : 0, NULL, NULL),
@@ -94,48 +96,62 @@ void pki_write_key(const struct pki *pki, const char *name, EVP_PKEY *key, const
     fclose(file);
 }
 
-void pki_write_certificates(const struct pki *pki, const char *name, X509 *one, X509 *two,
+void pki_write_certificates(const struct pki *made, const char *name, X509 *one, X509 *two,
                             X509 *three)
 {
     X509 *all[] = {one, two, three};
-    FILE *file = open_file(pki, name);
+    FILE *file = open_file(made, name);
     for (unsigned i = 0; i < 3; i++)
         if (all[i])
             assert_int_equal(PEM_write_X509(file, all[i]), 1);
     fclose(file);
 }
 
-void pki_create(struct pki *pki)
+static void pki_create(struct pki *made)
 {
-    snprintf(pki->directory, sizeof pki->directory, "/tmp/leveret-tls-XXXXXX");
-    assert_non_null(mkdtemp(pki->directory));
-    pki->ca_key = pki_key();
-    pki->key = pki_key();
-    pki->client_key = pki_key();
-    pki->ca = pki_certificate("ca", pki->ca_key, NULL, NULL, -DAY_S, 300L * DAY_S);
-    pki->certificate =
-        pki_certificate("server", pki->key, pki->ca, pki->ca_key, -DAY_S, 200L * DAY_S);
-    pki->client =
-        pki_certificate("client", pki->client_key, pki->ca, pki->ca_key, -DAY_S, 200L * DAY_S);
-    pki_write_certificates(pki, "ca.pem", pki->ca, NULL, NULL);
-    pki_write_certificates(pki, "server.pem", pki->certificate, NULL, NULL);
-    pki_write_certificates(pki, "client.pem", pki->client, NULL, NULL);
-    pki_write_key(pki, "server.key", pki->key, NULL);
-    pki_write_key(pki, "client.key", pki->client_key, NULL);
+    snprintf(made->directory, sizeof made->directory, "/tmp/leveret-tls-XXXXXX");
+    assert_non_null(mkdtemp(made->directory));
+    made->ca_key = pki_key();
+    made->key = pki_key();
+    made->client_key = pki_key();
+    made->ca = pki_certificate("ca", made->ca_key, NULL, NULL, -DAY_S, 300L * DAY_S);
+    made->certificate =
+        pki_certificate("server", made->key, made->ca, made->ca_key, -DAY_S, 200L * DAY_S);
+    made->client =
+        pki_certificate("client", made->client_key, made->ca, made->ca_key, -DAY_S, 200L * DAY_S);
+    pki_write_certificates(made, "ca.pem", made->ca, NULL, NULL);
+    pki_write_certificates(made, "server.pem", made->certificate, NULL, NULL);
+    pki_write_certificates(made, "client.pem", made->client, NULL, NULL);
+    pki_write_key(made, "server.key", made->key, NULL);
+    pki_write_key(made, "client.key", made->client_key, NULL);
 }
 
-void pki_free(struct pki *pki)
+static void pki_free(struct pki *made)
 {
-    DIR *directory = opendir(pki->directory);
+    DIR *directory = opendir(made->directory);
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
         if (entry->d_name[0] != '.')
-            unlink(pki_path(pki, entry->d_name));
+            unlink(pki_path(made, entry->d_name));
     closedir(directory);
-    rmdir(pki->directory);
-    X509_free(pki->ca);
-    X509_free(pki->certificate);
-    X509_free(pki->client);
-    EVP_PKEY_free(pki->ca_key);
-    EVP_PKEY_free(pki->key);
-    EVP_PKEY_free(pki->client_key);
+    rmdir(made->directory);
+    X509_free(made->ca);
+    X509_free(made->certificate);
+    X509_free(made->client);
+    EVP_PKEY_free(made->ca_key);
+    EVP_PKEY_free(made->key);
+    EVP_PKEY_free(made->client_key);
+}
+
+int pki_set_up(void **state)
+{
+    (void)state;
+    pki_create(&pki);
+    return 0;
+}
+
+int pki_tear_down(void **state)
+{
+    (void)state;
+    pki_free(&pki);
+    return 0;
 }

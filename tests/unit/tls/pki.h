@@ -10,11 +10,15 @@ struct pki {
     X509 *ca, *certificate, *client;
 };
 
-/* Makes a CA, and a server's and a client's certificate that it has signed, and writes ca.pem,
- * server.pem, server.key, client.pem and client.key into a directory of its own. */
-void pki_create(struct pki *pki);
+/* The one of this program, between set-up and tear-down. */
+extern struct pki pki;
+
+/* For a group of tests: makes a CA, and a server's and a client's certificate that it has signed,
+ * and writes ca.pem, server.pem, server.key, client.pem and client.key into a directory of its own.
+ */
+int pki_set_up(void **state);
 /* Removes the directory. */
-void pki_free(struct pki *pki);
+int pki_tear_down(void **state);
 
 /* Returns the path of a file in the directory; valid until the fourth call after this one. */
 const char *pki_path(const struct pki *pki, const char *name);

@@ -15,8 +15,6 @@
 #include "tls/certificate.h"
 #include "tls/tickets.h"
 
-static struct pki pki;
-
 static X509 *named(const char *const *entries)
 {
     X509 *certificate = X509_new();
@@ -163,20 +161,6 @@ static void keys_of_tickets_are_replaced_and_the_last_one_still_opens(void **sta
     tls_tickets_free(&tickets);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    pki_create(&pki);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_free(&pki);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,5 +171,5 @@ int main(void)
         cmocka_unit_test(a_validity_is_written_with_both_ends),
         cmocka_unit_test(keys_of_tickets_are_replaced_and_the_last_one_still_opens),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, pki_set_up, pki_tear_down);
 }

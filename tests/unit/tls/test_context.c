@@ -19,7 +19,6 @@
 #include "pki.h"
 #include "tls/tls.h"
 
-static struct pki pki;
 static struct lv_buffer said;
 
 static void note(void *arg, enum log_level level, const char *key, const char *text)
@@ -234,21 +233,12 @@ static void a_stamp_changes_with_the_files(void **state)
     lv_buffer_free(&after);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    pki_create(&pki);
-    return 0;
-}
-
 static int tear_down(void **state)
 {
-    (void)state;
-    pki_free(&pki);
     lv_buffer_free(&said);
     for (size_t i = 0; i < kept_count; i++)
         free(kept[i]);
-    return 0;
+    return pki_tear_down(state);
 }
 
 int main(void)
@@ -265,5 +255,5 @@ int main(void)
         cmocka_unit_test(the_files_of_a_context_are_known_with_the_day_they_expire),
         cmocka_unit_test(a_stamp_changes_with_the_files),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, pki_set_up, tear_down);
 }

@@ -22,8 +22,6 @@
 #include "pki.h"
 #include "tls/tls_private.h"
 
-static struct pki pki;
-
 struct world {
     struct tls_server *server;
     struct net_stream *stream; /* the server's end */
@@ -688,20 +686,6 @@ static void without_a_context_every_connection_is_refused(void **state)
     tls_server_free(&server);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    pki_create(&pki);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    pki_free(&pki);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -726,5 +710,5 @@ int main(void)
         cmocka_unit_test(a_client_cannot_renegotiate),
         cmocka_unit_test(without_a_context_every_connection_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, pki_set_up, pki_tear_down);
 }
