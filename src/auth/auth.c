@@ -323,21 +323,3 @@ bool auth_has_user(struct auth *auth, struct slice name)
     unlock_auth(auth);
     return is_there;
 }
-
-/* --- The first start -------------------------------------------------------------------------- */
-
-bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user)
-{
-    struct definition_permission row = {user->vhost, user->name, user->configure, user->write,
-                                        user->read};
-    if (auth_user_count(auth) > 0)
-        return false;
-    if (auth_add_user(auth, user->name, user->password, user->tags, NULL, NULL) < 0)
-        return false;
-    struct lv_buffer reason = {0};
-    if (auth_set_permissions(auth, &row, &reason, NULL, NULL) < 0)
-        log_error("user '%.*s' was created without permissions: %.*s", SLICE_ARG(user->name),
-                  SLICE_ARG(lv_buffer_slice(&reason)));
-    lv_buffer_free(&reason);
-    return true;
-}

@@ -277,7 +277,12 @@ struct auth_default_user {
 };
 
 /* Creates this user with its permissions if there is no user at all. Returns true if it did. The
+ * user can log in at once, but a slow hash of its password is made on another thread, if there are
+ * any: until done(arg) is called, the definitions must not be written (definitions_hold()), as the
+ * hash that was submitted belongs to no password. done() (NULL is fine) is called once, on any
+ * thread and perhaps before this function returns; it is not called if false is returned. The
  * caller creates the vhost. Call only after the definitions have been loaded. */
-bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user);
+bool auth_bootstrap(struct auth *auth, const struct auth_default_user *user,
+                    void (*done)(void *arg), void *arg);
 
 #endif

@@ -202,7 +202,8 @@ static struct slice join_flags(const struct config_flags *flags, struct lv_buffe
 }
 
 bool recovery_first_boot(const struct config *config, const struct vhost_defaults *defaults,
-                         struct auth *auth, struct broker *broker)
+                         struct auth *auth, struct broker *broker, void (*done)(void *arg),
+                         void *arg)
 {
     if (auth_user_count(auth) > 0 || lv_table_count(broker->topology.vhosts) > 0)
         return false;
@@ -213,16 +214,17 @@ bool recovery_first_boot(const struct config *config, const struct vhost_default
     if (vhost_create(broker, &row, true, not_reported, &vhost) == CHANGE_REFUSED)
         return false;
     struct lv_buffer tags = {0};
-    bool done = auth_bootstrap(auth, &(struct auth_default_user){
-                                         .name = slice_str(config->default_user),
-                                         .password = slice_str(config->default_pass),
-                                         .tags = join_flags(&config->default_user_tags, &tags),
-                                         .vhost = vhost_name,
-                                         .configure = slice_str(config->default_configure),
-                                         .write = slice_str(config->default_write),
-                                         .read = slice_str(config->default_read),
-                                     });
+    const struct auth_default_user user = {
+        .name = slice_str(config->default_user),
+        .password = slice_str(config->default_pass),
+        .tags = join_flags(&config->default_user_tags, &tags),
+        .vhost = vhost_name,
+        .configure = slice_str(config->default_configure),
+        .write = slice_str(config->default_write),
+        .read = slice_str(config->default_read),
+    };
+    bool is_created = auth_bootstrap(auth, &user, done, arg);
     lv_buffer_free(&tags);
     vhost_defaults_begin(defaults, auth, vhost);
-    return done;
+    return is_created;
 }

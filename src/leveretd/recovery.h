@@ -26,9 +26,11 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
                   struct recovery *ret);
 
 /* Creates and stores the default vhost, the default user with its permissions, and what new vhosts
- * begin with, if there is neither a vhost nor a user: at the first start. Returns true if it did.
- * Call on the thread that called recovery_load(), and after it. */
+ * begin with, if there is neither a vhost nor a user: at the first start. Returns true if it did;
+ * then done(arg) is called as auth_bootstrap() says, and the caller holds the definitions back
+ * until then. Call on the thread that called recovery_load(), and after it. */
 bool recovery_first_boot(const struct config *config, const struct vhost_defaults *defaults,
-                         struct auth *auth, struct broker *broker);
+                         struct auth *auth, struct broker *broker, void (*done)(void *arg),
+                         void *arg);
 
 #endif

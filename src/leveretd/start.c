@@ -239,6 +239,12 @@ static unsigned loops_wanted(const struct config *config)
     return count > LOOPS_MAX ? LOOPS_MAX : (unsigned)count;
 }
 
+/* Any thread: the user's password is hashed, so all of the first start can be stored. */
+static void first_start_done(void *arg)
+{
+    definitions_release(arg);
+}
+
 static int recover_topology(struct leveretd *d, struct recovery *ret)
 {
     int err = recovery_load(d->definitions, d->auth, d->broker, ret);
@@ -247,12 +253,17 @@ static int recover_topology(struct leveretd *d, struct recovery *ret)
     int code = check_log(d, ret);
     if (code != EXIT_OK)
         return code;
-    definitions_hold(d->definitions); /* a vhost without its user would not be a first start */
-    bool is_first = recovery_first_boot(d->config, d->vhost_defaults, d->auth, d->broker);
+    /* A vhost without a user, or whose user has no password yet, would not be a first start. */
+    definitions_hold(d->definitions); /* until all of it is submitted */
+    definitions_hold(d->definitions); /* until first_start_done() */
+    bool is_first = recovery_first_boot(d->config, d->vhost_defaults, d->auth, d->broker,
+                                        first_start_done, d->definitions);
     definitions_release(d->definitions);
     if (is_first)
         log_info("first start in %s: created vhost '%s' and user '%s'", d->config->data_dir,
                  d->config->default_vhost, d->config->default_user);
+    else
+        definitions_release(d->definitions);
     return EXIT_OK;
 }
 
@@ -435,12 +446,12 @@ int leveretd_start(struct leveretd *d)
         return code;
 
     create_rooms(d);
+    auth_start_threads(d->auth);
     struct recovery recovery = {0};
     if ((code = recover_topology(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 
     leveretd_apply(d);
-    auth_start_threads(d->auth);
     if (leveretd_apply_chain(d) < 0)
         return OPTIONS_EXIT_CONFIG;
     net_init(d->loops);

@@ -544,7 +544,7 @@ static void world_start(struct world *w, struct slice program)
     lv_assert(vhost_create(w->broker, &(struct definition_vhost){.name = slice_str("/")}, false,
                            nobody, &vhost) == CHANGE_DONE);
     auth_set_hashing(w->server.auth, PASSWORD_SHA256); /* fast */
-    lv_assert(auth_bootstrap(w->server.auth, &guest));
+    lv_assert(auth_bootstrap(w->server.auth, &guest, NULL, NULL));
     sessions_start(w->loops, &w->server);
     for (unsigned i = 0; i < 1 + (shape >> 4) % PEERS_MAX; i++) {
         w->peer_count++;

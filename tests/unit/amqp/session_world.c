@@ -43,7 +43,7 @@ void world_start(struct world *w, unsigned loops, uint64_t seed)
                                   false, nobody, &vhost),
                      CHANGE_DONE);
     auth_set_hashing(w->server.auth, PASSWORD_SHA256); /* fast */
-    assert_true(auth_bootstrap(w->server.auth, &guest));
+    assert_true(auth_bootstrap(w->server.auth, &guest, NULL, NULL));
     sessions_start(w->loops, &w->server);
 }
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static struct auth *create_fast(struct definitions *definitions)
 static struct auth *with_guest(void)
 {
     struct auth *auth = create_fast(NULL);
-    assert_true(auth_bootstrap(auth, &guest));
+    assert_true(auth_bootstrap(auth, &guest, NULL, NULL));
     return auth;
 }
 
@@ -469,7 +470,7 @@ static void users_and_permissions_survive_a_restart(void **state)
     struct definitions *d = NULL;
     assert_int_equal(definitions_open(dir, &d), 0);
     struct auth *auth = loaded(d);
-    assert_true(auth_bootstrap(auth, &guest));
+    assert_true(auth_bootstrap(auth, &guest, NULL, NULL));
     int done = 0;
     assert_int_equal(auth_add_user(auth, S("ann"), S("one"), S("t"), count_done, &done), 0);
     assert_int_equal(auth_add_user(auth, S("gone"), S("one"), S(""), count_done, &done), 0);
@@ -482,7 +483,7 @@ static void users_and_permissions_survive_a_restart(void **state)
 
     assert_int_equal(definitions_open(dir, &d), 0);
     auth = loaded(d);
-    assert_false(auth_bootstrap(auth, &guest)); /* there are users */
+    assert_false(auth_bootstrap(auth, &guest, NULL, NULL)); /* there are users */
     assert_int_equal(auth_user_count(auth), 2);
     struct auth_identity *identity = login(auth, "ann", "two");
     assert_true(auth_has_tag(identity, "t"));
@@ -495,6 +496,67 @@ static void users_and_permissions_survive_a_restart(void **state)
     auth_free(&auth);
     definitions_close(&d);
     remove_dir(dir);
+}
+
+static void first_user_done(void *arg)
+{
+    sem_post(arg);
+}
+
+static void the_first_user_logs_in_at_once_and_its_password_is_hashed_meanwhile(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/leveret-auth-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct definitions *d = NULL;
+    sem_t is_done;
+    sem_init(&is_done, 0, 0);
+    assert_int_equal(definitions_open(dir, &d), 0);
+    struct auth *auth = auth_create(d); /* its hashes are slow */
+    auth_start_threads(auth);
+    definitions_hold(d);
+    assert_true(auth_bootstrap(auth, &guest, first_user_done, &is_done));
+    for (int i = 0; i < 2; i++) {
+        struct auth_identity *identity = login(auth, "guest", "guest");
+        assert_true(allows(identity, AUTH_WRITE, "anything"));
+        auth_identity_unref(&identity);
+        check_refused(auth, "guest", "gues", true, "user 'guest' - invalid credentials");
+        if (i == 0)
+            sem_wait(&is_done);
+    }
+    sem_destroy(&is_done);
+    definitions_release(d);
+    auth_stop_threads(auth);
+    auth_free(&auth);
+    definitions_close(&d);
+
+    assert_int_equal(definitions_open(dir, &d), 0);
+    auth = loaded(d); /* nothing is remembered there */
+    struct auth_identity *identity = login(auth, "guest", "guest");
+    auth_identity_unref(&identity);
+    check_refused(auth, "guest", "gues", true, "user 'guest' - invalid credentials");
+    auth_free(&auth);
+    definitions_close(&d);
+    remove_dir(dir);
+}
+
+static void a_password_that_is_changed_before_the_first_user_is_hashed_stays(void **state)
+{
+    (void)state;
+    struct auth *auth = auth_create(NULL);
+    sem_t is_done;
+    sem_init(&is_done, 0, 0);
+    auth_start_threads(auth);
+    assert_true(auth_bootstrap(auth, &guest, first_user_done, &is_done));
+    auth_set_hashing(auth, PASSWORD_SHA256);
+    assert_int_equal(auth_change_password(auth, S("guest"), S("new"), NULL, NULL), 0);
+    sem_wait(&is_done);
+    sem_destroy(&is_done);
+    struct auth_identity *identity = login(auth, "guest", "new");
+    auth_identity_unref(&identity);
+    check_refused(auth, "guest", "guest", true, "user 'guest' - invalid credentials");
+    auth_stop_threads(auth);
+    auth_free(&auth);
 }
 
 static void rows_that_cannot_be_loaded_grant_nothing(void **state)
@@ -581,6 +643,8 @@ int main(void)
         cmocka_unit_test(listings_are_ordered_and_filtered),
         cmocka_unit_test(a_thousand_users_are_found),
         cmocka_unit_test(users_and_permissions_survive_a_restart),
+        cmocka_unit_test(the_first_user_logs_in_at_once_and_its_password_is_hashed_meanwhile),
+        cmocka_unit_test(a_password_that_is_changed_before_the_first_user_is_hashed_stays),
         cmocka_unit_test(rows_that_cannot_be_loaded_grant_nothing),
         cmocka_unit_test(loops_ask_while_an_operator_changes_permissions),
     };
