@@ -223,3 +223,12 @@ def test_a_directory_of_before_there_was_a_mark_opens(own_broker):
         database.execute('DROP TABLE state')
     own.start()
     assert drain(own.address, 'q', 1) == [b'kept']
+
+
+def test_a_first_start_that_is_killed_as_soon_as_it_answers_leaves_a_user_or_nothing(own_broker):
+    """Its user's password is hashed while it listens, slowly."""
+    for _ in range(3):
+        own = own_broker(is_plain=True)
+        own.kill()
+        own.start()
+        Confirming(own.address)

@@ -40,7 +40,7 @@ class Changing:
             f'listeners.ssl.default = {self.tls_address[0]}:{self.tls_address[1]}',
             f'ssl_options.certfile = {pair.certificate}', f'ssl_options.keyfile = {pair.key}',
             f'password_hashing_module = {SLOW if odd else FAST}', 'loopback_users = none' if odd else 'loopback_users.guest = true',
-            f'heartbeat = {30 + odd}', f'channel_max = {3000 + odd}', f'server_version = 3.13.{odd}', f'max_message_size = {10**6 + odd}',
+            f'heartbeat = {30 + odd}', f'handshake_timeout = {600000 + odd}', f'channel_max = {3000 + odd}', f'server_version = 3.13.{odd}', f'max_message_size = {10**6 + odd}',
             f'auth_mechanisms.1 = {"AMQPLAIN" if odd else "PLAIN"}', f'auth_mechanisms.2 = {"PLAIN" if odd else "AMQPLAIN"}',
             f'log.level = {"debug" if odd else "info"}', f'log.console = {"true" if turn % 3 else "false"}',
             f'log.file = {"a" if odd else "b"}.log', f'log.connection.level = {"debug" if odd else "error"}',
@@ -112,7 +112,7 @@ def changing(own_broker, workspace):
     service = UserService().start()
     service.users['web'] = ('w', '')
     service.vhosts.add(('web', '/'))
-    one = Changing(own_broker(start=False), service, [ca.issue('one'), ca.issue('two')])
+    one = Changing(own_broker(start=False, is_plain=True), service, [ca.issue('one'), ca.issue('two')])
     yield one
     service.stop()
 
@@ -168,6 +168,7 @@ def test_reloads_while_everything_is_in_use(changing):
     def leaves_while_it_logs_in(number):
         peer = Peer(own.address, upto='start-ok', user='slow', password=f'left{number}')
         peer.reset() if number % 2 else peer.drop()
+        refused(own, 'slow', f'stays{number}')       # hashes are not asked for faster than they are made
 
     def operates(number):
         name = f'user{number % 3}'
