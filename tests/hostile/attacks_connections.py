@@ -120,13 +120,30 @@ def handshake_churn(arena):
         peer.reset() if number % 2 else peer.drop()
 
 
-@attack('wrong passwords, as fast as one client can send them')
+def login_refused(peer):
+    close = peer.expect('connection.close', 0)
+    assert close.reply_code == 403, close
+    peer.reset()
+
+
+@attack('many connections at once with wrong passwords, no two the same: each costs a slow hash', settings=['handshake_timeout = 600000'])
 def login_flood(arena):
+    """Half of them guess a user's password, half of them are of users who do not exist."""
+    peers = [Peer(arena.address, upto='start-ok', user='guest' if number % 2 else f'user{number}', password=f'wrong{number}')
+             for number in range(arena.volume(150, 6))]
+    if arena.scale >= 1:
+        arena.innocent.period(100)                           # how it was while they came is not judged here
+        felt = arena.innocent.period(800)
+        ratio = felt['p99_ms'] / max(arena.quiet['p99_ms'], 0.01)
+        print(f'login_flood: p99 {felt["p99_ms"]} ms while passwords are hashed, {arena.quiet["p99_ms"]} ms before: {ratio:.1f} times')
+    for peer in peers:
+        login_refused(peer)
+
+
+@attack('the same wrong passwords again and again, as fast as one client can send them')
+def login_repeats(arena):
     for number in range(arena.volume(1500, 15)):
-        peer = Peer(arena.address, upto='start-ok', user=f'user{number % 7}', password='wrong')
-        close = peer.expect('connection.close', 0)
-        assert close.reply_code == 403, close
-        peer.reset()
+        login_refused(Peer(arena.address, upto='start-ok', user=f'user{number % 7}', password='wrong'))
 
 
 @attack('random octets instead of a protocol header, and after it')
