@@ -156,6 +156,19 @@ static int check_listeners(const struct config *config, config_say say, void *ar
     return 0;
 }
 
+/* A remark, since RabbitMQ would wait. */
+static int check_linger(const struct config *config, config_say say, void *arg)
+{
+    const char *origin = config->origins[CONFIG_tcp_linger_s];
+    const struct location location = {
+        .source = origin ? origin : "default", .say = say, .arg = arg};
+    if (config->is_tcp_linger && config->tcp_linger_s > 0)
+        config_tell(&location, LOG_WARNING,
+                    "tcp_listen_options.linger.on has no effect with a timeout above 0: a closing "
+                    "connection is given 3 s to take what is sent, without blocking others");
+    return 0;
+}
+
 struct unused {
     config_say say;
     void *arg;
@@ -225,19 +238,11 @@ static int check_anonymous(const struct config *config, config_say say, void *ar
 }
 
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
-    chain_check,
-    check_validator,
-    check_anonymous,
-    check_listeners,
-    check_load_definitions,
-    check_management_address,
-    check_auth_http,
-    check_auth_ldap,
-    check_trusted_proxies,
-    check_auth_oauth2,
-    check_tls,
-    vhost_defaults_check,
-    log_config_check,
+    chain_check,          check_validator,        check_anonymous,
+    check_listeners,      check_load_definitions, check_management_address,
+    check_auth_http,      check_auth_ldap,        check_trusted_proxies,
+    check_auth_oauth2,    check_linger,           check_tls,
+    vhost_defaults_check, log_config_check,
 };
 
 /* Backends are opened only with settings that the other checks have accepted, so that one fault is

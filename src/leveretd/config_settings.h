@@ -367,6 +367,13 @@
       "Whether small packets are sent at once (TCP_NODELAY).")                                     \
     S(is_tcp_keepalive, "tcp_listen_options.keepalive", BOOL, "false", true, 0, 0,                 \
       "Whether the kernel probes idle connections (SO_KEEPALIVE).")                                \
+    S(is_tcp_linger, "tcp_listen_options.linger.on", BOOL, "false", true, 0, 0,                    \
+      "Whether a connection is reset when the broker closes it (SO_LINGER with 0 s): what the "    \
+      "client has not taken is dropped, and no TIME_WAIT remains. A closed connection is given "   \
+      "some seconds to take the last frames before.")                                              \
+    S(tcp_linger_s, "tcp_listen_options.linger.timeout", NUMBER, "0", true, 0, 65535,              \
+      "Has an effect if it is 0 only: above, linger.on does nothing, since close(2) would wait "   \
+      "for one client while others are served by the same thread.")                                \
     S(send_timeout_ms, "tcp_listen_options.send_timeout", NUMBER, "15000", true, 0, 86400000,      \
       "Milliseconds after which a client that reads nothing of what it is sent is disconnected; "  \
       "0 disables the timeout. Applies to new connections.")                                       \

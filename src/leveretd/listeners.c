@@ -141,6 +141,7 @@ void listeners_configure(struct listeners *l, const struct config *config)
         .backlog = (int)config->tcp_backlog,
         .is_nodelay = config->is_tcp_nodelay,
         .is_keepalive = config->is_tcp_keepalive,
+        .resets = config->is_tcp_linger && config->tcp_linger_s == 0,
         .send_buffer_bytes = (int)config->tcp_sndbuf_bytes, /* CONFIG_NONE is below 0 */
         .receive_buffer_bytes = (int)config->tcp_recbuf_bytes,
     };

@@ -261,11 +261,14 @@ void net_listener_set_options(struct net_listener *l, const struct net_tcp_optio
     net_assert_loop(l->loop);
     set_option(l->fd, IPPROTO_TCP, TCP_NODELAY, options->is_nodelay);
     set_option(l->fd, SOL_SOCKET, SO_KEEPALIVE, options->is_keepalive);
+    const struct linger linger = {.l_onoff = options->resets, .l_linger = 0};
+    int result = setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    lv_assert(result == 0);
     if (options->send_buffer_bytes >= 0)
         try_option(l->fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer_bytes, "sndbuf");
     if (options->receive_buffer_bytes >= 0)
         try_option(l->fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer_bytes, "recbuf");
-    int result = listen(l->fd, options->backlog);
+    result = listen(l->fd, options->backlog);
     lv_assert(result == 0);
 }
 

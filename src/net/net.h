@@ -100,11 +100,12 @@ struct net_tcp_options {
     int backlog; /* peers that the kernel queues until they are accepted, up to its own limit */
     bool is_nodelay;
     bool is_keepalive;
+    bool resets; /* closing resets the connection: what the peer has not taken is dropped */
     int send_buffer_bytes; /* below 0: as it was, which at the start is the kernel's choice */
     int receive_buffer_bytes;
 };
-/* Sets them. Without this call: a backlog of 4096, no delay, no keep-alive. Call only before
- * loops_run(), or on loop 0. */
+/* Sets them. Without this call: a backlog of 4096, no delay, no keep-alive, no resets. Call only
+ * before loops_run(), or on loop 0. */
 void net_listener_set_options(struct net_listener *listener, const struct net_tcp_options *options);
 /* Puts this layer on every accepted socket, on the loop that gets it. Call only before
  * loops_run(). */

@@ -1,7 +1,11 @@
 """leveretd's flags, its configuration file in rabbitmq.conf's format, its environment."""
+import ctypes
+import errno
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 
 import pytest
@@ -78,6 +82,75 @@ def entered(own):
         return peer
     peer.drop()
     return None
+
+
+PIDFD_OPEN, PIDFD_GETFD = 434, 438                           # of every architecture
+
+
+def socket_of(pid, peer):
+    """The socket with which the process talks to the peer, as one of our own."""
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    process = call(PIDFD_OPEN, pid, 0)
+    assert process >= 0, os.strerror(ctypes.get_errno())
+    try:
+        for number in os.listdir(f'/proc/{pid}/fd'):
+            try:
+                if not os.readlink(f'/proc/{pid}/fd/{number}').startswith('socket:'):
+                    continue
+            except OSError:                                  # it has been closed
+                continue
+            copy = call(PIDFD_GETFD, process, int(number), 0)
+            if copy < 0:
+                if ctypes.get_errno() == errno.EPERM:
+                    pytest.skip('this machine does not let a process look at its child')
+                continue
+            found = socket.socket(fileno=copy)
+            try:
+                if found.getpeername() == peer.socket.getsockname():
+                    return found
+            except OSError:
+                pass
+            found.close()
+    finally:
+        os.close(process)
+    raise AssertionError('no such socket')
+
+
+def options_of(own):
+    """TCP_NODELAY, SO_KEEPALIVE and SO_LINGER of a new connection, at the broker's end."""
+    with Peer(own.address) as peer, socket_of(own.pid, peer) as found:
+        linger = struct.unpack('ii', found.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
+        return (found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                linger if linger[0] else None)
+
+
+def test_options_of_sockets_come_from_the_file(own_broker):
+    own = configured(own_broker, 'handshakes_max_per_address = 1\n')
+    assert options_of(own) == (1, 0, None)
+
+    def refused():
+        """How the connection ends that is one too many: what recv() says."""
+        silent = Peer(own.address, upto='header')
+        try:
+            with socket.create_connection(own.address, PATIENCE_S) as one_more:
+                return one_more.recv(1)
+        finally:
+            silent.drop()
+    assert refused() == b''
+    write(own, 'handshakes_max_per_address = 1\ntcp_listen_options.nodelay = false\ntcp_listen_options.keepalive = true\n'
+               'tcp_listen_options.linger.on = true\ntcp_listen_options.linger.timeout = 0\n')
+    own.child.send_signal(signal.SIGHUP)
+    eventually(lambda: options_of(own) == (0, 1, (1, 0)))
+    with pytest.raises(ConnectionResetError):
+        refused()
+    write(own, 'tcp_listen_options.linger.on = true\ntcp_listen_options.linger.timeout = 5\ntcp_listen_options.exit_on_close = false\n'
+               'tcp_listen_options.buffer = 16384\n')
+    own.child.send_signal(signal.SIGHUP)
+    eventually(lambda: options_of(own) == (1, 0, None))
+    for line in ('tcp_listen_options.linger.on has no effect with a timeout above 0',
+                 'tcp_listen_options.exit_on_close has no effect: a client that closes its side has left',
+                 'tcp_listen_options.buffer has no effect: connections share the buffers'):
+        eventually(lambda: line in own.log())                                                               # noqa: B023
 
 
 def test_options_of_tcp_come_from_the_file(own_broker):
