@@ -14,16 +14,31 @@ static json_t *json_of_uint(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-static uint64_t open_files(void)
+/* The process's descriptors, and those of them that are sockets. */
+struct open_files {
+    uint64_t all, sockets;
+};
+
+static bool is_socket(DIR *dir, const char *name)
 {
-    uint64_t count = 0;
+    char target[16] = "";
+    ssize_t n = readlinkat(dirfd(dir), name, target, sizeof target - 1);
+    return n > 0 && strncmp(target, "socket:", strlen("socket:")) == 0;
+}
+
+static struct open_files count_open_files(void)
+{
+    struct open_files count = {0};
     DIR *dir = opendir("/proc/self/fd");
     if (!dir)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        count += entry->d_name[0] != '.';
+        return count;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        count.all += entry->d_name[0] != '.';
+        count.sockets += is_socket(dir, entry->d_name);
+    }
     closedir(dir);
-    return count - 1; /* without the descriptor of this listing */
+    count.all--; /* without the descriptor of this listing */
+    return count;
 }
 
 static json_t *listeners_of(const struct leveretd *d)
@@ -89,8 +104,12 @@ void leveretd_facts(void *arg, json_t *object)
                             : json_real(config->memory_relative));
     json_object_set_new(object, "disk_free", json_of_uint(facts.readings.disk_free_bytes));
     json_object_set_new(object, "disk_free_limit", json_of_uint(facts.limits.disk_free_bytes));
-    json_object_set_new(object, "files_used", json_of_uint(open_files()));
+    struct open_files open = count_open_files();
+    json_object_set_new(object, "files_used", json_of_uint(open.all));
     json_object_set_new(object, "files_limit", json_of_uint((uint64_t)files.rlim_cur));
+    json_object_set_new(object, "sockets_used", json_of_uint(open.sockets));
+    json_object_set_new(object, "sockets_limit",
+                        json_of_uint((uint64_t)files.rlim_cur - d->descriptors_for_files));
     json_object_set_new(object, "listeners", listeners_of(d));
     json_object_set_new(object, "certificates", tls_keeper_certificates(d->tls_keeper));
 }

@@ -67,6 +67,7 @@ struct leveretd {
     const struct config *config_read; /* the latest as its sources have it, without live limits */
     struct live_limits live_limits;   /* loop 0 only */
     int lock_fd;                      /* -1: the data directory is not locked */
+    unsigned descriptors_for_files;   /* which connections may not use */
     struct loops *loops;
     struct clock_keeper *clock_keeper;
     struct definitions *definitions;

@@ -279,7 +279,7 @@ static int open_store(struct leveretd *d)
         .durability = durabilities[d->config->durability],
         .file_bytes = LOG_FILE_BYTES,
         .interval_ms = (unsigned)d->config->durability_interval_ms,
-        .segment_files_open_max = descriptors_for_files() - DESCRIPTORS_FIXED,
+        .segment_files_open_max = d->descriptors_for_files - DESCRIPTORS_FIXED,
         .on_space = alarms_log_space,
         .arg = d->broker,
     };
@@ -438,7 +438,8 @@ int leveretd_start(struct leveretd *d)
     log_config_files(d->config);
     log_thread_start(); /* from here on a slow reader of the log blocks nobody */
     raise_descriptor_limit();
-    net_leave_descriptors(descriptors_for_files());
+    d->descriptors_for_files = descriptors_for_files();
+    net_leave_descriptors(d->descriptors_for_files);
     int code;
     if ((code = check_first_start(d)) != EXIT_OK || (code = leveretd_lock(d)) != EXIT_OK ||
         (code = leveretd_open_log(d)) != EXIT_OK || (code = open_definitions(d)) != EXIT_OK ||

@@ -4,8 +4,9 @@
  *     FAIL_IO_PATH    part of the path of the files concerned: /log/, .seg
  *     FAIL_IO_CALL    sync or write
  *     FAIL_IO_WHEN    a file; while it exists, the calls fail with EIO
+ *     FAIL_IO_WAITS   if it is set, they wait instead until the file is gone, and then succeed
  *
- * So a test decides when the disk dies, and whether it recovers. */
+ * So a test decides when the disk dies or stands still, and whether it recovers. */
 #undef _FILE_OFFSET_BITS /* we define both names of each call: one must not become the other */
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,6 +35,10 @@ static bool call_must_fail(const char *call, int fd)
     int error = errno;
     bool fails =
         wanted && when && strcmp(wanted, call) == 0 && fd_is_chosen(fd) && access(when, F_OK) == 0;
+    while (fails && getenv("FAIL_IO_WAITS")) {
+        usleep(1000);
+        fails = access(when, F_OK) == 0;
+    }
     errno = fails ? EIO : error;
     return fails;
 }

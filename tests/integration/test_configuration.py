@@ -12,7 +12,7 @@ import pytest
 
 from brokers import free_port
 from patience import PATIENCE_S
-from wire import Peer, eventually
+from wire import Closed, Peer, eventually
 
 pytestmark = pytest.mark.leveret
 
@@ -116,9 +116,17 @@ def socket_of(pid, peer):
     raise AssertionError('no such socket')
 
 
+def greeted(own, upto):
+    """A new connection, or None if it is refused: the broker may not have seen yet that the one before has gone."""
+    try:
+        return Peer(own.address, upto=upto)
+    except (Closed, OSError):
+        return None
+
+
 def options_of(own):
     """TCP_NODELAY, SO_KEEPALIVE and SO_LINGER of a new connection, at the broker's end."""
-    with Peer(own.address) as peer, socket_of(own.pid, peer) as found:
+    with eventually(lambda: greeted(own, 'channel')) as peer, socket_of(own.pid, peer) as found:
         linger = struct.unpack('ii', found.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
         return (found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
                 linger if linger[0] else None)
@@ -130,7 +138,7 @@ def test_options_of_sockets_come_from_the_file(own_broker):
 
     def refused():
         """How the connection ends that is one too many: what recv() says."""
-        silent = Peer(own.address, upto='header')
+        silent = eventually(lambda: greeted(own, 'header'))
         try:
             with socket.create_connection(own.address, PATIENCE_S) as one_more:
                 return one_more.recv(1)

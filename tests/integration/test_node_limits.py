@@ -1,9 +1,10 @@
 """Limits of the node: how many channels, consumers, queues, exchanges and vhosts there may be, in RabbitMQ's words."""
+import json
 import re
 
 import pytest
 
-from wire import Peer, eventually
+from wire import Closed, Peer, eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once]
 
@@ -122,4 +123,35 @@ def test_a_peer_with_too_many_connections_that_have_not_logged_in_gets_no_more(l
         except Exception:                                    # the broker has not seen yet that the silent one has gone
             assert not users
     for peer in users + silent:
+        peer.drop()
+
+
+def connected(broker):
+    """A new connection, or None if the broker closes it before it has said anything."""
+    try:
+        return Peer(broker.address)
+    except (OSError, Closed, AssertionError):
+        return None
+
+
+def test_connections_beyond_the_descriptors_are_closed_at_once_and_the_others_stay(own_broker):
+    broker = own_broker(wrapper=['prlimit', '--nofile=64:64'])
+
+    def descriptors():
+        return json.loads(broker.ctl('status', '--formatter', 'json').out)['file_descriptors']
+    before = descriptors()
+    assert (before['total_limit'], before['sockets_limit']) == (64, 48)
+    crowd = []
+    while peer := connected(broker):
+        crowd.append(peer)
+        assert len(crowd) < 48
+    eventually(lambda: 'out of file descriptors' in broker.log())
+    full = descriptors()                                     # the control socket is served all the same
+    assert full['sockets_used'] >= len(crowd) and full['total_used'] <= 64
+    assert re.search(r'^Sockets: [0-9]+, limit: 48$', broker.ctl('status').out, re.M)
+    for peer in crowd:
+        peer.declare()                                       # who is in, is served
+    crowd.pop().close()
+    crowd.append(eventually(lambda: connected(broker)))      # and who leaves makes room
+    for peer in crowd:
         peer.drop()

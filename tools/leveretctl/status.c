@@ -114,6 +114,7 @@ static void print_for_people(const struct invocation *i, const json_t *f, const 
     print_memory(f, unit);
     title("File Descriptors");
     printf("Total: %lld, limit: %lld\n", number(f, "files_used"), number(f, "files_limit"));
+    printf("Sockets: %lld, limit: %lld\n", number(f, "sockets_used"), number(f, "sockets_limit"));
     title("Free Disk Space");
     printf("Low free disk space watermark: %s\n", amount(a, number(f, "disk_free_limit"), unit));
     printf("Free disk space: %s\n", amount(b, number(f, "disk_free"), unit));
@@ -155,8 +156,11 @@ static void print_for_programs(const struct invocation *i, const json_t *f)
     copy(out, "disk_free", f, "disk_free");
     copy(out, "disk_free_limit", f, "disk_free_limit");
     json_object_set_new(out, "file_descriptors",
-                        json_pack("{s:O, s:O}", "total_limit", json_object_get(f, "files_limit"),
-                                  "total_used", json_object_get(f, "files_used")));
+                        json_pack("{s:O, s:O, s:O, s:O}", "sockets_limit",
+                                  json_object_get(f, "sockets_limit"), "sockets_used",
+                                  json_object_get(f, "sockets_used"), "total_limit",
+                                  json_object_get(f, "files_limit"), "total_used",
+                                  json_object_get(f, "files_used")));
     json_object_set_new(out, "is_under_maintenance", json_false());
     copy(out, "leveret_version", f, "leveret_version");
     json_object_set_new(out, "listeners", listeners);
