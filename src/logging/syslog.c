@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -335,6 +336,9 @@ static bool syslog_put(void *sink, const struct log_record *record)
         syslog_disconnect(s);
     bool is_sent = syslog_send(s, lv_buffer_slice(&out), why);
     lv_buffer_free(&out);
+    /* what TLS keeps for this thread, which may not have ended when the process exits */
+    if (s->tls)
+        OPENSSL_thread_stop();
     if (!is_sent && !s->is_failing)
         log_error("cannot send the log to syslog at %s: %s", s->settings.host, why);
     if (is_sent && s->is_failing)
@@ -352,6 +356,7 @@ static bool syslog_flush(void *sink)
 static void syslog_reopen(void *sink)
 {
     syslog_leave(sink);
+    OPENSSL_thread_stop();
 }
 
 static void syslog_free(void *sink)
@@ -359,6 +364,7 @@ static void syslog_free(void *sink)
     struct syslog *s = sink;
     syslog_leave(s);
     SSL_CTX_free(s->tls);
+    OPENSSL_thread_stop();
     log_format_free(&s->format);
     free((void *)s->settings.host);
     free((void *)s->settings.identity);
