@@ -249,8 +249,12 @@ class Rabbit(Broker):
         with open(f'{self.directory}/stdout', 'ab') as out:
             self.child = subprocess.Popen([f'{self.bin}/rabbitmq-server'], env=self.environment, stdout=out, stderr=out,
                                           stdin=subprocess.DEVNULL, start_new_session=True)
-        if wait:
-            self.wait_until_it_answers(PATIENCE_S)
+        try:
+            if wait:
+                self.wait_until_it_answers(PATIENCE_S)
+        except BaseException:
+            self.stop()                              # whoever asked for it has nothing to stop
+            raise
         return self
 
     def log(self):
