@@ -70,12 +70,18 @@ static void take_readings(struct alarms *a, struct alarm_readings *ret)
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-/* The lines have RabbitMQ's words and level, in one line. */
+/* Lines have RabbitMQ's words and level, in one line. They end with the words of Leveret's first
+ * logs, which people look for as well: `memory alarm cleared`. */
 
 /* Returns what a set of alarms means for publishers. */
 static const char *publishers_text(unsigned alarms)
 {
     return alarms ? "publishers are blocked" : "publishers are no longer blocked";
+}
+
+static const char *alarm_text(bool is_set)
+{
+    return is_set ? "set" : "cleared";
 }
 
 static void log_change(const struct alarms *a, unsigned changed, unsigned alarms)
@@ -86,19 +92,19 @@ static void log_change(const struct alarms *a, unsigned changed, unsigned alarms
     if (changed & BROKER_ALARM_MEMORY)
         log_warning(
             "memory resource limit alarm %s on node %s. vm_memory_high_watermark %s. Memory "
-            "used:%llu allowed:%llu; %s",
-            alarms & BROKER_ALARM_MEMORY ? "set" : "cleared", node,
+            "used:%llu allowed:%llu; memory alarm %s, %s",
+            alarm_text(alarms & BROKER_ALARM_MEMORY), node,
             alarms & BROKER_ALARM_MEMORY ? "set" : "clear",
             (unsigned long long)alarm_memory_in_use(now), (unsigned long long)limits->memory_bytes,
-            publishers_text(alarms));
+            alarm_text(alarms & BROKER_ALARM_MEMORY), publishers_text(alarms));
     if (changed & BROKER_ALARM_DISK)
         log_warning("disk resource limit alarm %s on node %s. Free disk space is %s. Free bytes: "
-                    "%llu. Limit: %llu; in %s; %s",
-                    alarms & BROKER_ALARM_DISK ? "set" : "cleared", node,
+                    "%llu. Limit: %llu; in %s; disk alarm %s, %s",
+                    alarm_text(alarms & BROKER_ALARM_DISK), node,
                     alarms & BROKER_ALARM_DISK ? "insufficient" : "sufficient",
                     (unsigned long long)now->disk_free_bytes,
                     (unsigned long long)limits->disk_free_bytes, a->data_dir,
-                    publishers_text(alarms));
+                    alarm_text(alarms & BROKER_ALARM_DISK), publishers_text(alarms));
 }
 
 static void emit_change(struct broker *broker, unsigned changed, unsigned alarms)
@@ -276,8 +282,7 @@ void alarms_log_space(void *broker_arg, bool has_room)
         others = atomic_fetch_or(&broker->alarms, BROKER_ALARM_LOG);
     others &= ~(unsigned)BROKER_ALARM_LOG;
     log_warning("log resource limit alarm %s on node %s: the disk has %s room for the log; %s",
-                has_room ? "cleared" : "set", broker->topology.node_name,
-                has_room ? "enough" : "no",
+                alarm_text(!has_room), broker->topology.node_name, has_room ? "enough" : "no",
                 publishers_text(others | (has_room ? 0 : BROKER_ALARM_LOG)));
     event_alarm(broker, "log", !has_room);
     struct mail mail = {.deliver = alarms_changed_mail};
