@@ -2,13 +2,10 @@
 import json
 import os
 import signal
-import threading
 
 import pytest
 
-from brokers import free_port
-from crash_tools import PERSISTENT, fail_io
-from wire import Peer, encode_publish, eventually
+from wire import Peer, eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once]
 
@@ -138,35 +135,3 @@ def test_a_limit_that_is_set_live_must_be_one(configured):
     result = broker.ctl('set_disk_free_limit', 'mem_relative', '1001', check=False)
     assert result.code == 65 and "invalid value '1001' for disk_free_limit.relative" in result.err
     assert environment(broker, 'disk_free_limit.relative') == before
-
-
-def test_a_publisher_that_the_broker_holds_back_is_shown_as_in_flow(own_broker, workspace):
-    """The disk stands still, so what is not stored yet grows until the publisher has to wait."""
-    still = os.path.join(workspace, f'still{free_port()}')
-    broker = own_broker(environment={'LD_PRELOAD': fail_io(workspace), 'FAIL_IO_PATH': '/log/', 'FAIL_IO_CALL': 'sync',
-                                     'FAIL_IO_WHEN': still, 'FAIL_IO_WAITS': '1'})
-    setup, publisher, idle = Peer(broker.address), Peer(broker.address), Peer(broker.address)
-    port, idle_port = (str(peer.socket.getsockname()[1]) for peer in (publisher, idle))
-    shown = lambda: [states(broker).get(port), states(broker).get(idle_port)]                               # noqa: E731
-    setup.declare('q', durable=True)
-    assert shown() == ['running', 'running']
-    open(still, 'w').close()
-    publisher.socket.settimeout(None)
-    publishing = threading.Thread(target=publisher.write, args=(encode_publish(1, '', 'q', bytes(100_000), PERSISTENT) * 1000,))
-    publishing.start()
-    try:
-        eventually(lambda: shown() == ['flow', 'running'])
-        broker.ctl('set_vm_memory_high_watermark', '0')
-        eventually(lambda: shown() == ['blocking', 'blocking'])              # an alarm is shown first
-        idle.publish(routing_key='nowhere')
-        idle.expect('connection.blocked', 0)
-        assert shown() == ['blocking', 'blocked']
-        broker.ctl('set_vm_memory_high_watermark', '0.9')
-        idle.expect('connection.unblocked', 0)
-        eventually(lambda: shown() == ['flow', 'running'])
-    finally:
-        os.unlink(still)
-    eventually(lambda: shown() == ['running', 'running'])                    # some seconds later, as in RabbitMQ
-    publishing.join()
-    for peer in setup, publisher, idle:
-        peer.drop()
