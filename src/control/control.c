@@ -43,7 +43,6 @@ enum { POLLED_LISTENER, POLLED_WAKE, POLLED_STOP, POLLED_CLIENTS };
 
 struct control {
     struct control_world world;
-    struct manage manage;
     struct service service;
     int listen_fd;
     char *path;
@@ -267,25 +266,16 @@ int control_start(const struct control_world *world, struct control **ret)
 {
     struct control *c = lv_calloc(1, sizeof *c);
     struct lv_buffer path = {0};
-    lv_assert(world->stop && world->facts && world->environment && world->set_limit);
+    lv_assert(world->manage && world->stop && world->set_limit);
     lv_buffer_printf(&path, "%s/" CONTROL_SOCKET_FILE, world->data_dir);
     c->world = *world;
     c->path = slice_strdup(lv_buffer_slice(&path));
     lv_buffer_free(&path);
-    c->manage = (struct manage){
-        .loops = world->loops,
-        .asker = asker_create(world->loops),
-        .broker = world->broker,
-        .auth = world->auth,
-        .sessions = world->sessions,
-        .node_name = world->node_name,
-        .vhost_defaults = world->vhost_defaults,
-    };
     lv_list_init(&c->clients);
     c->listen_fd = -1;
     c->service = (struct service){
         .world = &c->world,
-        .manage = &c->manage,
+        .manage = world->manage,
         .stop_fd = eventfd(0, EFD_CLOEXEC),
         .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
@@ -322,7 +312,6 @@ void control_stop(struct control **control)
     *control = NULL;
     if (!c)
         return;
-    asker_close(c->manage.asker);
     if (c->has_thread)
         stop_thread(c);
     if (c->listen_fd >= 0)
@@ -330,7 +319,6 @@ void control_stop(struct control **control)
     close_fd(c->listen_fd);
     close_fd(c->service.stop_fd);
     close_fd(c->service.wake_fd);
-    asker_free(&c->manage.asker);
     free(c->path);
     free(c);
 }

@@ -7,33 +7,20 @@
 #ifndef LEVERET_CONTROL_CONTROL_H
 #define LEVERET_CONTROL_CONTROL_H
 
-#include <jansson.h>
-
-#include "auth/auth.h"
-#include "broker/broker.h"
-#include "loop/loop.h"
-#include "session/session.h"
+#include <stdbool.h>
 
 #define CONTROL_SOCKET_FILE "control.sock"
 
-struct vhost_defaults; /* see manage/vhost_defaults.h */
+struct manage;
 
 /* What the room needs of the process around it. Everything is borrowed until control_stop(). */
 struct control_world {
-    struct loops *loops;
-    struct broker *broker;
-    struct auth *auth;
-    struct session_server *sessions;
+    struct manage *manage;
     const char *data_dir;
-    const char *node_name; /* as listings and messages show it: "leveret@host" */
-    const struct vhost_defaults *vhost_defaults; /* what new vhosts begin with */
-    void *
-        arg; /* of the functions below, which are called on the socket's thread and must not wait */
-    void (*stop)(void *arg);                        /* begins the graceful stop */
-    void (*facts)(void *arg, json_t *object);       /* adds what `status` shows of the process */
-    void (*environment)(void *arg, json_t *object); /* adds the effective settings */
+    void *arg;               /* of the functions below */
+    void (*stop)(void *arg); /* begins the graceful stop; must not wait */
     /* Sets a limit of memory or disk until the next start: "disk_free_limit.absolute", "1GB".
-     * Returns false if the value is not one. Called on loop 0, unlike the others. */
+     * Returns false if the value is not one. Called on loop 0. */
     bool (*set_limit)(void *arg, const char *key, const char *value);
 };
 
@@ -45,7 +32,7 @@ struct control; /* see control.c */
 int control_start(const struct control_world *world, struct control **ret);
 
 /* Ends every request (those that wait end with an error), joins the threads and removes the socket.
- * Clears the pointer. NULL is fine. Call after loops_run() has returned and before loops_free(). */
+ * Clears the pointer. NULL is fine. Call after asker_close(). */
 void control_stop(struct control **control);
 
 #endif

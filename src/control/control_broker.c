@@ -3,11 +3,11 @@
 #include "base/log.h"
 #include "control/control_private.h"
 #include "manage/connections.h"
-#include "topology/vhost.h"
+#include "manage/node.h"
 
 static void run_ping(struct request *r)
 {
-    request_done(r, json_pack("{s:s}", "node", r->world->node_name));
+    request_done(r, json_pack("{s:s}", "node", r->manage->node_name));
 }
 
 static void run_version(struct request *r)
@@ -16,26 +16,98 @@ static void run_version(struct request *r)
                               LEVERET_VERSION));
 }
 
-static uint64_t count_queues(struct broker *broker)
+/* --- status ----------------------------------------------------------------------------------- */
+
+static void put_string(json_t *to, const char *name, const char *value)
 {
-    struct lv_table_iter it;
-    uint64_t count = 0;
-    for (struct lv_table_node *node = lv_table_first(broker->topology.vhosts, &it); node;
-         node = lv_table_next(broker->topology.vhosts, &it))
-        count += lv_table_count(lv_container_of(node, struct vhost, by_name)->queues);
-    return count;
+    json_object_set_new(to, name, json_of_slice(slice_str(value)));
+}
+
+static void put_number(json_t *to, const char *name, uint64_t value)
+{
+    json_object_set_new(to, name, json_of_u64(value));
+}
+
+static json_t *alarms_of(const struct node_facts *f)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < node_alarm_count; i++)
+        if (f->alarms & node_alarms[i].bit)
+            json_array_append_new(list, json_string(node_alarms[i].name));
+    return list;
+}
+
+static void put_process(json_t *to, const struct node_facts *f)
+{
+    put_number(to, "pid", f->pid);
+    put_number(to, "uptime", f->uptime_ms / 1000);
+    put_string(to, "leveret_version", f->leveret_version);
+    put_string(to, "platform", f->platform);
+    put_number(to, "loops", f->loops);
+    put_string(to, "data_directory", f->data_dir);
+    json_t *files = json_array();
+    for (size_t i = 0; i < f->config_file_count; i++)
+        json_array_append_new(files, json_of_slice(slice_str(f->config_files[i])));
+    json_object_set_new(to, "config_files", files);
+}
+
+static void put_resources(json_t *to, const struct node_facts *f)
+{
+    json_object_set_new(to, "alarms", alarms_of(f));
+    put_number(to, "memory_used", f->memory_used_bytes);
+    put_number(to, "memory_limit", f->memory_limit_bytes);
+    json_object_set_new(to, "memory_setting",
+                        f->memory_relative > 0 ? json_real(f->memory_relative)
+                                               : json_of_u64(f->memory_limit_bytes));
+    put_number(to, "disk_free", f->disk_free_bytes);
+    put_number(to, "disk_free_limit", f->disk_free_limit_bytes);
+    put_number(to, "files_used", f->process.files_used);
+    put_number(to, "files_limit", f->process.files_max);
+    put_number(to, "sockets_used", f->process.sockets_used);
+    put_number(to, "sockets_limit", f->sockets_max);
+}
+
+static void add_listener(void *list, const struct node_listener *l)
+{
+    json_array_append_new(list,
+                          json_pack("{s:s, s:i, s:s, s:s}", "interface", l->interface, "port",
+                                    (int)l->port, "protocol", l->protocol, "purpose", l->purpose));
+}
+
+static void add_certificate(void *list, const struct node_certificate *c)
+{
+    json_t *one = json_object();
+    put_string(one, "path", c->path);
+    put_string(one, "key", c->key);
+    put_string(one, "subject", c->subject);
+    json_object_set_new(one, "expires_at", json_integer(c->ends_at_s));
+    json_array_append_new(list, one);
+}
+
+static void add_log(void *list, const char *location)
+{
+    json_array_append_new(list, json_of_slice(slice_str(location)));
 }
 
 static void run_status(struct request *r)
 {
-    json_t *facts = json_object();
-    json_object_set_new(facts, "node", json_string(r->world->node_name));
-    json_object_set_new(facts, "version", json_string(manage_version(r->manage)));
-    json_object_set_new(facts, "connections", json_of_u64(manage_count_connections(r->manage)));
-    json_object_set_new(facts, "queues", json_of_u64(count_queues(r->world->broker)));
-    json_object_set_new(facts, "vhosts",
-                        json_of_u64(lv_table_count(r->world->broker->topology.vhosts)));
-    r->world->facts(r->world->arg, facts);
+    struct node_facts f;
+    json_t *facts = json_object(), *listeners = json_array(), *certificates = json_array(),
+           *logs = json_array();
+    node_facts_gather(r->manage, &f);
+    put_string(facts, "node", f.name);
+    put_string(facts, "version", f.version);
+    put_number(facts, "connections", f.connections);
+    put_number(facts, "queues", f.queues);
+    put_number(facts, "vhosts", f.vhosts);
+    put_process(facts, &f);
+    put_resources(facts, &f);
+    node_each_listener(r->manage, add_listener, listeners);
+    json_object_set_new(facts, "listeners", listeners);
+    node_each_certificate(r->manage, add_certificate, certificates);
+    json_object_set_new(facts, "certificates", certificates);
+    node_each_log(add_log, logs);
+    json_object_set_new(facts, "log_files", logs);
     request_done(r, facts);
 }
 
@@ -50,10 +122,18 @@ static void run_counters(struct request *r)
     request_done(r, json_pack("{s:o}", "counters", all));
 }
 
+static void add_setting(void *settings, const struct node_setting *s)
+{
+    json_object_set_new(settings, s->key,
+                        json_pack("{s:o, s:o, s:s}", "value", json_of_slice(slice_str(s->value)),
+                                  "default", json_of_slice(slice_str(s->standard)), "origin",
+                                  s->origin ? s->origin : "default"));
+}
+
 static void run_environment(struct request *r)
 {
     json_t *settings = json_object();
-    r->world->environment(r->world->arg, settings);
+    node_each_setting(r->manage, add_setting, settings);
     json_t *more = json_object();
     json_object_set_new(more, "settings", settings);
     request_done(r, more);

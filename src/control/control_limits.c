@@ -30,7 +30,7 @@ static void run_set_limit(struct request *r, const char *relative, const char *r
         return;
     }
     struct manage_error error = {0};
-    int err = ask_loop(r->manage->asker, loops_at(r->world->loops, 0), set_limit, &c);
+    int err = ask_loop(r->manage->asker, loops_at(r->manage->loops, 0), set_limit, &c);
     if (err == 0 && !c.is_set)
         request_refuse(r, "bad_limit", "invalid value '%s' for %s", c.value, c.key);
     else

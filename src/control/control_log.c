@@ -12,6 +12,7 @@
 #include "base/log_tail.h"
 #include "base/memory.h"
 #include "control/control_private.h"
+#include "manage/node.h"
 
 enum { LINES_USUALLY = 50, FILE_BYTES_MAX = 8 * 1024 * 1024, WAIT_MS = 200 };
 
@@ -147,19 +148,25 @@ static void run_log_tail_stream(struct request *r)
 
 /* --- steering --------------------------------------------------------------------------------- */
 
+/* The first location is that of the file, the only one that RabbitMQ's command names. */
+struct locations {
+    struct request *request;
+    bool is_one_enough;
+    bool has_one;
+};
+
+static void answer_location(void *arg, const char *location)
+{
+    struct locations *l = arg;
+    if (!l->is_one_enough || !l->has_one)
+        answer_line(l->request, slice_str(location));
+    l->has_one = true;
+}
+
 static void run_log_location(struct request *r)
 {
-    char location[LOG_LOCATION_BYTES_MAX];
-    bool is_one_enough = !request_flag(r, "all");
-    /* the file is named first: it is what RabbitMQ's command names */
-    for (unsigned i = 0; i < LOG_OUTPUTS_MAX; i++) {
-        unsigned slot = i == 0 ? LOG_OUTPUT_FILE : i <= LOG_OUTPUT_FILE ? i - 1 : i;
-        if (!log_output_location(slot, location))
-            continue;
-        answer_line(r, slice_str(location));
-        if (is_one_enough)
-            break;
-    }
+    struct locations l = {.request = r, .is_one_enough = !request_flag(r, "all")};
+    node_each_log(answer_location, &l);
     request_done(r, NULL);
 }
 

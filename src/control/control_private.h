@@ -2,6 +2,8 @@
 #ifndef LEVERET_CONTROL_CONTROL_PRIVATE_H
 #define LEVERET_CONTROL_CONTROL_PRIVATE_H
 
+#include <jansson.h>
+
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "control/control.h"

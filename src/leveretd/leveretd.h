@@ -21,6 +21,8 @@
 #include "leveretd/options.h"
 #include "leveretd/tls_keeper.h"
 #include "loop/loop.h"
+#include "manage/manage.h"
+#include "manage/node.h"
 #include "net/net.h"
 #include "paging/journal.h"
 #include "session/session.h"
@@ -81,6 +83,8 @@ struct leveretd {
     char cluster_name[330];
     char platform[300];
     struct vhost_defaults *vhost_defaults;
+    struct node_source node_source;
+    struct manage manage; /* once loops are created, until they are freed */
     struct listeners listeners;
     struct tls_keeper *tls_keeper;
     bool is_serving; /* sessions_start() was called */
@@ -165,9 +169,8 @@ void leveretd_apply_hashing(struct leveretd *d);
  * ERR_..., with nothing changed, after logging which one could not be opened. */
 int leveretd_apply_chain(struct leveretd *d);
 
-/* Adds the facts that `leveretctl status` shows. Called on any thread. */
-void leveretd_facts(void *arg, json_t *object);
-/* Adds the configuration in force, for `leveretctl environment`. Called on any thread. */
-void leveretd_environment(void *arg, json_t *object);
+/* Returns what the process tells of itself (manage/node.h). Its functions may be called once alarms
+ * and listeners exist. */
+struct node_source leveretd_node_source(struct leveretd *d);
 
 #endif

@@ -61,6 +61,7 @@ static int listen_on(const struct opening *o, const char *address, uint16_t port
     one->port = net_listener_port(one->net);
     one->frontend = o->frontend;
     one->is_tls = o->tls != NULL;
+    one->is_open = true;
     l->count++;
     return 0;
 }
@@ -173,6 +174,7 @@ void listeners_close(struct listeners *l)
 {
     listeners_log(l, "stopped");
     for (size_t i = 0; i < l->count; i++) {
+        l->items[i].is_open = false;
         if (l->items[i].net)
             net_listener_close(&l->items[i].net);
     }

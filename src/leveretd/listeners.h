@@ -16,6 +16,7 @@ struct listener {
     char address[64];         /* "::", "127.0.0.1" */
     uint16_t port;            /* remains when the listener is closed */
     bool is_tls;
+    _Atomic bool is_open; /* as `net`, for any thread */
 };
 
 struct listeners {

@@ -175,7 +175,10 @@ static void free_configs(struct leveretd *d)
 void leveretd_free(struct leveretd *d)
 {
     lv_assert(!loop_current());
+    if (d->manage.asker)
+        asker_close(d->manage.asker);
     control_stop(&d->control);
+    asker_free(&d->manage.asker);
     log_exchange_stop();
     if (d->definitions && d->loops) /* without loops nobody has changed them */
         flush_definitions(d->definitions);

@@ -321,17 +321,10 @@ static void stop_asked(void *arg)
 static int open_control(struct leveretd *d)
 {
     const struct control_world world = {
-        .loops = d->loops,
-        .broker = d->broker,
-        .auth = d->auth,
-        .sessions = &d->sessions,
+        .manage = &d->manage,
         .data_dir = d->config->data_dir,
-        .node_name = d->node_name,
-        .vhost_defaults = d->vhost_defaults,
         .arg = d,
         .stop = stop_asked,
-        .facts = leveretd_facts,
-        .environment = leveretd_environment,
         .set_limit = leveretd_set_limit,
     };
     int err = control_start(&world, &d->control);
@@ -429,6 +422,17 @@ static void create_rooms(struct leveretd *d)
     d->sessions.settings.leveret_version = LEVERET_VERSION;
     d->sessions.settings.platform = d->platform;
     d->sessions.settings.cluster_name = d->cluster_name;
+    d->node_source = leveretd_node_source(d);
+    d->manage = (struct manage){
+        .loops = d->loops,
+        .asker = asker_create(d->loops),
+        .broker = d->broker,
+        .auth = d->auth,
+        .sessions = &d->sessions,
+        .node_name = d->node_name,
+        .vhost_defaults = d->vhost_defaults,
+        .node = &d->node_source,
+    };
 }
 
 int leveretd_start(struct leveretd *d)

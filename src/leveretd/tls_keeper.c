@@ -175,16 +175,13 @@ struct tls_server *tls_keeper_server(struct tls_keeper *k)
     return k->server;
 }
 
-json_t *tls_keeper_certificates(struct tls_keeper *k)
+void tls_keeper_each_certificate(struct tls_keeper *k, node_certificate_visit *visit, void *arg)
 {
     struct tls_context *context = tls_server_context(k->server);
     size_t count = 0;
     const struct tls_file *files = context ? tls_context_files(context, &count) : NULL;
-    json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I}", "path", files[i].path, "key",
-                                              files[i].key, "subject", files[i].subject,
-                                              "expires_at", (json_int_t)files[i].ends_at_s));
+        visit(arg, &(struct node_certificate){files[i].path, files[i].key, files[i].subject,
+                                              files[i].ends_at_s});
     tls_context_unref(&context);
-    return list;
 }

@@ -3,10 +3,9 @@
 #ifndef LEVERET_LEVERETD_TLS_KEEPER_H
 #define LEVERET_LEVERETD_TLS_KEEPER_H
 
-#include <jansson.h>
-
 #include "leveretd/config.h"
 #include "loop/loop.h"
+#include "manage/node.h"
 #include "tls/tls.h"
 
 struct tls_keeper;
@@ -28,8 +27,8 @@ void tls_keeper_start(struct tls_keeper *keeper);
 /* Returns what listeners are given; valid as long as the keeper. */
 struct tls_server *tls_keeper_server(struct tls_keeper *keeper);
 
-/* Returns the files with certificates: [{"path", "key", "subject", "expires_at"}], the time in
- * seconds since 1970. Any thread. */
-json_t *tls_keeper_certificates(struct tls_keeper *keeper);
+/* Visits the files with certificates that are in use. Any thread. */
+void tls_keeper_each_certificate(struct tls_keeper *keeper, node_certificate_visit *visit,
+                                 void *arg);
 
 #endif

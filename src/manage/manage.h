@@ -15,10 +15,11 @@
 #include "broker/broker.h"
 #include "manage/ask.h"
 
+struct node_source; /* see node.h */
 struct session_server;
 struct vhost_defaults; /* see vhost_defaults.h */
 
-/* What is managed. All borrowed. */
+/* What is managed: one for all interfaces. All borrowed. */
 struct manage {
     struct loops *loops;
     struct asker *asker;
@@ -27,6 +28,7 @@ struct manage {
     struct session_server *sessions;
     const char *node_name;                       /* as listings show it: "leveret@host" */
     const struct vhost_defaults *vhost_defaults; /* NULL: new vhosts begin with nothing */
+    const struct node_source *node;
 };
 
 /* --- who asks --------------------------------------------------------------------------------- */

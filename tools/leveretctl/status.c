@@ -109,7 +109,7 @@ static void print_for_people(const struct invocation *i, const json_t *f, const 
     title("Config files");
     print_list(json_object_get(f, "config_files"));
     title("Log file(s)");
-    printf(" * <stderr>\n");
+    print_list(json_object_get(f, "log_files"));
     print_alarms(i, f);
     print_memory(f, unit);
     title("File Descriptors");
@@ -164,7 +164,7 @@ static void print_for_programs(const struct invocation *i, const json_t *f)
     json_object_set_new(out, "is_under_maintenance", json_false());
     copy(out, "leveret_version", f, "leveret_version");
     json_object_set_new(out, "listeners", listeners);
-    json_object_set_new(out, "log_files", json_pack("[s]", "<stderr>"));
+    copy(out, "log_files", f, "log_files");
     copy(out, "loops", f, "loops");
     json_object_set_new(out, "memory",
                         json_pack("{s:s, s:{s:O}}", "strategy", "rss", "total", "rss",

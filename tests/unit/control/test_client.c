@@ -22,6 +22,7 @@ static const char pong[] = "{\"ok\":true,\"node\":\"leveret@here\"}\n";
 
 struct world {
     struct control_world control;
+    struct manage manage;
     struct service service;
     struct client *client;
     int peer; /* the client's own end */
@@ -31,8 +32,9 @@ static void begin(struct world *w)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    *w = (struct world){.control.node_name = "leveret@here", .peer = ends[1]};
+    *w = (struct world){.manage.node_name = "leveret@here", .peer = ends[1]};
     w->service = (struct service){.world = &w->control,
+                                  .manage = &w->manage,
                                   .stop_fd = eventfd(0, EFD_CLOEXEC),
                                   .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     w->client = client_create(&w->service, ends[0], 1000);

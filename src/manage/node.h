@@ -1,0 +1,102 @@
+/* This node: the process, what it uses and may use, its listeners, certificates and settings.
+ *
+ * Only leveretd/ knows the configuration and what listens: it tells them through a struct
+ * node_source. The functions here may be called on any thread and never wait. */
+#ifndef LEVERET_MANAGE_NODE_H
+#define LEVERET_MANAGE_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "manage/process_facts.h"
+
+struct broker;
+struct manage;
+
+/* Strings live as long as the process, unless a comment says otherwise. */
+struct node_facts {
+    const char *name;            /* "leveret@host" */
+    const char *version;         /* as clients see it: RabbitMQ's */
+    const char *leveret_version; /* "0.10.0" */
+    const char *platform;        /* "Linux x86_64" */
+    uint64_t pid;
+    uint64_t uptime_ms;
+    unsigned loops, processors;
+    const char *data_dir;
+    const char *const *config_files;
+    size_t config_file_count;
+    unsigned alarms;             /* BROKER_ALARM_... */
+    uint64_t memory_used_bytes;  /* resident */
+    uint64_t memory_spare_bytes; /* of these: free, but between bytes in use */
+    uint64_t memory_limit_bytes; /* the memory alarm is on above it */
+    uint64_t memory_total_bytes; /* of the machine, or of the process's control group */
+    double memory_relative;      /* the limit's share of that; 0: the limit is absolute */
+    uint64_t disk_free_bytes;
+    uint64_t disk_free_limit_bytes; /* the disk alarm is on below it */
+    uint64_t sockets_max;           /* descriptors that connections may use */
+    int64_t connections_max;        /* negative: no limit */
+    struct process_facts process;
+    uint64_t connections; /* open */
+    uint64_t queues, vhosts;
+};
+
+struct node_listener {
+    const char *interface; /* "::", "127.0.0.1" */
+    uint16_t port;
+    const char *protocol; /* "amqp", "amqp/ssl", "http" */
+    const char *purpose;  /* "AMQP 0-9-1 over TLS" */
+    const char *context;  /* of a listener for HTTP, for people: "RabbitMQ Management"; else NULL */
+    bool is_tls;
+    int backlog;
+};
+
+struct node_certificate {
+    const char *path;
+    const char *key; /* the setting that names the file: "certfile" */
+    const char *subject;
+    int64_t ends_at_s; /* seconds since 1970 */
+};
+
+struct node_setting {
+    const char *key;
+    const char *value; /* "<redacted>" if it must not be shown */
+    const char *standard;
+    const char *origin; /* the file and line that set it; NULL: none did */
+};
+
+/* Visitors: what they get is borrowed for the call. */
+typedef void node_listener_visit(void *arg, const struct node_listener *listener);
+typedef void node_certificate_visit(void *arg, const struct node_certificate *certificate);
+typedef void node_setting_visit(void *arg, const struct node_setting *setting);
+typedef void node_log_visit(void *arg, const char *location); /* a path, "<stderr>" ... */
+
+/* What leveretd/ tells. Each function gets `arg` first; any thread, and none waits. */
+struct node_source {
+    void *arg;
+    void (*describe)(void *arg, struct node_facts *facts); /* all but what is counted here */
+    void (*listeners)(void *arg, node_listener_visit *visit, void *visit_arg); /* the open ones */
+    void (*certificates)(void *arg, node_certificate_visit *visit, void *visit_arg);
+    void (*settings)(void *arg, node_setting_visit *visit, void *visit_arg);
+};
+
+/* Call with RCU online: the vhosts are counted. */
+void node_facts_gather(struct manage *m, struct node_facts *ret);
+
+void node_each_listener(struct manage *m, node_listener_visit *visit, void *arg);
+/* Visits the certificates that listeners use. */
+void node_each_certificate(struct manage *m, node_certificate_visit *visit, void *arg);
+void node_each_setting(struct manage *m, node_setting_visit *visit, void *arg);
+/* Visits the places where lines of the log are written to, the file first. */
+void node_each_log(node_log_visit *visit, void *arg);
+
+/* The alarms that there may be. */
+struct node_alarm {
+    unsigned bit;     /* BROKER_ALARM_... */
+    const char *name; /* "memory" */
+};
+extern const struct node_alarm node_alarms[];
+extern const size_t node_alarm_count;
+
+#endif
