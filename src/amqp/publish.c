@@ -119,6 +119,7 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
 {
     struct confirm_answers answers = {0};
     uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_next(ch->confirms) : 0;
+    COUNT_MANY(routed, route->count > 0);
     if (route->count == 0)
         drop_publication(ch, p);
     else if (p->mandatory && number == 0)
@@ -192,12 +193,12 @@ static unsigned cost_of(const struct route *route)
 }
 
 /* What a transaction publishes is counted when it is committed. */
-static void count_published(struct channel *ch)
+static void count_published(struct channel *ch, const struct publication *p)
 {
     if (ch->mode == CHANNEL_TX)
         return;
-    ch->published++;
-    COUNT(published);
+    channel_count_published(ch, p->publish.content.body.n);
+    COUNT_MANY(published_confirming, ch->mode == CHANNEL_CONFIRM);
 }
 
 /* Routes a publication and sends it. `memo` is NULL unless it holds for this publish. */
@@ -206,7 +207,7 @@ static void route_publication(struct channel *ch, struct publication *p,
 {
     struct publish *publish = &p->publish;
     struct slice name = publish->content.exchange;
-    count_published(ch);
+    count_published(ch, p);
     bool has_headers = (publish->properties.flags & PROPERTY_HEADERS) != 0;
     struct route route;
     if (memo && !has_headers) {

@@ -3,6 +3,7 @@
 #define LEVERET_AMQP_PUBLISH_PRIVATE_H
 
 #include "amqp/channel.h"
+#include "base/counters.h"
 #include "broker/publish.h"
 #include "wire/properties.h"
 
@@ -42,7 +43,16 @@ bool publish_check_properties(struct channel *ch, struct publication *p, struct 
  * the publication's messages and claims. */
 void tx_add_publish(struct channel *ch, struct publication *publication, const struct route *route);
 
-/* --- checked for every message ---------------------------------------------------------------- */
+/* --- for every message ------------------------------------------------------------------------ */
+
+/* Counts a message with a body of this size. */
+static inline void channel_count_published(struct channel *ch, uint64_t body_bytes)
+{
+    ch->published++;
+    COUNT(published);
+    COUNT_NTH(published_to_100, size_bucket(body_bytes));
+    COUNT_MANY(published_bytes, body_bytes);
+}
 
 static inline bool publish_check_delivery_mode(struct channel *ch, const struct properties *props)
 {

@@ -58,6 +58,7 @@ static void commit_publish(struct channel *ch, struct tx_publish *kept)
     if (is_watched && route.count == 0)
         channel_return_message(ch, p.content.message);
     COUNT_MANY(unroutable, !kept->mandatory && route.count == 0);
+    COUNT_MANY(routed, route.count > 0);
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     struct publish_result result;
     publish_send(loop, &p, &route, &publisher->sink, number, &result);
@@ -88,9 +89,8 @@ static bool commit_publishes(struct tx *tx)
         struct tx_publish *publish = &tx->first_page->publishes[tx->first_page->first];
         if (tx->behind || !loop_spend(loop, publish_cost(publish)))
             return false;
+        channel_count_published(ch, publish->message->body_bytes);
         commit_publish(ch, publish);
-        ch->published++;
-        COUNT(published);
         tx_publish_drop(loop, publish);
         lv_assert(tx->publish_count > 0);
         tx->publish_count--;

@@ -12,6 +12,9 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
+const uint64_t size_bounds[SIZE_BUCKETS - 1] = {100,     1000,     10000,    100000,
+                                                1000000, 10000000, 50000000, 100000000};
+
 struct counting_thread {
     const struct counters *counters;
     struct counting_thread *next;

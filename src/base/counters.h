@@ -15,6 +15,10 @@
 /* C(name, help). The four dead_lettered_... and the four given_up_... follow the order of enum
  * death. */
 #define COUNTERS(C)                                                                                \
+    COUNTERS_OF_ALL(C)                                                                             \
+    COUNTERS_OF_METRICS(C)
+
+#define COUNTERS_OF_ALL(C)                                                                         \
     C(published, "messages published by clients")                                                  \
     C(confirmed, "messages confirmed to publishers")                                               \
     C(refused, "messages that publishers were told are not taken")                                 \
@@ -46,6 +50,74 @@
     C(queues_declared, "queues declared, new or not")                                              \
     C(queues_created, "queues created")                                                            \
     C(queues_deleted, "queues deleted")
+
+/* The same things in more detail, for metrics/. */
+#define COUNTERS_OF_METRICS(C)                                                                     \
+    C(published_confirming, "messages published on channels that confirm")                         \
+    C(routed, "messages that were routed to a queue, or to several")                               \
+    COUNTERS_BY_SIZE(C, published, "messages published")                                           \
+    C(published_bytes, "bytes of the bodies of messages published")                                \
+    COUNTERS_BY_TYPE(C, delivered, "messages delivered to consumers that acknowledge")             \
+    COUNTERS_BY_TYPE(C, delivered_no_ack, "messages delivered to consumers that do not")           \
+    COUNTERS_BY_TYPE(C, got, "messages got one by one, to be acknowledged")                        \
+    COUNTERS_BY_TYPE(C, got_no_ack, "messages got one by one, without acknowledgement")            \
+    COUNTERS_BY_TYPE(C, got_empty, "attempts to get a message where there was none to give")       \
+    COUNTERS_BY_TYPE(C, redelivered, "messages delivered or got that had been before")             \
+    COUNTERS_BY_TYPE(C, acked, "messages acknowledged")                                            \
+    COUNTERS_BY_STRATEGY(C, rejected, "messages rejected by consumers")                            \
+    COUNTERS_BY_STRATEGY(C, expired, "messages expired")                                           \
+    COUNTERS_BY_STRATEGY(C, maxlen, "messages dropped or turned away by a full queue")             \
+    COUNTERS_BY_STRATEGY(C, delivery_limit, "messages delivered too often")                        \
+    C(dead_lettered_confirmed, "messages dead-lettered at least once that have arrived")           \
+    C(logins_accepted, "logins accepted")                                                          \
+    C(logins_refused, "logins refused")
+
+/* A counter for the queues of each enum queue_type, in its order. */
+#define COUNTERS_BY_TYPE(C, name, help)                                                            \
+    C(name##_classic, help ", of classic queues")                                                  \
+    C(name##_quorum, help ", of quorum queues")
+
+/* For each enum queue_type, one for each strategy of dead letters. */
+#define COUNTERS_BY_STRATEGY(C, name, help)                                                        \
+    C(name##_classic_disabled, help ", of classic queues without dead letters")                    \
+    C(name##_classic_at_most_once, help ", of classic queues, dead-lettered at most once")         \
+    C(name##_classic_at_least_once, help ", of classic queues, dead-lettered at least once")       \
+    C(name##_quorum_disabled, help ", of quorum queues without dead letters")                      \
+    C(name##_quorum_at_most_once, help ", of quorum queues, dead-lettered at most once")           \
+    C(name##_quorum_at_least_once, help ", of quorum queues, dead-lettered at least once")
+enum dead_letter_strategy { STRATEGY_DISABLED, STRATEGY_AT_MOST_ONCE, STRATEGY_AT_LEAST_ONCE };
+enum { STRATEGIES = 3, COUNTED_QUEUE_TYPES = 2 };
+
+/* A counter for each size_bucket(). */
+#define COUNTERS_BY_SIZE(C, name, help)                                                            \
+    C(name##_to_100, help " of up to 100 bytes")                                                   \
+    C(name##_to_1000, help " of up to 1,000 bytes")                                                \
+    C(name##_to_10000, help " of up to 10,000 bytes")                                              \
+    C(name##_to_100000, help " of up to 100,000 bytes")                                            \
+    C(name##_to_1000000, help " of up to 1,000,000 bytes")                                         \
+    C(name##_to_10000000, help " of up to 10,000,000 bytes")                                       \
+    C(name##_to_50000000, help " of up to 50,000,000 bytes")                                       \
+    C(name##_to_100000000, help " of up to 100,000,000 bytes")                                     \
+    C(name##_larger, help " of more bytes")
+enum { SIZE_BUCKETS = 9 };
+
+/* The largest size of each bucket but the last. */
+extern const uint64_t size_bounds[SIZE_BUCKETS - 1];
+
+/* Returns the bucket for a size in bytes. */
+static inline unsigned size_bucket(uint64_t bytes)
+{
+    /* By the number of bits of the size: how many bounds are certainly below it. Among the sizes of
+     * as many bits there is at most one bound. */
+    static const uint8_t bounds_below[65] = {
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5,
+        5, 5, 5, 6, 6, 7, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
+        8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8,
+    };
+    unsigned bits = bytes ? 64 - (unsigned)__builtin_clzll(bytes) : 0;
+    unsigned below = bounds_below[bits];
+    return below < SIZE_BUCKETS - 1 ? below + (bytes > size_bounds[below]) : below;
+}
 
 struct counters {
 #define COUNTER_MEMBER(name, help) _Atomic uint64_t name;

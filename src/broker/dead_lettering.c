@@ -182,8 +182,10 @@ static void dead_letter_unstuck(struct queue *q, bool has_arrived)
 
 static void dead_letter_done(struct queue *q, const struct forward *f, enum forward_end end)
 {
-    if (end == FORWARD_TAKEN)
+    if (end == FORWARD_TAKEN) {
         queue_count_dead_letter(q, (enum death)f->reason);
+        COUNT_MANY(dead_lettered_confirmed, f->must_arrive);
+    }
     if (!f->is_outside)
         queue_settle_position(q, f->position);
 }
@@ -223,12 +225,22 @@ static void dead_letter_start(struct queue *q, const struct forward *forward)
     forward_start(q, &dead_letter_ops, &f);
 }
 
+static void count_given_up(const struct queue *q, enum death reason)
+{
+    unsigned strategy = !dead_lettering_sends_on(q) ? STRATEGY_DISABLED
+                        : must_arrive(q)            ? STRATEGY_AT_LEAST_ONCE
+                                                    : STRATEGY_AT_MOST_ONCE;
+    COUNT_NTH(given_up_rejected, reason);
+    COUNT_NTH(rejected_classic_disabled,
+              ((unsigned)reason * COUNTED_QUEUE_TYPES + queue_type(q)) * STRATEGIES + strategy);
+}
+
 void dead_lettering_give_up(struct queue *q, uint64_t position, struct message *message,
                             enum death reason)
 {
     departures_assert_home(q);
     lv_assert(reason < DEATH_COUNT);
-    COUNT_NTH(given_up_rejected, reason);
+    count_given_up(q, reason);
     if (!message || !dead_lettering_sends_on(q)) {
         queue_settle_position(q, position);
         return;
@@ -243,7 +255,7 @@ void dead_lettering_turn_away(struct queue *q, struct message *message, enum dea
 {
     departures_assert_home(q);
     lv_assert(message && reason < DEATH_COUNT);
-    COUNT_NTH(given_up_rejected, reason);
+    count_given_up(q, reason);
     if (dead_lettering_sends_on(q))
         dead_letter_start(
             q, &(struct forward){.message = message, .reason = reason, .is_outside = true});

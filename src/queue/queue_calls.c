@@ -165,6 +165,29 @@ void queue_call_cancel(struct queue_call *call)
     queue_detach(call->queue, call->consumer, call->cancel.returns_all);
 }
 
+static void count_got(struct queue *q, bool no_ack, bool redelivered)
+{
+    q->counters.redelivered += redelivered;
+    COUNT_MANY(redelivered, redelivered);
+    if (redelivered)
+        COUNT_NTH(redelivered_classic, q->arguments.type);
+    if (no_ack) {
+        q->counters.got_no_ack++;
+        COUNT(got_no_ack);
+        COUNT_NTH(got_no_ack_classic, q->arguments.type);
+    } else {
+        q->counters.got++;
+        COUNT(got);
+        COUNT_NTH(got_classic, q->arguments.type);
+    }
+}
+
+static void count_got_empty(const struct queue *q)
+{
+    COUNT(got_empty);
+    COUNT_NTH(got_empty_classic, q->arguments.type);
+}
+
 /* Gives the lane's first message, which can be delivered, to a get. */
 static void get_take_first(struct queue *q, struct lane *l, struct queue_call *call)
 {
@@ -191,15 +214,7 @@ static void get_take_first(struct queue *q, struct lane *l, struct queue_call *c
     call->get.got.tells_count = l->backlog.counts_deliveries;
     call->get.got.delivery_count = delivery_count;
     call->get.got.redelivered = redelivered;
-    q->counters.redelivered += redelivered;
-    COUNT_MANY(redelivered, redelivered);
-    if (call->get.no_ack) {
-        q->counters.got_no_ack++;
-        COUNT(got_no_ack);
-    } else {
-        q->counters.got++;
-        COUNT(got);
-    }
+    count_got(q, call->get.no_ack, redelivered);
     pager_read_ahead(l);
 }
 
@@ -224,7 +239,7 @@ void queue_call_get(struct queue_call *call)
     if (is_deliverable)
         get_take_first(q, l, call);
     else
-        COUNT(got_empty);
+        count_got_empty(q);
     call->get.ready = lanes_count(&q->lanes).ready;
 }
 

@@ -19,13 +19,16 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
     if (c->no_ack) {
         q->counters.delivered_no_ack++;
         COUNT(delivered_no_ack);
+        COUNT_NTH(delivered_no_ack_classic, q->arguments.type);
     } else {
         q->counters.delivered++;
         COUNT(delivered);
+        COUNT_NTH(delivered_classic, q->arguments.type);
     }
     if (redelivered) {
         q->counters.redelivered++;
         COUNT(redelivered);
+        COUNT_NTH(redelivered_classic, q->arguments.type);
     }
 }
 
@@ -380,6 +383,7 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
     q->counters.delivered_no_ack++;
     COUNT(queued);
     COUNT(delivered_no_ack);
+    COUNT_NTH(delivered_no_ack_classic, q->arguments.type);
     consumer_deliver(c, delivery);
     queue_after_turn(q, c);
     return true;
@@ -415,6 +419,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32
             queue_message_left(l, &left);
             q->counters.acked++;
             COUNT(acked);
+            COUNT_NTH(acked_classic, q->arguments.type);
         }
     }
     consumer_return_credit(c, count);

@@ -93,7 +93,8 @@ void unfinished_free(struct session_loop *home);
 
 /* --- session_events.c ------------------------------------------------------------------------- */
 
-/* Emits user.authentication.success, or .failure with the reason. */
+/* Counts a login that was answered, and emits user.authentication.success, or .failure with the
+ * reason. */
 void session_event_login(struct session *s, const struct auth_login_answer *answer);
 /* Emits connection.closed, even if the session has never entered a vhost. */
 void session_event_closed(struct session *s);

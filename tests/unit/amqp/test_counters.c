@@ -5,11 +5,19 @@
 #include "topology/exchange.h"
 #include "topology/exchange_counts.h"
 
-/* Asserts what has been counted since the last look. */
-#define assert_counted(...)                                                                        \
+/* The counters before those of COUNTERS_OF_METRICS. */
+enum {
+#define COUNT_ONE(name, help) +1
+    KINDS_OF_ALL = 0 COUNTERS_OF_ALL(COUNT_ONE)
+};
+
+/* Assert what has been counted since the last look. */
+#define assert_counted(...) assert_counts(KINDS_OF_ALL, __VA_ARGS__)
+#define assert_all_counts(...) assert_counts(COUNTER_KINDS, __VA_ARGS__)
+#define assert_counts(kinds, ...)                                                                  \
     do {                                                                                           \
         const struct counters wanted_ = {__VA_ARGS__};                                             \
-        for (size_t i_ = 0; i_ < COUNTER_KINDS; i_++)                                              \
+        for (size_t i_ = 0; i_ < (kinds); i_++)                                                    \
             if (counter_of(&counters_here, &counter_kinds[i_]) !=                                  \
                 counter_of(&wanted_, &counter_kinds[i_]))                                          \
                 fail_msg("%s: %llu, not %llu", counter_kinds[i_].name,                             \
@@ -105,6 +113,27 @@ static void a_confirm_is_counted_for_each_message(void **state)
     world_stop(&w);
 }
 
+static void a_message_is_counted_by_its_size_and_by_the_type_of_its_queue(void **state)
+{
+    (void)state;
+    struct world w;
+    struct peer *peer = begin(&w);
+    peer_publishes(peer, "q", 'a', 5);
+    peer_publishes(peer, "q", 'b', 500);
+    world_settle(&w);
+    assert_all_counts(.published = 2, .queued = 2, .routed = 2, .published_to_100 = 1,
+                      .published_to_1000 = 1, .published_bytes = 505);
+    PEER_SAYS(peer, 1, basic_get, .queue = slice_str("q"), .no_ack = true);
+    PEER_SAYS(peer, 1, basic_consume, .queue = slice_str("q"), .consumer_tag = slice_str("c"));
+    world_settle(&w);
+    assert_all_counts(.got_no_ack = 1, .got_no_ack_classic = 1, .consumers_added = 1,
+                      .delivered = 1, .delivered_classic = 1);
+    PEER_SAYS(peer, 1, basic_reject, .delivery_tag = 2);
+    world_settle(&w);
+    assert_all_counts(.given_up_rejected = 1, .rejected_classic_disabled = 1);
+    world_stop(&w);
+}
+
 static void totals_do_not_fall_when_queues_and_connections_end(void **state)
 {
     (void)state;
@@ -164,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_get_is_counted_even_if_it_finds_nothing),
         cmocka_unit_test(a_message_without_a_queue_is_returned_or_dropped_and_counted_so),
         cmocka_unit_test(a_confirm_is_counted_for_each_message),
+        cmocka_unit_test(a_message_is_counted_by_its_size_and_by_the_type_of_its_queue),
         cmocka_unit_test(totals_do_not_fall_when_queues_and_connections_end),
         cmocka_unit_test(an_exchange_counts_its_messages_and_their_queues),
     };

@@ -149,6 +149,23 @@ static void count_nth_counts_the_nth_of_a_row_of_counters(void **state)
     counters_here = (struct counters){0};
 }
 
+static void sizes_are_counted_in_the_bucket_of_the_next_bound(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < SIZE_BUCKETS - 1; i++) {
+        assert_int_equal(size_bucket(size_bounds[i]), i);
+        assert_int_equal(size_bucket(size_bounds[i] + 1), i + 1);
+    }
+    assert_int_equal(size_bucket(0), 0);
+    assert_int_equal(size_bucket(UINT64_MAX), SIZE_BUCKETS - 1);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        uint64_t size = UINT64_C(1) << bit;
+        unsigned bucket = size_bucket(size);
+        assert_true(bucket == SIZE_BUCKETS - 1 || size <= size_bounds[bucket]);
+        assert_true(bucket == 0 || size > size_bounds[bucket - 1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +175,7 @@ int main(void)
         cmocka_unit_test(totals_never_fall_while_threads_count_and_end),
         cmocka_unit_test(every_counter_has_a_name_and_an_offset),
         cmocka_unit_test(count_nth_counts_the_nth_of_a_row_of_counters),
+        cmocka_unit_test(sizes_are_counted_in_the_bucket_of_the_next_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
