@@ -6,8 +6,8 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "base/spool.h"
 #include "control/control.h"
-#include "control/spool.h"
 #include "manage/listing.h"
 #include "manage/manage.h"
 

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "control/spool.h"
+#include "base/spool.h"
 
 struct world {
     struct spool_budget budget;

@@ -5,7 +5,7 @@
  *
  * A full spool holds more than SPOOL_BYTES_FREE, so its sender has something to send, and each
  * spool_sent() wakes the producer: no spool waits for another one's client. */
-#include "control/spool.h"
+#include "base/spool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -4,8 +4,8 @@
  * once all spools together hold SPOOL_BUDGET_BYTES; then spool_put() waits. The sender never waits.
  *
  * One producer and one sender at a time, on any two threads. */
-#ifndef LEVERET_CONTROL_SPOOL_H
-#define LEVERET_CONTROL_SPOOL_H
+#ifndef LEVERET_BASE_SPOOL_H
+#define LEVERET_BASE_SPOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ enum {
     SPOOL_BUDGET_BYTES = 32 * 1024 * 1024,
 };
 
-/* What the spools of one control socket hold together. Zero-initialised; outlives its spools. */
+/* What the spools of one interface hold together. Zero-initialised; outlives its spools. */
 struct spool_budget {
     _Atomic uint64_t bytes;
 };
