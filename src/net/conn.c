@@ -322,6 +322,32 @@ void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owne
         conn_start_reading(conn);
 }
 
+struct adoption {
+    const struct net_owner *calls;
+    void *owner;
+    struct net_conn *conn;
+};
+
+static void conn_adopted(void *arg, struct net_conn *conn, int error, const struct net_peer *peer)
+{
+    struct adoption *adoption = arg;
+    (void)peer;
+    if (error == 0)
+        net_attach(conn, adoption->calls, adoption->owner);
+    adoption->conn = conn;
+}
+
+struct net_conn *net_adopt(struct loop *loop, int fd, const struct net_owner *calls, void *owner)
+{
+    struct adoption adoption = {.calls = calls, .owner = owner};
+    net_assert_loop(loop);
+    if (net_of(loop)->is_stopped)
+        close(fd);
+    else
+        conn_open(net_of(loop), net_stream_plain(fd), NULL, NULL, NULL, conn_adopted, &adoption);
+    return adoption.conn;
+}
+
 void net_admit(struct net_conn *conn)
 {
     conn_assert_loop(conn);

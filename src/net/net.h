@@ -169,6 +169,11 @@ void net_connect_cancel(struct net_connect **connect);
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+/* Makes a connection of one end of a pair of sockets, which it takes, and attaches it to this
+ * owner. Returns NULL, with the socket closed, if the loop has stopped or there is no memory. On
+ * the loop's thread. */
+struct net_conn *net_adopt(struct loop *loop, int fd, const struct net_owner *calls, void *owner);
+
 /* Gives the connection an owner, which is borrowed until on_end(), and starts reading. Must be
  * called once, within `accepted` or `connected`. */
 void net_attach(struct net_conn *conn, const struct net_owner *calls, void *owner);
