@@ -1,0 +1,104 @@
+/* The HTTP server. It knows HTTP alone: what is behind a path, and who may see it, is decided by
+ * handlers (api/, metrics/).
+ *
+ *   client ══ net/, with TLS if the listener has it ══ relay ══ a pair of sockets ══ libmicrohttpd
+ *             └───────── a loop of the server's own ────────┘                        └─ its thread
+ *
+ * The server has a set of one loop for itself, so no loop of the broker handles HTTP. libmicrohttpd
+ * parses requests on a thread of its own; a complete request is given to a worker, a thread that
+ * may wait, and runs its handler. The answer is sent while it is written, and a writer that is far
+ * ahead of its client waits, so large answers take little memory. */
+#ifndef LEVERET_HTTP_HTTP_H
+#define LEVERET_HTTP_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+struct http_listener;
+struct http_request;
+struct http_server;
+struct tls_server;
+
+/* --- the server ------------------------------------------------------------------------------- */
+
+/* Handles a request: writes the answer and calls http_end(), in this call or later. Called on a
+ * worker's thread, which is registered with RCU and online. */
+typedef void http_handler(void *arg, struct http_request *request);
+
+struct http_options {
+    unsigned workers_max;    /* requests that run at the same time; others wait for their turn */
+    int64_t connections_max; /* of a listener; more wait until one has ended */
+    size_t body_bytes_max;   /* a larger body is answered with 413 */
+    uint32_t request_ms;     /* within which the header of a request must have come */
+    uint32_t idle_ms;        /* that a connection may be without a request */
+    uint32_t body_ms;        /* for a body, beside 1 ms for each byte */
+};
+
+/* Creates a server without listeners. Returns ERR_... if there is no memory or no descriptor. The
+ * options are copied. */
+int http_server_create(const struct http_options *options, struct http_server **ret);
+/* Listens on address:port like net_listen(); `tls` is NULL for plain HTTP. Call before
+ * http_server_start(). */
+int http_server_listen(struct http_server *server, const char *address, uint16_t port,
+                       struct tls_server *tls, http_handler *handler, void *arg,
+                       struct http_listener **ret);
+uint16_t http_listener_port(const struct http_listener *listener);
+/* Returns the number of open connections. Any thread. */
+uint64_t http_listener_connections(const struct http_listener *listener);
+/* Starts the threads. Returns ERR_NO_MEMORY if one cannot be started. */
+int http_server_start(struct http_server *server);
+/* Stops accepting, cuts off the answers under way and waits until their handlers have returned.
+ * What a handler waits for must end before (asker_close()), and requests that are to be ended later
+ * must have been ended. Clears the pointer. NULL is fine. */
+void http_server_stop(struct http_server **server);
+
+/* --- a request -------------------------------------------------------------------------------- */
+
+/* Each is valid until http_end(). */
+
+struct slice http_method(const struct http_request *request); /* "GET" */
+/* The path as it was sent, with its escapes: "/api/queues/%2F". */
+struct slice http_path(const struct http_request *request);
+/* A header's value, or SLICE_EMPTY; upper and lower case of names are the same. */
+struct slice http_header(const struct http_request *request, const char *name);
+/* Returns whether there is a query parameter of this name; *ret is its decoded value. Parameters
+ * may be repeated: `nth` counts from 0. */
+bool http_query(const struct http_request *request, const char *name, size_t nth,
+                struct slice *ret);
+struct slice http_body(const struct http_request *request);
+
+struct http_peer {
+    char address[64];
+    uint16_t port;
+    bool is_loopback;
+    bool is_tls;
+};
+const struct http_peer *http_request_peer(const struct http_request *request);
+
+/* Appends the bytes that `text` stands for: %2F is '/'; '+' is a space if `is_query`. Returns
+ * ERR_INVALID, with some of them appended, if an escape is malformed or stands for NUL. */
+int http_decode(struct lv_buffer *out, struct slice text, bool is_query);
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+/* Sets the status, which is 200 otherwise. Call before the first byte is sent. */
+void http_status(struct http_request *request, unsigned status);
+/* Adds a header. Bytes that a header may not contain (control characters) are left out of the
+ * value, so that no value can add a header. Call before the first byte is sent. */
+void http_add_header(struct http_request *request, const char *name, struct slice value);
+/* Returns the buffer for the body: append to it, and call http_flush() now and then. */
+struct lv_buffer *http_out(struct http_request *request);
+/* Sends the header and what is in the buffer if that is more than 64 KiB, or anything and
+ * `is_now`. May wait for the client, so RCU must be offline. Returns false if the client is gone:
+ * the handler may end early. */
+bool http_flush(struct http_request *request, bool is_now);
+/* Returns whether the client is gone. */
+bool http_is_cut(const struct http_request *request);
+/* Ends the answer; the request must not be used from then on. Any thread. */
+void http_end(struct http_request *request);
+
+#endif
