@@ -47,6 +47,7 @@ struct config_history {
     struct config_history *older;
 };
 
+struct http_services;  /* see http_services.h */
 struct shutdown;       /* see shutdown.c */
 struct vhost_defaults; /* see manage/vhost_defaults.h */
 
@@ -89,6 +90,7 @@ struct leveretd {
     struct tls_keeper *tls_keeper;
     bool is_serving; /* sessions_start() was called */
     struct control *control;
+    struct http_services *http;
     struct alarms *alarms;
     struct shutdown *shutdown; /* NULL until the stop has begun */
     int exit_code;             /* of the process, if the loops ran; changed on loop 0 only */

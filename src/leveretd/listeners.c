@@ -41,29 +41,47 @@ static const char *endpoint_text(char text[ENDPOINT_BYTES_MAX], const char *addr
 /* What the listeners of a row have in common. */
 struct opening {
     struct listeners *listeners;
+    const char *protocol; /* for log lines */
+    const char *name, *purpose;
+    struct tls_server *tls; /* NULL: plain */
+    /* Of a front end, or of HTTP. */
     struct loops *loops;
     const struct frontend *frontend;
     struct session_server *server;
-    struct tls_server *tls; /* NULL: plain */
+    const struct http_wanted *http; /* NULL: a front end */
 };
+
+static int listen_for_frontend(const struct opening *o, struct listener *one, uint16_t port)
+{
+    int err = net_listen(o->loops, one->address, port, o->frontend->accepted, o->server, &one->net);
+    if (err == 0 && o->tls)
+        net_listener_set_layer(one->net, tls_server_layer, o->tls);
+    if (err == 0)
+        one->port = net_listener_port(one->net);
+    return err;
+}
+
+static int listen_for_http(const struct opening *o, struct listener *one, uint16_t port)
+{
+    int err = http_server_listen(o->http->server, one->address, port, o->tls, o->http->handler,
+                                 o->http->arg, &one->http);
+    if (err == 0)
+        one->port = http_listener_port(one->http);
+    return err;
+}
 
 static int listen_on(const struct opening *o, const char *address, uint16_t port)
 {
     struct listeners *l = o->listeners;
     lv_assert(l->count < LISTENERS_MAX);
     struct listener *one = &l->items[l->count];
-    int err = net_listen(o->loops, address, port, o->frontend->accepted, o->server, &one->net);
-    if (err < 0)
-        return err;
-    if (o->tls)
-        net_listener_set_layer(one->net, tls_server_layer, o->tls);
+    *one = (struct listener){.name = o->name, .purpose = o->purpose, .is_tls = o->tls != NULL,
+                              .is_open = true};
     snprintf(one->address, sizeof one->address, "%s", address);
-    one->port = net_listener_port(one->net);
-    one->frontend = o->frontend;
-    one->is_tls = o->tls != NULL;
-    one->is_open = true;
-    l->count++;
-    return 0;
+    int err = o->http ? listen_for_http(o, one, port) : listen_for_frontend(o, one, port);
+    if (err == 0)
+        l->count++;
+    return err;
 }
 
 /* Listens on "::", which also accepts IPv4, or on "0.0.0.0" if the host has no IPv6. */
@@ -85,30 +103,50 @@ static const char *listen_error_text(int err)
     }
 }
 
+/* Listens on an address, or on every one if it is empty. Returns EXIT_OK or EXIT_LISTEN. */
+static int open_one(const struct opening *o, const char *address, uint16_t port)
+{
+    char where[ENDPOINT_BYTES_MAX];
+    int err = address[0] ? listen_on(o, address, port) : listen_everywhere(o, port);
+    if (err == 0)
+        return EXIT_OK;
+    log_error("cannot listen on %s for %s: %s",
+              endpoint_text(where, address[0] ? address : "::", port), o->protocol,
+              listen_error_text(err));
+    return EXIT_LISTEN;
+}
+
 static int open_row(struct listeners *l, struct loops *loops, const struct config *config,
                     struct session_server *server, struct tls_server *tls, size_t row)
 {
     const struct config_listeners *wanted = wanted_by(config, row);
     const struct opening o = {
         .listeners = l,
+        .protocol = table[row].protocol,
+        .name = table[row].frontend->name,
+        .purpose = table[row].frontend->purpose,
+        .tls = table[row].is_tls ? tls : NULL,
         .loops = loops,
         .frontend = table[row].frontend,
         .server = server,
-        .tls = table[row].is_tls ? tls : NULL,
     };
-    char where[ENDPOINT_BYTES_MAX];
-    for (size_t i = 0; i < wanted->count; i++) {
-        const struct config_listener *one = &wanted->items[i];
-        int err = one->address[0] ? listen_on(&o, one->address, one->port)
-                                  : listen_everywhere(&o, one->port);
-        if (err < 0) {
-            log_error("cannot listen on %s for %s: %s",
-                      endpoint_text(where, one->address[0] ? one->address : "::", one->port),
-                      table[row].protocol, listen_error_text(err));
-            return EXIT_LISTEN;
-        }
-    }
-    return EXIT_OK;
+    int code = EXIT_OK;
+    for (size_t i = 0; i < wanted->count && code == EXIT_OK; i++)
+        code = open_one(&o, wanted->items[i].address, wanted->items[i].port);
+    return code;
+}
+
+int listeners_open_http(struct listeners *l, const struct http_wanted *wanted)
+{
+    const struct opening o = {
+        .listeners = l,
+        .protocol = wanted->purpose,
+        .name = wanted->name,
+        .purpose = wanted->purpose,
+        .tls = wanted->tls,
+        .http = wanted,
+    };
+    return open_one(&o, wanted->address, wanted->port);
 }
 
 /* Makes the listeners expect the headers of these proxies. */
@@ -164,7 +202,7 @@ void listeners_log(const struct listeners *l, const char *event)
     char where[ENDPOINT_BYTES_MAX];
     for (size_t i = 0; i < l->count; i++) {
         const struct listener *one = &l->items[i];
-        if (one->net)
+        if (one->net || one->http)
             log_info("%s %s listener on %s", event, one->is_tls ? "TLS (SSL)" : "TCP",
                      endpoint_text(where, one->address, one->port));
     }
@@ -177,14 +215,14 @@ void listeners_close(struct listeners *l)
         l->items[i].is_open = false;
         if (l->items[i].net)
             net_listener_close(&l->items[i].net);
+        l->items[i].http = NULL; /* its server closes it */
     }
 }
 
 void listener_words(const struct listener *one, char *protocol, char *purpose)
 {
-    snprintf(protocol, LISTENER_WORDS_MAX, "%s%s", one->frontend->name, one->is_tls ? "/ssl" : "");
-    snprintf(purpose, LISTENER_WORDS_MAX, "%s%s", one->frontend->purpose,
-             one->is_tls ? " over TLS" : "");
+    snprintf(protocol, LISTENER_WORDS_MAX, "%s%s", one->name, one->is_tls ? "/ssl" : "");
+    snprintf(purpose, LISTENER_WORDS_MAX, "%s%s", one->purpose, one->is_tls ? " over TLS" : "");
 }
 
 void listeners_print(const struct listeners *l, struct lv_buffer *out)

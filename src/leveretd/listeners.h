@@ -3,18 +3,21 @@
 #define LEVERET_LEVERETD_LISTENERS_H
 
 #include "base/buffer.h"
+#include "http/http.h"
 #include "leveretd/config.h"
 #include "net/net.h"
 #include "session/frontend.h"
 #include "tls/tls.h"
 
-enum { LISTENERS_MAX = 2 * CONFIG_LISTENERS_MAX }; /* plain and with TLS */
+enum { LISTENERS_MAX = 2 * CONFIG_LISTENERS_MAX + 4 }; /* plain and with TLS; of HTTP */
 
 struct listener {
-    const struct frontend *frontend;
-    struct net_listener *net; /* NULL once it is closed */
-    char address[64];         /* "::", "127.0.0.1" */
-    uint16_t port;            /* remains when the listener is closed */
+    const char *name;           /* RabbitMQ's: "amqp", "http" */
+    const char *purpose;        /* "AMQP 0-9-1" */
+    struct net_listener *net;   /* NULL: of HTTP, or closed */
+    struct http_listener *http; /* NULL: of AMQP, or closed */
+    char address[64];           /* "::", "127.0.0.1" */
+    uint16_t port;              /* remains when the listener is closed */
     bool is_tls;
     _Atomic bool is_open; /* as `net`, for any thread */
 };
@@ -29,6 +32,20 @@ struct listeners {
  * before loops_start(). */
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
                    struct session_server *server, struct tls_server *tls);
+
+/* What listens for HTTP, and where. */
+struct http_wanted {
+    struct http_server *server;
+    const char *name;    /* "http" */
+    const char *purpose; /* "HTTP API" */
+    const char *address; /* empty: every address */
+    uint16_t port;
+    struct tls_server *tls; /* NULL: plain */
+    http_handler *handler;
+    void *arg;
+};
+/* Listens for HTTP. Returns like listeners_open(); call at the same time. */
+int listeners_open_http(struct listeners *l, const struct http_wanted *wanted);
 
 /* Sets the socket options of future connections from the config. Call before loops_start(), or on
  * loop 0. */

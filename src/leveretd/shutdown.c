@@ -5,7 +5,7 @@
  *
  * Then, on the same thread, after the loops have ended:
  *
- *   the control socket is closed -> the definitions are flushed, so that every commit under way is
+ *   HTTP and the control socket are closed -> the definitions are flushed, so that every commit under way is
  *   reported -> logins under way are answered -> the log is closed -> mail that is left is
  *   delivered and what it changed is flushed, again and again until no mail is left -> sessions,
  *   broker, auth, definitions, loops, and what RCU has deferred are freed
@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rcu.h"
+#include "leveretd/http_services.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
 #include "manage/vhost_defaults.h"
@@ -177,6 +178,7 @@ void leveretd_free(struct leveretd *d)
     lv_assert(!loop_current());
     if (d->manage.asker)
         asker_close(d->manage.asker);
+    http_services_stop(&d->http);
     control_stop(&d->control);
     asker_free(&d->manage.asker);
     log_exchange_stop();

@@ -1,7 +1,7 @@
 /* The start, in an order in which each part finds the parts it depends on:
  *
  *   log level, descriptors -> data directory and its lock -> definitions -> loops, auth, broker
- *   -> recovery, or the first start -> the log -> sessions -> listeners -> control socket -> alarms
+ *   -> recovery, or the first start -> the log -> sessions -> listeners -> control socket -> HTTP -> alarms
  *
  * The messages of a long log are read meanwhile, on a thread of its own (restoring.c).
  *
@@ -26,6 +26,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "broker/broker_journal.h"
+#include "leveretd/http_services.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_config.h"
 #include "leveretd/log_exchange.h"
@@ -465,7 +466,7 @@ int leveretd_start(struct leveretd *d)
     d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);
     if ((code = listeners_open(&d->listeners, d->loops, d->config, &d->sessions,
                                tls_keeper_server(d->tls_keeper))) != EXIT_OK ||
-        (code = open_control(d)) != EXIT_OK)
+        (code = open_control(d)) != EXIT_OK || (code = http_services_open(d)) != EXIT_OK)
         return code;
     listeners_configure(&d->listeners, d->config);
     if ((code = go_on_restoring(d)) != EXIT_OK)
@@ -475,6 +476,8 @@ int leveretd_start(struct leveretd *d)
     tls_keeper_start(d->tls_keeper);
     log_exchange_start(d->broker, d->node_name, d->config);
     loops_start(d->loops);
+    if ((code = http_services_start(d->http)) != EXIT_OK)
+        return code;
     log_started(d, &recovery);
     return EXIT_OK;
 }

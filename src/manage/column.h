@@ -14,6 +14,7 @@ struct manage;
 
 enum value_type {
     VALUE_NOTHING,
+    VALUE_ABSENT, /* of the HTTP API: the field is left out */
     VALUE_BOOL,
     VALUE_NUMBER,
     VALUE_INTEGER, /* may be negative */
@@ -60,12 +61,18 @@ struct value {
 /* Values of the types in columns.h. For a type that ends with _IF the value is VALUE_NOTHING if the
  * condition is false; for REAL_IF it is the number 0. */
 #define VALUE_OF_NOTHING() ((struct value){.type = VALUE_NOTHING})
+#define VALUE_OF_ABSENT() ((struct value){.type = VALUE_ABSENT})
 #define VALUE_OF_BOOL(b) ((struct value){.type = VALUE_BOOL, .yes = (b)})
 #define VALUE_OF_NUMBER(n) ((struct value){.type = VALUE_NUMBER, .number = (n)})
 #define VALUE_OF_NUMBER_IF(is, n) ((is) ? VALUE_OF_NUMBER(n) : VALUE_OF_NOTHING())
+/* Like NUMBER_IF, but the field is left out if the condition is false. */
+#define VALUE_OF_NUMBER_WHERE(is, n) ((is) ? VALUE_OF_NUMBER(n) : VALUE_OF_ABSENT())
 #define VALUE_OF_INTEGER(n) ((struct value){.type = VALUE_INTEGER, .integer = (n)})
 #define VALUE_OF_REAL_IF(is, x)                                                                    \
     ((is) ? (struct value){.type = VALUE_REAL, .real = (x)} : VALUE_OF_NUMBER(0))
+#define VALUE_OF_REAL(x) ((struct value){.type = VALUE_REAL, .real = (x)})
+/* Like REAL, but the field is left out if the condition is false. */
+#define VALUE_OF_REAL_WHERE(is, x) ((is) ? VALUE_OF_REAL(x) : VALUE_OF_ABSENT())
 #define VALUE_OF_STRING(s) ((struct value){.type = VALUE_STRING, .string = (s)})
 #define VALUE_OF_TEXT(s) VALUE_OF_STRING(slice_str(s))
 #define VALUE_OF_TABLE(s) ((struct value){.type = VALUE_TABLE, .string = (s)})

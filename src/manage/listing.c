@@ -85,19 +85,53 @@ static bool text_contains(struct slice s, struct slice text)
     return false;
 }
 
-void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
-                           struct slice text)
+/* What a string must be: it contains a text, or (if there is one) matches a pattern. */
+struct condition {
+    struct slice text;
+    const struct pattern *pattern;
+};
+
+static bool condition_is_met(const struct condition *condition, const struct value *value)
+{
+    if (value->type != VALUE_STRING)
+        return false;
+    return condition->pattern ? pattern_matches(condition->pattern, value->string)
+                              : text_contains(value->string, condition->text);
+}
+
+static void keep_where(struct listing *l, const struct manage *m, const struct column *column,
+                       const struct condition *condition)
 {
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++) {
         struct value value = column->value(m, l->rows[i]);
-        bool matches = value.type == VALUE_STRING && text_contains(value.string, text);
-        if (matches)
+        if (condition_is_met(condition, &value))
             l->rows[kept++] = l->rows[i];
         else
             row_free(l, l->rows[i]);
     }
     l->count = kept;
+}
+
+void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
+                           struct slice text)
+{
+    keep_where(l, m, column, &(struct condition){.text = text});
+}
+
+void listing_keep_pattern(struct listing *l, const struct manage *m, const struct column *column,
+                          const struct pattern *pattern)
+{
+    keep_where(l, m, column, &(struct condition){.pattern = pattern});
+}
+
+void listing_reverse(struct listing *l)
+{
+    for (size_t i = 0; i < l->count / 2; i++) {
+        void *row = l->rows[i];
+        l->rows[i] = l->rows[l->count - 1 - i];
+        l->rows[l->count - 1 - i] = row;
+    }
 }
 
 void listing_keep_page(struct listing *l, size_t first, size_t count)

@@ -4,6 +4,7 @@
 #ifndef LEVERET_MANAGE_LISTING_H
 #define LEVERET_MANAGE_LISTING_H
 
+#include "base/pattern.h"
 #include "manage/column.h"
 
 struct listing {
@@ -25,6 +26,11 @@ void listing_sort(struct listing *l, const struct manage *m, const struct column
  * lower case are the same. */
 void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
                            struct slice text);
+/* Keeps the rows in which the value of this column is a string that matches the pattern. */
+void listing_keep_pattern(struct listing *l, const struct manage *m, const struct column *column,
+                          const struct pattern *pattern);
+/* Turns the order of the rows round. */
+void listing_reverse(struct listing *l);
 /* Keeps at most `count` rows, beginning with row `first`. */
 void listing_keep_page(struct listing *l, size_t first, size_t count);
 /* Frees the rows; the listing is empty afterwards. */

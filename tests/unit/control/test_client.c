@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "control/client.h"
+#include "manage/manage.h"
 
 static const char ping[] = "{\"command\":\"ping\"}\n";
 static const char pong[] = "{\"ok\":true,\"node\":\"leveret@here\"}\n";

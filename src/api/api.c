@@ -1,0 +1,314 @@
+/* A call, from its request to its answer: the route is found, who asks is checked, the body is
+ * parsed and checked, and the handler runs. */
+#include "api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api_private.h"
+#include "base/assert.h"
+#include "base/memory.h"
+#include "manage/compute_slots.h"
+
+#define PREFIX "/api"
+
+const struct api_route *const api_families[] = {
+    api_general_routes,
+    api_queue_routes,
+    NULL,
+};
+
+struct api *api_create(struct manage *manage)
+{
+    struct api *api = lv_calloc(1, sizeof *api);
+    api->manage = manage;
+    return api;
+}
+
+void api_free(struct api **api)
+{
+    free(*api);
+    *api = NULL;
+}
+
+/* --- the path --------------------------------------------------------------------------------- */
+
+static void free_slice(struct slice s)
+{
+    free((void *)(uintptr_t)s.p);
+}
+
+/* Takes the next part off the path: "/a/b" gives "a" and leaves "/b". */
+static struct slice path_next(struct slice *path)
+{
+    const uint8_t *begin = path->p + 1;
+    const uint8_t *slash = memchr(begin, '/', path->n - 1);
+    size_t n = slash ? (size_t)(slash - begin) : path->n - 1;
+    *path = slice_of(begin + n, path->n - 1 - n);
+    return slice_of(begin, n);
+}
+
+/* Splits the path into c->parts. Returns false if it has too many, or an escape is malformed. */
+static bool path_split(struct api_call *c, struct slice path)
+{
+    while (path.n > 1) {
+        struct lv_buffer part = {0};
+        bool is_fine =
+            c->part_count < API_PARTS_MAX && http_decode(&part, path_next(&path), false) == 0;
+        if (is_fine)
+            c->parts[c->part_count++] = slice_copy(lv_buffer_slice(&part));
+        lv_buffer_free(&part);
+        if (!is_fine)
+            return false;
+    }
+    return true;
+}
+
+static bool route_fits(const struct api_call *c, const struct api_route *route)
+{
+    struct slice path = slice_str(route->path);
+    size_t i = 0;
+    for (; path.n > 1 && i < c->part_count; i++) {
+        struct slice part = path_next(&path);
+        if (part.p[0] != '{' && !slice_equal(part, c->parts[i]))
+            return false;
+    }
+    return path.n <= 1 && i == c->part_count;
+}
+
+static bool method_fits(struct slice method, const struct api_route *route)
+{
+    return slice_is(method, route->method) ||
+           (slice_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
+}
+
+/* Sets c->route. Otherwise appends the methods that the path has: "GET, PUT". */
+static bool route_find(struct api_call *c, struct lv_buffer *allowed)
+{
+    struct slice method = http_method(c->http);
+    for (size_t f = 0; api_families[f]; f++) {
+        for (const struct api_route *r = api_families[f]; r->method; r++) {
+            if (!route_fits(c, r))
+                continue;
+            if (method_fits(method, r)) {
+                c->route = r;
+                return true;
+            }
+            bool is_get = strcmp(r->method, "GET") == 0;
+            lv_buffer_printf(allowed, "%s%s%s", allowed->n ? ", " : "", is_get ? "HEAD, " : "",
+                             r->method);
+        }
+    }
+    return false;
+}
+
+struct slice api_part(const struct api_call *c, const char *name)
+{
+    struct slice path = slice_str(c->route->path);
+    for (size_t i = 0; path.n > 1; i++) {
+        struct slice part = path_next(&path);
+        if (part.n == strlen(name) + 2 && part.p[0] == '{' &&
+            memcmp(part.p + 1, name, part.n - 2) == 0)
+            return c->parts[i];
+    }
+    lv_unreachable();
+}
+
+/* --- query and body --------------------------------------------------------------------------- */
+
+struct slice api_query(const struct api_call *c, const char *name)
+{
+    struct slice value = SLICE_EMPTY;
+    http_query(c->http, name, 0, &value);
+    return value;
+}
+
+bool api_query_flag(const struct api_call *c, const char *name)
+{
+    return slice_is(api_query(c, name), "true");
+}
+
+const json_t *api_member(const struct api_call *c, const char *name)
+{
+    return json_object_get(c->body, name);
+}
+
+struct slice api_string(const struct api_call *c, const char *name)
+{
+    const json_t *value = api_member(c, name);
+    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
+                                 : SLICE_EMPTY;
+}
+
+bool api_bool(const struct api_call *c, const char *name, bool absent)
+{
+    const json_t *value = api_member(c, name);
+    return value ? json_is_true(value) : absent;
+}
+
+static bool type_fits(struct slice type, const json_t *value)
+{
+    return slice_is(type, "any") || (slice_is(type, "string") && json_is_string(value)) ||
+           (slice_is(type, "boolean") && json_is_boolean(value)) ||
+           (slice_is(type, "integer") && json_is_integer(value)) ||
+           (slice_is(type, "number") && json_is_number(value)) ||
+           (slice_is(type, "object") && json_is_object(value)) ||
+           (slice_is(type, "array") && json_is_array(value));
+}
+
+/* Checks a member of the body against its row, "name:type" or "name:type!". */
+static bool member_check(struct api_call *c, const char *row, size_t n)
+{
+    char name[64];
+    size_t colon = (size_t)((const char *)memchr(row, ':', n) - row);
+    bool is_needed = row[n - 1] == '!';
+    struct slice type = slice_of(row + colon + 1, n - colon - 1 - is_needed);
+    lv_assert(colon < sizeof name);
+    memcpy(name, row, colon);
+    name[colon] = '\0';
+    const json_t *value = json_object_get(c->body, name);
+    if (!value && is_needed)
+        api_refuse(c, 400, "bad_request", "key_missing: %s", name);
+    else if (value && !type_fits(type, value))
+        api_refuse(c, 400, "bad_request", "%s: expected %.*s", name, SLICE_ARG(type));
+    else
+        return true;
+    return false;
+}
+
+/* Parses the body. An empty one is an empty object. Returns false after refusing. */
+static bool body_parse(struct api_call *c)
+{
+    json_error_t fault;
+    struct slice text = http_body(c->http);
+    c->body = text.n == 0 ? json_object()
+                          : json_loadb((const char *)text.p, text.n, JSON_ALLOW_NUL, &fault);
+    if (!c->body)
+        api_refuse(c, 400, "bad_request", "body is not valid JSON: line %d, column %d: %s",
+                   fault.line, fault.column, fault.text);
+    else if (!json_is_object(c->body))
+        api_refuse(c, 400, "bad_request", "body is not a JSON object");
+    else
+        return true;
+    return false;
+}
+
+static bool body_check(struct api_call *c)
+{
+    const char *row = c->route->body;
+    if (!row)
+        return true;
+    if (!body_parse(c))
+        return false;
+    while (*row) {
+        size_t n = strcspn(row, " ");
+        if (!member_check(c, row, n))
+            return false;
+        row += n + (row[n] == ' ');
+    }
+    return true;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+bool api_flush(struct api_call *c)
+{
+    if (http_out(c->http)->n < 64 * 1024)
+        return !http_is_cut(c->http);
+    bool had_slot = compute_slot_pause();
+    bool is_there = http_flush(c->http, false);
+    compute_slot_resume(had_slot);
+    return is_there;
+}
+
+void api_refuse(struct api_call *c, unsigned status, const char *error, const char *format, ...)
+{
+    struct lv_buffer reason = {0};
+    va_list args;
+    va_start(args, format);
+    lv_buffer_vprintf(&reason, format, args);
+    va_end(args);
+    http_status(c->http, status);
+    http_out(c->http)->n = 0;
+    c->json.needs_comma = false;
+    json_write_begin(&c->json, '{');
+    json_write_key(&c->json, "error");
+    json_write_text(&c->json, error);
+    json_write_key(&c->json, "reason");
+    json_write_string(&c->json, lv_buffer_slice(&reason));
+    json_write_end(&c->json, '}');
+    lv_buffer_free(&reason);
+}
+
+void api_refuse_not_found(struct api_call *c)
+{
+    api_refuse(c, 404, "Object Not Found", "Not Found");
+}
+
+void api_refuse_as(struct api_call *c, struct manage_error *error)
+{
+    struct slice text = lv_buffer_slice(&error->text);
+    switch (error->refusal) {
+    case REFUSAL_NOT_FOUND: api_refuse_not_found(c); break;
+    case REFUSAL_ACCESS: api_refuse(c, 401, "not_authorised", "%.*s", SLICE_ARG(text)); break;
+    case REFUSAL_INTERNAL: api_refuse(c, 500, "internal_error", "%.*s", SLICE_ARG(text)); break;
+    default: api_refuse(c, 400, "bad_request", "%.*s", SLICE_ARG(text)); break;
+    }
+    manage_error_free(error);
+}
+
+void api_done(struct api_call *c, unsigned status)
+{
+    http_out(c->http)->n = 0;
+    http_status(c->http, status);
+}
+
+void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error *error)
+{
+    if (!is_done)
+        api_refuse_as(c, error);
+    else
+        api_done(c, is_new ? 201 : 204);
+}
+
+/* --- a call ----------------------------------------------------------------------------------- */
+
+static void call_run(struct api_call *c)
+{
+    struct lv_buffer allowed = {0};
+    struct slice path = http_path(c->http);
+    bool is_ours = slice_begins(path, PREFIX "/") || slice_is(path, PREFIX);
+    if (!is_ours || !path_split(c, slice_of(path.p + strlen(PREFIX), path.n - strlen(PREFIX)))) {
+        api_refuse_not_found(c);
+    } else if (route_find(c, &allowed)) {
+        if ((c->route->access == API_PUBLIC || (api_log_in(c) && api_check_access(c))) &&
+            body_check(c))
+            c->route->run(c);
+    } else if (allowed.n > 0) {
+        http_add_header(c->http, "allow", lv_buffer_slice(&allowed));
+        api_refuse(c, 405, "Method Not Allowed", "Method Not Allowed");
+    } else {
+        api_refuse_not_found(c);
+    }
+    lv_buffer_free(&allowed);
+}
+
+void api_handle(void *arg, struct http_request *request)
+{
+    struct api *api = arg;
+    struct api_call c = {
+        .api = api,
+        .manage = api->manage,
+        .http = request,
+        .json = {.out = http_out(request)},
+    };
+    http_add_header(request, "content-type", slice_str("application/json"));
+    http_add_header(request, "cache-control", slice_str("no-cache"));
+    call_run(&c);
+    compute_slot_give();
+    http_end(request);
+    for (size_t i = 0; i < c.part_count; i++)
+        free_slice(c.parts[i]);
+    auth_identity_unref(&c.identity);
+    json_decref(c.body);
+}

@@ -1,0 +1,120 @@
+/* Between the files of this room: what a route is, and what handlers share. */
+#ifndef LEVERET_API_API_PRIVATE_H
+#define LEVERET_API_API_PRIVATE_H
+
+#include <jansson.h>
+
+#include "api/api.h"
+#include "base/json_write.h"
+#include "manage/listing.h"
+
+struct api_call;
+
+/* --- routes ----------------------------------------------------------------------------------- */
+
+/* Who may ask. Each includes those who may more (manage.h). */
+enum api_access {
+    API_PUBLIC,     /* everybody: no credentials are read */
+    API_MANAGEMENT, /* users with any tag of the broker's; the handler shows what they may see */
+    API_VHOST,      /* of these, who have access to the vhost in the path */
+    API_MONITORING,
+    API_POLICYMAKER, /* of these, who have access to the vhost in the path, if there is one */
+    API_ADMINISTRATOR,
+};
+
+/* A route. Paths, permissions, docs/http-api.md and openapi.json come from these tables. */
+struct api_route {
+    const char *method;
+    const char *path; /* below /api: "/queues/{vhost}/{name}" */
+    enum api_access access;
+    void (*run)(struct api_call *c);
+    const char *summary; /* a sentence */
+    /* The members of the body: "durable:boolean arguments:object name:string!"; those with an
+     * exclamation mark must be there. NULL: there is no body. The types are JSON's, or "any". */
+    const char *body;
+    const struct column *answer; /* the fields of an object of the answer; NULL: see the summary */
+    bool is_list;                /* the answer is a listing of these: paged, sorted ... */
+};
+
+/* A table for each family, ended by a NULL method. */
+extern const struct api_route api_general_routes[];
+extern const struct api_route api_queue_routes[];
+
+/* All tables, ended by NULL. */
+extern const struct api_route *const api_families[];
+
+/* --- a call ----------------------------------------------------------------------------------- */
+
+enum { API_PARTS_MAX = 8 };
+
+struct api_call {
+    struct api *api;
+    struct manage *manage;
+    struct http_request *http;
+    const struct api_route *route;
+    struct slice parts[API_PARTS_MAX]; /* of the path, decoded; owned */
+    size_t part_count;
+    struct auth_identity *identity; /* a reference; NULL with API_PUBLIC */
+    struct actor actor;
+    json_t *body;            /* owned; NULL: none */
+    struct json_writer json; /* writes into the answer */
+};
+
+struct api {
+    struct manage *manage;
+};
+
+/* Returns the decoded part of the path that the route calls {name}. */
+struct slice api_part(const struct api_call *c, const char *name);
+/* Returns a query parameter, or SLICE_EMPTY if it is absent. */
+struct slice api_query(const struct api_call *c, const char *name);
+/* Returns whether a query parameter is "true". */
+bool api_query_flag(const struct api_call *c, const char *name);
+
+/* Return a member of the body, or what stands for an absent one: SLICE_EMPTY, `absent`. The type is
+ * right: it was checked by the route's `body`. */
+struct slice api_string(const struct api_call *c, const char *name);
+bool api_bool(const struct api_call *c, const char *name, bool absent);
+const json_t *api_member(const struct api_call *c, const char *name);
+
+/* Sends what has been written so far, if it is much. May wait: pointers read under RCU are stale
+ * afterwards. Returns false if the client is gone. */
+bool api_flush(struct api_call *c);
+
+/* --- answers: each is given once -------------------------------------------------------------- */
+
+/* {"error": "bad_request", "reason": ...}, in place of what was written before. */
+void api_refuse(struct api_call *c, unsigned status, const char *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void api_refuse_not_found(struct api_call *c);
+/* What a function manage_...() has refused. Frees the error. */
+void api_refuse_as(struct api_call *c, struct manage_error *error);
+/* An answer without a body: 204, 201 ... */
+void api_done(struct api_call *c, unsigned status);
+/* Ends a change: 201 if `is_new`, else 204; or the refusal. Frees the error. */
+void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error *error);
+
+/* --- listing.c -------------------------------------------------------------------------------- */
+
+/* Writes an object with these fields, or with those that the parameter `columns` asks for. Names
+ * with dots make objects in objects: "message_stats.publish". A value that is VALUE_ABSENT is left
+ * out. Fields with the same beginning are neighbours in the table. */
+void api_write_fields(struct api_call *c, const struct column *fields, const void *facts);
+/* Answers a listing, whose columns are fields as above: filtered, sorted and paged as the query
+ * asks. Frees the listing; and the error, if it was refused. */
+void api_answer_listing(struct api_call *c, bool is_done, struct listing *listing,
+                        struct manage_error *error);
+
+/* --- value.c ---------------------------------------------------------------------------------- */
+
+/* Writes a value as the API shows it. */
+void api_write_value(struct api_call *c, const struct value *value);
+
+/* --- login.c ---------------------------------------------------------------------------------- */
+
+/* Finds out who asks, and fills in c->identity and c->actor. Returns false after answering 401. */
+bool api_log_in(struct api_call *c);
+/* Checks c->route->access. Returns false after answering 401. */
+bool api_check_access(struct api_call *c);
+
+#endif

@@ -1,0 +1,109 @@
+/* Who asks: Basic credentials, or a Bearer token, which is a password without a user. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+
+#include "api/api_private.h"
+#include "base/memory.h"
+
+static bool refuse_login(struct api_call *c, unsigned status)
+{
+    if (status == 401)
+        http_add_header(c->http, "www-authenticate",
+                        slice_str("Basic realm=\"RabbitMQ Management\""));
+    api_refuse(c, status, "not_authorized", "Login failed");
+    return false;
+}
+
+/* Answers a request without credentials, or whose credentials make no sense, without a body. */
+static bool refuse_empty(struct api_call *c, unsigned status)
+{
+    refuse_login(c, status);
+    http_out(c->http)->n = 0;
+    return false;
+}
+
+static bool log_in(struct api_call *c, struct slice user, struct slice password)
+{
+    bool is_from_loopback = http_request_peer(c->http)->is_loopback;
+    if (!auth_login(c->manage->auth, user, password, is_from_loopback, &c->identity, NULL))
+        return refuse_login(c, 401);
+    c->actor = (struct actor){auth_identity_name(c->identity), c->identity};
+    return true;
+}
+
+/* Decodes base64. Returns false if it is malformed. */
+static bool decode_base64(struct slice text, struct lv_buffer *out)
+{
+    if (text.n % 4 != 0 || text.n == 0)
+        return false;
+    int n = EVP_DecodeBlock(lv_buffer_reserve(out, text.n), text.p, (int)text.n);
+    if (n < 0)
+        return false;
+    out->n += (size_t)n - (text.p[text.n - 1] == '=') - (text.p[text.n - 2] == '=');
+    return true;
+}
+
+static bool log_in_basic(struct api_call *c, struct slice text)
+{
+    struct lv_buffer credentials = {0};
+    const uint8_t *colon = NULL;
+    if (decode_base64(text, &credentials))
+        colon = memchr(credentials.p, ':', credentials.n);
+    bool is_fine;
+    if (colon) {
+        size_t n = (size_t)(colon - credentials.p);
+        is_fine = log_in(c, slice_of(credentials.p, n), slice_of(colon + 1, credentials.n - n - 1));
+    } else {
+        is_fine = refuse_empty(c, 400);
+    }
+    lv_buffer_free(&credentials);
+    return is_fine;
+}
+
+/* Returns what follows the scheme's name and a space, or a slice without bytes. */
+static struct slice after_scheme(struct slice header, const char *scheme)
+{
+    size_t n = strlen(scheme);
+    if (header.n <= n || strncasecmp((const char *)header.p, scheme, n) != 0 || header.p[n] != ' ')
+        return SLICE_EMPTY;
+    return slice_of(header.p + n + 1, header.n - n - 1);
+}
+
+bool api_log_in(struct api_call *c)
+{
+    struct slice header = http_header(c->http, "authorization");
+    struct slice basic = after_scheme(header, "basic"), bearer = after_scheme(header, "bearer");
+    if (basic.n > 0)
+        return log_in_basic(c, basic);
+    if (bearer.n > 0)
+        return log_in(c, SLICE_EMPTY, bearer);
+    return refuse_empty(c, 401);
+}
+
+bool api_check_access(struct api_call *c)
+{
+    static const enum actor_rank ranks[] = {
+        [API_PUBLIC] = ACTOR_MANAGEMENT,       [API_MANAGEMENT] = ACTOR_MANAGEMENT,
+        [API_VHOST] = ACTOR_MANAGEMENT,        [API_MONITORING] = ACTOR_MONITORING,
+        [API_POLICYMAKER] = ACTOR_POLICYMAKER, [API_ADMINISTRATOR] = ACTOR_ADMINISTRATOR,
+    };
+    struct manage_error error = {0};
+    enum api_access access = c->route->access;
+    bool has_vhost = strstr(c->route->path, "{vhost}") != NULL;
+    bool may = actor_check_rank(&c->actor, ACTOR_MANAGEMENT, &error);
+    if (!may)
+        api_refuse(c, 401, "not_authorised", "Not management user");
+    else if (!(may = actor_check_rank(&c->actor, ranks[access], &error)))
+        api_refuse(c, 401, "not_authorised", "Not %s user",
+                   access == API_ADMINISTRATOR ? "administrator"
+                   : access == API_MONITORING  ? "monitor"
+                                               : "policymaker");
+    else if (has_vhost && (access == API_VHOST || access == API_POLICYMAKER) &&
+             !(may = actor_check_vhost(&c->actor, ranks[access], api_part(c, "vhost"), &error)))
+        api_refuse(c, 401, "not_authorised", "User not authorised to access virtual host");
+    manage_error_free(&error);
+    return may;
+}

@@ -1,0 +1,50 @@
+/* Values as the API shows them. */
+#include "api/api_private.h"
+#include "broker/policy.h"
+#include "wire/table_json.h"
+
+/* "a,b" as ["a","b"]. */
+static void write_words(struct json_writer *w, struct slice words)
+{
+    size_t begin = 0;
+    json_write_begin(w, '[');
+    for (size_t i = 0; i <= words.n && words.n > 0; i++) {
+        if (i < words.n && words.p[i] != ',')
+            continue;
+        json_write_string(w, slice_of(words.p + begin, i - begin));
+        begin = i + 1;
+    }
+    json_write_end(w, ']');
+}
+
+static void write_nodes(struct api_call *c)
+{
+    json_write_begin(&c->json, '[');
+    json_write_text(&c->json, c->manage->node_name);
+    json_write_end(&c->json, ']');
+}
+
+static json_t *definition_of(const struct effective_policy *policy)
+{
+    return policy && policy->definition ? json_deep_copy(policy->definition) : json_object();
+}
+
+void api_write_value(struct api_call *c, const struct value *value)
+{
+    struct json_writer *w = &c->json;
+    switch (value->type) {
+    case VALUE_BOOL: json_write_bool(w, value->yes); break;
+    case VALUE_NUMBER:
+    case VALUE_TIME:
+    case VALUE_HOME: json_write_u64(w, value->number); break;
+    case VALUE_INTEGER: json_write_i64(w, value->integer); break;
+    case VALUE_REAL: json_write_real(w, value->real); break;
+    case VALUE_STRING: json_write_string(w, value->string); break;
+    case VALUE_WORDS: write_words(w, value->string); break;
+    case VALUE_TABLE: json_write_tree(w, table_to_json(value->string)); break;
+    case VALUE_ARGUMENTS: json_write_tree(w, table_to_json(value->arguments.table)); break;
+    case VALUE_DEFINITION: json_write_tree(w, definition_of(value->policy)); break;
+    case VALUE_NODES: write_nodes(c); break;
+    default: json_write_null(w); break;
+    }
+}
