@@ -75,8 +75,8 @@ static int listen_on(const struct opening *o, const char *address, uint16_t port
     struct listeners *l = o->listeners;
     lv_assert(l->count < LISTENERS_MAX);
     struct listener *one = &l->items[l->count];
-    *one = (struct listener){.name = o->name, .purpose = o->purpose, .is_tls = o->tls != NULL,
-                              .is_open = true};
+    *one = (struct listener){
+        .name = o->name, .purpose = o->purpose, .is_tls = o->tls != NULL, .is_open = true};
     snprintf(one->address, sizeof one->address, "%s", address);
     int err = o->http ? listen_for_http(o, one, port) : listen_for_frontend(o, one, port);
     if (err == 0)

@@ -475,9 +475,9 @@ int leveretd_start(struct leveretd *d)
     clock_keeper_begin(d->clock_keeper);
     tls_keeper_start(d->tls_keeper);
     log_exchange_start(d->broker, d->node_name, d->config);
-    loops_start(d->loops);
     if ((code = http_services_start(d->http)) != EXIT_OK)
         return code;
+    loops_start(d->loops);
     log_started(d, &recovery);
     return EXIT_OK;
 }
