@@ -65,7 +65,7 @@ static void a_real_number_has_a_fraction_and_is_finite(void **state)
     expect_real(INFINITY, "0.0");
 }
 
-static void expect_string(struct slice s, const char *text)
+static void expect_text(struct slice s, const char *text)
 {
     struct lv_buffer out = {0};
     json_append_string(&out, s);
@@ -76,12 +76,12 @@ static void expect_string(struct slice s, const char *text)
 static void strings_are_escaped_and_what_is_not_utf8_is_shown(void **state)
 {
     (void)state;
-    expect_string(slice_str(""), "\"\"");
-    expect_string(slice_str("plain"), "\"plain\"");
-    expect_string(slice_str("a\"b\\c\n"), "\"a\\\"b\\\\c\\n\"");
-    expect_string(slice_str("gr\xc3\xbc\xc3\x9f"), "\"gr\xc3\xbc\xc3\x9f\"");
-    expect_string(slice_of("a\0b", 3), "\"a\\u0000b\"");
-    expect_string(slice_str("\xff!"), "\"\\\\xff!\"");
+    expect_text(slice_str(""), "\"\"");
+    expect_text(slice_str("plain"), "\"plain\"");
+    expect_text(slice_str("a\"b\\c\n"), "\"a\\\"b\\\\c\\n\"");
+    expect_text(slice_str("gr\xc3\xbc\xc3\x9f"), "\"gr\xc3\xbc\xc3\x9f\"");
+    expect_text(slice_of("a\0b", 3), "\"a\\u0000b\"");
+    expect_text(slice_str("\xff!"), "\"\\\\xff!\"");
 }
 
 int main(void)
