@@ -237,6 +237,8 @@ static int apply_flags(struct config *config, const struct options *o, config_sa
     if (o->bind || o->port >= 0)
         err =
             config_set_listener(config, o->bind, o->port, o->bind ? "--bind" : "--port", say, arg);
+    if (o->bind)
+        err = first_of(err, config_set(config, "management.tcp.ip", o->bind, "--bind", say, arg));
     if (o->management_port >= 0) {
         char port[16];
         snprintf(port, sizeof port, "%d", o->management_port);
