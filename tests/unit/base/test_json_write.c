@@ -15,7 +15,7 @@ static void expect(const struct lv_buffer *out, const char *text)
 {
     assert_int_equal(out->n, strlen(text));
     assert_memory_equal(out->p, text, out->n);
-    json_t *read = json_loadb((const char *)out->p, out->n, JSON_DECODE_ANY, NULL);
+    json_t *read = json_loadb((const char *)out->p, out->n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     assert_non_null(read);
     json_decref(read);
 }
