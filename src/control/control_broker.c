@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "control/control_private.h"
 #include "manage/connections.h"
+#include "manage/health.h"
 #include "manage/node.h"
+#include "manage/process_facts.h"
 
 static void run_ping(struct request *r)
 {
@@ -20,7 +22,7 @@ static void run_version(struct request *r)
 
 static void put_string(json_t *to, const char *name, const char *value)
 {
-    json_object_set_new(to, name, json_of_slice(slice_str(value)));
+    json_object_set_new(to, name, json_of_text(value));
 }
 
 static void put_number(json_t *to, const char *name, uint64_t value)
@@ -47,12 +49,13 @@ static void put_process(json_t *to, const struct node_facts *f)
     put_string(to, "data_directory", f->data_dir);
     json_t *files = json_array();
     for (size_t i = 0; i < f->config_file_count; i++)
-        json_array_append_new(files, json_of_slice(slice_str(f->config_files[i])));
+        json_array_append_new(files, json_of_text(f->config_files[i]));
     json_object_set_new(to, "config_files", files);
 }
 
 static void put_resources(json_t *to, const struct node_facts *f)
 {
+    struct process_facts process;
     json_object_set_new(to, "alarms", alarms_of(f));
     put_number(to, "memory_used", f->memory_used_bytes);
     put_number(to, "memory_limit", f->memory_limit_bytes);
@@ -61,10 +64,11 @@ static void put_resources(json_t *to, const struct node_facts *f)
                                                : json_of_u64(f->memory_limit_bytes));
     put_number(to, "disk_free", f->disk_free_bytes);
     put_number(to, "disk_free_limit", f->disk_free_limit_bytes);
-    put_number(to, "files_used", f->process.files_used);
-    put_number(to, "files_limit", f->process.files_max);
-    put_number(to, "sockets_used", f->process.sockets_used);
-    put_number(to, "sockets_limit", f->sockets_max);
+    process_facts_read(&process);
+    put_number(to, "files_used", process.files_used);
+    put_number(to, "files_limit", process.files_max);
+    put_number(to, "sockets_used", process.sockets_used);
+    put_number(to, "sockets_limit", process.files_max - f->files_reserved);
 }
 
 static void add_listener(void *list, const struct node_listener *l)
@@ -86,7 +90,7 @@ static void add_certificate(void *list, const struct node_certificate *c)
 
 static void add_log(void *list, const char *location)
 {
-    json_array_append_new(list, json_of_slice(slice_str(location)));
+    json_array_append_new(list, json_of_text(location));
 }
 
 static void run_status(struct request *r)
@@ -111,6 +115,38 @@ static void run_status(struct request *r)
     request_done(r, facts);
 }
 
+/* --- health checks ---------------------------------------------------------------------------- */
+
+/* Reads the arguments that the check needs. Returns false after refusing. */
+static bool read_question(struct request *r, const struct health_check *check,
+                          struct health_question *q)
+{
+    const char *wrong = NULL;
+    q->protocol = request_string(r, "protocol");
+    if (check->needs == HEALTH_NEEDS_PORT &&
+        !health_parse_port(request_string(r, "port"), &q->port))
+        wrong = "Invalid port";
+    if (check->needs == HEALTH_NEEDS_PERIOD)
+        wrong = health_parse_within(request_string(r, "within"), request_string(r, "unit"),
+                                    &q->within_s);
+    if (wrong)
+        request_refuse(r, "bad_argument", "%s", wrong);
+    return !wrong;
+}
+
+static void run_check(struct request *r)
+{
+    const struct health_check *check = health_check_find(request_string(r, "check"));
+    struct health_question q = {0};
+    if (!check) {
+        request_refuse(r, "no_such_check", "there is no health check '%.*s'",
+                       SLICE_ARG(request_string(r, "check")));
+    } else if (read_question(r, check, &q)) {
+        struct health h = check->run(r->manage, &q);
+        request_done(r, json_pack("{s:o}", "health", h.body));
+    }
+}
+
 static void run_counters(struct request *r)
 {
     struct counters counters;
@@ -125,8 +161,8 @@ static void run_counters(struct request *r)
 static void add_setting(void *settings, const struct node_setting *s)
 {
     json_object_set_new(settings, s->key,
-                        json_pack("{s:o, s:o, s:s}", "value", json_of_slice(slice_str(s->value)),
-                                  "default", json_of_slice(slice_str(s->standard)), "origin",
+                        json_pack("{s:o, s:o, s:s}", "value", json_of_text(s->value), "default",
+                                  json_of_text(s->standard), "origin",
                                   s->origin ? s->origin : "default"));
 }
 
@@ -178,6 +214,7 @@ const struct control_command control_broker_commands[] = {
     {"ping", run_ping, ""},
     {"version", run_version, ""},
     {"status", run_status, ""},
+    {"check", run_check, "check [port] [protocol] [within] [unit]"},
     {"counters", run_counters, ""},
     {"environment", run_environment, ""},
     {"await_startup", run_ping, ""},

@@ -8,6 +8,7 @@
 #include "base/slice.h"
 #include "base/spool.h"
 #include "control/control.h"
+#include "manage/json_text.h"
 #include "manage/listing.h"
 #include "manage/manage.h"
 
@@ -95,12 +96,7 @@ void request_refuse(struct request *r, const char *error, const char *format, ..
 
 /* --- json.c ----------------------------------------------------------------------------------- */
 
-/* Each returns JSON that the caller owns. */
-
-/* A string; bytes that are not UTF-8 are shown as \xNN. */
-json_t *json_of_slice(struct slice s);
-json_t *json_of_u64(uint64_t n);
-/* A column's value, as in the protocol. */
+/* Returns a column's value, as in the protocol. The caller owns it. */
 json_t *json_of_value(const struct manage *m, const struct value *value);
 
 /* --- listing.c -------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@ static void describe(void *arg, struct node_facts *f)
     const struct config *config = d->config;
     struct alarm_facts facts;
     alarms_facts(d->alarms, &facts);
+    f->is_stopping = d->is_stopping;
     f->leveret_version = LEVERET_VERSION;
     f->platform = d->platform;
     f->uptime_ms = clock_up_ms() - d->begun_up_ms;
@@ -21,7 +22,7 @@ static void describe(void *arg, struct node_facts *f)
     f->memory_relative = config->memory_bytes == CONFIG_NONE ? config->memory_relative : 0;
     f->disk_free_bytes = facts.readings.disk_free_bytes;
     f->disk_free_limit_bytes = facts.limits.disk_free_bytes;
-    f->sockets_max = f->process.files_max - d->descriptors_for_files;
+    f->files_reserved = d->descriptors_for_files;
 }
 
 static void each_listener(void *arg, node_listener_visit *visit, void *visit_arg)

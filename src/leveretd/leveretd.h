@@ -92,7 +92,8 @@ struct leveretd {
     struct control *control;
     struct http_services *http;
     struct alarms *alarms;
-    struct shutdown *shutdown; /* NULL until the stop has begun */
+    struct shutdown *shutdown; /* NULL until the stop has begun; loop 0 only */
+    _Atomic bool is_stopping;  /* the same, for any thread */
     int exit_code;             /* of the process, if the loops ran; changed on loop 0 only */
 };
 

@@ -96,6 +96,7 @@ void leveretd_stop(struct leveretd *d)
         return;
     }
     struct shutdown *s = d->shutdown = lv_calloc(1, sizeof *s);
+    d->is_stopping = true;
     s->d = d;
     s->deadline_ms = loop_patient_ms(loop) + STOP_MS_MAX;
     listeners_close(&d->listeners);

@@ -161,18 +161,25 @@ static int question_end(struct question *q)
     return is_answered ? 0 : ERR_CLOSED;
 }
 
-static int question_ask(struct asker *a, struct loop *only, struct question asked)
+/* Asks every loop, or only one. Returns NULL if the asker is closed. */
+static struct question *question_send(struct asker *a, struct loop *only, struct question asked)
 {
     lv_assert(loop_current() == NULL);
     lv_assert((asked.fn != NULL) != (asked.later != NULL));
     unsigned count = only ? 1 : loops_count(a->loops);
     struct question *q = question_begin(a, asked, count);
     if (!q)
-        return ERR_CLOSED;
+        return NULL;
     struct mail mail = {.deliver = question_delivered, .a = q};
     for (unsigned i = 0; i < count; i++)
         loop_mail_from_outside(only ? only : loops_at(a->loops, i), &mail);
-    return question_end(q);
+    return q;
+}
+
+static int question_ask(struct asker *a, struct loop *only, struct question asked)
+{
+    struct question *q = question_send(a, only, asked);
+    return q ? question_end(q) : ERR_CLOSED;
 }
 
 int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg)
@@ -212,6 +219,18 @@ static struct timespec time_after(unsigned ms)
     return at;
 }
 
+/* Waits until the question is over, at most `ms`. Returns false if the time is over first. */
+static bool question_wait(struct question *q, unsigned ms)
+{
+    struct timespec until = time_after(ms);
+    bool had_slot = compute_slot_pause();
+    int n;
+    while ((n = sem_clockwait(&q->is_over, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
+        continue;
+    compute_slot_resume(had_slot);
+    return n == 0;
+}
+
 /* Waits on a question that is sent to no loop, so only asker_close() ends the wait early. */
 int ask_pause(struct asker *a, unsigned ms)
 {
@@ -219,14 +238,28 @@ int ask_pause(struct asker *a, unsigned ms)
     struct question *q = question_begin(a, (struct question){.fn = NULL}, 0);
     if (!q)
         return ERR_CLOSED;
-    struct timespec until = time_after(ms);
-    bool had_slot = compute_slot_pause();
-    int n;
-    while ((n = sem_clockwait(&q->is_over, CLOCK_MONOTONIC, &until)) != 0 && errno == EINTR)
-        continue;
-    compute_slot_resume(had_slot);
+    bool is_closed = question_wait(q, ms);
     question_forget(q);
-    return n == 0 ? ERR_CLOSED : 0;
+    return is_closed ? ERR_CLOSED : 0;
+}
+
+static void do_nothing(struct loop *loop, void *arg)
+{
+    (void)loop;
+    (void)arg;
+}
+
+/* A question that does nothing may be given up at any moment, as no loop uses what the caller owns.
+ */
+int ask_for_a_turn(struct asker *a, unsigned ms)
+{
+    struct question *q = question_send(a, NULL, (struct question){.fn = do_nothing});
+    if (!q)
+        return ERR_CLOSED;
+    bool is_over = question_wait(q, ms);
+    bool is_answered = atomic_load(&q->answers_due) == 0;
+    question_forget(q);
+    return is_answered ? 0 : is_over ? ERR_CLOSED : ERR_TIMED_OUT;
 }
 
 /* --- commits ---------------------------------------------------------------------------------- */

@@ -10,9 +10,8 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "manage/process_facts.h"
 
-struct broker;
+struct lv_buffer;
 struct manage;
 
 /* Strings live as long as the process, unless a comment says otherwise. */
@@ -27,7 +26,9 @@ struct node_facts {
     const char *data_dir;
     const char *const *config_files;
     size_t config_file_count;
-    unsigned alarms;             /* BROKER_ALARM_... */
+    bool is_stopping;
+    unsigned alarms;             /* BROKER_ALARM_..., NODE_ALARM_LOG_STALLED */
+    uint64_t log_busy_ms;        /* how long the log has been writing or syncing */
     uint64_t memory_used_bytes;  /* resident */
     uint64_t memory_spare_bytes; /* of these: free, but between bytes in use */
     uint64_t memory_limit_bytes; /* the memory alarm is on above it */
@@ -35,10 +36,9 @@ struct node_facts {
     double memory_relative;      /* the limit's share of that; 0: the limit is absolute */
     uint64_t disk_free_bytes;
     uint64_t disk_free_limit_bytes; /* the disk alarm is on below it */
-    uint64_t sockets_max;           /* descriptors that connections may use */
+    uint64_t files_reserved;        /* descriptors that connections may not use */
     int64_t connections_max;        /* negative: no limit */
-    struct process_facts process;
-    uint64_t connections; /* open */
+    uint64_t connections;           /* open */
     uint64_t queues, vhosts;
 };
 
@@ -81,7 +81,8 @@ struct node_source {
     void (*settings)(void *arg, node_setting_visit *visit, void *visit_arg);
 };
 
-/* Call with RCU online: the vhosts are counted. */
+/* Takes microseconds. What the kernel knows is in process_facts.h. Call with RCU online: the vhosts
+ * are counted. */
 void node_facts_gather(struct manage *m, struct node_facts *ret);
 
 void node_each_listener(struct manage *m, node_listener_visit *visit, void *arg);
@@ -91,12 +92,22 @@ void node_each_setting(struct manage *m, node_setting_visit *visit, void *arg);
 /* Visits the places where lines of the log are written to, the file first. */
 void node_each_log(node_log_visit *visit, void *arg);
 
+/* An alarm beside those of the broker: a write or sync of the log has not returned for this long, so
+ * that no publisher gets a confirm. */
+enum { NODE_ALARM_LOG_STALLED = 16, NODE_LOG_STALLED_MS = 5000 };
+
 /* The alarms that there may be. */
 struct node_alarm {
-    unsigned bit;     /* BROKER_ALARM_... */
-    const char *name; /* "memory" */
+    unsigned bit;
+    const char *name;     /* "memory", "log_stalled" */
+    const char *resource; /* as RabbitMQ shows an alarm: "memory", "log" */
+    const char *type;     /* "resource_limit" */
 };
 extern const struct node_alarm node_alarms[];
 extern const size_t node_alarm_count;
+
+/* Appends why an alarm that is on is on, with the numbers: "memory: 2000 bytes are in use, the limit
+ * is 1000". */
+void node_alarm_explain(const struct node_facts *f, unsigned bit, struct lv_buffer *out);
 
 #endif

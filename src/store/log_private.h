@@ -251,9 +251,10 @@ struct log {
     _Atomic uint64_t unsafe_bytes;
     _Atomic int failure;
     _Atomic uint64_t room_min;
-    _Atomic uint64_t room;   /* left in the current file, up to where it is filled */
-    _Atomic bool is_short;   /* the disk is short of room: no spare files are kept */
-    _Atomic bool has_unread; /* log_read() has not read everything: no floor may be raised */
+    _Atomic uint64_t room;          /* left in the current file, up to where it is filled */
+    _Atomic uint64_t busy_since_ms; /* CLOCK_MONOTONIC; 0: the writer has nothing to do */
+    _Atomic bool is_short;          /* the disk is short of room: no spare files are kept */
+    _Atomic bool has_unread;        /* log_read() has not read everything: no floor may be raised */
 };
 
 /* Returns the lowest floor of all stages, or the number of the current file if that is lower. Any

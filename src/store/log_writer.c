@@ -36,6 +36,21 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* --- for those who watch ---------------------------------------------------------------------- */
+
+/* Ended by round_answer(). */
+static void note_busy(struct log *log)
+{
+    atomic_store_explicit(&log->busy_since_ms, now_ms(), memory_order_relaxed);
+}
+
+uint64_t log_busy_ms(const struct log *log)
+{
+    uint64_t since = atomic_load_explicit(&log->busy_since_ms, memory_order_relaxed);
+    uint64_t now = now_ms();
+    return since > 0 && now > since ? now - since : 0;
+}
+
 /* --- taking ----------------------------------------------------------------------------------- */
 
 bool log_writer_has_work(const struct log *log)
@@ -75,6 +90,8 @@ static bool round_begin(struct log *log)
     round->stage = 0;
     round->is_built = false;
     round->is_active = has_records || (round->wants_batch && atomic_load(&log->failure) == 0);
+    if (round->is_active)
+        note_busy(log);
     return round->is_active;
 }
 
@@ -148,6 +165,7 @@ static void round_answer(struct log *log, int error)
     log_assert_unlocked();
     log->round.is_active = false;
     log->round.is_built = false;
+    atomic_store_explicit(&log->busy_since_ms, 0, memory_order_relaxed);
     for (unsigned i = 0; i < log->options.stages; i++) {
         struct log_stage *stage = &log->stages[i];
         if (stage->answered_ticket == stage->round_ticket)
@@ -483,6 +501,8 @@ static bool must_sync(const struct log *log)
 
 static enum log_progress sync_and_answer(struct log *log)
 {
+    if (!log->round.is_active)
+        note_busy(log);
     int err = log->is_dirty ? writer_sync(log) : 0;
     if (err < 0) {
         log_writer_fail(log, err, "syncing");

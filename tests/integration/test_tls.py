@@ -1,4 +1,5 @@
 """AMQP over TLS: with real clients and openssl's, certificates good and bad, files that change."""
+import json
 import os
 import re
 import shutil
@@ -458,6 +459,10 @@ def test_leveretctl_says_which_certificate_expires_soon(shared, secure, pki):
     soon = secure(pki.ca.issue('soon', days=10)).own
     done = soon.ctl('check_certificate_expiration', check=False)
     assert done.code == 69 and re.search(r'soon\.pem \(ssl_options\.certfile\) expires on \S+Z: CN=soon,O=Leveret', done.err), done
+    done = soon.ctl('check_certificate_expiration', '--formatter', 'json', check=False)
+    listener = json.loads(done.err)['expired'][0]
+    assert done.code == 69 and listener['protocol'] == 'amqp/ssl' and listener['port'] > 0, done
+    assert listener['certfile'].endswith('soon.pem') and len(listener['certfile_expires_on']) == 1
     assert soon.ctl('check_certificate_expiration', '--within', '1', '--unit', 'weeks').code == 0
     done = soon.ctl('check_certificate_expiration', '--unit', 'fortnights', check=False)
     assert done.code == 64 and "unit 'fortnights' is not supported" in done.err

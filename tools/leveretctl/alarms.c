@@ -1,5 +1,4 @@
-/* `alarms`, `check_alarms`, `check_local_alarms`: what a status says of alarms. Since there is one
- * node, every alarm is local. */
+/* `alarms`, `check_alarms`, `check_local_alarms`. Since there is one node, every alarm is local. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@ static const char *alarm_text(const char *name)
         {"disk", "Free disk space alarm"},
         {"log", "Log alarm (no room for the next file of the log)"},
         {"store", "Store alarm (writing has failed: persistent messages are refused)"},
+        {"log_stalled", "Log stall (the disk does not answer: publishers wait for confirms)"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(texts[i].name, name) == 0)
@@ -22,17 +22,23 @@ static const char *alarm_text(const char *name)
     return name;
 }
 
+static json_t *text_of_alarm(const struct invocation *i, const json_t *name)
+{
+    return json_sprintf("%s on node %s", alarm_text(json_string_value(name)), i->node);
+}
+
 json_t *alarm_texts(const struct invocation *i, const json_t *status)
 {
     json_t *texts = json_array();
     const json_t *alarm;
     size_t n;
-    json_array_foreach(json_object_get(status, "alarms"), n, alarm) json_array_append_new(
-        texts, json_sprintf("%s on node %s", alarm_text(json_string_value(alarm)), i->node));
+    json_array_foreach(json_object_get(status, "alarms"), n, alarm)
+        json_array_append_new(texts, text_of_alarm(i, alarm));
     return texts;
 }
 
-/* Asks for the alarms. Returns EXIT_OK with *ret, which the caller owns, or the exit code. */
+/* Asks for the alarms of the status. Returns EXIT_OK with *ret, which the caller owns, or the exit
+ * code. */
 static int ask_alarms(struct invocation *i, const struct command *c, json_t **ret)
 {
     json_t *status;
@@ -41,6 +47,22 @@ static int ask_alarms(struct invocation *i, const struct command *c, json_t **re
         return code;
     *ret = alarm_texts(i, status);
     json_decref(status);
+    return EXIT_OK;
+}
+
+/* Like ask_alarms(), by the broker's own check. */
+static int check_for_alarms(struct invocation *i, const struct command *c, json_t **ret)
+{
+    json_t *health;
+    int code = health_ask(i, c, &health);
+    if (code != EXIT_OK)
+        return code;
+    const json_t *alarm;
+    size_t n;
+    *ret = json_array();
+    json_array_foreach(json_object_get(health, "alarms"), n, alarm)
+        json_array_append_new(*ret, text_of_alarm(i, json_object_get(alarm, "name")));
+    json_decref(health);
     return EXIT_OK;
 }
 
@@ -105,7 +127,7 @@ static void say_no_alarm(const struct invocation *i, const char *which)
 int run_check_alarms(struct invocation *i, const struct command *c)
 {
     json_t *alarms;
-    int code = ask_alarms(i, c, &alarms);
+    int code = check_for_alarms(i, c, &alarms);
     if (code != EXIT_OK)
         return code;
     if (json_array_size(alarms) == 0)
@@ -121,7 +143,7 @@ int run_check_alarms(struct invocation *i, const struct command *c)
 int run_check_local_alarms(struct invocation *i, const struct command *c)
 {
     json_t *alarms;
-    int code = ask_alarms(i, c, &alarms);
+    int code = check_for_alarms(i, c, &alarms);
     if (code != EXIT_OK)
         return code;
     if (json_array_size(alarms) == 0)

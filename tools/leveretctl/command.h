@@ -71,6 +71,7 @@ struct command {
     /* What is asked. */
     struct command_request {
         const char *command; /* NULL: the command's own name */
+        const char *check;   /* of the broker: the name of the health check that is asked for */
         /* Adds members that `names` and options cannot describe. Returns EXIT_OK, or the exit code
          * after saying why. */
         int (*add)(const struct invocation *i, const struct command *c, json_t *request);
@@ -105,8 +106,8 @@ struct command_group {
 extern const struct command_group command_groups[];
 
 extern const struct command help_commands[], node_commands[], user_commands[], access_commands[],
-    monitoring_commands[], vhost_commands[], parameter_commands[], policy_commands[],
-    configuration_commands[], operation_commands[], queue_commands[];
+    monitoring_commands[], check_commands[], vhost_commands[], parameter_commands[],
+    policy_commands[], configuration_commands[], operation_commands[], queue_commands[];
 
 /* Returns the command of this name, or NULL. In the name '-' means the same as '_'. */
 const struct command *command_find(const char *name);
@@ -154,9 +155,21 @@ int run_list_hashes(struct invocation *i, const struct command *c);
 int run_encode(struct invocation *i, const struct command *c);
 int run_decode(struct invocation *i, const struct command *c);
 
+/* Asks for a health check; says answer.done if the node passes it, and else why not (checks.c). */
+int run_check(struct invocation *i, const struct command *c);
+int run_check_running(struct invocation *i, const struct command *c);
+int run_check_port_listener(struct invocation *i, const struct command *c);
+int run_check_protocol_listener(struct invocation *i, const struct command *c);
+int port_check(const struct invocation *i, const struct command *c);
+int run_is_running(struct invocation *i, const struct command *c);
+int run_is_booting(struct invocation *i, const struct command *c);
+void listeners_print(const struct invocation *i, const json_t *status);
+
 /* Parts of rows that need a file of their own. */
 int run_check_certificates(struct invocation *i, const struct command *c);
 int certificates_check_unit(const struct invocation *i, const struct command *c);
+int certificates_add_period(const struct invocation *i, const struct command *c, json_t *request);
+int run_check_connectivity(struct invocation *i, const struct command *c);
 int run_alarms(struct invocation *i, const struct command *c);
 int run_check_alarms(struct invocation *i, const struct command *c);
 int run_check_local_alarms(struct invocation *i, const struct command *c);

@@ -90,14 +90,7 @@ static void print_listeners(const json_t *f)
     title("Listeners");
     const json_t *one;
     size_t n;
-    json_array_foreach(json_object_get(f, "listeners"), n, one)
-    {
-        const char *interface = text(one, "interface");
-        bool is_v6 = strchr(interface, ':') != NULL;
-        printf("Interface: %s%s%s, port: %lld, protocol: %s, purpose: %s\n", is_v6 ? "[" : "",
-               interface, is_v6 ? "]" : "", number(one, "port"), text(one, "protocol"),
-               text(one, "purpose"));
-    }
+    json_array_foreach(json_object_get(f, "listeners"), n, one) listener_print(stdout, one);
 }
 
 static void print_for_people(const struct invocation *i, const json_t *f, const char *unit)
@@ -147,9 +140,6 @@ static void print_for_programs(const struct invocation *i, const json_t *f)
 {
     json_t *out = json_object();
     json_t *setting = json_object_get(f, "memory_setting");
-    json_t *listeners = json_deep_copy(json_object_get(f, "listeners")), *one;
-    size_t n;
-    json_array_foreach(listeners, n, one) json_object_set_new(one, "node", json_string(i->node));
     json_object_set_new(out, "alarms", alarm_maps(i, json_object_get(f, "alarms")));
     copy(out, "config_files", f, "config_files");
     copy(out, "data_directory", f, "data_directory");
@@ -163,7 +153,7 @@ static void print_for_programs(const struct invocation *i, const json_t *f)
                                   json_object_get(f, "files_used")));
     json_object_set_new(out, "is_under_maintenance", json_false());
     copy(out, "leveret_version", f, "leveret_version");
-    json_object_set_new(out, "listeners", listeners);
+    json_object_set_new(out, "listeners", listeners_for_programs(i, f));
     copy(out, "log_files", f, "log_files");
     copy(out, "loops", f, "loops");
     json_object_set_new(out, "memory",

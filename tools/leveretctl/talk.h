@@ -55,6 +55,19 @@ json_t *request_create(const struct invocation *i, const struct command *c);
  * saying what has been refused. */
 int request_make(const struct invocation *i, const struct command *c, json_t **ret);
 
+/* --- checks.c --------------------------------------------------------------------------------- */
+
+/* Says the banner and asks for the health check of the command's row. Returns EXIT_OK with the
+ * broker's answer ({"status": "ok"} ...), which the caller owns, or the exit code after saying what
+ * has failed. */
+int health_ask(struct invocation *i, const struct command *c, json_t **ret);
+bool health_is_ok(const json_t *health);
+
+/* Prints a listener, of a status. */
+void listener_print(FILE *out, const json_t *listener);
+/* Returns the listeners of a status, each with the node's name. The caller owns the list. */
+json_t *listeners_for_programs(const struct invocation *i, const json_t *status);
+
 /* --- arguments.c ------------------------------------------------------------------------------ */
 
 /* Checks options and arguments by the command's row. Returns EXIT_OK, or the exit code after saying

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/rcu.h"
+#include "base/semaphore.h"
 #include "manage/ask.h"
 
 enum { LOOPS = 3 };
@@ -143,6 +144,52 @@ static void ask_loop_later_may_be_answered_at_once(void **state)
     end(&w);
 }
 
+/* --- a loop that does not answer -------------------------------------------------------------- */
+
+struct held {
+    struct asker *asker;
+    struct loop *loop;
+    sem_t is_held, release;
+};
+
+static void wait_for(struct loop *loop, void *arg)
+{
+    struct held *h = arg;
+    (void)loop;
+    sem_post(&h->is_held);
+    semaphore_wait(&h->release);
+}
+
+static void *hold_loop(void *arg)
+{
+    struct held *h = arg;
+    lv_rcu_register_thread();
+    ask_loop(h->asker, h->loop, wait_for, h);
+    lv_rcu_unregister_thread();
+    return NULL;
+}
+
+static void a_loop_that_does_not_end_its_turn_is_noticed(void **state)
+{
+    (void)state;
+    struct world w;
+    pthread_t thread;
+    begin(&w);
+    assert_int_equal(ask_for_a_turn(w.asker, 60000), 0);
+    struct held h = {.asker = w.asker, .loop = loops_at(w.loops, 1)};
+    sem_init(&h.is_held, 0, 0);
+    sem_init(&h.release, 0, 0);
+    pthread_create(&thread, NULL, hold_loop, &h);
+    semaphore_wait(&h.is_held);
+    assert_int_equal(ask_for_a_turn(w.asker, 1), ERR_TIMED_OUT);
+    sem_post(&h.release);
+    pthread_join(thread, NULL);
+    assert_int_equal(ask_for_a_turn(w.asker, 60000), 0);
+    sem_destroy(&h.is_held);
+    sem_destroy(&h.release);
+    end(&w);
+}
+
 /* --- the broker stops ------------------------------------------------------------------------- */
 
 static void questions_end_unanswered_once_the_loops_have_stopped(void **state)
@@ -200,6 +247,7 @@ int main(void)
         cmocka_unit_test(one_loop_is_asked_alone),
         cmocka_unit_test(a_question_may_be_answered_some_turns_later),
         cmocka_unit_test(ask_loop_later_may_be_answered_at_once),
+        cmocka_unit_test(a_loop_that_does_not_end_its_turn_is_noticed),
         cmocka_unit_test(questions_end_unanswered_once_the_loops_have_stopped),
         cmocka_unit_test(a_pause_ends_when_the_broker_stops),
         cmocka_unit_test(a_pause_ends_by_itself),

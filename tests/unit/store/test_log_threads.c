@@ -156,10 +156,65 @@ static void loops_on_threads_of_their_own_share_a_log(void **state)
     }
 }
 
+/* --- a disk that stands still ----------------------------------------------------------------- */
+
+static pthread_mutex_t still = PTHREAD_MUTEX_INITIALIZER; /* held: syncs of files do not return */
+static int (*disk_sync)(struct disk *disk, struct disk_file *file);
+
+static int sync_unless_still(struct disk *disk, struct disk_file *file)
+{
+    pthread_mutex_lock(&still);
+    pthread_mutex_unlock(&still);
+    return disk_sync(disk, file);
+}
+
+static void wait_until_busy(const struct log *log)
+{
+    for (int i = 0; i < 30000 && log_busy_ms(log) < 2; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_true(log_busy_ms(log) >= 2);
+}
+
+static void a_sync_that_does_not_return_is_noticed(void **state)
+{
+    (void)state;
+    struct threaded t = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+    char *dir = scratch_create();
+    struct disk *disk = disk_posix_create(dir);
+    struct log_options options = {
+        .disk = disk,
+        .file_bytes = 64 * 1024,
+        .stages = PRODUCERS,
+        .durability = LOG_SYNC,
+        .on_safe = threaded_safe,
+        .arg = &t,
+    };
+    struct log_recovery recovery;
+    disk_sync = disk->sync;
+    disk->sync = sync_unless_still;
+    log_set_level(LOG_NONE);
+    assert_int_equal(log_open_and_read(&options, &threaded_visitor, &t, &recovery, &t.log), 0);
+    assert_int_equal(log_start(t.log), 0);
+    struct log_message message = {.is_persistent = true, .body = slice_str("a")};
+    pthread_mutex_lock(&still);
+    log_enqueue(log_stage(t.log, 0), &message, &message, 0, 0, 0, 0);
+    uint64_t ticket = log_submit(log_stage(t.log, 0));
+    wait_until_busy(t.log);
+    pthread_mutex_unlock(&still);
+    threaded_await(&t, 0, ticket);
+    assert_int_equal(log_busy_ms(t.log), 0);
+    for (unsigned i = 0; i < PRODUCERS; i++)
+        log_set_floor(log_stage(t.log, i), UINT64_MAX);
+    log_close(&t.log);
+    disk_posix_free(&disk);
+    remove_log(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loops_on_threads_of_their_own_share_a_log),
+        cmocka_unit_test(a_sync_that_does_not_return_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
