@@ -4,6 +4,8 @@
 
 #include "manage/listing.h"
 #include "manage/manage.h"
+#include "topology/binding.h"
+#include "topology/exchange.h"
 
 struct queue;
 
@@ -35,5 +37,25 @@ bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct s
 /* Lists the bindings of the vhost by source, destination, routing key and arguments. */
 bool manage_list_bindings(struct manage *m, const struct actor *actor, struct slice vhost,
                           struct listing *ret, struct manage_error *error);
+
+/* --- changes: exchange_changes.c -------------------------------------------------------------- */
+
+/* Declares an exchange as exchange.declare does: succeeds if an equivalent exchange exists
+ * (*ret_created is then false). REFUSAL_PRECONDITION: another exchange of this name exists, or an
+ * argument is invalid. */
+bool manage_declare_exchange(struct manage *m, const struct actor *actor, struct slice vhost,
+                             const struct exchange_declaration *d, bool *ret_created,
+                             struct manage_error *error);
+/* Deletes an exchange with its bindings. REFUSAL_NOT_FOUND: there is none. REFUSAL_IN_USE: it was
+ * to be deleted only `if_unused`, and has bindings. */
+bool manage_delete_exchange(struct manage *m, const struct actor *actor, struct slice vhost,
+                            struct slice name, bool if_unused, struct manage_error *error);
+
+/* Add and remove a binding as queue.bind, exchange.bind and their opposites do: adding one that
+ * exists and removing one that does not succeed. Unlike a client's, connection_id is 0. */
+bool manage_bind(struct manage *m, const struct actor *actor, struct slice vhost,
+                 const struct binding_request *request, struct manage_error *error);
+bool manage_unbind(struct manage *m, const struct actor *actor, struct slice vhost,
+                   const struct binding_request *request, struct manage_error *error);
 
 #endif

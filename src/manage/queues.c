@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "manage/columns.h"
+#include "manage/loop_change.h"
 #include "queue/queue_arguments.h"
 #include "topology/vhost.h"
 
@@ -186,29 +187,16 @@ static bool refuse_missing(struct manage_error *error)
 }
 
 struct declaring {
-    struct manage *m;
-    const struct actor *actor;
-    struct slice vhost;
-    const struct queue_declaration *declaration;
-    struct commit commit;
-    bool is_vhost_gone, is_created;
-    enum change_result result;
-    struct broker_error error;
+    struct queue_declaration declaration;
+    bool is_created;
 };
 
-static void declare_on_loop(struct loop *loop, void *arg)
+static enum change_result declare_on_loop(struct loop *loop, struct vhost *vhost, void *what,
+                                          struct durable_done done, struct broker_error *error)
 {
-    struct declaring *c = arg;
+    struct declaring *d = what;
     struct queue *q;
-    struct vhost *vhost = vhost_find(&c->m->broker->topology, c->vhost);
-    c->is_vhost_gone = !vhost;
-    if (!vhost)
-        return;
-    struct slice before = events_act_as(c->actor->name);
-    c->result =
-        queue_declare(loop, vhost, c->declaration, (struct durable_done){commit_done, &c->commit},
-                      &c->error, &q, &c->is_created);
-    events_act_as(before);
+    return queue_declare(loop, vhost, &d->declaration, done, error, &q, &d->is_created);
 }
 
 static bool may_declare(const struct actor *actor, struct slice vhost,
@@ -226,27 +214,36 @@ static bool may_declare(const struct actor *actor, struct slice vhost,
     return may || manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
 }
 
+/* Checks the permissions, which for a queue that exists are fewer, and declares the queue. A queue
+ * that is deleted between the two is declared again. */
+static bool declare(struct manage *m, const struct actor *actor, struct slice vhost,
+                    struct declaring *d, struct manage_error *error)
+{
+    const struct loop_change change = {vhost, SUBJECT_QUEUE, declare_on_loop, d};
+    for (;;) {
+        struct vhost *found = manage_vhost(m, vhost, error);
+        if (!found)
+            return false;
+        d->declaration.only_if_there = queue_find(found, d->declaration.name) != NULL;
+        if (!may_declare(actor, vhost, &d->declaration, error))
+            return false;
+        if (loop_change_make(m, actor, &change, error))
+            return true;
+        if (error->refusal != REFUSAL_NONE)
+            return false;
+    }
+}
+
 bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                           const struct queue_declaration *d, bool *ret_created,
                           struct manage_error *error)
 {
-    struct declaring c = {.m = m, .actor = actor, .vhost = vhost, .declaration = d};
+    struct declaring declaring = {.declaration = *d};
     lv_assert(d->name.n > 0);
-    if (!manage_vhost(m, vhost, error) || !may_declare(actor, vhost, d, error))
+    if (!declare(m, actor, vhost, &declaring, error))
         return false;
-    commit_begin(&c.commit);
-    int err = ask_loop(m->asker, loops_at(m->loops, 0), declare_on_loop, &c);
-    bool is_pending = err == 0 && !c.is_vhost_gone && c.result == CHANGE_PENDING;
-    int committed = commit_end(&c.commit, is_pending ? 0 : ERR_CLOSED);
-    if (err < 0 || (is_pending && committed < 0))
-        return manage_end(error, err < 0 ? err : committed);
-    if (c.is_vhost_gone)
-        return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_VHOST,
-                             "Virtual host '%.*s' does not exist", SLICE_ARG(vhost));
-    if (c.result == CHANGE_REFUSED)
-        return manage_refuse_as_broker(error, SUBJECT_QUEUE, &c.error);
-    *ret_created = c.is_created;
-    if (c.is_created)
+    *ret_created = declaring.is_created;
+    if (declaring.is_created)
         actor_log(actor, "queue '%.*s' in vhost '%.*s' is declared", SLICE_ARG(d->name),
                   SLICE_ARG(vhost));
     return true;

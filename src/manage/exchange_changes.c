@@ -1,0 +1,164 @@
+/* Declaring, deleting and binding exchanges. Each change checks the permissions that a client would
+ * need, and is then made on a loop. */
+#include "auth/access.h"
+#include "manage/exchanges.h"
+#include "manage/loop_change.h"
+#include "topology/vhost.h"
+
+/* --- exchanges -------------------------------------------------------------------------------- */
+
+struct declaring {
+    struct exchange_declaration declaration;
+    bool is_created;
+};
+
+static enum change_result declare_on_loop(struct loop *loop, struct vhost *vhost, void *what,
+                                          struct durable_done done, struct broker_error *error)
+{
+    struct declaring *d = what;
+    (void)loop;
+    return exchange_declare(vhost, &d->declaration, done, error, &d->is_created);
+}
+
+static bool may_declare(const struct actor *actor, struct slice vhost,
+                        const struct exchange_declaration *d, struct manage_error *error)
+{
+    struct broker_error told;
+    if (!actor->identity)
+        return true;
+    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost, error))
+        return false;
+    bool may;
+    do {
+        may = access_declare_exchange(actor->identity, vhost, d, &told);
+    } while (!may && actor_awaits(actor, &told));
+    return may || manage_refuse_as_broker(error, SUBJECT_EXCHANGE, &told);
+}
+
+/* Checks the permissions, which for an exchange that exists are fewer, and declares it. One that is
+ * deleted between the two is declared again. */
+static bool declare(struct manage *m, const struct actor *actor, struct slice vhost,
+                    struct declaring *d, struct manage_error *error)
+{
+    const struct loop_change change = {vhost, SUBJECT_EXCHANGE, declare_on_loop, d};
+    for (;;) {
+        struct vhost *found = manage_vhost(m, vhost, error);
+        if (!found)
+            return false;
+        d->declaration.only_if_there = exchange_find(found, d->declaration.name) != NULL;
+        if (!may_declare(actor, vhost, &d->declaration, error))
+            return false;
+        if (loop_change_make(m, actor, &change, error))
+            return true;
+        if (error->refusal != REFUSAL_NONE)
+            return false;
+    }
+}
+
+bool manage_declare_exchange(struct manage *m, const struct actor *actor, struct slice vhost,
+                             const struct exchange_declaration *d, bool *ret_created,
+                             struct manage_error *error)
+{
+    struct declaring declaring = {.declaration = *d};
+    if (!declare(m, actor, vhost, &declaring, error))
+        return false;
+    *ret_created = declaring.is_created;
+    if (declaring.is_created)
+        actor_log(actor, "exchange '%.*s' in vhost '%.*s' is declared", SLICE_ARG(d->name),
+                  SLICE_ARG(vhost));
+    return true;
+}
+
+struct deleting {
+    struct slice name;
+    bool if_unused;
+};
+
+static enum change_result delete_on_loop(struct loop *loop, struct vhost *vhost, void *what,
+                                         struct durable_done done, struct broker_error *error)
+{
+    const struct deleting *d = what;
+    (void)loop;
+    if (!exchange_find(vhost, d->name)) {
+        exchange_refuse_missing(d->name, vhost, error);
+        return CHANGE_REFUSED;
+    }
+    return exchange_delete(vhost, d->name, d->if_unused, done, error);
+}
+
+bool manage_delete_exchange(struct manage *m, const struct actor *actor, struct slice vhost,
+                            struct slice name, bool if_unused, struct manage_error *error)
+{
+    struct deleting deleting = {name, if_unused};
+    const struct loop_change change = {vhost, SUBJECT_EXCHANGE, delete_on_loop, &deleting};
+    /* nobody may delete the default exchange, so no permission is asked for it */
+    if (name.n > 0 && !actor_check_exchange(actor, AUTH_CONFIGURE, vhost, name, error))
+        return false;
+    if (!loop_change_make(m, actor, &change, error))
+        return false;
+    actor_log(actor, "exchange '%.*s' in vhost '%.*s' is deleted", SLICE_ARG(name),
+              SLICE_ARG(vhost));
+    return true;
+}
+
+/* --- bindings --------------------------------------------------------------------------------- */
+
+static enum change_result bind_on_loop(struct loop *loop, struct vhost *vhost, void *what,
+                                       struct durable_done done, struct broker_error *error)
+{
+    (void)loop;
+    return binding_add(vhost, what, done, error);
+}
+
+static enum change_result unbind_on_loop(struct loop *loop, struct vhost *vhost, void *what,
+                                         struct durable_done done, struct broker_error *error)
+{
+    (void)loop;
+    return binding_remove(vhost, what, done, error);
+}
+
+static bool may_bind(struct manage *m, const struct actor *actor, struct slice vhost,
+                     const struct binding_request *request, struct manage_error *error)
+{
+    struct broker_error told;
+    if (!actor->identity)
+        return true;
+    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost, error))
+        return false;
+    bool may;
+    do {
+        struct vhost *found = manage_vhost(m, vhost, error); /* again after each wait */
+        if (!found)
+            return false;
+        may = access_bind(actor->identity, found, request, &told);
+    } while (!may && actor_awaits(actor, &told));
+    return may || manage_refuse_as_broker(error, SUBJECT_EXCHANGE, &told);
+}
+
+static bool change_binding(struct manage *m, const struct actor *actor, struct slice vhost,
+                           const struct binding_request *request, bool is_added,
+                           struct manage_error *error)
+{
+    struct binding_request copy = *request;
+    const struct loop_change change = {vhost, SUBJECT_EXCHANGE,
+                                       is_added ? bind_on_loop : unbind_on_loop, &copy};
+    if (!may_bind(m, actor, vhost, request, error) || !loop_change_make(m, actor, &change, error))
+        return false;
+    actor_log(actor, "binding of exchange '%.*s' to %s '%.*s' in vhost '%.*s' is %s",
+              SLICE_ARG(request->source),
+              request->destination_kind == DESTINATION_QUEUE ? "queue" : "exchange",
+              SLICE_ARG(request->destination), SLICE_ARG(vhost), is_added ? "added" : "removed");
+    return true;
+}
+
+bool manage_bind(struct manage *m, const struct actor *actor, struct slice vhost,
+                 const struct binding_request *request, struct manage_error *error)
+{
+    return change_binding(m, actor, vhost, request, true, error);
+}
+
+bool manage_unbind(struct manage *m, const struct actor *actor, struct slice vhost,
+                   const struct binding_request *request, struct manage_error *error)
+{
+    return change_binding(m, actor, vhost, request, false, error);
+}
