@@ -57,6 +57,8 @@ static void channel_free(struct channel *ch)
     unacked_free(&ch->unacked);
     lv_buffer_free(&ch->deferred);
     lv_buffer_free(&ch->held_reply);
+    vhost_count_ended(ch->connection->session.vhost,
+                      &(struct vhost_ended_counts){.channels = ch->counts});
     shared_credit_unref(&ch->limit);
     free(ch->memo);
     free(ch->last_queue);
@@ -139,6 +141,14 @@ static void getters_release(struct channel *ch)
     }
 }
 
+struct channel_counts channel_counts(const struct channel *ch)
+{
+    struct channel_counts counts = ch->counts;
+    if (ch->confirms)
+        counts.confirm += confirms_acked(ch->confirms);
+    return counts;
+}
+
 static void confirms_delete(struct confirms **confirms)
 {
     if (*confirms)
@@ -170,6 +180,7 @@ void channel_shut(struct channel *ch, enum channel_state next)
     channel_forget_publisher(ch);
     loop_unschedule(connection_loop(ch->connection), &ch->confirm_task);
     loop_timer_stop(connection_loop(ch->connection), &ch->timeout_timer);
+    ch->counts = channel_counts(ch);
     confirms_delete(&ch->confirms);
     confirms_delete(&ch->watched);
     reply_to_free(ch);

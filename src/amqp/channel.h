@@ -124,9 +124,7 @@ struct channel {
     uint64_t timeout_least_ms;
     uint64_t forgiven_tag; /* tags up to here may be settled though they are not outstanding */
 
-    uint64_t published;
-    uint64_t delivered;
-    uint64_t acked;
+    struct channel_counts counts; /* `confirm`: channel_counts() */
 };
 
 /* Asserts that the caller runs on the channel's loop, or that no loop runs: before the start, after
@@ -156,6 +154,8 @@ void channel_leave(struct channel *ch);
 /* Counts `detaching` down: something that it counts has ended. The channel may be gone
  * afterwards. */
 void channel_is_detached(struct channel *ch);
+/* Returns what the channel has counted, all of it. */
+struct channel_counts channel_counts(const struct channel *ch);
 /* Frees a channel that has LEFT, unless something of it is still under way. */
 void channel_bury(struct channel *ch);
 
@@ -279,6 +279,8 @@ void channel_forget_publisher(struct channel *ch);
 uint64_t channel_watch_next(struct channel *ch);
 void channel_watch(struct channel *ch, const struct confirm_answers *answers);
 
+/* Counts a message that was routed to no queue and is not returned. */
+void channel_count_dropped(struct channel *ch);
 /* Send basic.return 312 and the content. */
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message);

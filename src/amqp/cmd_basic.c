@@ -199,6 +199,21 @@ static struct consumer *getter_of(struct channel *ch, struct queue *q)
     return c;
 }
 
+static void got_count(struct channel *ch, const struct queue_call *call)
+{
+    struct consumer *getter = call->consumer;
+    bool redelivered = call->get.got.redelivered;
+    if (call->get.no_ack) {
+        ch->counts.get_no_ack++;
+        getter->got_no_ack++;
+    } else {
+        ch->counts.get++;
+        getter->delivered++;
+    }
+    ch->counts.redeliver += redelivered;
+    getter->redelivered += redelivered;
+}
+
 static void got_send(struct channel *ch, struct queue_call *call)
 {
     struct delivery got = call->get.got;
@@ -207,6 +222,7 @@ static void got_send(struct channel *ch, struct queue_call *call)
     if (got.tells_count)
         got.header = delivery_header_with_count(&header, got.header, got.delivery_count);
     uint64_t tag = ++ch->delivery_tag;
+    got_count(ch, call);
     if (!call->get.no_ack)
         channel_add_unacked(ch, tag, call->consumer, got.position);
     if (trace_is_on(ch->connection->session.vhost))
@@ -217,7 +233,6 @@ static void got_send(struct channel *ch, struct queue_call *call)
     channel_write_content(ch, got.header, got.body, got.message);
     lv_buffer_free(&header);
     net_dirty(ch->connection->session.net);
-    ch->delivered++;
 }
 
 static void get_done(struct channel *ch, struct queue_call *call)
@@ -230,6 +245,8 @@ static void get_done(struct channel *ch, struct queue_call *call)
         message_unref(&call->get.got.message);
     } else if (ch && !call->refused) {
         CHANNEL_SEND(ch, basic_get_empty, .reserved1 = SLICE_EMPTY);
+        ch->counts.get_empty++;
+        call->consumer->got_empty++;
     }
     consumer_release(&call->consumer);
 }

@@ -53,6 +53,7 @@ static inline void list_add(struct confirm_list *list, uint64_t number)
 void confirms_refuse(struct confirms *c)
 {
     list_add(&c->refused, ++c->last);
+    c->nacked++;
     COUNT(refused);
 }
 
@@ -95,6 +96,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     c->open--;
     if (chunk->open == 0)
         lv_seqmap_drop(&c->chunks, number);
+    c->nacked += is_nacked;
     COUNT_MANY(refused, is_nacked);
     COUNT_MANY(confirmed, !is_nacked);
     if (is_nacked)

@@ -35,6 +35,7 @@ struct confirms {
     uint64_t last;   /* the number of the latest publish */
     uint64_t passed; /* the value of `last` at the last flush */
     size_t open;
+    uint64_t nacked;          /* how many were nacked, or are about to be */
     struct confirm_list late; /* to be acked, up to `passed`; those above `passed` need no list */
     struct confirm_list refused; /* all that are to be nacked */
 };
@@ -76,6 +77,12 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
 /* Calls `send` once for each frame that is to be sent now, in ascending order of the numbers. */
 typedef void confirm_send(void *arg, uint64_t number, bool multiple, bool nack);
 void confirms_flush(struct confirms *c, confirm_send *send, void *arg);
+
+/* Returns how many publishes are acked, or about to be. */
+static inline uint64_t confirms_acked(const struct confirms *c)
+{
+    return c->last - c->open - c->nacked;
+}
 
 /* Returns how many publishes are neither acked nor nacked. */
 static inline uint64_t confirms_outstanding(const struct confirms *c)

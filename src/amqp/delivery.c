@@ -102,6 +102,13 @@ static void write_small(struct channel *ch, const struct amqp_basic_deliver *met
     outbuf_commit(out, n);
 }
 
+static void count_redelivery(struct consumer *c)
+{
+    struct channel *ch = c->session;
+    ch->counts.redeliver++;
+    c->redelivered++;
+}
+
 static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
 {
     struct channel *ch = c->session;
@@ -113,8 +120,14 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
         .exchange = d->exchange,
         .routing_key = d->routing_key,
     };
-    if (!c->no_ack)
+    if (c->no_ack) {
+        ch->counts.deliver_no_ack++;
+    } else {
+        ch->counts.deliver++;
         channel_add_unacked(ch, ch->delivery_tag, c, d->position);
+    }
+    if (d->redelivered)
+        count_redelivery(c);
     if (trace_is_on(conn->session.vhost))
         session_trace_delivery(&ch->connection->session, ch->number, queue_name(c->queue), d);
     if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {
@@ -126,7 +139,7 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
         outbuf_commit(out, n);
         channel_write_content(ch, d->header, d->body, d->message);
     }
-    ch->delivered++;
+    c->delivered++;
     net_dirty(conn->session.net);
     /* Above this mark nothing more is delivered until on_drained() resumes the consumer. */
     return net_unwritten(conn->session.net) <= OUTPUT_BYTES_HIGH;

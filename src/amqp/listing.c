@@ -61,9 +61,7 @@ static void visit_channel(struct channel *ch, const struct session_facts *connec
         .global_prefetch_count = ch->limit_count,
         .is_transactional = ch->mode == CHANNEL_TX,
         .is_confirming = ch->mode == CHANNEL_CONFIRM,
-        .published = ch->published,
-        .delivered = ch->delivered,
-        .acked = ch->acked,
+        .counts = channel_counts(ch),
     };
     if (visitor->channel)
         visitor->channel(arg, &facts);

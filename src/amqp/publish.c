@@ -88,7 +88,7 @@ static void drop_publication(struct channel *ch, const struct publication *p)
     if (p->mandatory)
         return_publication(ch, p);
     else
-        COUNT(unroutable);
+        channel_count_dropped(ch);
 }
 
 /* Handles what the queues have answered at once, and notes how many will answer later. */

@@ -141,11 +141,18 @@ void channel_forget_publisher(struct channel *ch)
         free(p);
 }
 
-/* --- returns ---------------------------------------------------------------------------------- */
+/* --- unroutable messages ---------------------------------------------------------------------- */
+
+void channel_count_dropped(struct channel *ch)
+{
+    ch->counts.drop_unroutable++;
+    COUNT(unroutable);
+}
 
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message)
 {
+    ch->counts.return_unroutable++;
     COUNT(returned);
     CHANNEL_SEND(ch, basic_return, .reply_code = REPLY_NO_ROUTE,
                  .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,

@@ -48,7 +48,7 @@ void tx_add_publish(struct channel *ch, struct publication *publication, const s
 /* Counts a message with a body of this size. */
 static inline void channel_count_published(struct channel *ch, uint64_t body_bytes)
 {
-    ch->published++;
+    ch->counts.publish++;
     COUNT(published);
     COUNT_NTH(published_to_100, size_bucket(body_bytes));
     COUNT_MANY(published_bytes, body_bytes);

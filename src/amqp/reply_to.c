@@ -42,7 +42,7 @@ static bool reply_deliver(struct consumer *c, const struct delivery *d)
     CHANNEL_SEND(ch, basic_deliver, .consumer_tag = c->tag, .delivery_tag = ++ch->delivery_tag,
                  .exchange = d->exchange, .routing_key = d->routing_key);
     channel_write_content(ch, d->header, d->body, d->message);
-    ch->delivered++;
+    ch->counts.deliver_no_ack++;
     net_dirty(ch->connection->session.net);
     return net_unwritten(ch->connection->session.net) <= OUTPUT_BYTES_HIGH;
 }

@@ -113,7 +113,8 @@ static bool settle_range(struct channel *ch, const struct settle_order *order,
         if (!order->consumer || order->consumer == c) {
             consumer_touch(ch, order, c);
             run_add(&run, unacked_take(&ch->unacked, tag), range->kind);
-            ch->acked += range->kind == SETTLE_ACK;
+            ch->counts.ack += range->kind == SETTLE_ACK;
+            c->acked += range->kind == SETTLE_ACK;
         }
         tag = next_tag(ch, order, tag + 1);
     }

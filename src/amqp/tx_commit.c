@@ -57,7 +57,8 @@ static void commit_publish(struct channel *ch, struct tx_publish *kept)
     bool is_watched = kept->mandatory && ch->state == CHANNEL_OPEN;
     if (is_watched && route.count == 0)
         channel_return_message(ch, p.content.message);
-    COUNT_MANY(unroutable, !kept->mandatory && route.count == 0);
+    if (!kept->mandatory && route.count == 0)
+        channel_count_dropped(ch);
     COUNT_MANY(routed, route.count > 0);
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     struct publish_result result;

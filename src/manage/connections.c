@@ -85,9 +85,7 @@ static void visit_channel(void *arg, const struct session_channel_facts *c)
         .global_prefetch_count = c->global_prefetch_count,
         .is_transactional = c->is_transactional,
         .is_confirming = c->is_confirming,
-        .published = c->published,
-        .delivered = c->delivered,
-        .acked = c->acked,
+        .counts = c->counts,
     };
     listing_add(v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost));
     lv_buffer_free(&name);

@@ -37,7 +37,7 @@ struct channel_facts {
     uint64_t uncommitted, acks_uncommitted; /* in an open transaction */
     uint32_t prefetch_count, global_prefetch_count;
     bool is_transactional, is_confirming;
-    uint64_t published, delivered, acked;
+    struct channel_counts counts;
 };
 
 struct consumer_facts {

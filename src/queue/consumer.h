@@ -101,6 +101,10 @@ struct consumer {
     bool is_closed;              /* messages that still arrive are requeued */
     bool is_full;         /* deliver() returned false; the session resumes it when there is room */
     size_t arrived_bytes; /* by mail, and not yet reported to the home */
+    /* What the session has counted. Of a getter: what was got to be acknowledged, the rest in the
+     * last two. */
+    uint64_t delivered, redelivered, acked;
+    uint64_t got_no_ack, got_empty;
 };
 
 /* Makes a consumer with one hold, with copies of tag and arguments; takes a reference of the queue.

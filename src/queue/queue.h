@@ -34,6 +34,7 @@ struct queue_counters {
     uint64_t delivered_no_ack;
     uint64_t got;
     uint64_t got_no_ack;
+    uint64_t got_empty; /* how often there was nothing to get */
     uint64_t redelivered;
     uint64_t acked;
     uint64_t replaced; /* by a newer message with the same value (conflation.h) */
@@ -241,6 +242,13 @@ void queue_delete_by_mail(struct loop *from, struct queue *q);
 /* Has every queue at home on this loop page out what it can. Called after
  * topology->is_short_of_memory was set. */
 void queues_relieve(struct topology *topology, struct loop *loop);
+
+struct queue_lengths {
+    uint64_t ready, unacked, dead_letters; /* as in struct queue_status */
+};
+/* Return the queue's lengths, and its counters: what statistics read, often and of every queue. */
+struct queue_lengths queue_lengths(const struct queue *q);
+const struct queue_counters *queue_counters(const struct queue *q);
 
 /* Returns the queue's settings (queue_settings.h). Borrowed until the end of the turn. */
 const struct queue_arguments *queue_settings(const struct queue *q);

@@ -87,20 +87,36 @@ static void status_find_head_time(struct queue *q, struct queue_status *ret)
     ret->has_head_time = m && message_timestamp(m, &ret->head_time);
 }
 
+/* Messages in transit to another queue are unacked, but no consumer has them, so they are
+ * subtracted. Fewer may be left here than are in transit: a purge drops those on disk, too. */
+static uint64_t unacked_of(const struct lane_totals *totals, const struct queue_transit *transit)
+{
+    return totals->unacked > transit->messages ? totals->unacked - transit->messages : 0;
+}
+
+struct queue_lengths queue_lengths(const struct queue *q)
+{
+    queue_assert_home(q);
+    const struct lane_totals totals = lanes_count(&q->lanes);
+    const struct queue_transit transit = q->ops->in_transit(q);
+    return (struct queue_lengths){
+        .ready = totals.ready,
+        .unacked = unacked_of(&totals, &transit),
+        .dead_letters = transit.due_messages,
+    };
+}
+
 static void status_fill(struct queue *q, struct queue_status *ret)
 {
     const struct lane_totals totals = lanes_count(&q->lanes);
     const struct queue_transit transit = q->ops->in_transit(q);
     const bool is_durable = q->entry.flags.durable;
-    /* Messages in transit to another queue are unacked, but no consumer has them, so they are
-     * subtracted. Fewer may be left here than are in transit: a purge drops those on disk, too. */
-    uint64_t unacked = totals.unacked > transit.messages ? totals.unacked - transit.messages : 0;
     uint64_t unacked_bytes =
         totals.unacked_bytes > transit.body_bytes ? totals.unacked_bytes - transit.body_bytes : 0;
     *ret = (struct queue_status){
         .ready = totals.ready,
         .ready_bytes = totals.ready_bytes,
-        .unacked = unacked,
+        .unacked = unacked_of(&totals, &transit),
         .unacked_bytes = unacked_bytes,
         .dead_letters = transit.due_messages,
         .dead_letter_bytes = transit.due_body_bytes,
@@ -182,8 +198,9 @@ static void count_got(struct queue *q, bool no_ack, bool redelivered)
     }
 }
 
-static void count_got_empty(const struct queue *q)
+static void count_got_empty(struct queue *q)
 {
+    q->counters.got_empty++;
     COUNT(got_empty);
     COUNT_NTH(got_empty_classic, q->arguments.type);
 }

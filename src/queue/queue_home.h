@@ -36,9 +36,6 @@ void queue_begin_policy(struct queue *q, struct effective_policy *policy);
 /* Returns the owner of the queue's lanes, which hold its messages. */
 struct lane_owner *queue_lanes(const struct queue *q);
 
-/* Returns the queue's counters. */
-const struct queue_counters *queue_counters(const struct queue *q);
-
 /* Removes the unacked message at this position. Does nothing if there is none. */
 void queue_settle_position(struct queue *q, uint64_t position);
 

@@ -98,6 +98,10 @@ void session_enter(struct session *s, enum session_state next)
         renewal_end(s);
     if (before == SESSION_RUNNING)
         session_release_quotas(s);
+    if (next == SESSION_GONE && s->vhost)
+        vhost_count_ended(s->vhost,
+                          &(struct vhost_ended_counts){.received_bytes = net_received(s->net),
+                                                       .sent_bytes = net_sent(s->net)});
     if (next == SESSION_GONE)
         s->net = NULL;
 }
@@ -110,12 +114,24 @@ void session_ended(struct session *s)
     session_event_closed(s);
 }
 
+/* Moves the walks that would visit the session next on to the one behind it. */
+static void walks_pass(const struct session *s)
+{
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &s->home->walks) {
+        struct sessions_walk *walk = lv_list_item(it, struct sessions_walk, link);
+        if (walk->next == &s->link)
+            walk->next = s->link.next;
+    }
+}
+
 void session_free(struct session *s)
 {
     session_assert_home(s);
     lv_assert(s->has_ended && s->home->count > 0);
     lv_assert(lv_list_is_empty(&s->exclusive_queues));
     lv_assert(s->unfinished_bytes == 0 && !s->login && !s->entry);
+    walks_pass(s);
     lv_list_remove(&s->link);
     s->home->count--;
     COUNT(connections_closed);
@@ -180,6 +196,7 @@ void sessions_start(struct loops *loops, struct session_server *server)
         home->server = server;
         home->loop = loops_at(loops, i);
         lv_list_init(&home->sessions);
+        lv_list_init(&home->walks);
         pressure_init(home);
         unfinished_init(home);
         renewal_init(home);
@@ -193,6 +210,7 @@ void sessions_stop(struct loops *loops)
     for (unsigned i = 0; i < loops_count(loops); i++) {
         struct loop *loop = loops_at(loops, i);
         struct session_loop *home = loop_slot(loop, &session_slot);
+        lv_assert(lv_list_is_empty(&home->walks));
         renewal_free(home);
         unfinished_free(home);
         pressure_free(home);
@@ -339,18 +357,50 @@ void session_get_facts(const struct session *s, struct session_facts *ret)
         ret->state = session_pressure_state(s);
 }
 
+/* Returns how many connections and channels were visited. */
+static uint64_t session_visit(struct session *s, const struct session_visitor *visitor, void *arg)
+{
+    struct session_facts facts;
+    if (s->state == SESSION_GONE)
+        return 1;
+    session_get_facts(s, &facts);
+    if (visitor->connection)
+        visitor->connection(arg, &facts);
+    if ((visitor->channel || visitor->consumer) && s->frontend->visit_channels)
+        s->frontend->visit_channels(s, &facts, visitor, arg);
+    return 1 + facts.channels;
+}
+
 void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg)
 {
     struct session *s;
     SESSIONS_EACH(s, loop)
     {
-        struct session_facts facts;
-        if (s->state == SESSION_GONE)
-            continue;
-        session_get_facts(s, &facts);
-        if (visitor->connection)
-            visitor->connection(arg, &facts);
-        if ((visitor->channel || visitor->consumer) && s->frontend->visit_channels)
-            s->frontend->visit_channels(s, &facts, visitor, arg);
+        session_visit(s, visitor, arg);
     }
+}
+
+void sessions_walk_begin(struct loop *loop, struct sessions_walk *walk)
+{
+    struct session_loop *home = loop_of(loop);
+    walk->next = home->sessions.next;
+    lv_list_init(&walk->link);
+    lv_list_push(&home->walks, &walk->link);
+}
+
+bool sessions_walk_on(struct loop *loop, struct sessions_walk *walk, unsigned units,
+                      const struct session_visitor *visitor, void *arg)
+{
+    struct lv_list *end = &loop_of(loop)->sessions;
+    for (uint64_t spent = 0; spent < units && walk->next != end;) {
+        struct session *s = lv_list_item(walk->next, struct session, link);
+        walk->next = walk->next->next;
+        spent += session_visit(s, visitor, arg);
+    }
+    return walk->next != end;
+}
+
+void sessions_walk_end(struct sessions_walk *walk)
+{
+    lv_list_remove(&walk->link);
 }

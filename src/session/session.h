@@ -14,6 +14,7 @@
 #include "auth/auth.h"
 #include "broker/broker.h"
 #include "net/net.h"
+#include "session/channel_counts.h"
 
 /* The configuration of sessions. Strings are borrowed and must live as long as the server. A reload
  * of the configuration changes the atomic members at any time, one by one. */
@@ -138,9 +139,7 @@ struct session_channel_facts {
     uint32_t global_prefetch_count;
     bool is_transactional;
     bool is_confirming;
-    uint64_t published;
-    uint64_t delivered;
-    uint64_t acked;
+    struct channel_counts counts;
 };
 
 struct session_consumer_facts {
@@ -162,5 +161,19 @@ struct session_visitor {
     void (*consumer)(void *arg, const struct session_consumer_facts *facts);
 };
 void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg);
+
+/* A walk through the sessions of a loop in several turns. It visits every session that is there
+ * from its beginning to its end, once, and perhaps sessions that come or go meanwhile. */
+struct sessions_walk {
+    struct lv_list link;  /* in the loop's list of walks */
+    struct lv_list *next; /* the session to be visited next, or the end of the list */
+};
+void sessions_walk_begin(struct loop *loop, struct sessions_walk *walk);
+/* Visits further sessions, until these have had `units` connections and channels together: the last
+ * one is visited whole. Returns whether there are more. */
+bool sessions_walk_on(struct loop *loop, struct sessions_walk *walk, unsigned units,
+                      const struct session_visitor *visitor, void *arg);
+/* Ends a walk at any point. Call it before the loop's sessions_stop(). */
+void sessions_walk_end(struct sessions_walk *walk);
 
 #endif

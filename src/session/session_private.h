@@ -13,6 +13,7 @@ struct session_loop {
     struct lv_list sessions; /* struct session.link */
     size_t count;
     uint64_t last_id;
+    struct lv_list walks; /* struct sessions_walk.link */
 
     /* pressure.c */
     struct lv_list held; /* struct session.held_link */

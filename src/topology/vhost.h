@@ -13,7 +13,7 @@
 struct exchange;
 struct vhost_rules;
 
-enum { VHOST_MAGIC = 0x7668e01 };
+enum { VHOST_MAGIC = 0x7668e01, VHOST_ENDED_COUNTS_MAX = 16 };
 
 struct vhost {
     unsigned magic;
@@ -31,7 +31,8 @@ struct vhost {
     struct vhost_limits limits;
     struct vhost_rules *rules; /* its policies and parameters, broker/vhost_life.h; NULL in tests */
     _Atomic bool is_deleted;
-    _Atomic bool is_traced; /* trace.h */
+    _Atomic bool is_traced;                                /* trace.h */
+    _Atomic uint64_t ended_counts[VHOST_ENDED_COUNTS_MAX]; /* session/channel_counts.h */
 };
 
 /* Returns the vhost of this name, or NULL. Any loop. */
