@@ -19,6 +19,7 @@
 #include "leveretd/config_private.h"
 #include "leveretd/config_tls.h"
 #include "leveretd/log_config.h"
+#include "leveretd/statistics_config.h"
 #include "leveretd/vhost_defaults_config.h"
 #include "net/net.h"
 
@@ -242,7 +243,7 @@ static int (*const checks[])(const struct config *config, config_say say, void *
     check_listeners,      check_load_definitions, check_management_address,
     check_auth_http,      check_auth_ldap,        check_trusted_proxies,
     check_auth_oauth2,    check_linger,           check_tls,
-    vhost_defaults_check, log_config_check,
+    vhost_defaults_check, log_config_check,       statistics_config_check,
 };
 
 /* Backends are opened only with settings that the other checks have accepted, so that one fault is

@@ -46,6 +46,7 @@
 #define CONFIG_WORDS(W)                                                                            \
     W(CONFIG_DURABILITIES, "sync", "interval", "none")                                             \
     W(CONFIG_QUEUE_TYPES, "classic", "quorum")                                                     \
+    W(CONFIG_RATES_MODES, "basic", "detailed", "none")                                             \
     W(CONFIG_X_DEATHS, "count", "ignore")                                                          \
     W(CONFIG_HTTP_METHODS, "get", "post")                                                          \
     W(CONFIG_VERIFIES, "verify_peer", "verify_none")                                               \
@@ -443,7 +444,25 @@
     S(management_ip, "management.tcp.ip", STRING, "", false, 0, 0,                                 \
       "Address on which the management API listens; none means every address.")                    \
     S(management_port, "management.tcp.port", NUMBER, "15672", false, 0, 65535,                    \
-      "Port of the management API; 0 disables the API.")
+      "Port of the management API; 0 disables the API.")                                           \
+    S(collect_statistics_ms, "collect_statistics_interval", NUMBER, "5000", false, 100, 3600000,   \
+      "Milliseconds between two rounds in which statistics are collected; rates are those of the " \
+      "last interval.")                                                                            \
+    S(rates_mode, "management.rates_mode", ENUM, "basic", false, CONFIG_RATES_MODES, 0,            \
+      "Whether rates and samples are kept: basic, detailed (the same in this version) or none.")   \
+    S(disables_stats, "management.disable_stats", BOOL, "false", false, 0, 0,                      \
+      "Whether no statistics are collected: the API then shows definitions and totals.")           \
+    S(disables_collector, "management_agent.disable_metrics_collector", BOOL, "false", false, 0,   \
+      0, "The same.")                                                                              \
+    S(retention_global, "management.sample_retention_policies.global.*", PAIRS, "", false, 0, 0,   \
+      "For how long samples of the node and of vhosts are kept: .minute (ten of them), .hour, "    \
+      ".day or .SECONDS = seconds between two samples. None means 5, 60, 600 and 1800 seconds "    \
+      "apart for ten minutes, an hour, eight hours and a day.")                                    \
+    S(retention_basic, "management.sample_retention_policies.basic.*", PAIRS, "", false, 0, 0,     \
+      "The same for queues, exchanges, connections and channels. None means 5 and 60 seconds "     \
+      "apart for ten minutes and an hour.")                                                        \
+    S(retention_detailed, "management.sample_retention_policies.detailed.*", PAIRS, "", false, 0,  \
+      0, "Is shown by the API; nothing is sampled in such detail.")
 
 /* --- Memory and disk -------------------------------------------------------------------------- */
 

@@ -22,6 +22,7 @@
 #include "leveretd/http_services.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
+#include "manage/statistics.h"
 #include "manage/vhost_defaults.h"
 #include "message/events.h"
 
@@ -181,6 +182,7 @@ void leveretd_free(struct leveretd *d)
         asker_close(d->manage.asker);
     http_services_stop(&d->http);
     control_stop(&d->control);
+    statistics_stop(&d->manage.statistics);
     asker_free(&d->manage.asker);
     log_exchange_stop();
     if (d->definitions && d->loops) /* without loops nobody has changed them */

@@ -31,6 +31,7 @@
 #include "leveretd/log_config.h"
 #include "leveretd/log_exchange.h"
 #include "leveretd/recovery.h"
+#include "leveretd/statistics_config.h"
 #include "leveretd/vhost_defaults_config.h"
 #include "store/data_dir.h"
 #include "topology/vhost.h"
@@ -466,7 +467,8 @@ int leveretd_start(struct leveretd *d)
     d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);
     if ((code = listeners_open(&d->listeners, d->loops, d->config, &d->sessions,
                                tls_keeper_server(d->tls_keeper))) != EXIT_OK ||
-        (code = open_control(d)) != EXIT_OK || (code = http_services_open(d)) != EXIT_OK)
+        (code = statistics_open(d)) != EXIT_OK || (code = open_control(d)) != EXIT_OK ||
+        (code = http_services_open(d)) != EXIT_OK)
         return code;
     listeners_configure(&d->listeners, d->config);
     if ((code = go_on_restoring(d)) != EXIT_OK)

@@ -17,6 +17,7 @@
 
 struct node_source; /* see node.h */
 struct session_server;
+struct statistics;     /* see statistics.h */
 struct vhost_defaults; /* see vhost_defaults.h */
 
 /* What is managed: one for all interfaces. All borrowed. */
@@ -29,6 +30,7 @@ struct manage {
     const char *node_name;                       /* as listings show it: "leveret@host" */
     const struct vhost_defaults *vhost_defaults; /* NULL: new vhosts begin with nothing */
     const struct node_source *node;
+    struct statistics *statistics; /* NULL: none are collected */
 };
 
 /* --- who asks --------------------------------------------------------------------------------- */

@@ -1,0 +1,410 @@
+/* A round of the sampler: everything is read once.
+ *
+ *   (1) Queues and exchanges are found under RCU, by the sampler. A queue that is new gets an
+ *       object, which holds a reference to it; one that is found no longer loses its object.
+ *   (2) Each loop then reads the figures of its queues, of its connections and channels,
+ *       OBJECTS_A_TURN in a turn, into memory that the sampler has given it.
+ *   (3) Between these turns the sampler notes what was read, under the lock, which it never holds
+ *       while it waits.
+ *
+ * A counter of a vhost is the sum over the channels that there are, and of those that have ended.
+ * A channel that ends while the round goes on may be missed in both; so that counters never fall,
+ * such a sum is not noted if it is lower than the one before. The next round has it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/counters.h"
+#include "base/memory.h"
+#include "base/vec.h"
+#include "manage/statistics_private.h"
+#include "session/session.h"
+#include "topology/exchange.h"
+#include "topology/exchange_counts.h"
+#include "topology/vhost.h"
+
+/* Where figures are in their arrays (object_figures). */
+enum { LENGTHS = 3, VHOST_CHANNELS = 3, VHOST_OCTETS = 14 };
+enum { CHANNEL_COUNTS_COUNT = sizeof(struct channel_counts) / sizeof(uint64_t) };
+_Static_assert(VHOST_CHANNELS + CHANNEL_COUNTS_COUNT == VHOST_OCTETS, "octets follow");
+
+static const struct retention *retention_of(const struct statistics *s, enum object_kind kind)
+{
+    static const struct retention none;
+    if (s->settings.rates_mode == RATES_NONE)
+        return &none;
+    return kind == OBJECT_VHOST || kind == OBJECT_NODE ? &s->settings.global : &s->settings.basic;
+}
+
+/* Under the lock. */
+static void note(struct statistics *s, struct object *o, enum object_kind kind,
+                 const uint64_t *figures)
+{
+    object_note(o, kind, retention_of(s, kind), s->now_ms, s->before_ms, figures);
+}
+
+/* Returns the object with this key, which the round has found; makes it if it is new. */
+static struct object *object_meet(struct statistics *s, enum object_kind kind, uint64_t key)
+{
+    struct object *o = object_find(&s->objects[kind], key);
+    if (!o) {
+        pthread_mutex_lock(&s->lock);
+        o = object_add(&s->objects[kind], key);
+        pthread_mutex_unlock(&s->lock);
+    }
+    o->seen = (uint32_t)s->rounds_begun;
+    return o;
+}
+
+/* --- the topology ----------------------------------------------------------------------------- */
+
+static void meet_queue(struct statistics *s, struct object *vhost, struct queue *q)
+{
+    struct object *o = object_meet(s, OBJECT_QUEUE, queue_id(q));
+    if (!o->queue) {
+        o->queue = queue_ref(q);
+        o->vhost = vhost;
+    }
+    struct home_queues *home = &s->homes[loop_index(queue_home(q))];
+    lv_vec_room(home->queues, home->count, home->capacity);
+    home->queues[home->count++] = o;
+}
+
+static void meet_exchange(struct statistics *s, struct vhost *vhost, struct exchange *x)
+{
+    uint64_t figures[2];
+    struct object *o =
+        object_meet(s, OBJECT_EXCHANGE, exchange_key(vhost_name(vhost), exchange_name(x)));
+    exchange_counts_read(x, &figures[0], &figures[1]);
+    pthread_mutex_lock(&s->lock);
+    if (figures[0] < object_figure(o, 0)) /* it was deleted, and there is another of this name */
+        history_free(&o->history);
+    note(s, o, OBJECT_EXCHANGE, figures);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void meet_vhost(struct statistics *s, struct vhost *vhost)
+{
+    struct object *o = object_meet(s, OBJECT_VHOST, vhost_key(vhost_name(vhost)));
+    struct lv_table_iter it;
+    if (!o->sums) {
+        o->name = slice_copy(vhost_name(vhost));
+        o->sums = lv_calloc(object_figures[OBJECT_VHOST].count, sizeof o->sums[0]);
+    }
+    struct vhost_ended_counts ended;
+    vhost_ended_read(vhost, &ended);
+    memset(o->sums, 0, LENGTHS * sizeof o->sums[0]);
+    memcpy(o->sums + VHOST_CHANNELS, &ended, sizeof ended);
+    meet_exchange(s, vhost, vhost->default_exchange); /* it is in no table */
+    for (struct lv_table_node *n = lv_table_first(vhost->exchanges, &it); n;
+         n = lv_table_next(vhost->exchanges, &it))
+        meet_exchange(s, vhost, lv_container_of(n, struct exchange, by_name));
+    for (struct lv_table_node *n = lv_table_first(vhost->queues, &it); n;
+         n = lv_table_next(vhost->queues, &it))
+        meet_queue(s, o, queue_of_node(n));
+}
+_Static_assert(sizeof(struct vhost_ended_counts) == (CHANNEL_COUNTS_COUNT + 2) * sizeof(uint64_t),
+               "the figures of a vhost from VHOST_CHANNELS on");
+
+static void meet_topology(struct statistics *s)
+{
+    struct lv_table *vhosts = s->broker->topology.vhosts;
+    struct lv_table_iter it;
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        s->homes[i].count = s->homes[i].next = 0;
+    for (struct lv_table_node *n = lv_table_first(vhosts, &it); n; n = lv_table_next(vhosts, &it))
+        meet_vhost(s, lv_container_of(n, struct vhost, by_name));
+}
+
+/* Removes the objects that the round has not found. */
+static void forget_unseen(struct statistics *s, enum object_kind kind)
+{
+    struct object_set *set = &s->objects[kind];
+    for (size_t i = set->count; i-- > 0;) {
+        if (set->all[i]->seen == (uint32_t)s->rounds_begun)
+            continue;
+        pthread_mutex_lock(&s->lock);
+        object_remove(set, set->all[i]);
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+/* --- queues ----------------------------------------------------------------------------------- */
+
+static void queue_read(const struct queue *q, uint64_t *ret)
+{
+    const struct queue_lengths lengths = queue_lengths(q);
+    const struct queue_counters *c = queue_counters(q);
+    const uint64_t figures[] = {
+        lengths.ready + lengths.unacked + lengths.dead_letters,
+        lengths.ready,
+        lengths.unacked,
+        c->published,
+        c->delivered,
+        c->delivered_no_ack,
+        c->got,
+        c->got_no_ack,
+        c->got_empty,
+        c->redelivered,
+        c->acked,
+        c->disk.reads,
+        c->disk.writes,
+    };
+    memcpy(ret, figures, sizeof figures);
+}
+enum { QUEUE_DISK = 11 };
+
+static void read_queues(struct loop *loop, void *arg)
+{
+    struct statistics *s = arg;
+    struct home_queues *home = &s->homes[loop_index(loop)];
+    struct slice_read *read = s->slices[loop_index(loop)];
+    read->first = home->next;
+    read->count = home->count - home->next;
+    if (read->count > OBJECTS_A_TURN)
+        read->count = OBJECTS_A_TURN;
+    for (size_t i = 0; i < read->count; i++)
+        queue_read(home->queues[read->first + i]->queue, read->figures[i]);
+    home->next += read->count;
+}
+
+static void add_rise(uint64_t *sum, uint64_t before, uint64_t now)
+{
+    if (now > before)
+        *sum += now - before;
+}
+
+/* Under the lock. */
+static void queue_note(struct statistics *s, struct object *o, const uint64_t *figures)
+{
+    for (unsigned i = 0; i < LENGTHS; i++)
+        o->vhost->sums[i] += figures[i];
+    add_rise(&s->disk_reads, object_figure(o, QUEUE_DISK), figures[QUEUE_DISK]);
+    add_rise(&s->disk_writes, object_figure(o, QUEUE_DISK + 1), figures[QUEUE_DISK + 1]);
+    note(s, o, OBJECT_QUEUE, figures);
+}
+
+static bool note_queues(struct statistics *s)
+{
+    bool is_over = true;
+    for (unsigned i = 0; i < loops_count(s->loops); i++) {
+        const struct slice_read *read = s->slices[i];
+        pthread_mutex_lock(&s->lock);
+        for (size_t j = 0; j < read->count; j++)
+            queue_note(s, s->homes[i].queues[read->first + j], read->figures[j]);
+        pthread_mutex_unlock(&s->lock);
+        is_over &= s->homes[i].next == s->homes[i].count;
+    }
+    return is_over;
+}
+
+static int round_queues(struct statistics *s)
+{
+    int err = 0;
+    bool is_over = s->objects[OBJECT_QUEUE].count == 0;
+    while (err == 0 && !is_over) {
+        err = ask_every_loop(s->asker, read_queues, s);
+        is_over = err < 0 || note_queues(s);
+    }
+    return err;
+}
+
+/* --- connections and channels ----------------------------------------------------------------- */
+
+struct visit {
+    struct statistics *s;
+    struct slice_read *read;
+};
+
+/* On a loop, while the sampler waits: the set of vhosts does not change. */
+static struct session_row *row_add(struct visit *v, struct slice vhost, uint64_t key)
+{
+    struct slice_read *read = v->read;
+    lv_vec_room(read->rows, read->row_count, read->row_capacity);
+    struct session_row *row = &read->rows[read->row_count++];
+    row->key = key;
+    row->vhost = object_find(&v->s->objects[OBJECT_VHOST], vhost_key(vhost));
+    return row;
+}
+
+static void visit_connection(void *arg, const struct session_facts *c)
+{
+    struct session_row *row = row_add(arg, c->vhost, c->id);
+    row->is_channel = false;
+    row->figures[0] = c->received_bytes;
+    row->figures[1] = c->sent_bytes;
+}
+
+static void visit_channel(void *arg, const struct session_channel_facts *c)
+{
+    struct session_row *row =
+        row_add(arg, c->connection->vhost, channel_key(c->connection->id, c->number));
+    row->is_channel = true;
+    memcpy(row->figures, &c->counts, sizeof c->counts);
+}
+
+static void read_sessions(struct loop *loop, void *arg)
+{
+    static const struct session_visitor visitor = {.connection = visit_connection,
+                                                   .channel = visit_channel};
+    struct statistics *s = arg;
+    struct slice_read *read = s->slices[loop_index(loop)];
+    struct visit visit = {s, read};
+    read->row_count = 0;
+    if (!read->is_walking)
+        sessions_walk_begin(loop, &read->walk);
+    else if (!read->has_more)
+        return;
+    read->is_walking = true;
+    read->has_more = sessions_walk_on(loop, &read->walk, OBJECTS_A_TURN, &visitor, &visit);
+}
+
+/* Called with NULL when the broker has stopped: no loop runs then. */
+static void end_walks(struct loop *loop, void *arg)
+{
+    struct statistics *s = arg;
+    for (unsigned i = 0; i < loops_count(s->loops); i++) {
+        struct slice_read *read = s->slices[i];
+        if ((loop && i != loop_index(loop)) || !read->is_walking)
+            continue;
+        sessions_walk_end(&read->walk);
+        read->is_walking = false;
+    }
+}
+
+static void row_note(struct statistics *s, const struct session_row *row)
+{
+    enum object_kind kind = row->is_channel ? OBJECT_CHANNEL : OBJECT_CONNECTION;
+    unsigned count = object_figures[kind].count;
+    struct object *o = object_meet(s, kind, row->key);
+    uint64_t *sums =
+        row->vhost ? row->vhost->sums + (row->is_channel ? VHOST_CHANNELS : VHOST_OCTETS) : NULL;
+    for (unsigned i = 0; sums && i < count; i++)
+        sums[i] += row->figures[i];
+    pthread_mutex_lock(&s->lock);
+    note(s, o, kind, row->figures);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static bool note_sessions(struct statistics *s)
+{
+    bool is_over = true;
+    for (unsigned i = 0; i < loops_count(s->loops); i++) {
+        const struct slice_read *read = s->slices[i];
+        for (size_t j = 0; j < read->row_count; j++)
+            row_note(s, &read->rows[j]);
+        is_over &= !read->has_more;
+    }
+    return is_over;
+}
+
+static int round_sessions(struct statistics *s)
+{
+    int err = 0;
+    for (bool is_over = false; err == 0 && !is_over;) {
+        err = ask_every_loop(s->asker, read_sessions, s);
+        is_over = err < 0 || note_sessions(s);
+    }
+    for (unsigned i = 0; i < loops_count(s->loops); i++)
+        ask_loop_or_end(s->asker, loops_at(s->loops, i), end_walks, s);
+    return err;
+}
+
+/* --- sums ------------------------------------------------------------------------------------- */
+
+/* Keeps counters from falling. */
+static void keep_rising(const struct object *o, unsigned first, unsigned end, uint64_t *figures)
+{
+    for (unsigned i = first; i < end; i++) {
+        uint64_t before = object_figure(o, i);
+        if (figures[i] < before)
+            figures[i] = before;
+    }
+}
+
+static void note_vhosts(struct statistics *s, uint64_t *lengths)
+{
+    const struct object_set *vhosts = &s->objects[OBJECT_VHOST];
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < vhosts->count; i++) {
+        struct object *o = vhosts->all[i];
+        for (unsigned n = 0; n < LENGTHS; n++)
+            lengths[n] += o->sums[n];
+        keep_rising(o, VHOST_CHANNELS, object_figures[OBJECT_VHOST].count, o->sums);
+        note(s, o, OBJECT_VHOST, o->sums);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void note_node(struct statistics *s, const uint64_t *lengths)
+{
+    uint64_t all[STATISTICS_COUNT] = {0}, figures[OBJECT_FIGURES_MAX];
+    const struct object_figures *kind = &object_figures[OBJECT_NODE];
+    struct counters c;
+    counters_read(&c);
+    memcpy(all, lengths, LENGTHS * sizeof lengths[0]);
+    all[STATISTIC_publish] = c.published;
+    all[STATISTIC_confirm] = c.confirmed;
+    all[STATISTIC_return_unroutable] = c.returned;
+    all[STATISTIC_drop_unroutable] = c.unroutable;
+    all[STATISTIC_deliver] = c.delivered;
+    all[STATISTIC_deliver_no_ack] = c.delivered_no_ack;
+    all[STATISTIC_get] = c.got;
+    all[STATISTIC_get_no_ack] = c.got_no_ack;
+    all[STATISTIC_get_empty] = c.got_empty;
+    all[STATISTIC_redeliver] = c.redelivered;
+    all[STATISTIC_ack] = c.acked;
+    all[STATISTIC_disk_reads] = s->disk_reads;
+    all[STATISTIC_disk_writes] = s->disk_writes;
+    all[STATISTIC_connection_created] = c.connections_opened;
+    all[STATISTIC_connection_closed] = c.connections_closed;
+    all[STATISTIC_channel_created] = c.channels_opened;
+    all[STATISTIC_channel_closed] = c.channels_closed;
+    all[STATISTIC_queue_declared] = c.queues_declared;
+    all[STATISTIC_queue_created] = c.queues_created;
+    all[STATISTIC_queue_deleted] = c.queues_deleted;
+    if (s->settings.read_node)
+        s->settings.read_node(s->settings.arg, all);
+    for (unsigned i = 0; i < kind->count; i++)
+        figures[i] = all[kind->statistics[i]];
+    pthread_mutex_lock(&s->lock);
+    note(s, s->node, OBJECT_NODE, figures);
+    pthread_mutex_unlock(&s->lock);
+}
+_Static_assert(STATISTIC_messages == 0 && STATISTIC_messages_unacknowledged == LENGTHS - 1,
+               "lengths are the first statistics");
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+int statistics_round(struct statistics *s)
+{
+    uint64_t lengths[LENGTHS] = {0};
+    for (unsigned i = 0; i < loops_count(s->loops); i++) {
+        if (!s->slices[i])
+            s->slices[i] = lv_calloc(1, sizeof *s->slices[i]);
+    }
+    meet_topology(s);
+    forget_unseen(s, OBJECT_QUEUE);
+    forget_unseen(s, OBJECT_EXCHANGE);
+    forget_unseen(s, OBJECT_VHOST);
+    int err = round_queues(s);
+    if (err == 0)
+        err = round_sessions(s);
+    if (err < 0)
+        return err;
+    forget_unseen(s, OBJECT_CHANNEL);
+    forget_unseen(s, OBJECT_CONNECTION);
+    note_vhosts(s, lengths);
+    note_node(s, lengths);
+    return 0;
+}
+
+void statistics_round_free(struct statistics *s)
+{
+    for (unsigned i = 0; i < LOOPS_MAX; i++) {
+        free(s->homes[i].queues);
+        if (s->slices[i])
+            free(s->slices[i]->rows);
+        free(s->slices[i]);
+    }
+}
