@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "leveretd/leveretd.h"
+#include "manage/process_facts.h"
 
 /* --- retentions ------------------------------------------------------------------------------- */
 
@@ -96,10 +97,12 @@ void statistics_config_read(const struct config *config, struct statistics_setti
 static void read_node(void *arg, uint64_t *ret)
 {
     struct node_facts f = {0};
+    struct process_facts process = {0};
     node_facts_gather(arg, &f);
+    process_facts_read(&process);
     ret[STATISTIC_mem_used] = f.memory_used_bytes;
-    ret[STATISTIC_fd_used] = f.process.files_used;
-    ret[STATISTIC_sockets_used] = f.process.sockets_used;
+    ret[STATISTIC_fd_used] = process.files_used;
+    ret[STATISTIC_sockets_used] = process.sockets_used;
     ret[STATISTIC_disk_free] = f.disk_free_bytes;
 }
 
