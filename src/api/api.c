@@ -14,6 +14,7 @@
 
 const struct api_route *const api_families[] = {
     api_general_routes,
+    api_health_routes,
     api_queue_routes,
     NULL,
 };

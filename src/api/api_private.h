@@ -38,6 +38,7 @@ struct api_route {
 
 /* A table for each family, ended by a NULL method. */
 extern const struct api_route api_general_routes[];
+extern const struct api_route api_health_routes[];
 extern const struct api_route api_queue_routes[];
 
 /* All tables, ended by NULL. */

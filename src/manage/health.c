@@ -369,17 +369,22 @@ static struct health check_single_node(struct manage *m, const struct health_que
 
 /* --- the node --------------------------------------------------------------------------------- */
 
+struct health health_check_loops(struct manage *m)
+{
+    switch (ask_for_a_turn(m->asker, HEALTH_LOOP_MS)) {
+    case 0: return health_ok();
+    case ERR_TIMED_OUT: return health_failed("a loop has not answered for 5 seconds");
+    default: return health_failed("the node is stopping");
+    }
+}
+
 struct health health_check_node(struct manage *m)
 {
     struct health h = check_alarms(m, NULL);
     if (!h.is_ok)
         return h;
-    int err = ask_for_a_turn(m->asker, HEALTH_LOOP_MS);
-    if (err == 0)
-        return h;
     json_decref(h.body);
-    return health_failed(err == ERR_TIMED_OUT ? "a loop has not answered for 5 seconds"
-                                              : "the node is stopping");
+    return health_check_loops(m);
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -410,6 +415,8 @@ const struct health_check health_checks[] = {
      "Fails if the node is not in service, has no listener for AMQP, or no room for connections.",
      check_ready},
     {"reached-target-cluster-size", HEALTH_NEEDS_NOTHING, "Never fails on a single node.",
+     check_nothing},
+    {"quorum-queues-without-elected-leaders", HEALTH_NEEDS_NOTHING, "Never fails on a single node.",
      check_nothing},
     {"metadata-store/initialized", HEALTH_NEEDS_NOTHING,
      "Fails until the definitions have been read.", check_metadata},

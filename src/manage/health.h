@@ -54,6 +54,8 @@ const struct health_check *health_check_find(struct slice name);
  * see ask.h. */
 enum { HEALTH_LOOP_MS = 5000 };
 struct health health_check_node(struct manage *m);
+/* Like health_check_node(), without alarms. */
+struct health health_check_loops(struct manage *m);
 
 /* Reads a port, in digits. Returns false if it is not one. */
 bool health_parse_port(struct slice text, uint16_t *ret);

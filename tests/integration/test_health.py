@@ -6,6 +6,7 @@ import pytest
 
 from brokers import free_port
 from crash_tools import Confirming, fail_io
+from http_client import Api
 from test_control import Client
 from wire import Peer, eventually
 
@@ -41,6 +42,14 @@ def test_a_node_in_order_passes_every_check(broker):
     answers = {name: check(broker, name)['status'] for name in CHECKS}
     assert set(answers.values()) == {'ok'}, answers
     assert check(broker, 'certificate-expiration', within='1', unit='days') == {'status': 'ok'}
+    api = Api(broker)
+    for path in *CHECKS, 'certificate-expiration/1/days', f'port-listener/{broker.port}', f'port-listener/{api.port}', \
+            'protocol-listener/http', 'quorum-queues-without-elected-leaders/all-vhosts', \
+            'quorum-queues-without-elected-leaders/vhost/%2F/pattern/.*':
+        answer = api.get('/health/checks/' + path)
+        assert (answer.status, answer.json['status']) == (200, 'ok'), path
+    for path in '/aliveness-test/%2F', '/healthchecks/node', f'/healthchecks/node/{broker.node_name}':
+        assert api.get(path).json == {'status': 'ok'}, path
     for command in ('check_alarms', 'check_local_alarms', 'check_running', 'check_virtual_hosts', 'check_port_connectivity',
                     'check_if_node_is_quorum_critical', 'check_if_metadata_store_is_initialized', 'is_running', 'is_booting'):
         assert broker.ctl(command).code == 0, command
@@ -73,9 +82,14 @@ def test_an_alarm_fails_the_check_and_says_the_numbers(own_broker, command, low,
         assert health['status'] == 'failed' and health['reason'].startswith(f'There are alarms in effect {where}: {resource}: ')
         assert reason in health['reason']
         assert health['alarms'] == [{'node': own.node_name, 'resource': resource, 'type': 'resource_limit', 'name': resource}]
+        answer = Api(own).get('/health/checks/' + name)
+        assert answer.status == 503 and answer.json['alarms'] == health['alarms']
+    answer = Api(own).get('/healthchecks/node')
+    assert (answer.status, answer.json['status']) == (200, 'failed') and resource in answer.json['reason']
     assert check(own, 'is-in-service')['status'] == 'ok'         # consumers are served
     own.ctl(command, *high)
     assert check(own, 'alarms') == {'status': 'ok'}
+    assert Api(own).get('/health/checks/alarms').status == 200
 
 
 def test_a_log_whose_sync_does_not_return_fails_the_check(still_disk):
@@ -96,6 +110,31 @@ def test_a_log_whose_sync_does_not_return_fails_the_check(still_disk):
     assert publisher.confirmed[-1] == b'waits'
     eventually(lambda: check(own, 'alarms') == {'status': 'ok'})
     assert own.ctl('check_alarms').code == 0
+
+
+@pytest.mark.parametrize('path, status, reason', [
+    ('port-listener/abc', 400, 'Invalid port'), ('port-listener/1', 503, 'No active listener'),
+    ('protocol-listener/mqtt', 503, 'No active listener'),
+    ('certificate-expiration/abc/days', 400, 'Invalid expiration value.'),
+    ('certificate-expiration/1/fortnights', 400, 'Time unit not recognised. Supported units: days, weeks, months, years.'),
+    ('quorum-queues-without-elected-leaders/vhost/missing', 404, 'Not Found'), ('nonsense', 404, 'Not Found')])
+def test_a_check_over_http_says_what_is_wrong(broker, path, status, reason):
+    answer = Api(broker).get('/health/checks/' + path)
+    assert (answer.status, answer.json['reason']) == (status, reason)
+
+
+def test_who_may_ask_over_http(broker, name):
+    api, user = Api(broker), name('u')
+    broker.ctl('add_user', user, user)
+    for path in 'is-in-service', 'ready-to-serve-clients', 'below-node-connection-limit', 'reached-target-cluster-size':
+        assert api.get('/health/checks/' + path, user=None).status == 200, path      # a load balancer has no user
+    assert api.get('/health/checks/alarms', user=None).status == 401
+    assert api.get('/health/checks/alarms', user=user).json['reason'] == 'Not management user'
+    broker.ctl('set_user_tags', user, 'management')
+    assert api.get('/health/checks/alarms', user=user).status == 200
+    assert api.get('/aliveness-test/%2F', user=user).json['reason'] == 'User not authorised to access virtual host'
+    assert api.get('/aliveness-test/missing').status == 404
+    broker.ctl('delete_user', user)
 
 
 def test_as_many_connections_as_allowed_fail_the_check(own_broker, workspace):
