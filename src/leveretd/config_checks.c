@@ -46,15 +46,37 @@ static int check_load_definitions(const struct config *config, config_say say, v
                                  arg);
 }
 
-static int check_management_address(const struct config *config, config_say say, void *arg)
+static int check_address(const struct config *config, enum config_setting setting, const char *ip,
+                         config_say say, void *arg)
 {
-    const char *ip = config->management_ip;
     char *address = config_address_read(slice_str(ip));
     if (!address)
-        config_complain(config, CONFIG_management_ip, "a numeric IPv4 or IPv6 address", say, arg);
+        config_complain(config, setting, "a numeric IPv4 or IPv6 address", say, arg);
     int err = address ? 0 : ERR_INVALID;
     free(address);
     return err;
+}
+
+static int check_http_addresses(const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+#define CHECK_ADDRESS(member)                                                                      \
+    if (check_address(config, CONFIG_##member, config->member, say, arg) < 0)                      \
+        err = ERR_INVALID;
+    CHECK_ADDRESS(management_ip)
+    CHECK_ADDRESS(prometheus_ip)
+    CHECK_ADDRESS(prometheus_ssl_ip)
+#undef CHECK_ADDRESS
+    return err;
+}
+
+static int check_prometheus_path(const struct config *config, config_say say, void *arg)
+{
+    const char *path = config->prometheus_path;
+    if (path[0] == '/' && path[strlen(path) - 1] != '/')
+        return 0;
+    config_complain(config, CONFIG_prometheus_path, "a path that begins with a slash", say, arg);
+    return ERR_INVALID;
 }
 
 /* The module asks libcurl whether a URL is good; leveretd has none. */
@@ -239,11 +261,22 @@ static int check_anonymous(const struct config *config, config_say say, void *ar
 }
 
 static int (*const checks[])(const struct config *config, config_say say, void *arg) = {
-    chain_check,          check_validator,        check_anonymous,
-    check_listeners,      check_load_definitions, check_management_address,
-    check_auth_http,      check_auth_ldap,        check_trusted_proxies,
-    check_auth_oauth2,    check_linger,           check_tls,
-    vhost_defaults_check, log_config_check,       statistics_config_check,
+    chain_check,
+    check_validator,
+    check_anonymous,
+    check_listeners,
+    check_load_definitions,
+    check_http_addresses,
+    check_prometheus_path,
+    check_auth_http,
+    check_auth_ldap,
+    check_trusted_proxies,
+    check_auth_oauth2,
+    check_linger,
+    check_tls,
+    vhost_defaults_check,
+    log_config_check,
+    statistics_config_check,
 };
 
 /* Backends are opened only with settings that the other checks have accepted, so that one fault is

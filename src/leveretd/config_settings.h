@@ -462,7 +462,21 @@
       "The same for queues, exchanges, connections and channels. None means 5 and 60 seconds "     \
       "apart for ten minutes and an hour.")                                                        \
     S(retention_detailed, "management.sample_retention_policies.detailed.*", PAIRS, "", false, 0,  \
-      0, "Is shown by the API; nothing is sampled in such detail.")
+      0, "Is shown by the API; nothing is sampled in such detail.")                                \
+    S(prometheus_ip, "prometheus.tcp.ip", STRING, "", false, 0, 0,                                 \
+      "Address on which metrics are served; none means every address.")                            \
+    S(prometheus_port, "prometheus.tcp.port", NUMBER, "15692", false, 0, 65535,                    \
+      "Port on which metrics are served; 0 means that they are not.")                              \
+    S(prometheus_ssl_ip, "prometheus.ssl.ip", STRING, "", false, 0, 0,                             \
+      "Address on which metrics are served with TLS; none means every address.")                   \
+    S(prometheus_ssl_port, "prometheus.ssl.port", NUMBER, "0", false, 0, 65535,                    \
+      "Port on which metrics are served with TLS, usually 15691, with the certificate and the "    \
+      "rules of ssl_options; 0 means that they are not.")                                          \
+    S(prometheus_path, "prometheus.path", STRING, "/metrics", false, 2, 255,                       \
+      "Path of the metrics, which begins with a slash.")                                           \
+    S(prometheus_per_object, "prometheus.return_per_object_metrics", BOOL, "false", false, 0, 0,   \
+      "Whether that path itself has a sample for each queue, channel and connection, as "          \
+      "/per-object below it has.")
 
 /* --- Memory and disk -------------------------------------------------------------------------- */
 

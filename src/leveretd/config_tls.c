@@ -166,7 +166,8 @@ static int wanted_read(struct tls_wanted *w, const struct config *config, config
 
 bool config_wants_tls(const struct config *config)
 {
-    return config->ssl_listeners.count > 0 || config->ssl_certfile[0] != '\0';
+    return config->ssl_listeners.count > 0 || config->prometheus_ssl_port > 0 ||
+           config->ssl_certfile[0] != '\0';
 }
 
 int config_tls_context(const struct config *config, config_say say, void *arg,

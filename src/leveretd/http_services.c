@@ -9,10 +9,12 @@
 #include "base/memory.h"
 #include "http/http.h"
 #include "leveretd/leveretd.h"
+#include "metrics/endpoint.h"
 
 struct http_services {
     struct http_server *server;
     struct api *api;
+    struct metrics_endpoint metrics;
 };
 
 static const struct http_options options = {
@@ -24,18 +26,54 @@ static const struct http_options options = {
     .body_ms = 60000,
 };
 
+/* Listens, unless the port is 0. */
+static int open_listener(struct leveretd *d, const struct http_wanted *wanted)
+{
+    return wanted->port ? listeners_open_http(&d->listeners, wanted) : EXIT_OK;
+}
+
+static int open_api(struct leveretd *d, struct http_services *http)
+{
+    return open_listener(d, &(struct http_wanted){
+                                .server = http->server,
+                                .name = "http",
+                                .purpose = "HTTP API",
+                                .address = d->config->management_ip,
+                                .port = (uint16_t)d->config->management_port,
+                                .handler = api_handle,
+                                .arg = http->api,
+                            });
+}
+
+static int open_metrics(struct leveretd *d, struct http_services *http)
+{
+    struct http_wanted wanted = {
+        .server = http->server,
+        .name = "http/prometheus",
+        .purpose = "Prometheus exporter API over HTTP",
+        .address = d->config->prometheus_ip,
+        .port = (uint16_t)d->config->prometheus_port,
+        .handler = metrics_handle,
+        .arg = &http->metrics,
+    };
+    http->metrics = (struct metrics_endpoint){
+        .manage = &d->manage,
+        .path = d->config->prometheus_path,
+        .is_always_per_object = d->config->prometheus_per_object,
+    };
+    int code = open_listener(d, &wanted);
+    if (code != EXIT_OK)
+        return code;
+    wanted.address = d->config->prometheus_ssl_ip;
+    wanted.port = (uint16_t)d->config->prometheus_ssl_port;
+    wanted.tls = tls_keeper_server(d->tls_keeper);
+    return open_listener(d, &wanted);
+}
+
 static int open_listeners(struct leveretd *d, struct http_services *http)
 {
-    const struct http_wanted management = {
-        .server = http->server,
-        .name = "http",
-        .purpose = "HTTP API",
-        .address = d->config->management_ip,
-        .port = (uint16_t)d->config->management_port,
-        .handler = api_handle,
-        .arg = http->api,
-    };
-    return management.port ? listeners_open_http(&d->listeners, &management) : EXIT_OK;
+    int code = open_api(d, http);
+    return code == EXIT_OK ? open_metrics(d, http) : code;
 }
 
 int http_services_open(struct leveretd *d)

@@ -1,4 +1,4 @@
-/* What is served over HTTP: the API. */
+/* What is served over HTTP: the API and the metrics. */
 #ifndef LEVERET_LEVERETD_HTTP_SERVICES_H
 #define LEVERET_LEVERETD_HTTP_SERVICES_H
 

@@ -26,6 +26,7 @@
     F('b', "bind", "ADDR", "listen on this address (every address)")                               \
     F('p', "port", "N", "listen for AMQP on this port (5672)")                                     \
     F('m', "management-port", "N", "serve the management API on this port (15672)")                \
+    F('M', "metrics-port", "N", "serve metrics for Prometheus on this port (15692)")               \
     F('l', "loops", "N", "serve connections with this many threads (one per CPU)")                 \
     F('L', "log-level", "LEVEL", "debug, info, warning, error, critical or none (info)")           \
     F('R', "recover-definitions", "", "recreate lost queues from the log, and exit")               \
@@ -79,6 +80,7 @@ static const char *flag_key(int letter)
     switch (letter) {
     case 'd': return "data_dir";
     case 'm': return "management.tcp.port";
+    case 'M': return "prometheus.tcp.port";
     case 'l': return "loops";
     case 'L': return "log.level";
     default: return NULL;
@@ -120,7 +122,8 @@ static bool take_flag(struct options *options, int letter, char *value, struct c
     case 'd': options->data_dir = value; return true;
     case 'l': options->loops = value; return true;
     case 'L': options->log_level = value; return true;
-    case 'm': return read_port(value, &options->management_port);
+    case 'm': options->management_port = value; return true;
+    case 'M': options->metrics_port = value; return true;
     case 'b':
         options->bind = value;
         return config_set_listener(scratch, value, -1, "--bind", say_to_file, err) == 0;
@@ -192,7 +195,7 @@ static bool next_flag(int argc, char **argv, struct options *options, struct con
 
 bool options_parse(int argc, char **argv, struct options *ret, int *ret_exit, FILE *out, FILE *err)
 {
-    struct options options = {.port = -1, .management_port = -1};
+    struct options options = {.port = -1};
     struct config *scratch = config_create();
     optind = 0; /* glibc: start from the beginning, also after an earlier call */
     opterr = 0;
@@ -237,13 +240,13 @@ static int apply_flags(struct config *config, const struct options *o, config_sa
     if (o->bind || o->port >= 0)
         err =
             config_set_listener(config, o->bind, o->port, o->bind ? "--bind" : "--port", say, arg);
-    if (o->bind)
+    if (o->bind) {
         err = first_of(err, config_set(config, "management.tcp.ip", o->bind, "--bind", say, arg));
-    if (o->management_port >= 0) {
-        char port[16];
-        snprintf(port, sizeof port, "%d", o->management_port);
-        err = first_of(err, apply_flag(config, 'm', port, say, arg));
+        err = first_of(err, config_set(config, "prometheus.tcp.ip", o->bind, "--bind", say, arg));
+        err = first_of(err, config_set(config, "prometheus.ssl.ip", o->bind, "--bind", say, arg));
     }
+    err = first_of(err, apply_flag(config, 'm', o->management_port, say, arg));
+    err = first_of(err, apply_flag(config, 'M', o->metrics_port, say, arg));
     err = first_of(err, apply_flag(config, 'd', o->data_dir, say, arg));
     err = first_of(err, apply_flag(config, 'l', o->loops, say, arg));
     err = first_of(err, apply_flag(config, 'L', o->log_level, say, arg));

@@ -15,8 +15,9 @@ struct options {
     const char *bind;
     const char *loops;
     const char *log_level;
+    const char *management_port;
+    const char *metrics_port;
     int port;
-    int management_port;
     bool checks_config;
     bool recovers_definitions;
     bool begins_new_log;

@@ -116,16 +116,22 @@ static void call_is_done(struct queue_call *call)
     (void)call; /* called at the home, the status is known when queue_call_start() returns */
 }
 
-static void facts_fill(struct loop *loop, struct queue_facts *f)
+void queue_facts_count(struct queue_facts *f)
 {
-    struct queue *q = f->queue;
-    lv_assert(queue_home(q) == loop);
+    struct loop *home = queue_home(f->queue);
+    lv_assert(loop_current() == home);
     struct queue_call call = {
-        .queue = q, .from = loop, .run = queue_call_status, .done = call_is_done};
+        .queue = f->queue, .from = home, .run = queue_call_status, .done = call_is_done};
     queue_call_start(&call);
-    f->policy = effective_policy_ref(queue_policy(q));
     f->is_gone = call.refused;
     take_counts(f, &call.status);
+}
+
+static void facts_fill(struct queue_facts *f)
+{
+    struct queue *q = f->queue;
+    queue_facts_count(f);
+    f->policy = effective_policy_ref(queue_policy(q));
     const struct consumer *c = queue_exclusive_consumer(q);
     if (!f->is_gone && c)
         take_exclusive_consumer(f, c);
@@ -136,7 +142,7 @@ static void fill_on_loop(struct loop *loop, void *arg)
     struct gathering *g = arg;
     unsigned i = loop_index(loop);
     for (unsigned n = 0; n < SLICE && g->next[i] < g->end[i]; n++)
-        facts_fill(loop, g->listing->rows[g->next[i]++]);
+        facts_fill(g->listing->rows[g->next[i]++]);
 }
 
 static bool gathering_is_over(const struct gathering *g)

@@ -35,6 +35,10 @@ struct queue_facts {
 
 extern const struct column queue_columns[];
 
+/* Fills in, for f->queue, the members of *f that are numbers, and is_gone. Call on the queue's
+ * home. */
+void queue_facts_count(struct queue_facts *f);
+
 /* Lists the queues of the vhost by name. */
 bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct listing *ret, struct manage_error *error);

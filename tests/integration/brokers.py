@@ -111,6 +111,7 @@ class Leveret(Broker):
             'LEVERETCTL', os.path.join(os.path.dirname(self.daemon), 'leveretctl')))
         self.loops = loops or os.environ.get('LEVERET_LOOPS', '3')
         self.management_port = free_port()
+        self.metrics_port = 0                        # not served; a test that scrapes sets one
         self.data = os.path.join(self.directory, 'data')
         self.stderr = os.path.join(self.directory, 'stderr')
         self.flags, self.environment = list(flags), environment or {}
@@ -129,7 +130,8 @@ class Leveret(Broker):
         with open(self.stderr, 'ab') as stderr:
             self.child = subprocess.Popen(
                 [*self.wrapper, self.daemon, '--data-dir', self.data, '--bind', '127.0.0.1', '--port', str(self.port),
-                 '--management-port', str(self.management_port), '--loops', str(self.loops)] + self.flags,
+                 '--management-port', str(self.management_port), '--metrics-port', str(self.metrics_port),
+                 '--loops', str(self.loops)] + self.flags,
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True,
                 env={**os.environ, 'SYS_PREFIX': self.directory, **self.environment})   # this machine's /etc is not read
         if wait:

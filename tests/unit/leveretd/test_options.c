@@ -54,7 +54,7 @@ static void flags_are_taken(void **state)
     assert_string_equal(p.options.loops, "3");
     assert_string_equal(p.options.log_level, "debug");
     assert_int_equal(p.options.port, 0);
-    assert_int_equal(p.options.management_port, 15999);
+    assert_string_equal(p.options.management_port, "15999");
     assert_string_equal(p.err, "");
 }
 
@@ -131,7 +131,7 @@ static void flags_win_over_environment_over_file_over_defaults(void **state)
                            "data_dir = /from-the-file\ndefault_user = file\n");
     const char *pairs[] = {"RABBITMQ_NODE_PORT", "2", "RABBITMQ_DEFAULT_USER", "environment", NULL};
     struct options options = {
-        .port = 3, .management_port = 4, .config_file = file, .loops = "5", .log_level = "debug"};
+        .port = 3, .management_port = "4", .config_file = file, .loops = "5", .log_level = "debug"};
     struct config *c = load(&options, pairs);
     assert_string_equal(c->files[0], file);
     assert_int_equal(c->listeners.count, 1);
@@ -144,7 +144,7 @@ static void flags_win_over_environment_over_file_over_defaults(void **state)
     assert_string_equal(c->data_dir, "/from-the-file");
     assert_int_equal(c->heartbeat_s, 9);
     config_free(&c);
-    options = (struct options){.port = -1, .management_port = -1, .config_file = file};
+    options = (struct options){.port = -1, .config_file = file};
     c = load(&options, pairs);
     assert_int_equal(c->listeners.items[0].port, 2);
     assert_int_equal(config_log_level(c), LOG_WARNING);
@@ -158,7 +158,7 @@ static void rabbitmqs_config_file_may_lack_its_suffix(void **state)
     (void)state;
     char *file = said_file("");
     const char *pairs[] = {"RABBITMQ_CONFIG_FILE", file, NULL};
-    struct options options = {.port = -1, .management_port = -1, .data_dir = "/d"};
+    struct options options = {.port = -1, .data_dir = "/d"};
     char path[200];
     snprintf(path, sizeof path, "%s.conf", file);
     assert_int_equal(rename(file, path), 0);
@@ -197,7 +197,7 @@ static int remove_one(const char *path, const struct stat *facts, int type, stru
     return remove(path);
 }
 
-static const struct options no_flags = {.port = -1, .management_port = -1, .data_dir = "/d"};
+static const struct options no_flags = {.port = -1, .data_dir = "/d"};
 
 static void files_are_read_in_rabbitmqs_order(void **state)
 {
@@ -323,8 +323,7 @@ static void a_check_names_every_fault(void **state)
 static void a_named_file_must_be_there(void **state)
 {
     (void)state;
-    struct options options = {
-        .port = -1, .management_port = -1, .config_file = "/tmp/leveret-no-such.conf"};
+    struct options options = {.port = -1, .config_file = "/tmp/leveret-no-such.conf"};
     environment_set(NULL);
     struct config *config = NULL;
     struct lv_buffer said = {0};
@@ -338,7 +337,7 @@ static void a_bad_value_anywhere_refuses_the_start(void **state)
 {
     (void)state;
     char *file = said_file("\nheartbeat = soon\n");
-    struct options options = {.port = -1, .management_port = -1, .config_file = file};
+    struct options options = {.port = -1, .config_file = file};
     environment_set(NULL);
     struct config *config = NULL;
     struct lv_buffer said = {0};
@@ -359,7 +358,7 @@ static void the_data_directory_is_the_systems_or_the_users(void **state)
     static const char *const with_name[] = {"LEVERET_DATA_DIR", "/named", "HOME", "/h", NULL};
     static const char *const with_home[] = {"XDG_STATE_HOME", "relative", "HOME", "/h", NULL};
     char *file = said_file("");
-    struct options options = {.port = -1, .management_port = -1, .config_file = file};
+    struct options options = {.port = -1, .config_file = file};
     bool is_systems = geteuid() == 0 || access("/var/lib/leveret", W_OK) == 0;
     struct config *c = load(&options, with_state);
     assert_string_equal(c->data_dir, is_systems ? "/var/lib/leveret" : "/s/leveret");

@@ -1,0 +1,23 @@
+/* The HTTP endpoint: metrics_handle() is a handler of the HTTP server. Nobody has to log in. */
+#ifndef LEVERET_METRICS_ENDPOINT_H
+#define LEVERET_METRICS_ENDPOINT_H
+
+#include "http/http.h"
+#include "manage/manage.h"
+
+/* What is served. Everything is borrowed, for as long as requests are handled. */
+struct metrics_endpoint {
+    struct manage *manage;
+    const char *path;          /* "/metrics" */
+    bool is_always_per_object; /* `path` itself shows what `path`/per-object does */
+};
+
+/* Answers a request; `endpoint` is a struct metrics_endpoint. */
+void metrics_handle(void *endpoint, struct http_request *request);
+
+/* Return whether text/plain is among the types of a header Accept, and gzip among the encodings of
+ * Accept-Encoding. A missing header is empty: any type, and no encoding. Pure. */
+bool accepts_text(struct slice accept);
+bool accepts_gzip(struct slice accept_encoding);
+
+#endif

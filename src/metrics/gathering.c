@@ -1,0 +1,29 @@
+/* What sources have in common. */
+#include <math.h>
+
+#include "metrics/sources.h"
+
+void gathering_fill(const struct gathering *g, struct samples *part, size_t row, const void *facts)
+{
+    double *values = samples_values(part, row);
+    for (size_t i = 0; i < g->metric_count; i++) {
+        double value = g->metrics[i]->value(facts);
+        values[i] = g->is_sum ? values[i] + value : value;
+    }
+}
+
+void gathering_add(const struct gathering *g, struct samples *part, struct slice labels,
+                   const void *facts)
+{
+    if (!g->is_sum || part->count == 0)
+        samples_add(part, g->is_sum ? SLICE_EMPTY : labels);
+    gathering_fill(g, part, part->count - 1, facts);
+}
+
+bool gathering_wants_vhost(const struct gathering *g, struct slice vhost)
+{
+    bool is_wanted = g->vhost_count == 0;
+    for (size_t i = 0; i < g->vhost_count && !is_wanted; i++)
+        is_wanted = slice_equal(g->vhosts[i], vhost);
+    return is_wanted;
+}
