@@ -313,3 +313,9 @@ void api_handle(void *arg, struct http_request *request)
     auth_identity_unref(&c.identity);
     json_decref(c.body);
 }
+
+bool api_is_short(const struct http_request *request)
+{
+    struct slice path = http_path(request);
+    return slice_begins(path, PREFIX "/health/") || slice_is(path, PREFIX "/whoami");
+}

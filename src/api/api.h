@@ -15,5 +15,7 @@ void api_free(struct api **api);
 
 /* An http_handler; `arg` is the API. */
 void api_handle(void *arg, struct http_request *request);
+/* An http_is_short: health checks are, and what a probe asks to see whether the broker answers. */
+bool api_is_short(const struct http_request *request);
 
 #endif

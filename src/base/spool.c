@@ -148,6 +148,14 @@ void spool_put(struct spool *s, struct lv_buffer *bytes)
         s->wake(s->arg);
 }
 
+bool spool_would_wait(struct spool *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool waits = !s->is_cut && !s->never_waits && spool_is_full(s);
+    pthread_mutex_unlock(&s->lock);
+    return waits;
+}
+
 bool spool_is_cut(struct spool *s)
 {
     pthread_mutex_lock(&s->lock);

@@ -38,6 +38,8 @@ void spool_free(struct spool **spool);
  * bytes if the spool is cut, and cuts the spool if there is no memory for them. An empty spool
  * never makes its producer wait. */
 void spool_put(struct spool *s, struct lv_buffer *bytes);
+/* Returns whether spool_put() would have to wait now. */
+bool spool_would_wait(struct spool *s);
 /* Returns true if the spool is cut: bytes that are put into it will not be sent. */
 bool spool_is_cut(struct spool *s);
 

@@ -29,10 +29,18 @@ struct tls_server;
  * worker's thread, which is registered with RCU and online. */
 typedef void http_handler(void *arg, struct http_request *request);
 
+/* Returns whether the handler of this request is quick, whoever asks: such requests do not wait for
+ * others (health checks). Called on the server's thread, so it looks at method and path alone. */
+typedef bool http_is_short(const struct http_request *request);
+
 struct http_options {
     unsigned workers_max;    /* requests that run at the same time; others wait for their turn */
     int64_t connections_max; /* of a listener; more wait until one has ended */
+    /* Connections of a listener from one address (net_accept_limits) that have not had an answer
+     * yet; more are closed at once. Below 0: no limit. */
+    int64_t newcomers_per_address_max;
     size_t body_bytes_max;   /* a larger body is answered with 413 */
+    size_t memory_bytes_max; /* of all bodies, and what handlers reserve; above it: 503 */
     uint32_t request_ms;     /* within which the header of a request must have come */
     uint32_t idle_ms;        /* that a connection may be without a request */
     uint32_t body_ms;        /* for a body, beside 1 ms for each byte */
@@ -46,12 +54,14 @@ int http_server_create(const struct http_options *options, struct http_server **
 int http_server_listen(struct http_server *server, const char *address, uint16_t port,
                        struct tls_server *tls, http_handler *handler, void *arg,
                        struct http_listener **ret);
+/* Tells which requests are short; without this call none is. Call before http_server_start(). */
+void http_listener_set_short(struct http_listener *listener, http_is_short *is_short);
 uint16_t http_listener_port(const struct http_listener *listener);
 /* Returns the number of open connections. Any thread. */
 uint64_t http_listener_connections(const struct http_listener *listener);
 /* Starts the threads. Returns ERR_NO_MEMORY if one cannot be started. */
 int http_server_start(struct http_server *server);
-/* Stops accepting, cuts off the answers under way and waits until their handlers have returned.
+/* Stops accepting, cuts off every client and waits until the handlers under way have returned.
  * What a handler waits for must end before (asker_close()), and requests that are to be ended later
  * must have been ended. Clears the pointer. NULL is fine. */
 void http_server_stop(struct http_server **server);
@@ -70,6 +80,10 @@ struct slice http_header(const struct http_request *request, const char *name);
 bool http_query(const struct http_request *request, const char *name, size_t nth,
                 struct slice *ret);
 struct slice http_body(const struct http_request *request);
+/* Counts memory that the handler is about to take, until the request ends, so that many requests
+ * together take no more than memory_bytes_max. Returns false if that is exceeded: nothing is
+ * counted, and the handler should answer 503. */
+bool http_reserve(struct http_request *request, size_t bytes);
 
 struct http_peer {
     char address[64];

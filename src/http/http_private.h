@@ -18,22 +18,35 @@
 
 struct http_listener {
     struct http_server *server;
-    struct net_listener *net; /* NULL once it is closed */
+    struct net_listener *net;
     http_handler *handler;
     void *arg;
+    http_is_short *is_short; /* NULL: no request is */
     uint16_t port;
     bool is_tls;
     _Atomic uint64_t connections;
     struct http_listener *next;
 };
 
-/* Threads that run handlers: one is started when a request has to wait, up to a number, and ends
- * when it has had nothing to do for a while. */
+/* Short requests do not wait for long ones. */
+enum http_lane_number { HTTP_SHORT, HTTP_LONG, HTTP_LANES };
+
+struct http_lane {
+    struct lv_list queue; /* requests that wait for a thread */
+    size_t queued;
+    size_t running; /* handlers, but for those that wait for their clients */
+    size_t max;
+};
+
+/* Threads that run handlers. */
 struct http_workers {
-    pthread_mutex_t lock; /* for everything below */
+    pthread_mutex_t lock; /* for everything below; taken before the server's */
     pthread_cond_t changed;
-    struct lv_list queue; /* requests that wait to run */
-    unsigned count, idle, max;
+    struct http_lane lanes[HTTP_LANES];
+    struct lv_list waiting; /* requests whose handlers wait for their clients, the longest first */
+    size_t threads, threads_max;
+    size_t idle, starting;
+    size_t ending; /* of those that waited for their clients, and were cut off */
     bool is_stopping;
 };
 
@@ -44,7 +57,8 @@ struct http_server {
     struct http_listener *listeners; /* owned; changed before the start alone */
     struct http_workers workers;
     struct spool_budget budget;
-    pthread_t thread; /* runs the loop */
+    _Atomic size_t memory_bytes; /* of bodies, and what handlers have reserved */
+    pthread_t thread;            /* runs the loop */
     bool has_thread;
     pthread_mutex_t lock;     /* for what follows, and for is_suspended of every request */
     struct lv_list requests;  /* all that exist */
@@ -52,6 +66,25 @@ struct http_server {
     size_t by_fd_count;
     bool is_stopping;
 };
+
+/* --- slow.c ----------------------------------------------------------------------------------- */
+
+/* What is known of a client's speed. Times are loop_patient_ms(). */
+struct slow {
+    struct loop_timer timer;
+    bool has_bytes;         /* a request has begun to arrive */
+    uint64_t done_seen;     /* requests_done when the wait for the next request began */
+    uint64_t since_ms;      /* of that wait, or of the request's first bytes */
+    uint64_t body_since_ms; /* when its body was first waited for; 0: it is not */
+    uint64_t sent_seen;     /* net_sent() at the beginning of the period below */
+    uint64_t sent_since_ms; /* 0: there is nothing for the client to take */
+};
+
+/* Closes the client's connection as soon as it is too slow. */
+void slow_begin(struct http_conn *c, struct loop *loop);
+/* Bytes of the client have arrived. */
+void slow_note_bytes(struct http_conn *c);
+void slow_end(struct http_conn *c, struct loop *loop);
 
 /* --- relay.c ---------------------------------------------------------------------------------- */
 
@@ -66,12 +99,8 @@ struct http_conn {
     struct http_peer peer;
     /* The loop's alone. */
     struct net_conn *client, *inner; /* NULL: not there yet, or ended */
-    struct loop_timer limit;
-    bool is_ending;         /* the client is closed when it has taken what is left */
-    bool has_bytes;         /* a request has begun to arrive */
-    uint64_t done_seen;     /* requests_done when the wait for the next request began */
-    uint64_t since_ms;      /* of that wait, or of the request's first bytes; loop_patient_ms() */
-    uint64_t body_since_ms; /* when its body was first waited for; 0: it is not */
+    bool is_ending;                  /* the client is closed when it has taken what is left */
+    struct slow slow;
     /* Set by libmicrohttpd's thread. */
     _Atomic uint64_t requests_begun; /* whose headers are complete */
     _Atomic uint64_t requests_read;  /* whose bodies are complete */
@@ -82,12 +111,28 @@ struct http_conn {
     struct http_request *request;
 };
 
-/* A net_accepted_fn; `arg` is the listener. */
+/* Passes bytes between a client and libmicrohttpd. A net_accepted_fn; `arg` is the listener. */
 void relay_accepted(struct loop *loop, void *arg, struct net_conn *conn,
                     const struct net_peer *peer);
 void http_conn_unref(struct http_conn *c);
 
-/* --- request.c -------------------------------------------------------------------------------- */
+/* --- names and values: values.c --------------------------------------------------------------- */
+
+struct http_pair {
+    struct slice name, value;
+};
+
+struct http_pairs {
+    struct http_pair *items;
+    size_t count, capacity;
+};
+
+/* Appends a pair, whose slices it takes (slice_copy()). */
+void pairs_add(struct http_pairs *pairs, struct slice name, struct slice value);
+void pairs_free(struct http_pairs *pairs, bool are_names_owned);
+void slice_free(struct slice s);
+
+/* --- a request: request.c --------------------------------------------------------------------- */
 
 enum request_state {
     REQUEST_READING,  /* its body arrives */
@@ -97,26 +142,21 @@ enum request_state {
     REQUEST_QUEUED,   /* libmicrohttpd has the answer */
 };
 
-struct http_pair {
-    struct slice name, value; /* names of query parameters are decoded */
-};
-
-struct http_pairs {
-    struct http_pair *items;
-    size_t count, capacity;
-};
-
 struct http_request {
     _Atomic unsigned refs; /* the worker's, and libmicrohttpd's */
     struct http_server *server;
     struct http_conn *conn; /* a reference */
     struct MHD_Connection *mhd;
-    struct lv_list link;         /* in server->requests */
-    struct lv_list waiting_link; /* in workers->queue */
-    struct slice method, path;   /* owned */
-    struct http_pairs headers, query;
-    bool is_malformed; /* an escape is wrong */
+    enum http_lane_number lane;
+    struct lv_list link;              /* in server->requests */
+    struct lv_list waiting_link;      /* in a queue of the workers, or in workers->waiting */
+    struct slice method, path;        /* owned */
+    struct http_pairs headers, query; /* names of query parameters are decoded */
+    bool is_malformed;                /* an escape is wrong */
     struct lv_buffer body;
+    unsigned refusal; /* the status, if the body is dropped as it arrives; else 0 */
+    size_t dropped_bytes;
+    size_t reserved_bytes; /* of server->memory_bytes */
     /* The answer. */
     unsigned status;
     struct http_pairs answer_headers; /* the names are static */
@@ -139,14 +179,38 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **request,
                        enum MHD_RequestTerminationCode code);
 /* The client is gone: what is still written is dropped. The caller holds server->lock. */
 void request_cut(struct http_request *r);
+/* The same; the caller does not hold it. */
+void request_cut_off(struct http_request *r);
+/* Makes libmicrohttpd go on with the request. The caller holds server->lock. */
+void request_resume(struct http_request *r);
+void request_unref(struct http_request *r);
+
+/* --- guard.c ---------------------------------------------------------------------------------- */
+
+/* Returns the status with which a request must be refused before its body is read, because another
+ * program on its way could understand it differently, or because it has too much of something; or
+ * 0. The rest of the connection cannot be trusted then. */
+unsigned request_fault(const struct http_request *r, const char *version);
+
+/* --- answer.c --------------------------------------------------------------------------------- */
+
+/* Gives libmicrohttpd the answer, whose state is REQUEST_STARTED or REQUEST_COMPLETE. */
+enum MHD_Result answer_queue(struct http_request *r, bool is_complete);
+/* Called by the spool when there is more to send; `arg` is the request. */
+void answer_wake(void *arg);
 
 /* --- workers.c -------------------------------------------------------------------------------- */
 
 void workers_init(struct http_workers *w, unsigned max);
-/* Has a worker run the request's handler. If the server stops, or no thread can be started, answers
- * it with 503. */
+/* Has a worker run the request's handler. If the server stops, or there is no thread, answers it
+ * with 503. */
 void workers_run(struct http_workers *w, struct http_request *r);
+/* The handler of this request is about to wait for its client, and has waited. Others may run
+ * meanwhile. Nothing happens on a thread that is no worker's. */
+void workers_wait_begin(struct http_workers *w, struct http_request *r);
+void workers_wait_end(struct http_workers *w, struct http_request *r);
 /* Answers the requests that wait, and waits until every worker has ended. */
 void workers_stop(struct http_workers *w);
+void workers_destroy(struct http_workers *w);
 
 #endif

@@ -6,8 +6,7 @@
  *   client ends: inner is closed, the request is cut    inner ends: client is closed, once it has
  *                                                       taken what is left
  *
- * A peer that is slow in sending a request is closed: see relay_check(). One that does not take its
- * answer is closed by net/ (net_set_send_timeout()). */
+ * A slow client is closed: see slow.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,7 @@
 #include "base/memory.h"
 #include "http/http_private.h"
 
-enum { CHECK_MS = 1000, SEND_MS = 60000, HIGH_BYTES = 256 * 1024, LOW_BYTES = 32 * 1024 };
+enum { SEND_MS = 60000, HIGH_BYTES = 256 * 1024, LOW_BYTES = 32 * 1024 };
 
 void http_conn_unref(struct http_conn *c)
 {
@@ -68,7 +67,7 @@ static void relay_end_if_over(struct http_conn *c, struct loop *loop)
 {
     if (c->client || c->inner)
         return;
-    loop_timer_stop(loop, &c->limit);
+    slow_end(c, loop);
     http_conn_unref(c);
 }
 
@@ -128,30 +127,10 @@ static bool inner_open(struct http_conn *c, struct loop *loop)
 
 /* --- the client's side ------------------------------------------------------------------------ */
 
-static uint64_t now_ms(void)
-{
-    return loop_patient_ms(loop_current());
-}
-
-/* Notes when the wait for a request began, or for the rest of one. */
-static void relay_note_progress(struct http_conn *c, bool has_bytes)
-{
-    uint64_t done = atomic_load(&c->requests_done);
-    if (done != c->done_seen) {
-        c->done_seen = done;
-        c->has_bytes = false;
-        c->since_ms = now_ms();
-    }
-    if (has_bytes && !c->has_bytes && atomic_load(&c->requests_begun) == done) {
-        c->has_bytes = true;
-        c->since_ms = now_ms();
-    }
-}
-
 static size_t client_bytes(void *owner, uint8_t *p, size_t n)
 {
     struct http_conn *c = owner;
-    relay_note_progress(c, true);
+    slow_note_bytes(c);
     if (c->is_ending)
         return n;
     if (!c->inner && !inner_open(c, net_loop(c->client))) {
@@ -190,38 +169,6 @@ static void client_ended(void *owner, int error)
 static const struct net_owner client_calls = {
     .on_bytes = client_bytes, .on_drained = client_drained, .on_end = client_ended};
 
-/* --- slow clients ----------------------------------------------------------------------------- */
-
-/* Returns whether the client has had its time: for a request's header, for the next request, or for
- * a body. */
-static bool is_too_slow(struct http_conn *c)
-{
-    const struct http_options *o = &c->listener->server->options;
-    uint64_t begun = atomic_load(&c->requests_begun), now = now_ms();
-    relay_note_progress(c, false);
-    if (begun == c->done_seen) {
-        c->body_since_ms = 0;
-        return now - c->since_ms > (c->has_bytes || begun == 0 ? o->request_ms : o->idle_ms);
-    }
-    if (atomic_load(&c->requests_read) == begun) {
-        c->body_since_ms = 0;
-        return false;
-    }
-    if (c->body_since_ms == 0)
-        c->body_since_ms = now;
-    return now - c->body_since_ms > o->body_ms + atomic_load(&c->body_bytes);
-}
-
-static void relay_check(struct loop *loop, struct loop_timer *timer)
-{
-    struct http_conn *c = lv_container_of(timer, struct http_conn, limit);
-    if (c->client && is_too_slow(c)) {
-        net_close(c->client, false);
-        return;
-    }
-    loop_timer_start(loop, timer, CHECK_MS);
-}
-
 void relay_accepted(struct loop *loop, void *arg, struct net_conn *conn,
                     const struct net_peer *peer)
 {
@@ -234,11 +181,9 @@ void relay_accepted(struct loop *loop, void *arg, struct net_conn *conn,
     c->peer.is_loopback = peer->peer.is_loopback;
     c->peer.is_tls = peer->tls != NULL;
     c->client = conn;
-    c->since_ms = loop_patient_ms(loop);
     atomic_fetch_add(&listener->connections, 1);
     net_set_watermarks(conn, HIGH_BYTES, LOW_BYTES);
     net_set_send_timeout(conn, SEND_MS);
-    loop_timer_init_patient(&c->limit, relay_check);
-    loop_timer_start(loop, &c->limit, CHECK_MS);
+    slow_begin(c, loop);
     net_attach(conn, &client_calls, c);
 }

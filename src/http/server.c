@@ -1,7 +1,7 @@
 /* The server: its loop, libmicrohttpd, its listeners, their start and their end.
  *
- *   The end: listeners close and requests are cut -> workers end -> libmicrohttpd stops -> the loop
- *   stops, which closes what is left of the clients. */
+ *   The end: requests are cut -> the loop stops, which ends every client, so that nothing more is
+ *   given to libmicrohttpd -> workers end, so that no request is suspended -> libmicrohttpd stops */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +106,8 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t port
                                         .send_buffer_bytes = -1,
                                         .receive_buffer_bytes = -1};
     const struct net_accept_limits limits = {.connections = s->options.connections_max,
-                                             .newcomers_per_address = -1,
+                                             .newcomers_per_address =
+                                                 s->options.newcomers_per_address_max,
                                              .proxy_header_ms = s->options.request_ms};
     net_listener_set_options(l->net, &tcp);
     net_listener_set_limits(l->net, &limits);
@@ -120,6 +121,11 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t port
     l->next = s->listeners;
     s->listeners = *ret = l;
     return 0;
+}
+
+void http_listener_set_short(struct http_listener *l, http_is_short *is_short)
+{
+    l->is_short = is_short;
 }
 
 uint16_t http_listener_port(const struct http_listener *l)
@@ -153,16 +159,6 @@ int http_server_start(struct http_server *s)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-static void listeners_close_mailed(struct loop *loop, struct mail *mail)
-{
-    struct http_server *s = mail->a;
-    (void)loop;
-    for (struct http_listener *l = s->listeners; l; l = l->next) {
-        if (l->net)
-            net_listener_close(&l->net);
-    }
-}
-
 static void cut_requests(struct http_server *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -174,17 +170,14 @@ static void cut_requests(struct http_server *s)
 
 static void stop_threads(struct http_server *s)
 {
-    const struct mail mail = {.deliver = listeners_close_mailed, .a = s};
-    if (s->has_thread)
-        loop_mail_from_outside(loops_at(s->loops, 0), &mail);
     cut_requests(s);
+    if (s->has_thread) {
+        loops_stop(s->loops);
+        pthread_join(s->thread, NULL);
+    }
     workers_stop(&s->workers);
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
-    if (!s->has_thread)
-        return;
-    loops_stop(s->loops);
-    pthread_join(s->thread, NULL);
 }
 
 void http_server_stop(struct http_server **server)
@@ -202,8 +195,7 @@ void http_server_stop(struct http_server **server)
         free(l);
     }
     lv_assert(lv_list_is_empty(&s->requests));
-    pthread_cond_destroy(&s->workers.changed);
-    pthread_mutex_destroy(&s->workers.lock);
+    workers_destroy(&s->workers);
     pthread_mutex_destroy(&s->lock);
     free(s->by_fd);
     free(s);

@@ -20,7 +20,9 @@ struct http_services {
 static const struct http_options options = {
     .workers_max = 16,
     .connections_max = 10000,
+    .newcomers_per_address_max = 1000,
     .body_bytes_max = 64 * 1024 * 1024,
+    .memory_bytes_max = 256 * 1024 * 1024,
     .request_ms = 15000,
     .idle_ms = 60000,
     .body_ms = 60000,
@@ -41,6 +43,7 @@ static int open_api(struct leveretd *d, struct http_services *http)
                                 .address = d->config->management_ip,
                                 .port = (uint16_t)d->config->management_port,
                                 .handler = api_handle,
+                                .is_short = api_is_short,
                                 .arg = http->api,
                             });
 }

@@ -65,9 +65,11 @@ static int listen_for_http(const struct opening *o, struct listener *one, uint16
 {
     int err = http_server_listen(o->http->server, one->address, port, o->tls, o->http->handler,
                                  o->http->arg, &one->http);
-    if (err == 0)
-        one->port = http_listener_port(one->http);
-    return err;
+    if (err < 0)
+        return err;
+    http_listener_set_short(one->http, o->http->is_short);
+    one->port = http_listener_port(one->http);
+    return 0;
 }
 
 static int listen_on(const struct opening *o, const char *address, uint16_t port)

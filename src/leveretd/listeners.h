@@ -42,6 +42,7 @@ struct http_wanted {
     uint16_t port;
     struct tls_server *tls; /* NULL: plain */
     http_handler *handler;
+    http_is_short *is_short; /* NULL: no request is */
     void *arg;
 };
 /* Listens for HTTP. Returns like listeners_open(); call at the same time. */

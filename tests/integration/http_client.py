@@ -10,6 +10,7 @@ error: tests look at its status."""
 import base64
 import http.client
 import json
+import socket
 import urllib.parse
 
 from patience import PATIENCE_S
@@ -70,6 +71,51 @@ class Http:
             return Answer(response, response.read())
         finally:
             connection.close()
+
+
+class Raw:
+    """A connection that sends what it is told, and reads answers one by one."""
+
+    def __init__(self, port, receive_buffer=None):
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE_S)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect(('127.0.0.1', port))
+        self.buffer = b''
+
+    def send(self, text):
+        self.socket.sendall(text.encode() if isinstance(text, str) else text)
+
+    def more(self):
+        octets = self.socket.recv(65536)
+        self.buffer += octets
+        return octets != b''
+
+    def answer(self, has_body=True):
+        """The next answer: (status, {name: value}, body)."""
+        while b'\r\n\r\n' not in self.buffer:
+            assert self.more(), f'ended after {self.buffer!r}'
+        head, self.buffer = self.buffer.split(b'\r\n\r\n', 1)
+        lines = head.decode().split('\r\n')
+        headers = {name.lower(): value.strip() for name, value in (line.split(':', 1) for line in lines[1:])}
+        length = int(headers.get('content-length', 0)) if has_body else 0
+        while len(self.buffer) < length:
+            assert self.more(), f'ended after {self.buffer!r}'
+        body, self.buffer = self.buffer[:length], self.buffer[length:]
+        return int(lines[0].split()[1]), headers, body
+
+    def ends(self):
+        """Waits until the broker closes the connection, and returns what it has said until then."""
+        try:
+            while self.more():
+                pass
+        except ConnectionResetError:
+            pass
+        return self.buffer
+
+    def close(self):
+        self.socket.close()
 
 
 class Api(Http):

@@ -1,10 +1,7 @@
 """The HTTP server: connections, methods, headers, bodies; whatever is behind the paths."""
-import socket
-
 import pytest
 
-from http_client import Api, basic, path
-from patience import PATIENCE_S
+from http_client import Api, Raw, basic, path
 
 pytestmark = pytest.mark.leveret
 
@@ -14,47 +11,6 @@ GUEST = f'Authorization: {basic("guest", "guest")}\r\n'
 @pytest.fixture
 def api(broker):
     return Api(broker)
-
-
-class Raw:
-    """A connection that sends what it is told, and reads answers one by one."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(('127.0.0.1', port), PATIENCE_S)
-        self.buffer = b''
-
-    def send(self, text):
-        self.socket.sendall(text.encode() if isinstance(text, str) else text)
-
-    def more(self):
-        octets = self.socket.recv(65536)
-        self.buffer += octets
-        return octets != b''
-
-    def answer(self, has_body=True):
-        """The next answer: (status, {name: value}, body)."""
-        while b'\r\n\r\n' not in self.buffer:
-            assert self.more(), f'ended after {self.buffer!r}'
-        head, self.buffer = self.buffer.split(b'\r\n\r\n', 1)
-        lines = head.decode().split('\r\n')
-        headers = {name.lower(): value.strip() for name, value in (line.split(':', 1) for line in lines[1:])}
-        length = int(headers.get('content-length', 0)) if has_body else 0
-        while len(self.buffer) < length:
-            assert self.more(), f'ended after {self.buffer!r}'
-        body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return int(lines[0].split()[1]), headers, body
-
-    def ends(self):
-        """Waits until the broker closes the connection, and returns what it has said until then."""
-        try:
-            while self.more():
-                pass
-        except ConnectionResetError:
-            pass
-        return self.buffer
-
-    def close(self):
-        self.socket.close()
 
 
 @pytest.fixture

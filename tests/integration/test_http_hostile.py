@@ -1,0 +1,165 @@
+"""Clients of the HTTP server that mean harm: none gets more than an answer that refuses it, and others do not notice."""
+import socket
+
+import pytest
+
+from http_client import Api, Raw, basic
+from wire import Peer
+
+pytestmark = pytest.mark.leveret
+
+GUEST = f'Authorization: {basic("guest", "guest")}\r\n'
+HEAD = f'Host: x\r\n{GUEST}'
+SECOND = f'GET /api/whoami HTTP/1.1\r\n{HEAD}\r\n'
+
+
+@pytest.fixture
+def api(broker):
+    return Api(broker)
+
+
+@pytest.fixture
+def raw(broker):
+    made = []
+
+    def make(**how):
+        made.append(Raw(broker.management_port, **how))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def refused(raw, text):
+    """Sends this, and returns the status of the answer, after which the connection has ended."""
+    one = raw()
+    try:
+        one.send(text)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    said = one.ends()
+    assert b'HTTP/1.1 2' not in said, said
+    return int(said.split(b' ', 2)[1])
+
+
+@pytest.mark.parametrize('head, body', [
+    ('Content-Length: 4\r\nContent-Length: 4\r\n', 'abcd'),
+    ('Content-Length: 4\r\nContent-Length: 60\r\n', 'abcd'),
+    ('Content-Length: 4\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+    ('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', '0\r\n\r\n'),
+    ('Transfer-Encoding: xchunked\r\n', '0\r\n\r\n'),
+    ('Transfer-Encoding: chunked, identity\r\n', '0\r\n\r\n'),
+    ('Content-Length: 4, 4\r\n', 'abcd'),
+    ('Content-Length: +4\r\n', 'abcd'),
+    ('Content-Length: 0x4\r\n', 'abcd'),
+    ('Content-Length: -4\r\n', 'abcd'),
+    ('Content-Length: 99999999999999999999999\r\n', 'abcd'),
+    ('Content-Length : 4\r\n', 'abcd'),
+    ('Content-Length\t: 4\r\n', 'abcd'),
+    ('X: y\r\nHost: other\r\n', ''),
+    ('Trans\x01fer: y\r\n', ''),
+])
+def test_a_request_of_doubtful_length_is_refused_with_all_that_follows(raw, head, body):
+    assert refused(raw, f'POST /api/whoami HTTP/1.1\r\n{HEAD}{head}\r\n{body}{SECOND}') in (400, 413)
+
+
+def test_chunks_in_http_1_0_are_refused(raw):
+    assert refused(raw, f'POST /api/whoami HTTP/1.0\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SECOND}') == 400
+
+
+@pytest.mark.parametrize('head, status', [
+    (''.join(f'X-{n}: y\r\n' for n in range(101)), 431),
+    ('X: ' + 'y' * 100_000 + '\r\n', 431),
+    (''.join(f'X-{n}: y\r\n' for n in range(20_000)), 431),
+], ids=['many', 'long', 'very many'])
+def test_a_flood_of_headers_is_refused(raw, head, status):
+    assert refused(raw, f'GET /api/whoami HTTP/1.1\r\n{HEAD}{head}\r\n') == status
+
+
+@pytest.mark.parametrize('query', ['&'.join(['a=b'] * 501), '&' * 501 + 'a'], ids=['named', 'empty'])
+def test_too_many_parameters_are_refused(raw, query):
+    assert refused(raw, f'GET /api/whoami?{query} HTTP/1.1\r\n{HEAD}\r\n') == 414
+
+
+@pytest.mark.parametrize('target', ['/api/whoami?a=%00', '/api/whoami?%=1', '/api/whoami?a=%4', '/api/who\x01ami'])
+def test_a_malformed_target_is_refused(raw, target):
+    assert refused(raw, f'GET {target} HTTP/1.1\r\n{HEAD}\r\n') == 400
+
+
+@pytest.mark.parametrize('target', ['/../../../etc/passwd', '/api/../../etc/passwd', '/api/..%2f..%2fetc%2fpasswd', '/api/%2e%2e/%2e%2e/etc/passwd',
+                                    '//etc/passwd', '/api/queues/%2F/..%2F..%2Fetc%2Fpasswd', '/api//whoami', 'whoami'])
+def test_no_path_leads_out_of_the_api(raw, target):
+    one = raw()
+    one.send(f'GET {target} HTTP/1.1\r\n{HEAD}\r\n')
+    status, _, body = one.answer()
+    assert status in (400, 404) and b'root:' not in body
+
+
+def test_a_name_adds_no_header(api):
+    answer = api.get('/queues/%2F/a%0d%0aset-cookie:%20a=b%0d%0a%0d%0ax')
+    assert answer.status in (400, 404) and 'set-cookie' not in answer.headers
+
+
+def test_a_body_of_a_gigabyte_is_refused_before_it_comes(raw):
+    one = raw()
+    one.send(f'POST /api/whoami HTTP/1.1\r\n{HEAD}Content-Length: {1 << 30}\r\nExpect: 100-continue\r\n\r\n')
+    assert one.answer()[0] == 413 and one.ends() == b''
+
+
+def test_a_body_that_is_expected_is_asked_for(raw):
+    one = raw()
+    one.send(f'GET /api/whoami HTTP/1.1\r\n{HEAD}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n')
+    assert one.answer()[0] == 100
+    one.send('{}')
+    assert one.answer()[0] == 200
+
+
+def memory(broker):
+    """Resident memory, in octets."""
+    with open(f'/proc/{broker.pid}/statm') as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def test_a_client_that_sends_and_never_reads_is_held_back(broker, api, raw):
+    one = raw(receive_buffer=4096)
+    one.socket.setblocking(False)
+    before, sent = memory(broker), 0
+    try:
+        while sent < 64 << 20:
+            sent += one.socket.send((SECOND * 1000).encode())
+            assert api.get('/whoami').status == 200
+    except BlockingIOError:
+        pass
+    assert sent < 64 << 20 and memory(broker) - before < 64 << 20
+
+
+def test_a_client_that_goes_in_the_middle_leaves_nothing(broker, api, raw):
+    for text in 'GET /api/who', SECOND[:-2], f'POST /api/whoami HTTP/1.1\r\n{HEAD}Content-Length: 100\r\n\r\nhalf', SECOND, SECOND * 50:
+        for _ in range(5):
+            one = raw()
+            one.send(text)
+            one.close()
+    assert api.get('/whoami').status == 200
+
+
+def test_clients_that_do_not_take_their_answers_keep_nobody_waiting(own_broker):
+    own = own_broker()
+    api, made = Api(own), []
+    with Peer(own.address) as peer:
+        for n in range(150):
+            peer.declare(f'large.{n}', arguments={'x-blob': 'a' * 100_000})
+        try:
+            for _ in range(24):
+                one = Raw(own.management_port, receive_buffer=4096)
+                made.append(one)
+                one.send(f'GET /api/queues/%2F HTTP/1.1\r\n{HEAD}\r\n')
+            for one in made:
+                one.socket.recv(1, socket.MSG_PEEK)       # its answer has begun
+            assert api.get('/whoami').status == 200
+            assert len(api.get('/queues/%2F').json) == 150
+            assert memory(own) < 400 << 20
+        finally:
+            for one in made:
+                one.close()
+    own.stop()
