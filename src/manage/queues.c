@@ -1,10 +1,5 @@
-/* Queues: gathering their facts, declaring, purging, deleting.
- *
- * A queue's numbers belong to its home loop. So a listing first takes a reference of every queue of
- * the vhost (the names are topology, read under RCU), and then asks the loops in rounds: in each
- * round every loop fills in the facts of its next SLICE queues, so that no turn is long, however
- * many queues there are. */
-#include "manage/queues.h"
+/* Queues: listing, declaring, purging, deleting. */
+#include "manage/queues_private.h"
 
 #include <stdlib.h>
 
@@ -17,160 +12,29 @@
 #include "queue/queue_arguments.h"
 #include "topology/vhost.h"
 
-enum { SLICE = 256 };
-
-/* --- gathering -------------------------------------------------------------------------------- */
-
-struct gathering {
-    struct listing *listing; /* in the order of homes, then of names */
-    size_t next[LOOPS_MAX];  /* by loop: the next of its rows to be filled in */
-    size_t end[LOOPS_MAX];
-};
-
-static const struct queue_facts *facts_at(const void *p)
-{
-    return *(const struct queue_facts *const *)p;
-}
-
 static int by_name(const void *a, const void *b)
 {
-    return slice_compare(facts_at(a)->name, facts_at(b)->name);
-}
-
-static int by_home_and_name(const void *a, const void *b)
-{
-    unsigned p = facts_at(a)->home, q = facts_at(b)->home;
-    return p == q ? by_name(a, b) : p < q ? -1 : 1;
-}
-
-static void facts_free(void *facts)
-{
-    struct queue_facts *f = facts;
-    queue_unref(&f->queue);
-    effective_policy_unref(&f->policy);
-    free((void *)(uintptr_t)f->exclusive_tag.p);
-    free(f);
-}
-
-/* Returns the facts that never change. Any thread. */
-static struct queue_facts *facts_begin(struct queue *q)
-{
-    struct queue_facts *f = lv_calloc(1, sizeof *f);
-    f->queue = queue_ref(q);
-    f->name = queue_name(q);
-    f->home = loop_index(queue_home(q));
-    f->arguments = queue_entry(q)->argument_table;
-    f->is_durable = queue_entry(q)->flags.durable;
-    f->is_auto_delete = queue_entry(q)->flags.auto_delete;
-    f->is_quorum = queue_type(q) == QUEUE_QUORUM;
-    f->owner = queue_entry(q)->exclusive_owner;
-    return f;
-}
-
-static void gathering_begin(struct vhost *vhost, struct gathering *g)
-{
-    struct listing *l = g->listing;
-    struct lv_table_iter it;
-    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
-         node = lv_table_next(vhost->queues, &it))
-        listing_add(l, facts_begin(queue_of_node(node)));
-    listing_sort_by(l, by_home_and_name);
-    for (size_t i = 0; i < l->count; i++) {
-        unsigned home = facts_at(&l->rows[i])->home;
-        if (i == 0 || home != facts_at(&l->rows[i - 1])->home)
-            g->next[home] = i;
-        g->end[home] = i + 1;
-    }
-}
-
-static void take_counts(struct queue_facts *f, const struct queue_status *status)
-{
-    f->consumers = status->consumers;
-    f->ready = status->ready;
-    f->ready_bytes = status->ready_bytes;
-    f->unacked = status->unacked;
-    f->unacked_bytes = status->unacked_bytes;
-    f->dead_letters = status->dead_letters;
-    f->dead_letter_bytes = status->dead_letter_bytes;
-    f->disk_ready = status->disk_ready;
-    f->disk_ready_bytes = status->disk_ready_bytes;
-    f->persistent = status->persistent;
-    f->persistent_bytes = status->persistent_bytes;
-    f->utilisation = status->utilisation;
-    f->has_head_time = status->has_head_time;
-    f->head_time = status->head_time;
-    f->counters = status->counters;
-    f->memory = queue_memory(f->queue) + f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes +
-                (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
-}
-
-static void take_exclusive_consumer(struct queue_facts *f, const struct consumer *c)
-{
-    f->exclusive_tag = slice_of(slice_strdup(c->tag), c->tag.n);
-    f->exclusive_connection = c->connection_id;
-    f->exclusive_channel = c->channel;
-}
-
-static void call_is_done(struct queue_call *call)
-{
-    (void)call; /* called at the home, the status is known when queue_call_start() returns */
-}
-
-void queue_facts_count(struct queue_facts *f)
-{
-    struct loop *home = queue_home(f->queue);
-    lv_assert(loop_current() == home);
-    struct queue_call call = {
-        .queue = f->queue, .from = home, .run = queue_call_status, .done = call_is_done};
-    queue_call_start(&call);
-    f->is_gone = call.refused;
-    take_counts(f, &call.status);
-}
-
-static void facts_fill(struct queue_facts *f)
-{
-    struct queue *q = f->queue;
-    queue_facts_count(f);
-    f->policy = effective_policy_ref(queue_policy(q));
-    const struct consumer *c = queue_exclusive_consumer(q);
-    if (!f->is_gone && c)
-        take_exclusive_consumer(f, c);
-}
-
-static void fill_on_loop(struct loop *loop, void *arg)
-{
-    struct gathering *g = arg;
-    unsigned i = loop_index(loop);
-    for (unsigned n = 0; n < SLICE && g->next[i] < g->end[i]; n++)
-        facts_fill(g->listing->rows[g->next[i]++]);
-}
-
-static bool gathering_is_over(const struct gathering *g)
-{
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if (g->next[i] < g->end[i])
-            return false;
-    return true;
+    const struct queue_facts *p = *(const struct queue_facts *const *)a;
+    const struct queue_facts *q = *(const struct queue_facts *const *)b;
+    return slice_compare(p->name, q->name);
 }
 
 bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost_name,
                         struct listing *ret, struct manage_error *error)
 {
-    *ret = (struct listing){.columns = queue_columns, .free_row = facts_free};
-    struct vhost *vhost = manage_vhost(m, vhost_name, error);
-    if (!vhost || !actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name, error))
+    *ret = (struct listing){.columns = queue_columns, .free_row = queue_facts_free};
+    if (!manage_vhost(m, vhost_name, error) ||
+        !actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name, error))
         return false;
-    struct gathering *g = lv_calloc(1, sizeof *g);
-    g->listing = ret;
-    gathering_begin(vhost, g);
-    int err = 0;
-    while (err == 0 && !gathering_is_over(g))
-        err = ask_every_loop(m->asker, fill_on_loop, g);
-    free(g);
-    if (err < 0)
-        listing_free(ret);
+    struct vhost *vhost = manage_vhost(m, vhost_name, error); /* again: the check may have waited */
+    struct lv_table_iter it;
+    if (!vhost)
+        return false;
+    for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
+         node = lv_table_next(vhost->queues, &it))
+        listing_add(ret, queue_facts_begin(queue_of_node(node)));
     listing_sort_by(ret, by_name);
-    return manage_end(error, err);
+    return queue_facts_gather(m, ret, error);
 }
 
 /* --- columns ---------------------------------------------------------------------------------- */

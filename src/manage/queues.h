@@ -5,6 +5,7 @@
 #include "broker/policy.h"
 #include "manage/listing.h"
 #include "manage/manage.h"
+#include "manage/statistics.h"
 #include "queue/queue.h"
 
 /* The facts of a queue, all from one turn of its home. */
@@ -42,6 +43,29 @@ void queue_facts_count(struct queue_facts *f);
 /* Lists the queues of the vhost by name. */
 bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct listing *ret, struct manage_error *error);
+
+/* One page of a listing of queues. The queues of a vhost, or of all that the actor may see, are
+ * chosen and put in order by what is known without asking their homes: their names, and what the
+ * sampler has last seen (statistics.h). Only the rows of the page are gathered. So a page costs
+ * little, however many queues there are. */
+struct queue_page {
+    const struct slice *vhost; /* NULL: all that the actor may see */
+    /* Returns whether a queue of this name is one of those to be shown. It must not wait. NULL:
+     * every one is. */
+    bool (*matches)(void *arg, struct slice name);
+    void *arg;
+    bool is_by_statistic; /* the order is that of `statistic`; else of vhosts and names */
+    enum statistic statistic;
+    bool is_rate; /* ... of its rate */
+    bool is_descending;
+    size_t first, count; /* which rows, of those that match */
+};
+
+/* Gathers a page. Queues of equal keys are in the order of vhosts and names. Sets *ret_total to the
+ * number of queues, and *ret_matching to the number of those that match. */
+bool manage_page_queues(struct manage *m, const struct actor *actor, const struct queue_page *page,
+                        struct listing *ret, size_t *ret_total, size_t *ret_matching,
+                        struct manage_error *error);
 
 /* Returns a reference to the queue, or NULL after refusing, also if the vhost does not exist. */
 struct queue *manage_queue(struct manage *m, struct slice vhost, struct slice name,
