@@ -16,6 +16,10 @@ const struct api_route *const api_families[] = {
     api_general_routes,
     api_health_routes,
     api_queue_routes,
+    api_queue_change_routes,
+    api_exchange_change_routes,
+    api_binding_change_routes,
+    api_connection_change_routes,
     NULL,
 };
 
@@ -157,7 +161,26 @@ static bool type_fits(struct slice type, const json_t *value)
            (slice_is(type, "array") && json_is_array(value));
 }
 
-/* Checks a member of the body against its row, "name:type" or "name:type!". */
+/* Returns what a value that has another type stands for, as in RabbitMQ: "true" is a boolean, "5" an
+ * integer, 5 a string. Returns NULL if it stands for nothing. */
+static json_t *value_convert(struct slice type, const json_t *value)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : NULL;
+    if (text && slice_is(type, "boolean") &&
+        (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
+        return json_boolean(text[0] == 't');
+    if (text && *text && slice_is(type, "integer")) {
+        char *end;
+        long long n = strtoll(text, &end, 10);
+        return *end == '\0' ? json_integer(n) : NULL;
+    }
+    if (json_is_integer(value) && slice_is(type, "string"))
+        return json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return NULL;
+}
+
+/* Checks a member of the body against its row, "name:type" or "name:type!", and converts it to the
+ * row's type. Returns false after refusing. */
 static bool member_check(struct api_call *c, const char *row, size_t n)
 {
     char name[64];
@@ -168,27 +191,33 @@ static bool member_check(struct api_call *c, const char *row, size_t n)
     memcpy(name, row, colon);
     name[colon] = '\0';
     const json_t *value = json_object_get(c->body, name);
-    if (!value && is_needed)
+    json_t *converted = value && !type_fits(type, value) ? value_convert(type, value) : NULL;
+    if (converted)
+        json_object_set_new(c->body, name, converted);
+    else if (!value && is_needed)
         api_refuse(c, 400, "bad_request", "key_missing: %s", name);
     else if (value && !type_fits(type, value))
         api_refuse(c, 400, "bad_request", "%s: expected %.*s", name, SLICE_ARG(type));
     else
         return true;
-    return false;
+    return converted != NULL;
 }
 
-/* Parses the body. An empty one is an empty object. Returns false after refusing. */
+/* Parses the body. An empty one, and null, is an empty object. Returns false after refusing in
+ * RabbitMQ's words. */
 static bool body_parse(struct api_call *c)
 {
-    json_error_t fault;
     struct slice text = http_body(c->http);
-    c->body = text.n == 0 ? json_object()
-                          : json_loadb((const char *)text.p, text.n, JSON_ALLOW_NUL, &fault);
-    if (!c->body)
-        api_refuse(c, 400, "bad_request", "body is not valid JSON: line %d, column %d: %s",
-                   fault.line, fault.column, fault.text);
+    json_t *body = text.n == 0 ? json_object()
+                               : json_loadb((const char *)text.p, text.n,
+                                            JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    c->body = json_is_null(body) ? json_object() : body;
+    if (json_is_string(c->body))
+        api_refuse(c, 400, "bad_request",
+                   "invalid payload: the request body JSON-decoded to a string. Is the input "
+                   "doubly-JSON-encoded?");
     else if (!json_is_object(c->body))
-        api_refuse(c, 400, "bad_request", "body is not a JSON object");
+        api_refuse(c, 400, "bad_request", "not_json");
     else
         return true;
     return false;

@@ -40,6 +40,10 @@ struct api_route {
 extern const struct api_route api_general_routes[];
 extern const struct api_route api_health_routes[];
 extern const struct api_route api_queue_routes[];
+extern const struct api_route api_queue_change_routes[];
+extern const struct api_route api_exchange_change_routes[];
+extern const struct api_route api_binding_change_routes[];
+extern const struct api_route api_connection_change_routes[];
 
 /* All tables, ended by NULL. */
 extern const struct api_route *const api_families[];
@@ -90,10 +94,19 @@ void api_refuse(struct api_call *c, unsigned status, const char *error, const ch
 void api_refuse_not_found(struct api_call *c);
 /* What a function manage_...() has refused. Frees the error. */
 void api_refuse_as(struct api_call *c, struct manage_error *error);
+/* What a change of queues, exchanges or bindings has refused, as RabbitMQ shows it: the reason is
+ * that of AMQP, but a missing permission is only "Access refused.". Frees the error. */
+void api_refuse_change(struct api_call *c, struct manage_error *error);
 /* An answer without a body: 204, 201 ... */
 void api_done(struct api_call *c, unsigned status);
 /* Ends a change: 201 if `is_new`, else 204; or the refusal. Frees the error. */
 void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error *error);
+
+/* Appends a member of the body that is an object, as an AMQP table; nothing if it is absent.
+ * Returns false after refusing: a null, or too deep. */
+bool api_table(struct api_call *c, const char *name, struct lv_buffer *out);
+/* Returns an exchange's name in the path; the default exchange is called amq.default there. */
+struct slice api_exchange_part(const struct api_call *c, const char *name);
 
 /* --- listing.c -------------------------------------------------------------------------------- */
 

@@ -277,6 +277,59 @@ bool manage_close_connection(struct manage *m, const struct actor *actor, uint64
     return true;
 }
 
+/* A connection that is looked for by its name. */
+struct naming {
+    struct slice name;
+    pthread_mutex_t lock; /* for what follows: the first that is found */
+    uint64_t id;          /* 0: none */
+    char *user;           /* owned */
+};
+
+static void note_if_named(void *arg, const struct session_facts *facts)
+{
+    struct naming *n = arg;
+    if (!slice_equal(facts->name, n->name))
+        return;
+    pthread_mutex_lock(&n->lock);
+    if (!n->id) {
+        n->id = facts->id;
+        n->user = slice_strdup(facts->user);
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+static void find_named_on_loop(struct loop *loop, void *arg)
+{
+    sessions_visit(loop, &(struct session_visitor){.connection = note_if_named}, arg);
+}
+
+/* Closes the connection that was found; nothing if there is none. */
+static bool close_named(struct manage *m, const struct actor *actor, const struct naming *n,
+                        const char *reason, struct manage_error *error)
+{
+    struct closing c = {.id = n->id, .reason = reason};
+    if (!n->id)
+        return true;
+    bool is_own = actor->identity && slice_is(actor->name, n->user);
+    if (!is_own && !actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    if (!manage_end(error, ask_every_loop(m->asker, close_one_on_loop, &c)))
+        return false;
+    actor_log(actor, "connection %.*s is closed: %s", SLICE_ARG(n->name), reason);
+    return true;
+}
+
+bool manage_close_connection_named(struct manage *m, const struct actor *actor, struct slice name,
+                                   const char *reason, struct manage_error *error)
+{
+    struct naming n = {.name = name, .lock = PTHREAD_MUTEX_INITIALIZER};
+    bool is_done = actor_check_rank(actor, ACTOR_MANAGEMENT, error) &&
+                   manage_end(error, ask_every_loop(m->asker, find_named_on_loop, &n)) &&
+                   close_named(m, actor, &n, reason, error);
+    free(n.user);
+    return is_done;
+}
+
 static bool closing_matches(const struct closing *c, const struct session_facts *facts)
 {
     return (c->vhost.n == 0 || slice_equal(c->vhost, facts->vhost)) &&

@@ -67,6 +67,10 @@ bool manage_list_consumers(struct manage *m, const struct actor *actor, const st
  * connection with this id. */
 bool manage_close_connection(struct manage *m, const struct actor *actor, uint64_t id,
                              const char *reason, bool *ret_closed, struct manage_error *error);
+/* Closes the connection of this name, if there is one. Administrators may close all, others those
+ * of their own. */
+bool manage_close_connection_named(struct manage *m, const struct actor *actor, struct slice name,
+                                   const char *reason, struct manage_error *error);
 /* Closes the connections of the user to the vhost; an empty user or vhost means any. Sets
  * *ret_closed to the number of those that were not closing already. */
 bool manage_close_connections(struct manage *m, const struct actor *actor, struct slice vhost,

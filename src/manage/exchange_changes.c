@@ -3,6 +3,7 @@
 #include "auth/access.h"
 #include "manage/exchanges.h"
 #include "manage/loop_change.h"
+#include "topology/queue_entry.h"
 #include "topology/vhost.h"
 
 /* --- exchanges -------------------------------------------------------------------------------- */
@@ -161,4 +162,63 @@ bool manage_unbind(struct manage *m, const struct actor *actor, struct slice vho
                    const struct binding_request *request, struct manage_error *error)
 {
     return change_binding(m, actor, vhost, request, false, error);
+}
+
+/* --- a binding by what it looks like ---------------------------------------------------------- */
+
+/* Returns the destination, or NULL if there is none. The caller holds the topology lock. */
+static struct destination *find_destination(struct vhost *vhost,
+                                            const struct binding_request *request)
+{
+    if (request->destination_kind == DESTINATION_QUEUE) {
+        struct queue_entry *q = queue_entry_find(vhost, request->destination);
+        return q ? &q->destination : NULL;
+    }
+    struct exchange *x = exchange_find(vhost, request->destination);
+    return x ? &x->destination : NULL;
+}
+
+/* Finds the first binding between the ends that fits, and copies its routing key and its arguments.
+ */
+static bool find_binding(struct vhost *vhost, const struct binding_request *ends,
+                         const struct binding_choice *choice, struct lv_buffer *ret_key,
+                         struct lv_buffer *ret_arguments)
+{
+    bool is_found = false;
+    topology_lock(vhost->topology);
+    struct destination *to = find_destination(vhost, ends);
+    struct lv_list *it, *after;
+    if (to) {
+        lv_list_each (it, after, &to->bindings_to) {
+            const struct binding *b = lv_list_item(it, struct binding, to_link);
+            if (is_found || !slice_equal(exchange_name(b->source), ends->source) ||
+                !choice->fits(choice->arg, b->routing_key, b->arguments))
+                continue;
+            lv_buffer_add_slice(ret_key, b->routing_key);
+            lv_buffer_add_slice(ret_arguments, b->arguments);
+            is_found = true;
+        }
+    }
+    topology_unlock(vhost->topology);
+    return is_found;
+}
+
+bool manage_unbind_chosen(struct manage *m, const struct actor *actor, struct slice vhost,
+                          const struct binding_request *ends, const struct binding_choice *choice,
+                          struct manage_error *error)
+{
+    struct lv_buffer key = {0}, arguments = {0};
+    struct binding_request request = *ends;
+    struct vhost *found = manage_vhost(m, vhost, error);
+    bool is_default = ends->source.n == 0; /* its bindings are implied: the broker refuses */
+    bool is_found = found && (is_default || find_binding(found, ends, choice, &key, &arguments));
+    request.routing_key = lv_buffer_slice(&key);
+    request.arguments = lv_buffer_slice(&arguments);
+    bool is_done =
+        is_found ? manage_unbind(m, actor, vhost, &request, error)
+        : found  ? manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_EXCHANGE, "Binding not found")
+                 : false;
+    lv_buffer_free(&key);
+    lv_buffer_free(&arguments);
+    return is_done;
 }

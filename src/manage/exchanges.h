@@ -58,4 +58,16 @@ bool manage_bind(struct manage *m, const struct actor *actor, struct slice vhost
 bool manage_unbind(struct manage *m, const struct actor *actor, struct slice vhost,
                    const struct binding_request *request, struct manage_error *error);
 
+/* Says which of the bindings between two ends is meant. Called under the topology lock. */
+struct binding_choice {
+    bool (*fits)(void *arg, struct slice routing_key, struct slice arguments);
+    void *arg;
+};
+
+/* Removes the first binding between these ends that fits; `ends` needs no routing key and no
+ * arguments. REFUSAL_NOT_FOUND: there is none. */
+bool manage_unbind_chosen(struct manage *m, const struct actor *actor, struct slice vhost,
+                          const struct binding_request *ends, const struct binding_choice *choice,
+                          struct manage_error *error);
+
 #endif

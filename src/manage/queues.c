@@ -172,13 +172,28 @@ static bool change_queue(struct manage *m, struct home_call *h, struct manage_er
     return !h->call.refused || refuse_as_broker(&h->call.error, error);
 }
 
+/* Returns a reference to the queue, or NULL after refusing; a queue that is exclusive to a
+ * connection is left to that and to the operator of this machine. */
+static struct queue *find_unlocked(struct manage *m, const struct actor *actor, struct slice vhost,
+                                   struct slice name, struct manage_error *error)
+{
+    struct broker_error told;
+    struct queue *q = manage_queue(m, vhost, name, error);
+    bool is_local_operator = !actor->identity;
+    if (!q || is_local_operator || queue_entry_check_access(queue_entry(q), 0, &told))
+        return q;
+    refuse_as_broker(&told, error);
+    queue_unref(&q);
+    return NULL;
+}
+
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct slice name, uint64_t *ret, struct manage_error *error)
 {
     if (!actor_check_queue(actor, AUTH_READ, vhost, name, error))
         return false;
     struct home_call h = {
-        .call = {.queue = manage_queue(m, vhost, name, error), .run = queue_call_purge}};
+        .call = {.queue = find_unlocked(m, actor, vhost, name, error), .run = queue_call_purge}};
     if (!h.call.queue || !change_queue(m, &h, error))
         return false;
     *ret = h.call.purge.dropped;
@@ -187,33 +202,19 @@ bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slic
     return true;
 }
 
-static bool may_delete(const struct actor *actor, const struct queue *q, struct manage_error *error)
-{
-    struct broker_error told;
-    bool is_local_operator = !actor->identity;
-    return is_local_operator || queue_entry_check_access(queue_entry(q), 0, &told) ||
-           refuse_as_broker(&told, error);
-}
-
 bool manage_delete_queue(struct manage *m, const struct actor *actor,
                          const struct queue_deletion *what, uint64_t *ret,
                          struct manage_error *error)
 {
     if (!actor_check_queue(actor, AUTH_CONFIGURE, what->vhost, what->name, error))
         return false;
-    struct home_call h = {.call = {.queue = manage_queue(m, what->vhost, what->name, error),
+    struct home_call h = {.call = {.queue = find_unlocked(m, actor, what->vhost, what->name, error),
                                    .run = queue_call_delete,
                                    .user = actor->name,
                                    .deletion = {.is_hasty = true,
                                                 .if_unused = what->if_unused,
                                                 .if_empty = what->if_empty}}};
-    if (!h.call.queue)
-        return false;
-    if (!may_delete(actor, h.call.queue, error)) {
-        queue_unref(&h.call.queue);
-        return false;
-    }
-    if (!change_queue(m, &h, error))
+    if (!h.call.queue || !change_queue(m, &h, error))
         return false;
     *ret = h.call.deletion.dropped;
     actor_log(actor, "queue '%.*s' in vhost '%.*s' is deleted, with %llu messages",

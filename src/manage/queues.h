@@ -89,7 +89,8 @@ bool manage_declare_queue(struct manage *m, const struct actor *actor, struct sl
                           const struct queue_declaration *d, bool *ret_created,
                           struct manage_error *error);
 
-/* Drops the queue's ready messages. Sets *ret to their number. */
+/* Drops the queue's ready messages. Sets *ret to their number. REFUSAL_LOCKED: the queue is
+ * exclusive, and the actor is not the operator of this machine. */
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct slice name, uint64_t *ret, struct manage_error *error);
 
