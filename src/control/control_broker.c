@@ -82,6 +82,7 @@ static void add_certificate(void *list, const struct node_certificate *c)
 {
     json_t *one = json_object();
     put_string(one, "path", c->path);
+    put_string(one, "group", c->group);
     put_string(one, "key", c->key);
     put_string(one, "subject", c->subject);
     json_object_set_new(one, "expires_at", json_integer(c->ends_at_s));

@@ -64,6 +64,7 @@ static int check_http_addresses(const struct config *config, config_say say, voi
     if (check_address(config, CONFIG_##member, config->member, say, arg) < 0)                      \
         err = ERR_INVALID;
     CHECK_ADDRESS(management_ip)
+    CHECK_ADDRESS(management_ssl_ip)
     CHECK_ADDRESS(prometheus_ip)
     CHECK_ADDRESS(prometheus_ssl_ip)
 #undef CHECK_ADDRESS
@@ -224,12 +225,17 @@ static int check_auth_oauth2(const struct config *config, config_say say, void *
 
 static int check_tls(const struct config *config, config_say say, void *arg)
 {
-    struct tls_context *context;
-    if (!config_wants_tls(config))
-        return 0;
-    int err = config_tls_context(config, say, arg, &context);
-    if (err == 0)
+    int err = 0;
+    for (enum config_tls of = 0; of < CONFIG_TLS_COUNT; of++) {
+        struct tls_context *context = NULL;
+        bool is_same =
+            of > 0 && strcmp(config_tls_prefix(config, of), config_tls_prefix(config, 0)) == 0;
+        if (!config_wants_tls(config, of) || is_same)
+            continue;
+        if (config_tls_context(config, of, say, arg, &context) < 0)
+            err = ERR_INVALID;
         tls_context_unref(&context);
+    }
     return err;
 }
 

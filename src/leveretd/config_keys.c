@@ -30,7 +30,19 @@ static const struct idle_key {
     {"ssl_options.hibernate_after", LOG_INFO, "an idle connection is always small"},
     {"ssl_options", LOG_INFO, "there are no options until some are set"},
     {"ssl_allow_poodle_attack", LOG_INFO, "TLS 1.2 is the oldest version"},
-    {"management.ssl*", LOG_WARNING, "the management API comes in a later version"},
+    {"management.tcp.inactivity_timeout", LOG_INFO,
+     "an answer under way has all the time it needs"},
+    {"management.tcp.shutdown_timeout", LOG_INFO, "connections end when the broker stops"},
+    {"management.tcp.max_keepalive", LOG_INFO, "a connection serves any number of requests"},
+    {"management.tcp.*", LOG_INFO, "this setting of the listener is not supported"},
+    {"management.listener.*", LOG_WARNING, "use management.tcp.* and management.ssl.*"},
+    {"management.http_log_dir", LOG_WARNING, "requests are not logged"},
+    {"management.oauth_*", LOG_WARNING, "the API takes tokens; it has no page to get one"},
+    {"management.ssl.client_renegotiation", LOG_INFO, "renegotiation is always refused"},
+    {"management.ssl.secure_renegotiate", LOG_INFO, "renegotiation is always refused"},
+    {"management.ssl.honor_ecc_order", LOG_INFO,
+     "management.ssl.honor_cipher_order decides that too"},
+    {"management.ssl.*", LOG_INFO, "management.tcp.* is for connections with TLS, too"},
     {"auth_cache.cache_module", LOG_INFO,
      "there is one cache: a table in memory that all loops use; reloading the configuration empties "
      "it"},
@@ -123,7 +135,7 @@ static const struct idle_key {
     {"amqp_client.*", LOG_WARNING, "shovels and federation come in a later version"},
     {"channel_interceptor.*", LOG_WARNING, "message interceptors are not supported"},
     {"consumer_disconnected_timeout", LOG_INFO, "this version runs as a single node"},
-    {"http_dispatch.*", LOG_INFO, "the management API comes in a later version"},
+    {"http_dispatch.*", LOG_INFO, "management.* has the settings of the API"},
     {"prevent_startup_if_node_was_reset", LOG_INFO,
      "lost definitions are noticed by the log of messages"},
     {"queue_types.*", LOG_WARNING, "every queue type is available"},
@@ -137,7 +149,6 @@ static const struct idle_key {
  * its setting takes effect. */
 static const struct idle_key waiting_keys[] = {
     {"load_definitions", LOG_WARNING, "importing definitions comes in a later version"},
-    {"management.tcp.*", LOG_INFO, "the management API comes in a later version"},
 };
 
 void config_tell(const struct location *location, enum log_level level, const char *format, ...)

@@ -433,6 +433,39 @@
       "PEM file with parameters for ciphers with DHE; none leaves them to OpenSSL.")               \
     S(ssl_reuses_sessions, "ssl_options.reuse_sessions", BOOL, "true", true, 0, 0,                 \
       "Whether clients get tickets, with which they come back without a full handshake.")          \
+    S(management_connections_max, "management.tcp.max_connections", NUMBER_OR_NONE, "10000",       \
+      false, 1, INT32_MAX,                                                                         \
+      "Connections of a listener for HTTP, at most one for six descriptors of the process; more "  \
+      "wait until others close; none (also: infinity) means as many as that allows.")              \
+    S(management_request_ms, "management.tcp.request_timeout", NUMBER, "15000", false, 1,          \
+      INT32_MAX, "Milliseconds within which the header of a request must have come.")              \
+    S(management_idle_ms, "management.tcp.idle_timeout", NUMBER, "60000", false, 1, INT32_MAX,     \
+      "Milliseconds that a connection may be without a request, and that a body may take, beside " \
+      "1 ms for each byte.")                                                                       \
+    S(management_compresses, "management.tcp.compress", BOOL, "true", false, 0, 0,                 \
+      "Whether answers are compressed for clients that accept gzip.")                              \
+    S(management_body_bytes_max, "management.http.max_body_size", BYTES, "67108864", false, 1,     \
+      1073741824,                                                                                  \
+      "Largest body of a request, in bytes or with a unit; a larger one is answered "              \
+      "with 413.")                                                                                 \
+    S(management_path_prefix, "management.path_prefix", STRING, "", false, 0, 255,                 \
+      "What the API's paths begin with, before /api: /rabbit.")                                    \
+    S(management_origins, "management.cors.allow_origins.*", LIST, "", false, 0, 0,                \
+      "management.cors.allow_origins.N = ORIGIN: browsers may call the API from pages of this "    \
+      "origin (https://console.example.com); * means any.")                                        \
+    S(management_cors_s, "management.cors.max_age", NUMBER_OR_NONE, "1800", false, 0, INT32_MAX,   \
+      "Seconds for which browsers remember that they may.")                                        \
+    S(management_csp, "management.csp.policy", STRING,                                             \
+      "script-src 'self' 'unsafe-eval' 'unsafe-inline'; object-src 'self'", false, 0, 0,           \
+      "Value of the header content-security-policy; none means that it is not sent.")              \
+    S(management_hsts, "management.hsts.policy", STRING, "", false, 0, 0,                          \
+      "Value of the header strict-transport-security; none means that it is not sent.")            \
+    S(management_type_options, "management.headers.content_type_options", STRING, "nosniff",       \
+      false, 0, 0, "Value of the header x-content-type-options; none means that it is not sent.")  \
+    S(management_frame_options, "management.headers.frame_options", STRING, "SAMEORIGIN", false,   \
+      0, 0, "Value of the header x-frame-options; none means that it is not sent.")                \
+    S(management_xss_protection, "management.headers.xss_protection", STRING, "", false, 0, 0,     \
+      "Value of the header x-xss-protection; none means that it is not sent.")                     \
     S(ssl_hosts, "ssl_options.sni.*", PAIRS, "", true, 0, 0,                                       \
       "ssl_options.sni.HOST.certfile, .keyfile and .password: the certificate for clients that "   \
       "ask for this host; *.example.com stands for every host with one more label. All else is "   \
@@ -444,7 +477,38 @@
     S(management_ip, "management.tcp.ip", STRING, "", false, 0, 0,                                 \
       "Address on which the management API listens; none means every address.")                    \
     S(management_port, "management.tcp.port", NUMBER, "15672", false, 0, 65535,                    \
-      "Port of the management API; 0 disables the API.")                                           \
+      "Port of the management API; 0 disables it. Where only management.ssl.* is set, the API is " \
+      "served with TLS only.")                                                                     \
+    S(management_ssl_ip, "management.ssl.ip", STRING, "", false, 0, 0,                             \
+      "Address on which the management API listens for TLS; none means every address.")            \
+    S(management_ssl_port, "management.ssl.port", NUMBER_OR_NONE, "", false, 0, 65535,             \
+      "Port of the management API with TLS; none means 15671 if management.ssl.certfile is set, "  \
+      "else there is no TLS; 0 means that there is none.")                                         \
+    S(management_ssl_certfile, "management.ssl.certfile", STRING, "", true, 0, 0,                  \
+      "PEM file with the API's certificate and those of its issuers; none means that all of "      \
+      "ssl_options is used.")                                                                      \
+    S(management_ssl_keyfile, "management.ssl.keyfile", STRING, "", true, 0, 0,                    \
+      "PEM file with that certificate's private key; none means it is in "                         \
+      "management.ssl.certfile.")                                                                  \
+    S(management_ssl_password, "management.ssl.password", SECRET, "", true, 0, 0,                  \
+      "Password of that key, if it is encrypted.")                                                 \
+    S(management_ssl_cacertfile, "management.ssl.cacertfile", STRING, "", true, 0, 0,              \
+      "PEM file with the CAs that sign clients' certificates.")                                    \
+    S(management_ssl_verify, "management.ssl.verify", ENUM, "verify_none", true, CONFIG_VERIFIES,  \
+      0, "verify_peer asks each client for a certificate, and refuses one that is not valid.")     \
+    S(management_ssl_requires_certificate, "management.ssl.fail_if_no_peer_cert", BOOL, "false",   \
+      true, 0, 0, "Whether a client without a certificate is refused; true needs verify_peer.")    \
+    S(management_ssl_depth, "management.ssl.depth", NUMBER, "10", true, 0, 255,                    \
+      "How many certificates may be between a client's own and its CA.")                           \
+    S(management_ssl_versions, "management.ssl.versions.*", LIST, "tlsv1.3 tlsv1.2", true,         \
+      CONFIG_TLS_VERSIONS, 1,                                                                      \
+      "management.ssl.versions.N = tlsv1.3 or tlsv1.2; older ones are not supported.")             \
+    S(management_ssl_ciphers, "management.ssl.ciphers.*", LIST, "", true, 0, 0,                    \
+      "management.ssl.ciphers.N = NAME, as ssl_options.ciphers.N.")                                \
+    S(management_ssl_honors_cipher_order, "management.ssl.honor_cipher_order", BOOL, "true", true, \
+      0, 0, "Whether the first cipher in the server's order is used, not in the client's.")        \
+    S(management_ssl_reuses_sessions, "management.ssl.reuse_sessions", BOOL, "true", true, 0, 0,   \
+      "Whether clients get tickets, with which they come back without a full handshake.")          \
     S(collect_statistics_ms, "collect_statistics_interval", NUMBER, "5000", false, 100, 3600000,   \
       "Milliseconds between two rounds in which statistics are collected; rates are those of the " \
       "last interval.")                                                                            \

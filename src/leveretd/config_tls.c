@@ -1,4 +1,5 @@
-/* From ssl_options.* to the settings of tls/, and from its reports to the lines of the file. */
+/* From ssl_options.* or management.ssl.* to the settings of tls/, and from its reports to the lines
+ * of the file. */
 #include "leveretd/config_tls.h"
 
 #include <stdlib.h>
@@ -9,32 +10,61 @@
 #include "base/memory.h"
 #include "leveretd/config_private.h"
 
-/* --- reports ---------------------------------------------------------------------------------- */
+/* --- groups of settings ----------------------------------------------------------------------- */
 
-/* tls/ knows a setting by the last part of its key. */
-static const struct {
+/* What both groups have: the last part of the key, by which tls/ knows a setting, and the name of
+ * the member of struct config behind the group's own. */
+#define TLS_KEYS(K)                                                                                \
+    K("certfile", certfile)                                                                        \
+    K("keyfile", keyfile)                                                                          \
+    K("password", password)                                                                        \
+    K("cacertfile", cacertfile)                                                                    \
+    K("verify", verify)                                                                            \
+    K("fail_if_no_peer_cert", requires_certificate)                                                \
+    K("versions", versions)                                                                        \
+    K("ciphers", ciphers)
+
+struct key {
     const char *key;
     enum config_setting setting;
-} keys[] = {
-    {"certfile", CONFIG_ssl_certfile},
-    {"keyfile", CONFIG_ssl_keyfile},
-    {"password", CONFIG_ssl_password},
-    {"cacertfile", CONFIG_ssl_cacertfile},
-    {"crlfile", CONFIG_ssl_crlfile},
-    {"crl_check", CONFIG_ssl_crl_check},
-    {"dhfile", CONFIG_ssl_dhfile},
-    {"verify", CONFIG_ssl_verify},
-    {"fail_if_no_peer_cert", CONFIG_ssl_requires_certificate},
-    {"versions", CONFIG_ssl_versions},
-    {"ciphers", CONFIG_ssl_ciphers},
 };
 
-/* Returns where the setting was set, or NULL. */
-static const char *origin_of(const struct config *config, const char *key)
+static const struct group {
+    const char *prefix;
+    struct key keys[12];
+} groups[CONFIG_TLS_COUNT] = {
+#define KEY(text, member) {text, CONFIG_ssl_##member},
+    [CONFIG_TLS_AMQP] = {"ssl_options",
+                         {TLS_KEYS(KEY){"crlfile", CONFIG_ssl_crlfile},
+                          {"crl_check", CONFIG_ssl_crl_check},
+                          {"dhfile", CONFIG_ssl_dhfile}}},
+#undef KEY
+#define KEY(text, member) {text, CONFIG_management_ssl_##member},
+    [CONFIG_TLS_MANAGEMENT] = {"management.ssl", {TLS_KEYS(KEY)}},
+#undef KEY
+};
+
+/* Returns the group whose settings the listeners use: without a certificate of its own the API has
+ * that of AMQP. */
+static enum config_tls group_used(const struct config *config, enum config_tls of)
 {
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(keys[i].key, key) == 0)
-            return config->origins[keys[i].setting];
+    bool is_own = of == CONFIG_TLS_MANAGEMENT && config->management_ssl_certfile[0] != '\0';
+    return is_own ? CONFIG_TLS_MANAGEMENT : CONFIG_TLS_AMQP;
+}
+
+const char *config_tls_prefix(const struct config *config, enum config_tls of)
+{
+    return groups[group_used(config, of)].prefix;
+}
+
+/* --- reports ---------------------------------------------------------------------------------- */
+
+/* Returns where the setting was set, or NULL. */
+static const char *origin_of(const struct config *config, enum config_tls group, const char *key)
+{
+    for (const struct key *k = groups[group].keys; k->key; k++)
+        if (strcmp(k->key, key) == 0)
+            return config->origins[k->setting];
     for (size_t i = 0; i < config->ssl_hosts.count && strncmp(key, "sni.", 4) == 0; i++)
         if (strcmp(config->ssl_hosts.items[i].name, key + 4) == 0)
             return config->ssl_hosts.items[i].origin;
@@ -43,6 +73,7 @@ static const char *origin_of(const struct config *config, const char *key)
 
 struct report {
     const struct config *config;
+    enum config_tls group;
     config_say say;
     void *arg;
 };
@@ -50,9 +81,9 @@ struct report {
 static void report(void *arg, enum log_level level, const char *key, const char *text)
 {
     const struct report *r = arg;
-    const char *origin = origin_of(r->config, key);
+    const char *origin = origin_of(r->config, r->group, key);
     const struct location location = {origin ? origin : "default", 0, r->say, r->arg};
-    config_tell(&location, level, "ssl_options.%s: %s", key, text);
+    config_tell(&location, level, "%s.%s: %s", groups[r->group].prefix, key, text);
 }
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -118,11 +149,12 @@ static int hosts_read(struct tls_wanted *w, const struct config *config, config_
 }
 
 /* Versions before 1.2 are dropped with a warning. */
-static unsigned versions_of(const struct config *config, config_say say, void *arg)
+static unsigned versions_of(const char *prefix, const struct config_pairs *wanted, config_say say,
+                            void *arg)
 {
     unsigned versions = 0;
-    for (size_t i = 0; i < config->ssl_versions.count; i++) {
-        const struct config_pair *pair = &config->ssl_versions.items[i];
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct config_pair *pair = &wanted->items[i];
         const struct location location = {pair->origin ? pair->origin : "default", 0, say, arg};
         if (strcmp(pair->value, "tlsv1.2") == 0)
             versions |= TLS_1_2;
@@ -130,18 +162,23 @@ static unsigned versions_of(const struct config *config, config_say say, void *a
             versions |= TLS_1_3;
         else
             config_tell(&location, LOG_WARNING,
-                        "ssl_options.versions.%s: %s is not supported, because it is not secure",
+                        "%s.versions.%s: %s is not supported, because it is not secure", prefix,
                         pair->name, pair->value);
     }
     return versions;
 }
 
-static int wanted_read(struct tls_wanted *w, const struct config *config, config_say say, void *arg)
+static void ciphers_read(struct tls_wanted *w, const struct config_pairs *wanted)
 {
-    *w = (struct tls_wanted){0};
-    w->ciphers = lv_calloc(config->ssl_ciphers.count + 1, sizeof *w->ciphers);
-    for (size_t i = 0; i < config->ssl_ciphers.count; i++)
-        w->ciphers[i] = config->ssl_ciphers.items[i].value;
+    w->ciphers = lv_calloc(wanted->count + 1, sizeof *w->ciphers);
+    for (size_t i = 0; i < wanted->count; i++)
+        w->ciphers[i] = wanted->items[i].value;
+    w->settings.ciphers = w->ciphers;
+    w->settings.cipher_count = wanted->count;
+}
+
+static int read_amqp(struct tls_wanted *w, const struct config *config, config_say say, void *arg)
+{
     w->settings = (struct tls_settings){
         .certfile = config->ssl_certfile,
         .keyfile = config->ssl_keyfile,
@@ -152,31 +189,82 @@ static int wanted_read(struct tls_wanted *w, const struct config *config, config
         .verifies_peer = config->ssl_verify == CONFIG_VERIFY_PEER,
         .requires_certificate = config->ssl_requires_certificate,
         .depth = (unsigned)config->ssl_depth,
-        .versions = versions_of(config, say, arg),
-        .ciphers = w->ciphers,
-        .cipher_count = config->ssl_ciphers.count,
+        .versions = versions_of("ssl_options", &config->ssl_versions, say, arg),
         .honors_cipher_order = config->ssl_honors_cipher_order,
         .reuses_sessions = config->ssl_reuses_sessions,
         .crl_check = (enum tls_crl_check)config->ssl_crl_check, /* in the same order */
     };
+    ciphers_read(w, &config->ssl_ciphers);
     return hosts_read(w, config, say, arg);
+}
+
+static int read_management(struct tls_wanted *w, const struct config *config, config_say say,
+                           void *arg)
+{
+    w->settings = (struct tls_settings){
+        .certfile = config->management_ssl_certfile,
+        .keyfile = config->management_ssl_keyfile,
+        .password = config->management_ssl_password,
+        .cacertfile = config->management_ssl_cacertfile,
+        .crlfile = "",
+        .dhfile = "",
+        .verifies_peer = config->management_ssl_verify == CONFIG_VERIFY_PEER,
+        .requires_certificate = config->management_ssl_requires_certificate,
+        .depth = (unsigned)config->management_ssl_depth,
+        .versions = versions_of("management.ssl", &config->management_ssl_versions, say, arg),
+        .honors_cipher_order = config->management_ssl_honors_cipher_order,
+        .reuses_sessions = config->management_ssl_reuses_sessions,
+    };
+    ciphers_read(w, &config->management_ssl_ciphers);
+    return 0;
+}
+
+static int wanted_read(struct tls_wanted *w, const struct config *config, enum config_tls group,
+                       config_say say, void *arg)
+{
+    *w = (struct tls_wanted){0};
+    return group == CONFIG_TLS_AMQP ? read_amqp(w, config, say, arg)
+                                    : read_management(w, config, say, arg);
 }
 
 /* --- the door --------------------------------------------------------------------------------- */
 
-bool config_wants_tls(const struct config *config)
+uint16_t config_management_ssl_port(const struct config *config)
 {
-    return config->ssl_listeners.count > 0 || config->prometheus_ssl_port > 0 ||
-           config->ssl_certfile[0] != '\0';
+    enum { PORT_DEFAULT = 15671 };
+    if (config->management_ssl_port != CONFIG_NONE)
+        return (uint16_t)config->management_ssl_port;
+    return config->management_ssl_certfile[0] != '\0' ? PORT_DEFAULT : 0;
 }
 
-int config_tls_context(const struct config *config, config_say say, void *arg,
+uint16_t config_management_port(const struct config *config)
+{
+    const char *ip_origin = config->origins[CONFIG_management_ip];
+    bool is_asked_for =
+        config->origins[CONFIG_management_port] || (ip_origin && strcmp(ip_origin, "--bind") != 0);
+    if (!is_asked_for && config_management_ssl_port(config) > 0)
+        return 0;
+    return (uint16_t)config->management_port;
+}
+
+bool config_wants_tls(const struct config *config, enum config_tls of)
+{
+    uint16_t management_port = config_management_ssl_port(config);
+    if (of == CONFIG_TLS_MANAGEMENT)
+        return management_port > 0;
+    return config->ssl_listeners.count > 0 || config->ssl_certfile[0] != '\0' ||
+           config->prometheus_ssl_port > 0 ||
+           (management_port > 0 && config->management_ssl_certfile[0] == '\0');
+}
+
+int config_tls_context(const struct config *config, enum config_tls of, config_say say, void *arg,
                        struct tls_context **ret)
 {
-    struct report r = {config, say, arg};
+    enum config_tls group = group_used(config, of);
+    struct report r = {config, group, say, arg};
     struct tls_wanted w;
     struct tls_context *context = NULL;
-    int hosts_err = wanted_read(&w, config, say, arg);
+    int hosts_err = wanted_read(&w, config, group, say, arg);
     int err = tls_context_create(&w.settings, report, &r, &context);
     wanted_free(&w);
     if (hosts_err < 0 || err < 0) {
@@ -194,10 +282,10 @@ static void say_nothing(void *arg, enum log_level level, const char *text)
     (void)text;
 }
 
-void config_tls_stamp(const struct config *config, struct lv_buffer *out)
+void config_tls_stamp(const struct config *config, enum config_tls of, struct lv_buffer *out)
 {
     struct tls_wanted w;
-    wanted_read(&w, config, say_nothing, NULL);
+    wanted_read(&w, config, group_used(config, of), say_nothing, NULL);
     tls_files_stamp(&w.settings, out);
     wanted_free(&w);
 }

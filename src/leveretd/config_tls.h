@@ -1,4 +1,4 @@
-/* The settings ssl_options.*, as the room tls/ wants them. */
+/* The settings ssl_options.* and management.ssl.*, as the room tls/ wants them. */
 #ifndef LEVERET_LEVERETD_CONFIG_TLS_H
 #define LEVERET_LEVERETD_CONFIG_TLS_H
 
@@ -7,15 +7,25 @@
 
 struct lv_buffer;
 
-/* Returns whether anything of TLS is set: an address to listen on, or a certificate. */
-bool config_wants_tls(const struct config *config);
+/* Whose certificate and rules. The API uses those of AMQP if it has no certificate of its own. */
+enum config_tls { CONFIG_TLS_AMQP, CONFIG_TLS_MANAGEMENT, CONFIG_TLS_COUNT };
+
+/* Returns the port of the API without and with TLS; 0: none. As in RabbitMQ, where only TLS is set
+ * there is no listener without it. */
+uint16_t config_management_port(const struct config *config);
+uint16_t config_management_ssl_port(const struct config *config);
+
+/* Returns whether any listener needs this, or a certificate is set. */
+bool config_wants_tls(const struct config *config, enum config_tls of);
+/* Returns what the keys of the settings used begin with: "ssl_options". Static. */
+const char *config_tls_prefix(const struct config *config, enum config_tls of);
 
 /* Makes a context of the config's files. Every fault is reported as "FILE:LINE: ssl_options.KEY:
  * ..."; after an error returns ERR_INVALID. Blocks. */
-int config_tls_context(const struct config *config, config_say say, void *arg,
+int config_tls_context(const struct config *config, enum config_tls of, config_say say, void *arg,
                        struct tls_context **ret);
 
 /* Appends what identifies the present content of these files: tls_files_stamp(). Blocks. */
-void config_tls_stamp(const struct config *config, struct lv_buffer *out);
+void config_tls_stamp(const struct config *config, enum config_tls of, struct lv_buffer *out);
 
 #endif

@@ -2,12 +2,14 @@
 #include "leveretd/http_services.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "api/api.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/http.h"
+#include "leveretd/config_tls.h"
 #include "leveretd/leveretd.h"
 #include "metrics/endpoint.h"
 
@@ -17,16 +19,37 @@ struct http_services {
     struct metrics_endpoint metrics;
 };
 
-static const struct http_options options = {
-    .workers_max = 16,
-    .connections_max = 10000,
-    .newcomers_per_address_max = 1000,
-    .body_bytes_max = 64 * 1024 * 1024,
-    .memory_bytes_max = 256 * 1024 * 1024,
-    .request_ms = 15000,
-    .idle_ms = 60000,
-    .body_ms = 60000,
+enum {
+    WORKERS_MAX = 16,
+    NEWCOMERS_PER_ADDRESS_MAX = 1000,
+    DESCRIPTORS_OF_CLIENT = 3, /* of which HTTP may have half of those that the process has */
+    MEMORY_BYTES_MIN = 256 * 1024 * 1024,
 };
+
+static int64_t connections_max(const struct leveretd *d)
+{
+    struct rlimit limit;
+    int64_t wanted = d->config->management_connections_max;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted == CONFIG_NONE ? INT32_MAX : wanted;
+    rlim_t possible = limit.rlim_cur / 2 / (rlim_t)DESCRIPTORS_OF_CLIENT;
+    return wanted == CONFIG_NONE || (rlim_t)wanted > possible ? (int64_t)possible : wanted;
+}
+
+static struct http_options options(const struct leveretd *d)
+{
+    size_t body = (size_t)d->config->management_body_bytes_max;
+    return (struct http_options){
+        .workers_max = WORKERS_MAX,
+        .connections_max = connections_max(d),
+        .newcomers_per_address_max = NEWCOMERS_PER_ADDRESS_MAX,
+        .body_bytes_max = body,
+        .memory_bytes_max = 4 * body > (size_t)MEMORY_BYTES_MIN ? 4 * body : MEMORY_BYTES_MIN,
+        .request_ms = (uint32_t)d->config->management_request_ms,
+        .idle_ms = (uint32_t)d->config->management_idle_ms,
+        .body_ms = (uint32_t)d->config->management_idle_ms,
+    };
+}
 
 /* Listens, unless the port is 0. */
 static int open_listener(struct leveretd *d, const struct http_wanted *wanted)
@@ -36,16 +59,23 @@ static int open_listener(struct leveretd *d, const struct http_wanted *wanted)
 
 static int open_api(struct leveretd *d, struct http_services *http)
 {
-    return open_listener(d, &(struct http_wanted){
-                                .server = http->server,
-                                .name = "http",
-                                .purpose = "HTTP API",
-                                .address = d->config->management_ip,
-                                .port = (uint16_t)d->config->management_port,
-                                .handler = api_handle,
-                                .is_short = api_is_short,
-                                .arg = http->api,
-                            });
+    struct http_wanted wanted = {
+        .server = http->server,
+        .name = "http",
+        .purpose = "HTTP API",
+        .address = d->config->management_ip,
+        .port = config_management_port(d->config),
+        .handler = api_handle,
+        .is_short = api_is_short,
+        .arg = http->api,
+    };
+    int code = open_listener(d, &wanted);
+    if (code != EXIT_OK)
+        return code;
+    wanted.address = d->config->management_ssl_ip;
+    wanted.port = config_management_ssl_port(d->config);
+    wanted.tls = tls_keeper_server(d->tls_keeper, CONFIG_TLS_MANAGEMENT);
+    return open_listener(d, &wanted);
 }
 
 static int open_metrics(struct leveretd *d, struct http_services *http)
@@ -69,7 +99,7 @@ static int open_metrics(struct leveretd *d, struct http_services *http)
         return code;
     wanted.address = d->config->prometheus_ssl_ip;
     wanted.port = (uint16_t)d->config->prometheus_ssl_port;
-    wanted.tls = tls_keeper_server(d->tls_keeper);
+    wanted.tls = tls_keeper_server(d->tls_keeper, CONFIG_TLS_AMQP);
     return open_listener(d, &wanted);
 }
 
@@ -82,7 +112,8 @@ static int open_listeners(struct leveretd *d, struct http_services *http)
 int http_services_open(struct leveretd *d)
 {
     struct http_services *http = d->http = lv_calloc(1, sizeof *http);
-    int err = http_server_create(&options, &http->server);
+    struct http_options wanted = options(d);
+    int err = http_server_create(&wanted, &http->server);
     if (err < 0) {
         log_error("cannot create the HTTP server: %s", lv_error_text(err));
         return EXIT_LISTEN;

@@ -223,7 +223,11 @@ void listeners_close(struct listeners *l)
 
 void listener_words(const struct listener *one, char *protocol, char *purpose)
 {
-    snprintf(protocol, LISTENER_WORDS_MAX, "%s%s", one->name, one->is_tls ? "/ssl" : "");
+    bool is_https = one->is_tls && strncmp(one->name, "http", 4) == 0;
+    if (is_https)
+        snprintf(protocol, LISTENER_WORDS_MAX, "https%s", one->name + 4);
+    else
+        snprintf(protocol, LISTENER_WORDS_MAX, "%s%s", one->name, one->is_tls ? "/ssl" : "");
     snprintf(purpose, LISTENER_WORDS_MAX, "%s%s", one->purpose, one->is_tls ? " over TLS" : "");
 }
 

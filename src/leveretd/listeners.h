@@ -60,7 +60,7 @@ void listeners_log(const struct listeners *l, const char *event);
  * have ended. */
 void listeners_close(struct listeners *l);
 
-/* Writes RabbitMQ's words for a listener: "amqp" or "amqp/ssl", and "AMQP 0-9-1 over TLS". Both
+/* Writes RabbitMQ's words for a listener: "amqp", "amqp/ssl", "https", and "AMQP 0-9-1 over TLS". Both
  * have room for LISTENER_WORDS_MAX bytes. */
 enum { LISTENER_WORDS_MAX = 64 };
 void listener_words(const struct listener *one, char *protocol, char *purpose);

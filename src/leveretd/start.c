@@ -466,7 +466,7 @@ int leveretd_start(struct leveretd *d)
     d->is_serving = true;
     d->alarms = alarms_create(d->broker, d->config->data_dir, d->config);
     if ((code = listeners_open(&d->listeners, d->loops, d->config, &d->sessions,
-                               tls_keeper_server(d->tls_keeper))) != EXIT_OK ||
+                               tls_keeper_server(d->tls_keeper, CONFIG_TLS_AMQP))) != EXIT_OK ||
         (code = statistics_open(d)) != EXIT_OK || (code = open_control(d)) != EXIT_OK ||
         (code = http_services_open(d)) != EXIT_OK)
         return code;

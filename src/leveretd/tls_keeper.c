@@ -18,14 +18,19 @@
 
 enum { LOOK_MS = 1000, DAY_MS = 24 * 3600 * 1000, DAY_S = 24 * 3600, SOON_DAYS = 30 };
 
-struct tls_keeper {
-    struct loops *loops;
+/* The certificates of one group of settings. */
+struct kept {
     struct tls_server *server;
-    const struct config *config; /* borrowed; NULL: none was given yet */
-    struct loop_timer timer;
     struct lv_buffer stamp;   /* of the files when they were last read */
     struct lv_buffer changed; /* another one, that the last look found; empty: none */
-    uint64_t warn_at_ms;      /* of loop_now_ms() */
+};
+
+struct tls_keeper {
+    struct loops *loops;
+    struct kept kept[CONFIG_TLS_COUNT];
+    const struct config *config; /* borrowed; NULL: none was given yet */
+    struct loop_timer timer;
+    uint64_t warn_at_ms; /* of loop_now_ms() */
 };
 
 static void assert_home(const struct tls_keeper *k)
@@ -41,34 +46,34 @@ static void say_errors(void *arg, enum log_level level, const char *text)
         config_say_log(arg, level, text);
 }
 
-static int keeper_read(struct tls_keeper *k, config_say say)
+static int keeper_read(struct tls_keeper *k, enum config_tls of, config_say say)
 {
     struct tls_context *context;
-    int err = config_tls_context(k->config, say, NULL, &context);
+    int err = config_tls_context(k->config, of, say, NULL, &context);
     if (err < 0)
         return err;
-    tls_server_use(k->server, context, (uint32_t)k->config->ssl_handshake_timeout_ms);
+    tls_server_use(k->kept[of].server, context, (uint32_t)k->config->ssl_handshake_timeout_ms);
     tls_context_unref(&context);
     return 0;
 }
 
-static void stamp_take(struct tls_keeper *k, struct lv_buffer *stamp)
+static void stamp_take(struct tls_keeper *k, enum config_tls of, struct lv_buffer *stamp)
 {
     stamp->n = 0;
-    config_tls_stamp(k->config, stamp);
+    config_tls_stamp(k->config, of, stamp);
 }
 
 /* --- files that change ------------------------------------------------------------------------ */
 
-static void keeper_read_again(struct tls_keeper *k)
+static void keeper_read_again(struct tls_keeper *k, enum config_tls of)
 {
-    if (keeper_read(k, config_say_log) < 0) {
+    if (keeper_read(k, of, config_say_log) < 0) {
         log_error("TLS: the changed files are not used because of the errors above; new "
                   "connections get the certificates that were read before");
         return;
     }
     size_t count;
-    struct tls_context *context = tls_server_context(k->server);
+    struct tls_context *context = tls_server_context(k->kept[of].server);
     const struct tls_file *files = tls_context_files(context, &count);
     log_info("TLS: files have changed and were read again: new connections get the certificate of "
              "%s in %s, open ones keep theirs",
@@ -76,41 +81,49 @@ static void keeper_read_again(struct tls_keeper *k)
     tls_context_unref(&context);
 }
 
-static void keeper_look(struct tls_keeper *k)
+static void keeper_look(struct tls_keeper *k, enum config_tls of)
 {
+    struct kept *kept = &k->kept[of];
     struct lv_buffer now = {0};
-    stamp_take(k, &now);
-    bool is_same = slice_equal(lv_buffer_slice(&now), lv_buffer_slice(&k->stamp));
-    bool is_settled = slice_equal(lv_buffer_slice(&now), lv_buffer_slice(&k->changed));
-    lv_buffer_free(&k->changed);
+    stamp_take(k, of, &now);
+    bool is_same = slice_equal(lv_buffer_slice(&now), lv_buffer_slice(&kept->stamp));
+    bool is_settled = slice_equal(lv_buffer_slice(&now), lv_buffer_slice(&kept->changed));
+    lv_buffer_free(&kept->changed);
     if (is_same) {
         lv_buffer_free(&now);
     } else if (!is_settled) {
-        k->changed = now;
+        kept->changed = now;
     } else {
-        lv_buffer_free(&k->stamp);
-        k->stamp = now; /* also after an error, which is logged once */
-        keeper_read_again(k);
+        lv_buffer_free(&kept->stamp);
+        kept->stamp = now; /* also after an error, which is logged once */
+        keeper_read_again(k, of);
     }
+}
+
+/* Returns whether the group has a context of its own. */
+static bool is_kept(const struct tls_keeper *k, enum config_tls of)
+{
+    return config_wants_tls(k->config, of);
 }
 
 /* --- expiry ----------------------------------------------------------------------------------- */
 
-static void keeper_warn(struct tls_keeper *k)
+static void keeper_warn(struct tls_keeper *k, enum config_tls of)
 {
-    struct tls_context *context = tls_server_context(k->server);
+    struct tls_context *context = tls_server_context(k->kept[of].server);
     size_t count = 0;
     const struct tls_file *files = context ? tls_context_files(context, &count) : NULL;
+    const char *prefix = config_tls_prefix(k->config, of);
     int64_t now_s = (int64_t)time(NULL);
     for (size_t i = 0; i < count; i++) {
         int64_t left_s = files[i].ends_at_s - now_s;
         if (left_s < 0)
-            log_warning("TLS: the certificate of %s in %s (ssl_options.%s) has expired: renew it",
-                        files[i].subject, files[i].path, files[i].key);
+            log_warning("TLS: the certificate of %s in %s (%s.%s) has expired: renew it",
+                        files[i].subject, files[i].path, prefix, files[i].key);
         else if (left_s < (int64_t)SOON_DAYS * DAY_S)
-            log_warning("TLS: the certificate of %s in %s (ssl_options.%s) expires in %" PRId64
+            log_warning("TLS: the certificate of %s in %s (%s.%s) expires in %" PRId64
                         " days: renew it",
-                        files[i].subject, files[i].path, files[i].key, left_s / DAY_S);
+                        files[i].subject, files[i].path, prefix, files[i].key, left_s / DAY_S);
     }
     tls_context_unref(&context);
 }
@@ -118,11 +131,14 @@ static void keeper_warn(struct tls_keeper *k)
 static void timer_fired(struct loop *loop, struct loop_timer *timer)
 {
     struct tls_keeper *k = lv_container_of(timer, struct tls_keeper, timer);
-    if (config_wants_tls(k->config))
-        keeper_look(k);
-    if (loop_now_ms(loop) >= k->warn_at_ms) {
+    bool warns = loop_now_ms(loop) >= k->warn_at_ms;
+    if (warns)
         k->warn_at_ms = loop_now_ms(loop) + DAY_MS;
-        keeper_warn(k);
+    for (enum config_tls of = 0; of < CONFIG_TLS_COUNT; of++) {
+        if (is_kept(k, of))
+            keeper_look(k, of);
+        if (warns)
+            keeper_warn(k, of);
     }
     loop_timer_start(loop, timer, LOOK_MS);
 }
@@ -133,7 +149,8 @@ struct tls_keeper *tls_keeper_create(struct loops *loops)
 {
     struct tls_keeper *k = lv_calloc(1, sizeof *k);
     k->loops = loops;
-    k->server = tls_server_create();
+    for (enum config_tls of = 0; of < CONFIG_TLS_COUNT; of++)
+        k->kept[of].server = tls_server_create();
     loop_timer_init(&k->timer, timer_fired);
     return k;
 }
@@ -144,9 +161,11 @@ void tls_keeper_free(struct tls_keeper **keeper)
     *keeper = NULL;
     if (!k)
         return;
-    tls_server_free(&k->server);
-    lv_buffer_free(&k->stamp);
-    lv_buffer_free(&k->changed);
+    for (enum config_tls of = 0; of < CONFIG_TLS_COUNT; of++) {
+        tls_server_free(&k->kept[of].server);
+        lv_buffer_free(&k->kept[of].stamp);
+        lv_buffer_free(&k->kept[of].changed);
+    }
     free(k);
 }
 
@@ -154,34 +173,42 @@ void tls_keeper_configure(struct tls_keeper *k, const struct config *config)
 {
     assert_home(k);
     k->config = config;
-    if (!config_wants_tls(config))
-        return;
-    stamp_take(k, &k->stamp);
-    keeper_read(k, say_errors);
+    for (enum config_tls of = 0; of < CONFIG_TLS_COUNT; of++) {
+        if (!is_kept(k, of))
+            continue;
+        stamp_take(k, of, &k->kept[of].stamp);
+        keeper_read(k, of, say_errors);
+    }
 }
 
 void tls_keeper_start(struct tls_keeper *k)
 {
     struct loop *loop = loops_at(k->loops, 0);
+    bool has_any = false;
     lv_assert(k->config && !loop_current());
-    if (!config_wants_tls(k->config))
+    for (enum config_tls of = 0; of < CONFIG_TLS_COUNT; of++)
+        has_any |= is_kept(k, of);
+    if (!has_any)
         return;                                 /* a listener is opened at the start or never */
     k->warn_at_ms = loop_now_ms(loop) + DAY_MS; /* config_check() has warned at the start */
     loop_timer_start(loop, &k->timer, LOOK_MS);
 }
 
-struct tls_server *tls_keeper_server(struct tls_keeper *k)
+struct tls_server *tls_keeper_server(struct tls_keeper *k, enum config_tls of)
 {
-    return k->server;
+    return k->kept[of].server;
 }
 
 void tls_keeper_each_certificate(struct tls_keeper *k, node_certificate_visit *visit, void *arg)
 {
-    struct tls_context *context = tls_server_context(k->server);
-    size_t count = 0;
-    const struct tls_file *files = context ? tls_context_files(context, &count) : NULL;
-    for (size_t i = 0; i < count; i++)
-        visit(arg, &(struct node_certificate){files[i].path, files[i].key, files[i].subject,
-                                              files[i].ends_at_s});
-    tls_context_unref(&context);
+    for (enum config_tls of = 0; of < CONFIG_TLS_COUNT; of++) {
+        struct tls_context *context = tls_server_context(k->kept[of].server);
+        size_t count = 0;
+        const struct tls_file *files = context ? tls_context_files(context, &count) : NULL;
+        for (size_t i = 0; i < count; i++)
+            visit(arg,
+                  &(struct node_certificate){files[i].path, config_tls_prefix(k->config, of),
+                                             files[i].key, files[i].subject, files[i].ends_at_s});
+        tls_context_unref(&context);
+    }
 }

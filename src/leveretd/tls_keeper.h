@@ -4,6 +4,7 @@
 #define LEVERET_LEVERETD_TLS_KEEPER_H
 
 #include "leveretd/config.h"
+#include "leveretd/config_tls.h"
 #include "loop/loop.h"
 #include "manage/node.h"
 #include "tls/tls.h"
@@ -24,8 +25,8 @@ void tls_keeper_configure(struct tls_keeper *keeper, const struct config *config
  */
 void tls_keeper_start(struct tls_keeper *keeper);
 
-/* Returns what listeners are given; valid as long as the keeper. */
-struct tls_server *tls_keeper_server(struct tls_keeper *keeper);
+/* Returns what listeners of this kind are given; valid as long as the keeper. */
+struct tls_server *tls_keeper_server(struct tls_keeper *keeper, enum config_tls of);
 
 /* Visits the files with certificates that are in use. Any thread. */
 void tls_keeper_each_certificate(struct tls_keeper *keeper, node_certificate_visit *visit,

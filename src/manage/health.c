@@ -88,8 +88,8 @@ static struct health check_local_alarms(struct manage *m, const struct health_qu
 
 struct expiry {
     int64_t limit_s;
-    json_t *found;   /* the certificates that expire before it */
-    json_t *by_file; /* what RabbitMQ shows with each listener */
+    json_t *found;    /* the certificates that expire before it */
+    json_t *by_group; /* what RabbitMQ shows with each listener, by group of settings */
     struct lv_buffer reason;
 };
 
@@ -108,17 +108,21 @@ static void note_certificate(void *arg, const struct node_certificate *c)
     struct expiry *e = arg;
     char when[32], key[128];
     time_text(when, c->ends_at_s);
-    json_object_set_new(e->by_file, c->key, json_of_text(c->path));
+    json_t *by_file = json_object_get(e->by_group, c->group);
+    if (!by_file)
+        json_object_set_new(e->by_group, c->group, by_file = json_object());
+    json_object_set_new(by_file, c->key, json_of_text(c->path));
     snprintf(key, sizeof key, "%s_expires_on", c->key);
-    json_object_set_new(e->by_file, key, json_pack("[s]", when));
+    json_object_set_new(by_file, key, json_pack("[s]", when));
     if (c->ends_at_s > e->limit_s)
         return;
     lv_buffer_printf(&e->reason, "%s %s on %s", e->reason.n == 0 ? "Certificates expiring:" : ",",
                      c->path, when);
-    json_array_append_new(e->found, json_pack("{s:o, s:o, s:o, s:I, s:s}", "path",
-                                              json_of_text(c->path), "key", json_of_text(c->key),
-                                              "subject", json_of_text(c->subject), "expires_at",
-                                              (json_int_t)c->ends_at_s, "expires_on", when));
+    json_array_append_new(e->found,
+                          json_pack("{s:o, s:s, s:o, s:o, s:I, s:s}", "path", json_of_text(c->path),
+                                    "group", c->group, "key", json_of_text(c->key), "subject",
+                                    json_of_text(c->subject), "expires_at",
+                                    (json_int_t)c->ends_at_s, "expires_on", when));
 }
 
 static json_t *listener_json(const struct node_listener *l)
@@ -130,7 +134,7 @@ static json_t *listener_json(const struct node_listener *l)
 struct listener_list {
     const struct manage *manage;
     json_t *list;
-    json_t *more; /* what each of them is shown with */
+    json_t *by_group; /* what each of them is shown with */
 };
 
 static void add_tls_listener(void *arg, const struct node_listener *l)
@@ -140,7 +144,11 @@ static void add_tls_listener(void *arg, const struct node_listener *l)
         return;
     json_t *one = listener_json(l);
     json_object_set_new(one, "node", json_of_text(all->manage->node_name));
-    json_object_update(one, all->more);
+    bool has_own = strcmp(l->protocol, "https") == 0;
+    json_t *own = has_own ? json_object_get(all->by_group, "management.ssl") : NULL;
+    json_t *by_file = own ? own : json_object_get(all->by_group, "ssl_options");
+    if (by_file)
+        json_object_update(one, by_file);
     json_array_append_new(all->list, one);
 }
 
@@ -151,9 +159,9 @@ static struct health check_certificates(struct manage *m, const struct health_qu
     struct expiry e = {
         .limit_s = (int64_t)(clock_wall_ms() / 1000 + q->within_s),
         .found = json_array(),
-        .by_file = json_object(),
+        .by_group = json_object(),
     };
-    struct listener_list listeners = {m, json_array(), e.by_file};
+    struct listener_list listeners = {m, json_array(), e.by_group};
     struct health h = {0};
     node_each_certificate(m, note_certificate, &e);
     node_each_listener(m, add_tls_listener, &listeners);
@@ -165,7 +173,7 @@ static struct health check_certificates(struct manage *m, const struct health_qu
         json_object_set(h.body, "certificates", e.found);
     }
     json_decref(e.found);
-    json_decref(e.by_file);
+    json_decref(e.by_group);
     json_decref(listeners.list);
     lv_buffer_free(&e.reason);
     return h;

@@ -54,7 +54,8 @@ struct node_listener {
 
 struct node_certificate {
     const char *path;
-    const char *key; /* the setting that names the file: "certfile" */
+    const char *group; /* of settings: "ssl_options", "management.ssl" */
+    const char *key;   /* the setting of the group that names the file: "certfile" */
     const char *subject;
     int64_t ends_at_s; /* seconds since 1970 */
 };

@@ -48,8 +48,9 @@ static int say_expiring(const struct invocation *i, const json_t *health)
         return EXIT_UNAVAILABLE;
     }
     json_array_foreach(found, n, one)
-        say_error(EXIT_UNAVAILABLE, "%s%s (ssl_options.%s) expires on %s: %s",
-                  n == 0 ? "Error:\n" : "", json_string_value(json_object_get(one, "path")),
+        say_error(EXIT_UNAVAILABLE, "%s%s (%s.%s) expires on %s: %s", n == 0 ? "Error:\n" : "",
+                  json_string_value(json_object_get(one, "path")),
+                  json_string_value(json_object_get(one, "group")),
                   json_string_value(json_object_get(one, "key")),
                   time_text(when, json_integer_value(json_object_get(one, "expires_at"))),
                   json_string_value(json_object_get(one, "subject")));

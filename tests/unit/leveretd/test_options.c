@@ -309,8 +309,6 @@ static void a_check_names_every_fault(void **state)
                   "65535\n"
                   "warning: :3: load_definitions has no effect: importing definitions comes in a "
                   "later version\n"
-                  "info: :4: management.tcp.ip has no effect: the management API comes in a later "
-                  "version\n"
                   "error: :6: invalid value '1 1' for listeners.tcp.*: expected each address and "
                   "port once\n"
                   "error: :3: invalid value '/no/such' for load_definitions: expected a file that "

@@ -51,7 +51,8 @@ static void no_listeners(void *arg, node_listener_visit *visit, void *visit_arg)
 static void one_certificate(void *arg, node_certificate_visit *visit, void *visit_arg)
 {
     (void)arg;
-    visit(visit_arg, &(struct node_certificate){"/cert.pem", "certfile", "CN=a", 2000000000});
+    visit(visit_arg,
+          &(struct node_certificate){"/cert.pem", "ssl_options", "certfile", "CN=a", 2000000000});
 }
 
 static void create_vhost(struct world *w, const char *name)
