@@ -204,6 +204,12 @@ static int check_user(const struct definition_user *row, enum password_algorithm
     return err;
 }
 
+int auth_check_user(const struct definition_user *row)
+{
+    enum password_algorithm algorithm;
+    return check_user(row, &algorithm);
+}
+
 int auth_load_user(struct auth *auth, const struct definition_user *row)
 {
     enum password_algorithm algorithm = PASSWORD_SHA256;
@@ -239,6 +245,13 @@ int auth_add_user(struct auth *auth, struct slice name, struct slice password, s
     keep_user(auth, &row, algorithm);
     internal_remember(auth, name, slice_str(text), password);
     return auth_change_end_user(&change, auth_find_user(auth, name));
+}
+
+int auth_hash_password(struct auth *auth, struct slice password,
+                       enum password_algorithm *ret_algorithm,
+                       char ret_text[PASSWORD_HASH_TEXT_MAX])
+{
+    return internal_hash(auth, password, ret_algorithm, ret_text);
 }
 
 int auth_put_user(struct auth *auth, const struct definition_user *row, definitions_done done,
@@ -306,6 +319,18 @@ void auth_list_users(struct auth *auth, auth_user_visit visit, void *arg)
         visit(arg, &row);
     }
     unlock_auth(auth);
+}
+
+bool auth_visit_user(struct auth *auth, struct slice name, auth_user_visit visit, void *arg)
+{
+    read_lock(auth);
+    const struct user *user = auth_find_user(auth, name);
+    if (user) {
+        struct definition_user row = auth_user_row(user);
+        visit(arg, &row);
+    }
+    unlock_auth(auth);
+    return user != NULL;
 }
 
 size_t auth_user_count(struct auth *auth)

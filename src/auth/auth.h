@@ -202,6 +202,12 @@ void auth_give(const struct auth_identity *identity, enum auth_limit what);
  * hashed. */
 int auth_add_user(struct auth *auth, struct slice user, struct slice password, struct slice tags,
                   definitions_done done, void *arg);
+/* Hashes a password as auth_add_user() does, for auth_put_user(): writes the text and the algorithm.
+ * The text is empty for an empty password. Returns ERR_NO_MEMORY if it could not be hashed. Waits,
+ * so never on a loop. */
+int auth_hash_password(struct auth *auth, struct slice password,
+                       enum password_algorithm *ret_algorithm,
+                       char ret_text[PASSWORD_HASH_TEXT_MAX]);
 /* Adds or replaces a user whose password hash is known (definitions import, the HTTP API), with the
  * limits in the row. ERR_INVALID: the algorithm is unknown, or the hash is not one of it. */
 int auth_put_user(struct auth *auth, const struct definition_user *row, definitions_done done,
@@ -238,6 +244,14 @@ int auth_clear_permissions(struct auth *auth, struct slice user, struct slice vh
 /* Like auth_set_permissions(), with patterns that may contain {username} and {vhost}. */
 int auth_set_topic_permissions(struct auth *auth, const struct definition_topic_permission *row,
                                struct lv_buffer *reason, definitions_done done, void *arg);
+/* Return what auth_put_user(), auth_set_limits(), auth_set_permissions() and
+ * auth_set_topic_permissions() would return for these values, and change nothing; but whether there
+ * is such a user is not asked. */
+int auth_check_user(const struct definition_user *row);
+int auth_check_limits(struct slice limits, struct lv_buffer *reason);
+int auth_check_permissions(const struct definition_permission *row, struct lv_buffer *reason);
+int auth_check_topic_permissions(const struct definition_topic_permission *row,
+                                 struct lv_buffer *reason);
 /* Clears the topic permissions of one exchange, or of every exchange if it is empty. ERR_NOT_FOUND:
  * no such user. */
 int auth_clear_topic_permissions(struct auth *auth, struct slice user, struct slice vhost,
@@ -261,6 +275,8 @@ void auth_list_permissions(struct auth *auth, struct slice user, struct slice vh
                            auth_permission_visit visit, void *arg);
 void auth_list_topic_permissions(struct auth *auth, struct slice user, struct slice vhost,
                                  auth_topic_permission_visit visit, void *arg);
+/* Visits one user. Returns false if there is no user of this name. */
+bool auth_visit_user(struct auth *auth, struct slice user, auth_user_visit visit, void *arg);
 size_t auth_user_count(struct auth *auth);
 bool auth_has_user(struct auth *auth, struct slice user);
 

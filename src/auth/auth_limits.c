@@ -114,8 +114,9 @@ static void keep_limits_json(struct user *user, json_t *limits)
 
 /* --- management ------------------------------------------------------------------------------- */
 
-int auth_set_limits(struct auth *auth, struct slice name, struct slice text,
-                    struct lv_buffer *reason, definitions_done done, void *arg)
+/* Reads and checks limits. Returns 0 with an object that the caller owns, or an error as
+ * auth_set_limits() does. */
+static int limits_read(struct slice text, struct lv_buffer *reason, json_t **ret)
 {
     json_t *limits = json_loadb((const char *)text.p, text.n, JSON_DECODE_ANY, NULL);
     if (!limits)
@@ -124,6 +125,25 @@ int auth_set_limits(struct auth *auth, struct slice name, struct slice text,
         json_decref(limits);
         return ERR_INVALID;
     }
+    *ret = limits;
+    return 0;
+}
+
+int auth_check_limits(struct slice text, struct lv_buffer *reason)
+{
+    json_t *limits = NULL;
+    int err = limits_read(text, reason, &limits);
+    json_decref(limits);
+    return err;
+}
+
+int auth_set_limits(struct auth *auth, struct slice name, struct slice text,
+                    struct lv_buffer *reason, definitions_done done, void *arg)
+{
+    json_t *limits;
+    int err = limits_read(text, reason, &limits);
+    if (err < 0)
+        return err;
     struct change change = auth_change_begin(auth, done, arg);
     struct user *user = auth_find_user(auth, name);
     if (user) {

@@ -298,6 +298,25 @@ int auth_set_permissions(struct auth *auth, const struct definition_permission *
     return auth_change_end(&change, definition_put_permission(row));
 }
 
+int auth_check_permissions(const struct definition_permission *row, struct lv_buffer *reason)
+{
+    struct permission *p = NULL;
+    int err = create_permission(row, reason, &p);
+    if (err == 0)
+        auth_permission_free(p);
+    return err;
+}
+
+int auth_check_topic_permissions(const struct definition_topic_permission *row,
+                                 struct lv_buffer *reason)
+{
+    struct topic_permission *t = NULL;
+    int err = create_topic(row, reason, &t);
+    if (err == 0)
+        auth_topic_free(t);
+    return err;
+}
+
 int auth_clear_permissions(struct auth *auth, struct slice name, struct slice vhost,
                            definitions_done done, void *arg)
 {
