@@ -218,6 +218,7 @@ json_t *json_of_value(const struct manage *m, const struct value *v)
     case VALUE_NUMBER: return json_of_u64(v->number);
     case VALUE_INTEGER: return json_integer(v->integer);
     case VALUE_REAL: return json_real(v->real);
+    case VALUE_JSON:
     case VALUE_STRING: return json_of_slice(v->string);
     case VALUE_TABLE: return json_of_table(v->string);
     case VALUE_ARGUMENTS: return json_of_arguments(v->arguments.table, v->arguments.is_known);

@@ -123,8 +123,8 @@ bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct s
         return true;
     if (!actor_check_rank(actor, rank, error))
         return false;
-    bool sees_all = rank == ACTOR_MANAGEMENT && has_rank(actor->identity, ACTOR_MONITORING);
-    if (sees_all || has_access(actor, vhost))
+    enum actor_rank enough = rank == ACTOR_MANAGEMENT ? ACTOR_MONITORING : ACTOR_ADMINISTRATOR;
+    if (has_rank(actor->identity, enough) || has_access(actor, vhost))
         return true;
     return manage_refuse(error, REFUSAL_ACCESS, SUBJECT_VHOST,
                          "user '%.*s' has no access to vhost '%.*s'", SLICE_ARG(actor->name),

@@ -23,6 +23,7 @@ enum value_type {
     VALUE_TABLE,      /* an AMQP table */
     VALUE_ARGUMENTS,  /* the arguments of a declaration, some of which the broker knows */
     VALUE_WORDS,      /* separated by commas */
+    VALUE_JSON,       /* a value as JSON text */
     VALUE_TIME,       /* milliseconds since 1970 */
     VALUE_SESSION,    /* a connection (channel 0) or a channel */
     VALUE_HOME,       /* a loop */
@@ -41,7 +42,7 @@ struct value {
         uint64_t number; /* also a time, and a loop's index */
         int64_t integer;
         double real;
-        struct slice string; /* also words, a table, and encoded properties */
+        struct slice string; /* also words, JSON, a table, and encoded properties */
         struct {
             struct slice table;
             bool (*is_known)(struct slice name);
@@ -77,6 +78,7 @@ struct value {
 #define VALUE_OF_TEXT(s) VALUE_OF_STRING(slice_str(s))
 #define VALUE_OF_TABLE(s) ((struct value){.type = VALUE_TABLE, .string = (s)})
 #define VALUE_OF_WORDS(s) ((struct value){.type = VALUE_WORDS, .string = (s)})
+#define VALUE_OF_JSON(s) ((struct value){.type = VALUE_JSON, .string = (s)})
 #define VALUE_OF_TIME(ms) ((struct value){.type = VALUE_TIME, .number = (ms)})
 #define VALUE_OF_ARGUMENTS(t, is)                                                                  \
     ((struct value){.type = VALUE_ARGUMENTS, .arguments = {(t), (is)}})

@@ -91,7 +91,8 @@ void manage_error_free(struct manage_error *error);
 
 /* The functions below return false after refusing with REFUSAL_ACCESS. */
 bool actor_check_rank(const struct actor *actor, enum actor_rank rank, struct manage_error *error);
-/* Checks that the actor has the rank, and access to the vhost. */
+/* Checks that the actor has the rank, and access to the vhost. Administrators need no access; nor
+ * do monitors, to see something (ACTOR_MANAGEMENT). */
 bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct slice vhost,
                        struct manage_error *error);
 /* Check that the actor has the permission that a client would need. */

@@ -2,6 +2,7 @@
 #include "broker/parameters.h"
 
 #include "base/error.h"
+#include "broker/operator_parameter.h"
 #include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/event_json.h"
@@ -14,10 +15,12 @@ static const char limits_component[] = "vhost-limits", limits_name[] = "limits";
 
 /* --- of vhosts -------------------------------------------------------------------------------- */
 
-/* Only an administrator may set limits. */
+/* Only an administrator may set limits, and policies that policymakers cannot exceed. */
 static enum actor_rank rank_for(struct slice component)
 {
-    return slice_is(component, limits_component) ? ACTOR_ADMINISTRATOR : ACTOR_POLICYMAKER;
+    bool is_limiting =
+        slice_is(component, limits_component) || slice_is(component, OPERATOR_COMPONENT);
+    return is_limiting ? ACTOR_ADMINISTRATOR : ACTOR_POLICYMAKER;
 }
 
 static int parameter_submit(struct manage *m, struct vhost *vhost, const void *row,
@@ -106,7 +109,9 @@ bool manage_list_parameters(struct manage *m, const struct actor *actor, struct 
                             struct slice component, struct listing *ret, struct manage_error *error)
 {
     *ret = (struct listing){.columns = parameter_columns};
-    if (!actor_check_vhost(actor, ACTOR_POLICYMAKER, vhost_name, error))
+    bool is_limits = slice_is(component, limits_component);
+    enum actor_rank rank = is_limits ? ACTOR_MANAGEMENT : ACTOR_POLICYMAKER;
+    if (!actor_check_vhost(actor, rank, vhost_name, error))
         return false;
     struct vhost *vhost = manage_vhost(m, vhost_name, error);
     if (vhost)
@@ -140,7 +145,7 @@ bool manage_set_global_parameter(struct manage *m, const struct actor *actor, st
 {
     const struct definition_global_parameter row = {.name = name, .value = value};
     const struct setting s = {
-        .rank = ACTOR_ADMINISTRATOR,
+        .rank = ACTOR_POLICYMAKER,
         .row = &row,
         .submit = global_submit,
         .announce = global_announce,
@@ -169,7 +174,7 @@ bool manage_clear_global_parameter(struct manage *m, const struct actor *actor, 
 {
     const struct definition_global_parameter row = {.name = name};
     const struct setting s = {
-        .rank = ACTOR_ADMINISTRATOR,
+        .rank = ACTOR_POLICYMAKER,
         .row = &row,
         .submit = global_submit_clearing,
         .announce = global_announce_clearing,

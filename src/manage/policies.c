@@ -137,7 +137,7 @@ bool manage_list_policies(struct manage *m, const struct actor *actor, struct sl
                           enum policy_kind kind, struct listing *ret, struct manage_error *error)
 {
     *ret = (struct listing){.columns = policy_columns};
-    if (!actor_check_vhost(actor, ACTOR_POLICYMAKER, vhost_name, error))
+    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name, error))
         return false;
     struct vhost *vhost = manage_vhost(m, vhost_name, error);
     if (vhost)

@@ -4,6 +4,8 @@
 #ifndef LEVERET_MANAGE_POLICIES_H
 #define LEVERET_MANAGE_POLICIES_H
 
+#include <jansson.h>
+
 #include "broker/policy.h"
 #include "manage/listing.h"
 #include "manage/manage.h"
@@ -22,6 +24,7 @@ struct parameter_facts {
 
 extern const struct column policy_columns[], parameter_columns[];
 
+/* Lists the policies of a vhost. Who may see the vhost may see them. */
 bool manage_list_policies(struct manage *m, const struct actor *actor, struct slice vhost,
                           enum policy_kind kind, struct listing *ret, struct manage_error *error);
 /* Sets the policy in row->vhost. REFUSAL_MALFORMED: the definition is not JSON.
@@ -32,7 +35,8 @@ bool manage_set_policy(struct manage *m, const struct actor *actor,
 bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice name, enum policy_kind kind, struct manage_error *error);
 
-/* Lists the parameters of this component in the vhost, or of all components if it is empty. */
+/* Lists the parameters of this component in the vhost, or of all components if it is empty. The
+ * actor must be a policymaker; to see limits alone ("vhost-limits"), it must see the vhost. */
 bool manage_list_parameters(struct manage *m, const struct actor *actor, struct slice vhost,
                             struct slice component, struct listing *ret,
                             struct manage_error *error);
@@ -53,6 +57,10 @@ bool manage_clear_global_parameter(struct manage *m, const struct actor *actor, 
 /* Sets the limits of a vhost: JSON, {"max-connections": 5}, which replaces those set before. */
 bool manage_set_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
                              struct slice limits, struct manage_error *error);
+/* Sets one of a vhost's limits and keeps the others. `value` is JSON; NULL: the limit is cleared,
+ * which succeeds also if it was not set. Changes by this function are made one after the other. */
+bool manage_change_vhost_limit(struct manage *m, const struct actor *actor, struct slice vhost,
+                               struct slice limit, const json_t *value, struct manage_error *error);
 bool manage_clear_vhost_limits(struct manage *m, const struct actor *actor, struct slice vhost,
                                struct manage_error *error);
 /* Lists, in parameter_columns, the limits of one vhost, or (NULL) of each vhost that has limits, by

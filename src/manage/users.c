@@ -315,8 +315,15 @@ bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struc
 
 static void add_user(void *listing, const struct definition_user *u)
 {
-    struct user_facts f = {u->name, u->tags, u->limits};
-    listing_add(listing, FACTS_COPY(&f, &f.name, &f.tags, &f.limits));
+    struct user_facts f = {
+        .name = u->name,
+        .tags = u->tags,
+        .limits = u->limits,
+        .password_hash = u->password_hash,
+        .hashing_algorithm = u->hashing_algorithm,
+    };
+    listing_add(listing, FACTS_COPY(&f, &f.name, &f.tags, &f.limits, &f.password_hash,
+                                    &f.hashing_algorithm));
 }
 
 bool manage_list_users(struct manage *m, const struct actor *actor, struct listing *ret,
@@ -329,24 +336,96 @@ bool manage_list_users(struct manage *m, const struct actor *actor, struct listi
     return true;
 }
 
-bool manage_list_user_limits(struct manage *m, const struct actor *actor, const struct slice *user,
-                             struct listing *ret, struct manage_error *error)
+bool manage_find_user(struct manage *m, const struct actor *actor, struct slice user,
+                      struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = user_columns};
+    if (!is_administrator(actor, error))
+        return false;
+    auth_visit_user(m->auth, user, add_user, ret);
+    return true;
+}
+
+/* Keeps the rows for which `is_wanted` is true, in their order. */
+static void keep_users(struct listing *l, bool (*is_wanted)(void *arg, const struct user_facts *f),
+                       void *arg)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if (is_wanted(arg, l->rows[i]))
+            l->rows[kept++] = l->rows[i];
+        else
+            free(l->rows[i]);
+    }
+    l->count = kept;
+}
+
+struct marking {
+    struct listing *users;
+    size_t at;
+};
+
+/* Permissions are visited in the order of users, in which the listing is too. */
+static void mark_user(void *marking, const struct definition_permission *p)
+{
+    struct marking *k = marking;
+    for (; k->at < k->users->count; k->at++) {
+        struct user_facts *f = k->users->rows[k->at];
+        if (slice_compare(f->name, p->user) >= 0) {
+            f->has_permissions |= slice_equal(f->name, p->user);
+            return;
+        }
+    }
+}
+
+static bool has_no_permissions(void *arg, const struct user_facts *f)
+{
+    (void)arg;
+    return !f->has_permissions;
+}
+
+bool manage_list_users_without_permissions(struct manage *m, const struct actor *actor,
+                                           struct listing *ret, struct manage_error *error)
 {
     if (!manage_list_users(m, actor, ret, error))
         return false;
-    size_t kept = 0;
-    for (size_t i = 0; i < ret->count; i++) {
-        struct user_facts *f = ret->rows[i];
-        bool is_wanted = user ? slice_equal(f->name, *user) : f->limits.n > 0;
-        if (f->limits.n == 0)
-            f->limits = slice_str("{}");
-        if (is_wanted)
-            ret->rows[kept++] = f;
-        else
-            free(f);
+    struct marking marking = {.users = ret};
+    auth_list_permissions(m->auth, SLICE_EMPTY, SLICE_EMPTY, mark_user, &marking);
+    keep_users(ret, has_no_permissions, NULL);
+    return true;
+}
+
+static bool has_limits(void *arg, const struct user_facts *f)
+{
+    (void)arg;
+    return f->limits.n > 0;
+}
+
+static bool user_limits_may_list(const struct actor *actor, const struct slice *user,
+                                 struct manage_error *error)
+{
+    if (user && slice_equal(*user, actor->name))
+        return actor_check_rank(actor, ACTOR_MANAGEMENT, error);
+    return is_administrator(actor, error);
+}
+
+bool manage_list_user_limits(struct manage *m, const struct actor *actor, const struct slice *user,
+                             struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = user_columns};
+    if (!user_limits_may_list(actor, user, error))
+        return false;
+    if (!user) {
+        auth_list_users(m->auth, add_user, ret);
+        keep_users(ret, has_limits, NULL);
+        return true;
     }
-    ret->count = kept;
-    return !user || kept > 0 || refuse_missing(error, *user);
+    if (!auth_visit_user(m->auth, *user, add_user, ret))
+        return refuse_missing(error, *user);
+    struct user_facts *f = ret->rows[0];
+    if (f->limits.n == 0)
+        f->limits = slice_str("{}");
+    return true;
 }
 
 static void add_permission(void *listing, const struct definition_permission *p)

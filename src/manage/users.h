@@ -8,8 +8,10 @@
 
 struct user_facts {
     struct slice name;
-    struct slice tags;   /* separated by commas */
-    struct slice limits; /* JSON, an object */
+    struct slice tags;                             /* separated by commas */
+    struct slice limits;                           /* JSON, an object; empty: none */
+    struct slice password_hash, hashing_algorithm; /* as in the definitions */
+    bool has_permissions; /* in any vhost; of manage_list_users_without_permissions() alone */
 };
 
 struct permission_facts {
@@ -22,7 +24,13 @@ extern const struct column user_columns[], permission_columns[], topic_permissio
 
 bool manage_list_users(struct manage *m, const struct actor *actor, struct listing *ret,
                        struct manage_error *error);
-/* Lists the user of this name, or (NULL) those that have limits. */
+/* Lists the users that have no permissions in any vhost. */
+bool manage_list_users_without_permissions(struct manage *m, const struct actor *actor,
+                                           struct listing *ret, struct manage_error *error);
+/* Lists the user of this name alone: one row, or none. */
+bool manage_find_user(struct manage *m, const struct actor *actor, struct slice user,
+                      struct listing *ret, struct manage_error *error);
+/* Lists the user of this name, or (NULL) those that have limits. A user may see its own. */
 bool manage_list_user_limits(struct manage *m, const struct actor *actor, const struct slice *user,
                              struct listing *ret, struct manage_error *error);
 
@@ -38,6 +46,25 @@ bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
 /* Creates a user. Tags are separated by commas. REFUSAL_EXISTS: there is a user of this name. */
 bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
                      struct slice password, struct slice tags, struct manage_error *error);
+
+/* What a user shall be. */
+struct user_wish {
+    struct slice name;
+    /* At most one of the two is not NULL. With neither, the user cannot log in with a password. */
+    const struct slice *password, *password_hash;
+    struct slice hashing_algorithm; /* of the hash; empty: SHA-256 */
+    struct slice tags;              /* separated by commas; spaces around them are dropped */
+    const struct slice *limits;     /* JSON; NULL: a new user has none, another one keeps its */
+};
+
+/* Creates the user, or changes all this of the one of this name. REFUSAL_PRECONDITION: the
+ * password, the hash or a limit is invalid, and the text says why. */
+bool manage_put_user(struct manage *m, const struct actor *actor, const struct user_wish *wish,
+                     bool *ret_is_new, struct manage_error *error);
+/* Deletes users one after the other. If one does not exist, nothing is deleted. */
+bool manage_delete_users(struct manage *m, const struct actor *actor, const struct slice *users,
+                         size_t count, struct manage_error *error);
+
 bool manage_change_password(struct manage *m, const struct actor *actor, struct slice user,
                             struct slice password, struct manage_error *error);
 /* Removes the user's password: the user cannot log in with a password until a new one is set. */

@@ -11,6 +11,8 @@
 #include "manage/columns.h"
 #include "manage/connections.h"
 #include "manage/facts.h"
+#include "manage/tags.h"
+#include "manage/users.h"
 #include "manage/vhost_defaults.h"
 #include "topology/vhost.h"
 
@@ -57,6 +59,20 @@ bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct list
     return true;
 }
 
+bool manage_find_vhost(struct manage *m, const struct actor *actor, struct slice name,
+                       struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = vhost_columns};
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    topology_lock(&m->broker->topology);
+    struct vhost *vhost = vhost_find(&m->broker->topology, name);
+    if (vhost)
+        add_vhost(ret, vhost);
+    topology_unlock(&m->broker->topology);
+    return true;
+}
+
 #define F struct vhost_facts
 #define COLUMN_OF(column) vhost_column_##column
 VHOST_COLUMNS(COLUMN_VALUE)
@@ -99,25 +115,6 @@ static void create_on_loop(struct loop *loop, void *arg)
     events_act_as(before);
 }
 
-/* Appends the words between the commas without spaces: "a,b" for " a , b,". */
-static struct slice tidy_tags(struct slice tags, struct lv_buffer *out)
-{
-    while (tags.n > 0) {
-        const uint8_t *comma = memchr(tags.p, ',', tags.n);
-        size_t n = comma ? (size_t)(comma - tags.p) : tags.n, begin = 0, end = n;
-        while (begin < end && tags.p[begin] == ' ')
-            begin++;
-        while (end > begin && tags.p[end - 1] == ' ')
-            end--;
-        if (end > begin)
-            lv_buffer_printf(out, "%s%.*s", out->n ? "," : "", (int)(end - begin),
-                             (const char *)tags.p + begin);
-        n += comma != NULL;
-        tags = slice_of(tags.p + n, tags.n - n);
-    }
-    return lv_buffer_slice(out);
-}
-
 static int change_create(struct manage *m, struct vhost_change *c)
 {
     commit_begin(&c->commit);
@@ -140,7 +137,7 @@ bool manage_add_vhost(struct manage *m, const struct actor *actor,
                              "there is no queue type '%.*s'", SLICE_ARG(type));
     struct lv_buffer tags = {0};
     struct vhost_change c = {.broker = m->broker, .actor = actor, .row = *vhost};
-    c.row.tags = tidy_tags(vhost->tags, &tags);
+    c.row.tags = tags_tidy(vhost->tags, &tags);
     int err = change_create(m, &c);
     lv_buffer_free(&tags);
     if (err == ERR_REFUSED)
@@ -175,7 +172,7 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
     if (!vhost)
         return false;
     struct change change;
-    int err = vhost_set_tags(vhost, tidy_tags(tags, &tidy), change_begin(&change, actor));
+    int err = vhost_set_tags(vhost, tags_tidy(tags, &tidy), change_begin(&change, actor));
     err = change_end(&change, err);
     if (err == 0) {
         event_emit(broker_events(m->broker), "vhost.tags.set", ACTOR(actor),
@@ -240,4 +237,50 @@ bool manage_trace(struct manage *m, const struct actor *actor, struct slice name
     if (vhost)
         trace_set(vhost, is_on);
     return true;
+}
+
+/* --- creating or changing --------------------------------------------------------------------- */
+
+static struct slice wished(const struct slice *text)
+{
+    return text ? *text : SLICE_EMPTY;
+}
+
+/* As in RabbitMQ, who creates a vhost may use it. */
+static bool permit_creator(struct manage *m, const struct actor *actor, struct slice vhost,
+                           struct manage_error *error)
+{
+    const struct slice all = slice_str(".*");
+    const struct definition_permission row = {
+        .vhost = vhost, .user = actor->name, .configure = all, .write = all, .read = all};
+    bool is_user = actor->identity && auth_has_user(m->auth, actor->name);
+    return !is_user || manage_set_permissions(m, actor, &row, error);
+}
+
+static bool create_as_wished(struct manage *m, const struct actor *actor,
+                             const struct vhost_wish *wish, struct manage_error *error)
+{
+    const struct definition_vhost row = {
+        .name = wish->name,
+        .description = wished(wish->description),
+        .tags = wished(wish->tags),
+        .default_queue_type = wished(wish->default_queue_type),
+    };
+    return manage_add_vhost(m, actor, &row, error) && permit_creator(m, actor, wish->name, error);
+}
+
+bool manage_put_vhost(struct manage *m, const struct actor *actor, const struct vhost_wish *wish,
+                      bool *ret_is_new, struct manage_error *error)
+{
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    bool is_new = !vhost_find(&m->broker->topology, wish->name);
+    bool is_done = is_new       ? create_as_wished(m, actor, wish, error)
+                   : wish->tags ? manage_set_vhost_tags(m, actor, wish->name, *wish->tags, error)
+                                : true;
+    if (is_done && wish->is_traced)
+        is_done = manage_trace(m, actor, wish->name, *wish->is_traced, error);
+    if (is_done)
+        *ret_is_new = is_new;
+    return is_done;
 }

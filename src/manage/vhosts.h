@@ -14,6 +14,9 @@ struct vhost_facts {
 
 extern const struct column vhost_columns[];
 
+/* Lists the vhost of this name alone: one row, or none. Only an administrator may. */
+bool manage_find_vhost(struct manage *m, const struct actor *actor, struct slice vhost,
+                       struct listing *ret, struct manage_error *error);
 /* Lists the vhosts that the actor may see, by name. */
 bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct listing *ret,
                         struct manage_error *error);
@@ -22,6 +25,21 @@ bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct list
  * dropped. REFUSAL_PRECONDITION: there is no such queue type. */
 bool manage_add_vhost(struct manage *m, const struct actor *actor,
                       const struct definition_vhost *vhost, struct manage_error *error);
+
+/* What a vhost shall be. What is NULL stays as it is, or is empty in a new vhost. */
+struct vhost_wish {
+    struct slice name;
+    const struct slice *description;
+    const struct slice *tags; /* separated by commas */
+    const struct slice *default_queue_type;
+    const bool *is_traced;
+};
+
+/* Creates the vhost, and gives its creator all permissions in it if this is a user in the
+ * definitions; or changes the vhost of this name. REFUSAL_PRECONDITION: there is no such queue
+ * type. */
+bool manage_put_vhost(struct manage *m, const struct actor *actor, const struct vhost_wish *wish,
+                      bool *ret_is_new, struct manage_error *error);
 bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice vhost,
                            struct slice tags, struct manage_error *error);
 /* Deletes a vhost and everything in it, closes its connections and deletes its permissions. */

@@ -118,6 +118,17 @@ static void a_policymaker_may_change_only_vhosts_it_has_access_to(void **state)
     end(&w);
 }
 
+static void an_administrator_may_administrate_every_vhost(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w, "administrator");
+    assert_true(actor_check_vhost(&w.actor, ACTOR_MANAGEMENT, S("other"), &w.error));
+    assert_true(actor_check_vhost(&w.actor, ACTOR_POLICYMAKER, S("other"), &w.error));
+    assert_true(actor_check_vhost(&w.actor, ACTOR_ADMINISTRATOR, S("other"), &w.error));
+    end(&w);
+}
+
 static void permissions_hold_for_operators_as_for_clients(void **state)
 {
     (void)state;
@@ -176,6 +187,7 @@ int main(void)
         cmocka_unit_test(the_operator_of_this_machine_may_do_everything),
         cmocka_unit_test(a_monitor_sees_every_vhost_and_others_see_those_they_have_access_to),
         cmocka_unit_test(a_policymaker_may_change_only_vhosts_it_has_access_to),
+        cmocka_unit_test(an_administrator_may_administrate_every_vhost),
         cmocka_unit_test(permissions_hold_for_operators_as_for_clients),
         cmocka_unit_test(a_user_with_permissions_but_without_a_tag_is_not_an_operator),
         cmocka_unit_test(a_deleted_user_may_do_nothing),
