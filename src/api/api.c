@@ -20,6 +20,12 @@ const struct api_route *const api_families[] = {
     api_exchange_change_routes,
     api_binding_change_routes,
     api_connection_change_routes,
+    api_vhost_routes,
+    api_user_routes,
+    api_permission_routes,
+    api_policy_routes,
+    api_parameter_routes,
+    api_limit_routes,
     NULL,
 };
 

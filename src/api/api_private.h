@@ -44,6 +44,12 @@ extern const struct api_route api_queue_change_routes[];
 extern const struct api_route api_exchange_change_routes[];
 extern const struct api_route api_binding_change_routes[];
 extern const struct api_route api_connection_change_routes[];
+extern const struct api_route api_vhost_routes[];
+extern const struct api_route api_user_routes[];
+extern const struct api_route api_permission_routes[];
+extern const struct api_route api_policy_routes[];
+extern const struct api_route api_parameter_routes[];
+extern const struct api_route api_limit_routes[];
 
 /* All tables, ended by NULL. */
 extern const struct api_route *const api_families[];

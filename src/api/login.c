@@ -97,13 +97,14 @@ bool api_check_access(struct api_call *c)
     if (!may)
         api_refuse(c, 401, "not_authorised", "Not management user");
     else if (!(may = actor_check_rank(&c->actor, ranks[access], &error)))
-        api_refuse(c, 401, "not_authorised", "Not %s user",
-                   access == API_ADMINISTRATOR ? "administrator"
-                   : access == API_MONITORING  ? "monitor"
-                                               : "policymaker");
+        api_refuse(c, 401, "not_authorised", "%s",
+                   access == API_ADMINISTRATOR ? "Not administrator user"
+                   : access == API_MONITORING  ? "Not monitor user"
+                                               : "User not authorised to access object");
     else if (has_vhost && (access == API_VHOST || access == API_POLICYMAKER) &&
              !(may = actor_check_vhost(&c->actor, ranks[access], api_part(c, "vhost"), &error)))
-        api_refuse(c, 401, "not_authorised", "User not authorised to access virtual host");
+        api_refuse(c, 401, "not_authorised", "User not authorised to access %s",
+                   access == API_VHOST ? "virtual host" : "object");
     manage_error_free(&error);
     return may;
 }

@@ -1,5 +1,6 @@
 /* Values as the API shows them. */
 #include "api/api_private.h"
+#include "base/assert.h"
 #include "broker/policy.h"
 #include "wire/table_json.h"
 
@@ -24,6 +25,22 @@ static void write_nodes(struct api_call *c)
     json_write_end(&c->json, ']');
 }
 
+/* {"leveret@host": "running"} */
+static void write_cluster(struct api_call *c)
+{
+    json_t *states = json_object();
+    json_object_set_new(states, c->manage->node_name, json_string("running"));
+    json_write_tree(&c->json, states);
+}
+
+static void write_json(struct json_writer *w, struct slice text)
+{
+    json_t *value =
+        json_loadb((const char *)text.p, text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    lv_assert(value); /* it was checked when it was set */
+    json_write_tree(w, value);
+}
+
 static json_t *definition_of(const struct effective_policy *policy)
 {
     return policy && policy->definition ? json_deep_copy(policy->definition) : json_object();
@@ -41,6 +58,8 @@ void api_write_value(struct api_call *c, const struct value *value)
     case VALUE_REAL: json_write_real(w, value->real); break;
     case VALUE_STRING: json_write_string(w, value->string); break;
     case VALUE_WORDS: write_words(w, value->string); break;
+    case VALUE_JSON: write_json(w, value->string); break;
+    case VALUE_CLUSTER: write_cluster(c); break;
     case VALUE_TABLE: json_write_tree(w, table_to_json(value->string)); break;
     case VALUE_ARGUMENTS: json_write_tree(w, table_to_json(value->arguments.table)); break;
     case VALUE_DEFINITION: json_write_tree(w, definition_of(value->policy)); break;

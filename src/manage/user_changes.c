@@ -85,7 +85,7 @@ static void announce(const struct putting *p)
     struct events *events = broker_events(p->m->broker);
     struct slice name = p->wish->name;
     bool has_password = p->row.password_hash.n > 0;
-    const char *event = p->is_new       ? "user.created"
+    const char *event = p->is_new      ? "user.created"
                         : has_password ? "user.password.changed"
                                        : "user.password.cleared";
     event_emit(events, event, ACTOR(p->actor), EVENT_STR("name", name));

@@ -1,0 +1,67 @@
+/* The fields of what is administrated: vhosts, users, permissions, policies, parameters, limits. For
+ * the rows see fields.h. */
+#ifndef LEVERET_API_ADMIN_FIELDS_H
+#define LEVERET_API_ADMIN_FIELDS_H
+
+#include "api/fields.h"
+
+/* clang-format off */
+#define API_VHOST_FIELDS(C)                                                                        \
+    C("cluster_state", cluster_state, CLUSTER)                                                     \
+    C("default_queue_type", default_queue_type, STRING, f->default_queue_type)                     \
+    C("description", description, STRING, f->description)                                          \
+    C("metadata.description", metadata_description, STRING, f->description)                        \
+    C("metadata.tags", metadata_tags, WORDS, f->tags)                                              \
+    C("name", name, STRING, f->name)                                                               \
+    C("tags", tags, WORDS, f->tags)                                                                \
+    C("tracing", tracing, BOOL, f->is_traced)
+
+#define API_USER_FIELDS(C)                                                                         \
+    C("hashing_algorithm", hashing_algorithm, STRING, f->hashing_algorithm)                        \
+    C("limits", limits, JSON, f->limits.n > 0 ? f->limits : slice_str("{}"))                       \
+    C("name", name, STRING, f->name)                                                               \
+    C("password_hash", password_hash, STRING, f->password_hash)                                    \
+    C("tags", tags, WORDS, f->tags)
+
+#define API_PERMISSION_FIELDS(C)                                                                   \
+    C("configure", configure, STRING, f->configure)                                                \
+    C("read", read, STRING, f->read)                                                               \
+    C("user", user, STRING, f->user)                                                               \
+    C("vhost", vhost, STRING, f->vhost)                                                            \
+    C("write", write, STRING, f->write)
+
+#define API_TOPIC_PERMISSION_FIELDS(C)                                                             \
+    C("exchange", exchange, STRING, f->exchange)                                                   \
+    C("read", read, STRING, f->read)                                                               \
+    C("user", user, STRING, f->user)                                                               \
+    C("vhost", vhost, STRING, f->vhost)                                                            \
+    C("write", write, STRING, f->write)
+
+#define API_POLICY_FIELDS(C)                                                                       \
+    C("apply-to", apply_to, STRING, f->apply_to)                                                   \
+    C("definition", definition, JSON, f->definition)                                               \
+    C("name", name, STRING, f->name)                                                               \
+    C("pattern", pattern, STRING, f->pattern)                                                      \
+    C("priority", priority, INTEGER, f->priority)                                                  \
+    C("vhost", vhost, STRING, f->vhost)
+
+#define API_PARAMETER_FIELDS(C)                                                                    \
+    C("component", component, STRING, f->component)                                                \
+    C("name", name, STRING, f->name)                                                               \
+    C("value", value, JSON, f->value)                                                              \
+    C("vhost", vhost, STRING, f->vhost)
+
+#define API_GLOBAL_PARAMETER_FIELDS(C)                                                             \
+    C("name", name, STRING, f->name)                                                               \
+    C("value", value, JSON, f->value)
+
+#define API_VHOST_LIMIT_FIELDS(C)                                                                  \
+    C("value", value, JSON, f->value)                                                              \
+    C("vhost", vhost, STRING, f->vhost)
+
+#define API_USER_LIMIT_FIELDS(C)                                                                   \
+    C("user", user, STRING, f->name)                                                               \
+    C("value", value, JSON, f->limits)
+/* clang-format on */
+
+#endif

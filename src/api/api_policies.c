@@ -1,0 +1,195 @@
+/* Policies and operator policies. */
+#include <stdlib.h>
+
+#include "api/admin.h"
+#include "api/admin_fields.h"
+#include "manage/policies.h"
+#include "wire/erlang_json.h"
+
+#define F struct policy_facts
+#define COLUMN_OF(field) policy_field_##field
+API_POLICY_FIELDS(FIELD_VALUE)
+static const struct column policy_fields[] = {API_POLICY_FIELDS(FIELD_ROW) COLUMNS_END};
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool list_ordinary(struct api_call *c, struct slice vhost, struct listing *ret,
+                          struct manage_error *error)
+{
+    return manage_list_policies(c->manage, &c->actor, vhost, POLICY_ORDINARY, ret, error);
+}
+
+static bool list_operator(struct api_call *c, struct slice vhost, struct listing *ret,
+                          struct manage_error *error)
+{
+    return manage_list_policies(c->manage, &c->actor, vhost, POLICY_OPERATOR, ret, error);
+}
+
+static void list_all_policies(struct api_call *c)
+{
+    admin_list_everywhere(c, list_ordinary, policy_fields);
+}
+
+static void list_all_operator_policies(struct api_call *c)
+{
+    admin_list_everywhere(c, list_operator, policy_fields);
+}
+
+static void answer_list(struct api_call *c, admin_list_vhost *list)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    bool is_done = list(c, api_part(c, "vhost"), &l, &error);
+    l.columns = policy_fields;
+    api_answer_listing(c, is_done, &l, &error);
+}
+
+static void list_policies(struct api_call *c)
+{
+    answer_list(c, list_ordinary);
+}
+
+static void list_operator_policies(struct api_call *c)
+{
+    answer_list(c, list_operator);
+}
+
+/* Lists the policy of the path: a row or none. */
+static bool list_one(struct api_call *c, admin_list_vhost *list, struct listing *ret,
+                     struct manage_error *error)
+{
+    bool is_done = list(c, api_part(c, "vhost"), ret, error);
+    if (is_done)
+        admin_keep_named(c, ret, "name", api_part(c, "name"));
+    return is_done;
+}
+
+static void show(struct api_call *c, admin_list_vhost *list)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    bool is_done = list_one(c, list, &l, &error);
+    admin_answer_one(c, is_done, &l, policy_fields, &error);
+}
+
+static void show_policy(struct api_call *c)
+{
+    show(c, list_ordinary);
+}
+
+static void show_operator_policy(struct api_call *c)
+{
+    show(c, list_operator);
+}
+
+/* --- changing --------------------------------------------------------------------------------- */
+
+/* Refuses a member that has not the type of the policy's row, in RabbitMQ's words. */
+static void refuse_type(struct api_call *c, const char *name, const char *type)
+{
+    struct lv_buffer text = {0};
+    json_put_erlang(&text, api_member(c, name));
+    api_refuse(c, 400, "bad_request", "Validation failed\n\n%s should be %s, actually was %.*s\n",
+               name, type, SLICE_ARG(lv_buffer_slice(&text)));
+    lv_buffer_free(&text);
+}
+
+static bool check_types(struct api_call *c)
+{
+    const json_t *pattern = api_member(c, "pattern"), *priority = api_member(c, "priority");
+    if (!json_is_string(pattern)) {
+        struct lv_buffer text = {0};
+        json_put_erlang(&text, pattern);
+        api_refuse(c, 400, "bad_request",
+                   "Validation failed\n\npattern should be a binary but was %.*s\n",
+                   SLICE_ARG(lv_buffer_slice(&text)));
+        lv_buffer_free(&text);
+        return false;
+    }
+    if (priority && !json_is_number(priority)) {
+        refuse_type(c, "priority", "a number");
+        return false;
+    }
+    return true;
+}
+
+static void put(struct api_call *c, admin_list_vhost *list, bool is_operator)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    if (!admin_has_vhost_to_change(c) || !check_types(c))
+        return;
+    bool is_done = list_one(c, list, &l, &error);
+    bool is_new = l.count == 0;
+    char *definition = admin_json(c, "definition");
+    const struct definition_policy row = {
+        .vhost = api_part(c, "vhost"),
+        .name = api_part(c, "name"),
+        .is_operator = is_operator,
+        .pattern = api_string(c, "pattern"),
+        .apply_to = api_member(c, "apply-to") ? api_string(c, "apply-to") : slice_str("all"),
+        .priority = (int64_t)json_number_value(api_member(c, "priority")),
+        .definition = slice_str(definition),
+    };
+    is_done = is_done && manage_set_policy(c->manage, &c->actor, &row, &error);
+    api_end(c, is_done, is_new, &error);
+    listing_free(&l);
+    free(definition);
+}
+
+static void put_policy(struct api_call *c)
+{
+    put(c, list_ordinary, false);
+}
+
+static void put_operator_policy(struct api_call *c)
+{
+    put(c, list_operator, true);
+}
+
+static void delete (struct api_call *c, enum policy_kind kind)
+{
+    struct manage_error error = {0};
+    bool is_done = manage_clear_policy(c->manage, &c->actor, api_part(c, "vhost"),
+                                       api_part(c, "name"), kind, &error);
+    api_end(c, is_done, false, &error);
+}
+
+static void delete_policy(struct api_call *c)
+{
+    delete (c, POLICY_ORDINARY);
+}
+
+static void delete_operator_policy(struct api_call *c)
+{
+    delete (c, POLICY_OPERATOR);
+}
+
+#define POLICY_BODY "pattern:any! definition:object! priority:any apply-to:string"
+
+const struct api_route api_policy_routes[] = {
+    {"GET", "/policies", API_MANAGEMENT, list_all_policies,
+     "Lists the policies of all vhosts that the user may see.", .answer = policy_fields,
+     .is_list = true},
+    {"GET", "/policies/{vhost}", API_VHOST, list_policies, "Lists the policies of a vhost.",
+     .answer = policy_fields, .is_list = true},
+    {"GET", "/policies/{vhost}/{name}", API_POLICYMAKER, show_policy, "Shows a policy.",
+     .answer = policy_fields},
+    {"PUT", "/policies/{vhost}/{name}", API_POLICYMAKER, put_policy,
+     "Sets a policy: its definition applies to queues, exchanges or all whose name matches the "
+     "pattern.",
+     POLICY_BODY},
+    {"DELETE", "/policies/{vhost}/{name}", API_POLICYMAKER, delete_policy, "Deletes a policy."},
+    {"GET", "/operator-policies", API_MANAGEMENT, list_all_operator_policies,
+     "Lists the operator policies of all vhosts that the user may see.", .answer = policy_fields,
+     .is_list = true},
+    {"GET", "/operator-policies/{vhost}", API_VHOST, list_operator_policies,
+     "Lists the operator policies of a vhost.", .answer = policy_fields, .is_list = true},
+    {"GET", "/operator-policies/{vhost}/{name}", API_ADMINISTRATOR, show_operator_policy,
+     "Shows an operator policy.", .answer = policy_fields},
+    {"PUT", "/operator-policies/{vhost}/{name}", API_ADMINISTRATOR, put_operator_policy,
+     "Sets an operator policy, whose limits no policy can exceed.", POLICY_BODY},
+    {"DELETE", "/operator-policies/{vhost}/{name}", API_ADMINISTRATOR, delete_operator_policy,
+     "Deletes an operator policy."},
+    {NULL},
+};

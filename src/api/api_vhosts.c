@@ -1,0 +1,96 @@
+/* Vhosts. */
+#include "api/admin.h"
+#include "api/admin_fields.h"
+#include "api/tags.h"
+#include "manage/users.h"
+#include "manage/vhosts.h"
+
+#define F struct vhost_facts
+#define COLUMN_OF(field) vhost_field_##field
+API_VHOST_FIELDS(FIELD_VALUE)
+static const struct column vhost_fields[] = {API_VHOST_FIELDS(FIELD_ROW) COLUMNS_END};
+
+static void list_vhosts(struct api_call *c)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    bool is_done = manage_list_vhosts(c->manage, &c->actor, &l, &error);
+    l.columns = vhost_fields;
+    api_answer_listing(c, is_done, &l, &error);
+}
+
+static void show_vhost(struct api_call *c)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    bool is_done = manage_find_vhost(c->manage, &c->actor, api_part(c, "vhost"), &l, &error);
+    admin_answer_one(c, is_done, &l, vhost_fields, &error);
+}
+
+static void put_vhost(struct api_call *c)
+{
+    struct slice description = api_string(c, "description"), tags;
+    /* RabbitMQ 3.11 had the second name. */
+    const char *type_name =
+        api_member(c, "default_queue_type") ? "default_queue_type" : "defaultqueuetype";
+    struct slice type = api_string(c, type_name);
+    bool is_traced = api_bool(c, "tracing", false), is_new = false;
+    struct lv_buffer words = {0};
+    struct manage_error error = {0};
+    if (!api_tags(c, &words))
+        return;
+    tags = lv_buffer_slice(&words);
+    const struct vhost_wish wish = {
+        .name = api_part(c, "vhost"),
+        .description = api_member(c, "description") ? &description : NULL,
+        .tags = api_member(c, "tags") ? &tags : NULL,
+        .default_queue_type = type.n > 0 ? &type : NULL,
+        .is_traced = api_member(c, "tracing") ? &is_traced : NULL,
+    };
+    bool is_done = manage_put_vhost(c->manage, &c->actor, &wish, &is_new, &error);
+    api_end(c, is_done, is_new, &error);
+    lv_buffer_free(&words);
+}
+
+static void delete_vhost(struct api_call *c)
+{
+    struct manage_error error = {0};
+    bool is_done = manage_delete_vhost(c->manage, &c->actor, api_part(c, "vhost"), &error);
+    api_end(c, is_done, false, &error);
+}
+
+/* A vhost always runs. */
+static void start_vhost(struct api_call *c)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    bool is_done = manage_find_vhost(c->manage, &c->actor, api_part(c, "vhost"), &l, &error);
+    bool is_there = l.count > 0;
+    listing_free(&l);
+    if (!is_done)
+        api_refuse_as(c, &error);
+    else if (!is_there)
+        api_refuse(c, 400, "bad_request", "Virtual host '%.*s' does not exist",
+                   SLICE_ARG(api_part(c, "vhost")));
+    else if (!slice_is(api_part(c, "node"), c->manage->node_name))
+        api_refuse(c, 400, "bad_request", "no such node: '%.*s'", SLICE_ARG(api_part(c, "node")));
+    else
+        api_done(c, 204);
+}
+
+const struct api_route api_vhost_routes[] = {
+    {"GET", "/vhosts", API_MANAGEMENT, list_vhosts, "Lists the vhosts that the user may see.",
+     .answer = vhost_fields, .is_list = true},
+    {"GET", "/vhosts/{vhost}", API_ADMINISTRATOR, show_vhost, "Shows a vhost.",
+     .answer = vhost_fields},
+    {"PUT", "/vhosts/{vhost}", API_ADMINISTRATOR, put_vhost,
+     "Creates a vhost, or changes what the body names of one that exists. Its creator gets all "
+     "permissions in it.",
+     "description:string tags:any default_queue_type:string defaultqueuetype:string "
+     "tracing:boolean"},
+    {"DELETE", "/vhosts/{vhost}", API_ADMINISTRATOR, delete_vhost,
+     "Deletes a vhost with all that is in it, and closes its connections."},
+    {"POST", "/vhosts/{vhost}/start/{node}", API_ADMINISTRATOR, start_vhost,
+     "Does nothing, since every vhost runs; for tools that start vhosts.", ""},
+    {NULL},
+};

@@ -1,0 +1,344 @@
+"""Administration over the HTTP API: vhosts, users, permissions, policies, parameters, limits; who may do what."""
+import pytest
+
+from http_client import Api, path
+from wire import Peer, eventually
+
+pytestmark = pytest.mark.leveret
+
+NOT_FOUND = {'error': 'Object Not Found', 'reason': 'Not Found'}
+
+
+def refused(answer, status, reason, error='bad_request'):
+    assert answer.status == status, answer
+    assert answer.json == {'error': error, 'reason': reason}
+
+
+@pytest.fixture
+def api(broker):
+    return Api(broker)
+
+
+@pytest.fixture
+def vhost(api, name):
+    mine = name('vhost')
+    assert api.put(path('vhosts', mine)).status == 201
+    yield mine
+    api.delete(path('vhosts', mine))
+
+
+@pytest.fixture
+def make_user(api, name):
+    made = []
+
+    def make(tags='', *vhosts):
+        user = name(f'user{len(made)}')
+        made.append(user)
+        assert api.put(path('users', user), {'password': user, 'tags': tags}).status == 201
+        for each in vhosts:
+            everything = {'configure': '.*', 'write': '.*', 'read': '.*'}
+            assert api.put(path('permissions', each, user), everything).status == 201
+        return user
+    yield make
+    for user in made:
+        api.delete(path('users', user))
+
+
+# vhosts
+
+def test_a_vhost_is_created_shown_changed_and_deleted(api, name):
+    where = path('vhosts', name('a/b ü'))
+    assert api.put(where, {'description': 'for tests', 'tags': 'one, two'}).status == 201
+    shown = api.get(where).json
+    node = api.get('/vhosts/%2F').json['cluster_state'].popitem()[0]
+    assert shown.pop('name') == name('a/b ü')
+    assert shown == {'cluster_state': {node: 'running'}, 'description': 'for tests', 'tags': ['one', 'two'],
+                     'default_queue_type': 'undefined', 'tracing': False,
+                     'metadata': {'description': 'for tests', 'tags': ['one', 'two']}}
+    assert api.put(where, {'tracing': True}).status == 204
+    assert api.put(where, {'tags': ['three']}).status == 204
+    shown = api.get(where).json
+    assert (shown['tracing'], shown['tags'], shown['description']) == (True, ['three'], 'for tests')
+    assert api.delete(where).status == 204
+    refused(api.delete(where), 404, 'Not Found', 'Object Not Found')
+    refused(api.get(where), 404, 'Not Found', 'Object Not Found')
+
+
+def test_who_creates_a_vhost_may_use_it(api, vhost, make_user):
+    assert api.get(path('vhosts', vhost, 'permissions')).json == [
+        {'user': 'guest', 'vhost': vhost, 'configure': '.*', 'write': '.*', 'read': '.*'}]
+    assert [v['name'] for v in api.get('/vhosts', user=make_user('management')).json] == []
+    assert vhost in [v['name'] for v in api.get('/vhosts').json]
+
+
+def test_a_vhost_has_a_default_queue_type(api, name):
+    where = path('vhosts', name('v'))
+    assert api.put(where, {'default_queue_type': 'odd'}).status == 400
+    assert api.put(where, {'default_queue_type': 'quorum'}).status == 201
+    assert api.get(where).json['default_queue_type'] == 'quorum'
+    api.delete(where)
+
+
+def test_a_vhost_can_be_started(api, vhost):
+    node = next(iter(api.get(path('vhosts', vhost)).json['cluster_state']))
+    assert api.post(path('vhosts', vhost, 'start', node)).status == 204
+    assert api.post(path('vhosts', 'no such vhost', 'start', node)).status == 400
+    assert api.post(path('vhosts', vhost, 'start', 'rabbit@elsewhere')).status == 400
+
+
+# users
+
+def test_a_user_is_created_shown_changed_and_deleted(api, name):
+    user = name('u')
+    where = path('users', user)
+    assert api.put(where, {'password': 'secret', 'tags': 'management, policymaker'}).status == 201
+    shown = api.get(where).json
+    assert shown.pop('password_hash') and shown.pop('hashing_algorithm')
+    assert shown == {'name': user, 'tags': ['management', 'policymaker'], 'limits': {}}
+    assert api.get('/whoami', user=(user, 'secret')).json == {'name': user, 'tags': ['management', 'policymaker']}
+    assert api.put(where, {'password': 'other', 'tags': ['management']}).status == 204
+    assert api.get('/whoami', user=(user, 'secret')).status == 401
+    assert api.get('/whoami', user=(user, 'other')).json['tags'] == ['management']
+    assert api.put(where, {'tags': 'management'}).status == 204    # without a password
+    assert api.get('/whoami', user=(user, 'other')).status == 401
+    assert api.get(where).json['password_hash'] == ''
+    assert api.delete(where).status == 204
+    assert api.get(where).json == api.delete(where).json == NOT_FOUND
+
+
+def test_a_user_comes_with_a_hash(api, name):
+    user = name('u')
+    where = path('users', user)
+    made = api.get(path('auth', 'hash_password', 'a/b ü')).json['ok']
+    assert api.put(where, {'password_hash': made, 'tags': 'management'}).status == 201
+    assert api.get('/whoami', user=(user, 'a/b ü')).status == 200
+    assert api.get(where).json['password_hash'] == made
+    assert api.get(where).json['hashing_algorithm'] == 'rabbit_password_hashing_sha256'
+    for wrong in ('!!', made[4:]):
+        assert api.put(where, {'password_hash': wrong, 'tags': ''}).status == 400
+    assert api.put(where, {'password_hash': made, 'hashing_algorithm': 'rot13', 'tags': ''}).status == 400
+    refused(api.put(where, {'password_hash': made, 'password': 'x', 'tags': ''}), 400,
+            'both_password_and_password_hash_are_provided')
+    assert api.get('/whoami', user=(user, 'a/b ü')).status == 200    # none of these has changed it
+    api.delete(where)
+
+
+def test_what_is_not_a_user_is_refused_and_changes_nothing(api, name):
+    where = path('users', name('u'))
+    refused(api.put(where, {'password': 'x'}), 400, 'tags_not_present')
+    for wrong in ({'password': 5, 'tags': ''}, {'password': 'x', 'tags': 5}, {'password': 'x', 'tags': [5]},
+                  {'password': 'x', 'tags': '', 'limits': {'max-hats': 1}}, {'password': 'x', 'tags': '', 'limits': 5}):
+        assert api.put(where, wrong).status == 400
+    assert api.get(where).status == 404
+
+
+def test_limits_of_a_user_stay_when_its_password_changes(api, name):
+    where = path('users', name('u'))
+    assert api.put(where, {'tags': '', 'limits': {'max-channels': 3}}).status == 201
+    assert api.put(where, {'password': 'x', 'tags': ''}).status == 204
+    assert api.get(where).json['limits'] == {'max-channels': 3}
+    api.delete(where)
+
+
+def test_several_users_are_deleted_or_none(api, make_user):
+    users = [make_user(), make_user()]
+    assert api.post('/users/bulk-delete', {'users': [users[0], 'no such user']}).status == 400
+    assert api.post('/users/bulk-delete', {'users': [users[0], 5]}).status == 400
+    assert api.post('/users/bulk-delete', {}).status == 400
+    listed = [u['name'] for u in api.get('/users').json]
+    assert set(users) <= set(listed) and listed == sorted(listed)
+    assert api.post('/users/bulk-delete', {'users': users}).status == 204
+    assert not set(users) & {u['name'] for u in api.get('/users').json}
+
+
+def test_users_without_permissions_are_listed(api, vhost, make_user):
+    with_some, without = make_user('', vhost), make_user()
+    listed = [u['name'] for u in api.get('/users/without-permissions').json]
+    assert without in listed and with_some not in listed and 'guest' not in listed
+
+
+def test_a_deleted_user_is_disconnected(broker, api, make_user, vhost):
+    user = make_user('', vhost)
+    peer = Peer(broker.address, user=user, password=user, vhost=vhost)
+    assert api.delete(path('users', user)).status == 204
+    peer.expect('connection.close')
+    peer.close()
+
+
+# permissions
+
+def test_permissions_are_set_shown_and_deleted(api, vhost, make_user):
+    user = make_user()
+    where = path('permissions', vhost, user)
+    assert api.get(where).json == NOT_FOUND
+    assert api.put(where, {'configure': '^a', 'write': '', 'read': '.*'}).status == 201
+    assert api.put(where, {'configure': '^b', 'write': '', 'read': '.*'}).status == 204
+    row = {'user': user, 'vhost': vhost, 'configure': '^b', 'write': '', 'read': '.*'}
+    assert api.get(where).json == row
+    assert api.get(path('users', user, 'permissions')).json == [row]
+    assert row in api.get(path('vhosts', vhost, 'permissions')).json
+    assert row in api.get('/permissions').json
+    assert api.put(where, {'configure': '(', 'write': '', 'read': ''}).status == 400
+    assert api.put(where, {'configure': '', 'write': ''}).status == 400
+    assert api.put(where, {'configure': 1, 'write': '', 'read': ''}).status == 400
+    assert api.get(where).json == row
+    nothing = {'configure': '', 'write': '', 'read': ''}
+    refused(api.put(path('permissions', vhost, 'nobody'), nothing), 400, 'vhost_or_user_not_found')
+    refused(api.put(path('permissions', 'nowhere', user), nothing), 400, 'vhost_or_user_not_found')
+    assert api.delete(where).status == 204
+    assert api.delete(where).json == NOT_FOUND
+
+
+def test_topic_permissions_are_set_shown_and_deleted(api, vhost, make_user):
+    user = make_user()
+    where = path('topic-permissions', vhost, user)
+    assert api.get(where).status == 404
+    assert api.put(where, {'exchange': 'amq.topic', 'write': '^a', 'read': '^b'}).status == 201
+    assert api.put(where, {'exchange': 'x', 'write': '.*', 'read': '.*'}).status == 204
+    assert api.put(where, {'exchange': 'x', 'write': '(', 'read': ''}).status == 400
+    rows = [{'user': user, 'vhost': vhost, 'exchange': 'amq.topic', 'write': '^a', 'read': '^b'},
+            {'user': user, 'vhost': vhost, 'exchange': 'x', 'write': '.*', 'read': '.*'}]
+    for listing in (where, path('users', user, 'topic-permissions'), path('vhosts', vhost, 'topic-permissions')):
+        assert api.get(listing).json == rows
+    assert api.delete(where + '/amq.topic').status == 204
+    assert api.get(where).json == rows[1:]
+    assert api.delete(where).status == 204
+    assert api.delete(where).status == 404
+
+
+# policies
+
+def test_a_policy_is_set_shown_and_deleted(api, vhost):
+    where = path('policies', vhost, 'a/p')
+    assert api.put(where, {'pattern': '^q', 'definition': {'max-length': 10}, 'priority': 3, 'apply-to': 'queues'}).status == 201
+    assert api.put(where, {'pattern': '^q', 'definition': {'max-length': 11}}).status == 204
+    row = {'vhost': vhost, 'name': 'a/p', 'pattern': '^q', 'definition': {'max-length': 11}, 'priority': 0, 'apply-to': 'all'}
+    assert api.get(where).json == row
+    assert api.get(path('policies', vhost)).json == [row]
+    assert row in api.get('/policies').json
+    refused(api.put(where, {'pattern': 1, 'definition': {'max-length': 1}}), 400,
+            'Validation failed\n\npattern should be a binary but was 1\n')
+    refused(api.put(where, {'pattern': '', 'definition': {'max-length': -1}}), 400,
+            'Validation failed\n\n-1 is not a valid maximum length\n')
+    refused(api.put(path('policies', 'nowhere', 'p'), {'pattern': '', 'definition': {'max-length': 1}}), 404,
+            'vhost_not_found', 'not_found')
+    assert api.delete(where).status == 204
+    assert api.delete(where).json == NOT_FOUND
+    assert api.get(path('policies', 'nowhere')).json == NOT_FOUND
+
+
+def test_an_operator_policy_is_a_parameter_too(api, vhost):
+    where = path('operator-policies', vhost, 'op')
+    body = {'pattern': '^q', 'definition': {'expires': 100000}, 'priority': 3, 'apply-to': 'queues'}
+    assert api.put(where, body).status == 201
+    assert api.get(where).json == {'vhost': vhost, 'name': 'op', **body}
+    assert api.get(path('operator-policies', vhost)).json == [api.get(where).json]
+    assert api.get(path('policies', vhost)).json == []
+    parameter = {'component': 'operator_policy', 'vhost': vhost, 'name': 'op', 'value': body}
+    assert api.get(path('parameters', 'operator_policy', vhost)).json == [parameter]
+    assert parameter in api.get('/parameters').json
+    assert api.put(where, dict(body, definition={'dead-letter-exchange': 'x'})).status == 400
+    assert api.delete(where).status == 204
+    assert api.delete(where).status == 404
+
+
+# parameters and limits
+
+def test_parameters_and_limits_are_the_same(api, vhost):
+    where = path('parameters', 'vhost-limits', vhost, 'limits')
+    assert api.put(where, {'value': {'max-queues': 10}}).status == 201
+    assert api.put(where, {'value': {'max-queues': 11}}).status == 204
+    assert api.get(where).json == {'component': 'vhost-limits', 'vhost': vhost, 'name': 'limits', 'value': {'max-queues': 11}}
+    assert api.put(where, {'value': {'max-queues': 'many'}}).status == 400
+    refused(api.put(path('parameters', 'nonsense', vhost, 'x'), {'value': {}}), 400,
+            'Validation failed\n\ncomponent nonsense not found\n')
+    assert api.get('/parameters/nonsense').json == []
+    limits = path('vhost-limits', vhost)
+    assert api.get(limits).json == [{'vhost': vhost, 'value': {'max-queues': 11}}]
+    assert api.put(limits + '/max-connections', {'value': 7}).status == 204
+    assert api.put(limits + '/max-hats', {'value': 7}).status == 400
+    assert api.put(limits + '/max-connections', {}).status == 400
+    assert {'vhost': vhost, 'value': {'max-queues': 11, 'max-connections': 7}} in api.get('/vhost-limits').json
+    for gone in 'max-queues', 'max-queues', 'max-connections':
+        assert api.delete(f'{limits}/{gone}').status == 204
+    assert api.get(limits).json == []
+    assert api.delete(where).status == 404
+
+
+def test_global_parameters_are_any_json(api, name):
+    where = path('global-parameters', name('g'))
+    value = {'b': [1, 2.5, None, True, 'ü'], 'a': {}}
+    assert api.put(where, {'value': value}).status == 201
+    assert api.get(where).json == {'name': name('g'), 'value': value}
+    assert api.put(where, {'value': 'text'}).status == 204
+    assert {'name': name('g'), 'value': 'text'} in api.get('/global-parameters').json
+    assert api.put(where, {}).status == 400
+    assert api.put(where, {'value': 'a\0b'}).status == 400
+    assert api.delete(where).status == 204
+    assert api.delete(where).status == 404
+
+
+def test_limits_of_users(api, make_user):
+    user, other = make_user('management'), make_user('management')
+    limits = path('user-limits', user)
+    assert api.get(limits).json == []
+    assert api.put(limits + '/max-channels', {'value': 5}).status == 204
+    assert api.put(limits + '/max-connections', {'value': 7}).status == 204
+    rows = [{'user': user, 'value': {'max-channels': 5, 'max-connections': 7}}]
+    assert api.get(limits).json == rows
+    assert rows[0] in api.get('/user-limits').json
+    assert api.get('/user-limits', user=user).json == rows and api.get('/user-limits', user=other).json == []
+    assert api.get(limits, user=other).status == 401
+    for wrong in ('max-channels', {'value': 'x'}), ('max-hats', {'value': 1}):
+        assert api.put(f'{limits}/{wrong[0]}', wrong[1]).status == 400
+    assert api.put('/user-limits/nobody/max-channels', {'value': 1}).status == 400
+    assert api.get('/user-limits/nobody').status == 404
+    assert api.delete(limits + '/max-channels').status == 204
+    assert api.get(path('users', user)).json['limits'] == {'max-connections': 7}
+
+
+# who may
+
+def test_each_tag_opens_what_it_opens_in_rabbitmq(api, vhost, name, make_user):
+    other = name('other')
+    assert api.put(path('vhosts', other)).status == 201
+    policy = {'pattern': '^none$', 'definition': {'max-length': 1}}
+    expected = {    # GETs, then PUTs
+        'management': '200 200 200 200 401 401 401 401 401 / 401 401 401 401 401',
+        'monitoring': '200 200 200 200 401 401 401 401 401 / 401 401 401 401 401',
+        'policymaker': '200 200 200 200 200 200 401 401 401 / 201 401 201 401 401',
+        'administrator': '200 200 200 200 200 200 200 200 200 / 204 201 204 201 204',
+    }
+    for tag, statuses in expected.items():
+        user = make_user(tag, vhost)
+        seen = [api.get(p, user=user).status for p in (
+            '/vhosts', '/policies', '/operator-policies', '/vhost-limits', '/parameters', '/global-parameters', '/users',
+            '/permissions', path('vhosts', vhost))]
+        seen += ['/'] + [api.put(p, body, user=user).status for p, body in (
+            (path('policies', vhost, 'p'), policy), (path('policies', other, 'p'), policy),
+            (path('global-parameters', name('g')), {'value': 1}), (path('operator-policies', vhost, 'p'), policy),
+            (path('parameters', 'vhost-limits', vhost, 'limits'), {'value': {'max-queues': 5}}))]
+        seen[-1] = 204 if seen[-1] == 201 else seen[-1]
+        assert ' '.join(map(str, seen)) == statuses, tag
+        sees_all = tag in ('monitoring', 'administrator')
+        assert (other in [v['name'] for v in api.get('/vhosts', user=user).json]) == sees_all
+        assert api.get(path('policies', other), user=user).status == (200 if sees_all else 401)
+    assert api.get('/vhosts', user=make_user('', vhost)).json == {'error': 'not_authorised', 'reason': 'Not management user'}
+    api.delete(path('vhosts', other))
+    api.delete(path('global-parameters', name('g')))
+
+
+def test_an_operator_policy_is_not_set_as_a_parameter_by_a_policymaker(api, vhost, make_user):
+    user = make_user('policymaker', vhost)
+    value = {'pattern': '', 'definition': {'max-length': 1}, 'priority': 0, 'apply-to': 'queues'}
+    where = path('parameters', 'operator_policy', vhost, 'sly')
+    assert api.put(where, {'value': value}, user=user).status == 401
+    assert api.put(where, {'value': value}).status == 201
+    assert api.delete(where, user=user).status == 401
+
+
+def test_changes_are_durable_and_name_who_made_them(broker, api, name, make_user):
+    user, g = make_user('administrator'), name('logged')
+    assert api.put(path('global-parameters', g), {'value': 1}, user=user).status == 201
+    assert api.delete(path('global-parameters', g)).status == 204
+    eventually(lambda: f"{user}: global parameter '{g}' is set" in broker.log())
