@@ -159,7 +159,8 @@ bool api_bool(const struct api_call *c, const char *name, bool absent)
 
 static bool type_fits(struct slice type, const json_t *value)
 {
-    return slice_is(type, "any") || (slice_is(type, "string") && json_is_string(value)) ||
+    return slice_is(type, "any") ||
+           ((slice_is(type, "string") || slice_is(type, "text")) && json_is_string(value)) ||
            (slice_is(type, "boolean") && json_is_boolean(value)) ||
            (slice_is(type, "integer") && json_is_integer(value)) ||
            (slice_is(type, "number") && json_is_number(value)) ||

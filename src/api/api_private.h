@@ -30,7 +30,8 @@ struct api_route {
     void (*run)(struct api_call *c);
     const char *summary; /* a sentence */
     /* The members of the body: "durable:boolean arguments:object name:string!"; those with an
-     * exclamation mark must be there. NULL: there is no body. The types are JSON's, or "any". */
+     * exclamation mark must be there. NULL: there is no body. The types are JSON's, "any", or
+     * "text": a string for which no number is taken. */
     const char *body;
     const struct column *answer; /* the fields of an object of the answer; NULL: see the summary */
     bool is_list;                /* the answer is a listing of these: paged, sorted ... */

@@ -155,7 +155,7 @@ const struct api_route api_user_routes[] = {
     {"PUT", "/users/{user}", API_ADMINISTRATOR, put_user,
      "Creates a user, or changes its password and tags. Without password and password_hash the "
      "user cannot log in with a password. Tags are a string, separated by commas, or an array.",
-     "password:string password_hash:string hashing_algorithm:string tags:any administrator:any "
+     "password:text password_hash:text hashing_algorithm:text tags:any administrator:any "
      "limits:object"},
     {"DELETE", "/users/{user}", API_ADMINISTRATOR, delete_user,
      "Deletes a user with its permissions, and closes its connections."},
