@@ -15,6 +15,7 @@ struct chunk {
     uint64_t taken;   /* a queue has taken it */
     uint64_t mandatory;
     uint32_t answers[SEQMAP_ENTRIES];
+    uint32_t since_ms[SEQMAP_ENTRIES]; /* the low half of confirms_wait()'s time */
 };
 
 static uint64_t bit_of(uint64_t number)
@@ -57,7 +58,8 @@ void confirms_refuse(struct confirms *c)
     COUNT(refused);
 }
 
-void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory)
+void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory,
+                   uint64_t now_ms)
 {
     lv_assert(answers->later > 0);
     uint64_t number = ++c->last;
@@ -73,10 +75,19 @@ void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bo
     if (is_mandatory)
         chunk->mandatory |= bit;
     chunk->answers[number % SEQMAP_ENTRIES] = answers->later;
+    chunk->since_ms[number % SEQMAP_ENTRIES] = (uint32_t)now_ms;
     c->open++;
 }
 
-enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer)
+static void count_confirmed(uint32_t ms)
+{
+    COUNT(confirmed);
+    COUNT_NTH(confirmed_ms_1, doubling_bucket(ms));
+    COUNT_MANY(confirm_ms, ms);
+}
+
+enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer,
+                                 uint64_t now_ms)
 {
     struct chunk *chunk = lv_seqmap_find(&c->chunks, number);
     uint64_t bit = bit_of(number);
@@ -91,6 +102,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     bool is_gone = !((chunk->taken | chunk->refused) & bit);
     bool is_returned = is_gone && (chunk->mandatory & bit);
     bool is_nacked = (chunk->refused & bit) || (is_gone && !is_returned);
+    uint32_t ms = (uint32_t)now_ms - chunk->since_ms[number % SEQMAP_ENTRIES];
     lv_assert(c->open > 0);
     chunk->open &= ~bit;
     c->open--;
@@ -98,7 +110,8 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
         lv_seqmap_drop(&c->chunks, number);
     c->nacked += is_nacked;
     COUNT_MANY(refused, is_nacked);
-    COUNT_MANY(confirmed, !is_nacked);
+    if (!is_nacked)
+        count_confirmed(ms);
     if (is_nacked)
         list_add(&c->refused, number);
     else if (number <= c->passed)

@@ -55,14 +55,16 @@ static inline void confirms_take(struct confirms *c)
 {
     c->last++;
     COUNT(confirmed);
+    COUNT(confirmed_ms_1);
 }
 
 /* Records that the publish is to be nacked. */
 void confirms_refuse(struct confirms *c);
 
 /* Records that the publish waits for answers->later answers, at least 1. The other members of
- * `answers` are the answers that have come. */
-void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory);
+ * `answers` are the answers that have come. `now_ms`, here and below, is the time of the turn. */
+void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bool is_mandatory,
+                   uint64_t now_ms);
 
 enum confirm_end {
     CONFIRM_OPEN,     /* the number is still open: more answers are to come */
@@ -72,7 +74,8 @@ enum confirm_end {
 };
 
 /* Takes one queue's answer (not CONFIRM_LATER) to an open number. */
-enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer);
+enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer,
+                                 uint64_t now_ms);
 
 /* Calls `send` once for each frame that is to be sent now, in ascending order of the numbers. */
 typedef void confirm_send(void *arg, uint64_t number, bool multiple, bool nack);

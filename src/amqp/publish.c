@@ -99,7 +99,8 @@ static void take_answers(struct channel *ch, const struct publication *p,
     if (answers->later > 0) {
         ch->publisher->waiting += answers->later;
         if (confirms)
-            confirms_wait(confirms, answers, p->mandatory);
+            confirms_wait(confirms, answers, p->mandatory,
+                          loop_now_ms(connection_loop(ch->connection)));
         else
             channel_watch(ch, answers);
         return;

@@ -44,11 +44,16 @@ void channel_flush_confirms(struct channel *ch)
         confirms_flush(ch->confirms, send_confirm, ch);
 }
 
+static uint64_t now_ms(const struct channel *ch)
+{
+    return loop_now_ms(connection_loop(ch->connection));
+}
+
 static void confirm_answered(struct channel *ch, uint64_t number, enum confirm_answer answer,
                              struct message *message)
 {
     lv_assert(ch->confirms);
-    enum confirm_end end = confirms_answer(ch->confirms, number, answer);
+    enum confirm_end end = confirms_answer(ch->confirms, number, answer, now_ms(ch));
     if (end == CONFIRM_OPEN)
         return;
     if (end == CONFIRM_RETURNED) /* the last answer comes with the message */
@@ -73,7 +78,7 @@ uint64_t channel_watch_next(struct channel *ch)
 void channel_watch(struct channel *ch, const struct confirm_answers *answers)
 {
     lv_assert(ch->watched);
-    confirms_wait(ch->watched, answers, true);
+    confirms_wait(ch->watched, answers, true, now_ms(ch));
 }
 
 static void confirm_discard(void *arg, uint64_t number, bool multiple, bool nack)
@@ -89,7 +94,7 @@ static void watched_answered(struct channel *ch, uint64_t number, enum confirm_a
 {
     if (!ch->watched)
         return; /* the channel has been shut: it only waits for a commit to end */
-    if (confirms_answer(ch->watched, number, answer) == CONFIRM_RETURNED)
+    if (confirms_answer(ch->watched, number, answer, now_ms(ch)) == CONFIRM_RETURNED)
         channel_return_message(ch, message);
     confirms_flush(ch->watched, confirm_discard, NULL);
 }

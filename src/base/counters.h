@@ -70,7 +70,23 @@
     COUNTERS_BY_STRATEGY(C, delivery_limit, "messages delivered too often")                        \
     C(dead_lettered_confirmed, "messages dead-lettered at least once that have arrived")           \
     C(logins_accepted, "logins accepted")                                                          \
-    C(logins_refused, "logins refused")
+    C(logins_refused, "logins refused")                                                            \
+    COUNTERS_DOUBLING(C, confirmed_ms, "messages confirmed within this many milliseconds")         \
+    C(confirm_ms, "milliseconds until messages were confirmed, in all")                            \
+    COUNTERS_DOUBLING(C, turns_16us, "turns of a loop that took this many times 16 microseconds")  \
+    C(turn_ns, "nanoseconds that turns of loops took, in all")                                     \
+    COUNTERS_DOUBLING(C, mail_waiting, "turns of a loop for which this much mail was waiting")     \
+    C(mail_waited, "mail that was waiting for these turns, in all")                                \
+    COUNTERS_DOUBLING(C, log_syncs_64us,                                                           \
+                      "syncs of the log that took this many times 64 microseconds")                \
+    C(log_sync_us, "microseconds that syncs of the log took, in all")                              \
+    C(log_writes, "writes to the log")                                                             \
+    C(log_written_bytes, "bytes written to the log")                                               \
+    C(segment_reads, "reads of queues' segment files")                                             \
+    C(segment_read_bytes, "bytes read from them")                                                  \
+    C(segment_writes, "writes to queues' segment files")                                           \
+    C(segment_written_bytes, "bytes written to them")                                              \
+    C(segment_syncs, "syncs of queues' segment files")
 
 /* A counter for the queues of each enum queue_type, in its order. */
 #define COUNTERS_BY_TYPE(C, name, help)                                                            \
@@ -87,6 +103,34 @@
     C(name##_quorum_at_least_once, help ", of quorum queues, dead-lettered at least once")
 enum dead_letter_strategy { STRATEGY_DISABLED, STRATEGY_AT_MOST_ONCE, STRATEGY_AT_LEAST_ONCE };
 enum { STRATEGIES = 3, COUNTED_QUEUE_TYPES = 2 };
+
+/* A counter for each doubling_bucket(): the last is for more than DOUBLING_MAX. */
+#define COUNTERS_DOUBLING(C, name, help)                                                           \
+    C(name##_1, help ": 1")                                                                        \
+    C(name##_2, help ": 2")                                                                        \
+    C(name##_4, help ": 3 or 4")                                                                   \
+    C(name##_8, help ": 5 to 8")                                                                   \
+    C(name##_16, help ": up to 16")                                                                \
+    C(name##_32, help ": up to 32")                                                                \
+    C(name##_64, help ": up to 64")                                                                \
+    C(name##_128, help ": up to 128")                                                              \
+    C(name##_256, help ": up to 256")                                                              \
+    C(name##_512, help ": up to 512")                                                              \
+    C(name##_1024, help ": up to 1024")                                                            \
+    C(name##_2048, help ": up to 2048")                                                            \
+    C(name##_4096, help ": up to 4096")                                                            \
+    C(name##_8192, help ": up to 8192")                                                            \
+    C(name##_16384, help ": up to 16384")                                                          \
+    C(name##_more, help ": more")
+enum { DOUBLING_BUCKETS = 16, DOUBLING_MAX = 1 << (DOUBLING_BUCKETS - 2) };
+
+/* Returns 0 for values up to 1, 1 for 2, 2 for up to 4, 3 for up to 8 ... */
+static inline unsigned doubling_bucket(uint64_t value)
+{
+    if (value > DOUBLING_MAX)
+        return DOUBLING_BUCKETS - 1;
+    return value > 1 ? 64 - (unsigned)__builtin_clzll(value - 1) : 0;
+}
 
 /* A counter for each size_bucket(). */
 #define COUNTERS_BY_SIZE(C, name, help)                                                            \

@@ -38,6 +38,7 @@ static void each_listener(void *arg, node_listener_visit *visit, void *visit_arg
             .protocol = protocol,
             .purpose = purpose,
             .is_tls = l->is_tls,
+            .connections = listener_connections(l),
         };
         if (atomic_load(&l->is_open))
             visit(visit_arg, &one);
@@ -70,6 +71,13 @@ static void each_setting(void *arg, node_setting_visit *visit, void *visit_arg)
     config_visit_all(d->config, visit_setting, &v);
 }
 
+static void store_sizes(void *arg, struct store_sizes *ret)
+{
+    struct leveretd *d = arg;
+    if (d->disk)
+        store_sizes_read(d->disk, ret);
+}
+
 struct node_source leveretd_node_source(struct leveretd *d)
 {
     return (struct node_source){
@@ -78,5 +86,6 @@ struct node_source leveretd_node_source(struct leveretd *d)
         .listeners = each_listener,
         .certificates = each_certificate,
         .settings = each_setting,
+        .store = store_sizes,
     };
 }

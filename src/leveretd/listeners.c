@@ -1,6 +1,7 @@
 /* Which front end listens on which address. No other file knows which front ends exist. */
 #include "leveretd/listeners.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,8 @@ void listeners_configure(struct listeners *l, const struct config *config)
     }
 }
 
+static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER; /* held while listeners are closed */
+
 void listeners_log(const struct listeners *l, const char *event)
 {
     char where[ENDPOINT_BYTES_MAX];
@@ -213,12 +216,24 @@ void listeners_log(const struct listeners *l, const char *event)
 void listeners_close(struct listeners *l)
 {
     listeners_log(l, "stopped");
+    pthread_mutex_lock(&closing);
     for (size_t i = 0; i < l->count; i++) {
         l->items[i].is_open = false;
         if (l->items[i].net)
             net_listener_close(&l->items[i].net);
         l->items[i].http = NULL; /* its server closes it */
     }
+    pthread_mutex_unlock(&closing);
+}
+
+uint64_t listener_connections(const struct listener *one)
+{
+    pthread_mutex_lock(&closing);
+    uint64_t count = one->net    ? net_listener_connections(one->net)
+                     : one->http ? http_listener_connections(one->http)
+                                 : 0;
+    pthread_mutex_unlock(&closing);
+    return count;
 }
 
 void listener_words(const struct listener *one, char *protocol, char *purpose)

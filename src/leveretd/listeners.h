@@ -60,6 +60,9 @@ void listeners_log(const struct listeners *l, const char *event);
  * have ended. */
 void listeners_close(struct listeners *l);
 
+/* Returns how many connections of the listener are open; 0 once it is closed. Any thread. */
+uint64_t listener_connections(const struct listener *one);
+
 /* Writes RabbitMQ's words for a listener: "amqp", "amqp/ssl", "https", and "AMQP 0-9-1 over TLS". Both
  * have room for LISTENER_WORDS_MAX bytes. */
 enum { LISTENER_WORDS_MAX = 64 };

@@ -25,6 +25,7 @@ struct loop {
     uv_loop_t uv;
     bool is_in_turn;
     bool is_idle_running;
+    uint64_t turn_begun_ns; /* uv_hrtime() */
     uint64_t now_ms;
     uint64_t steady_ms;
     uint64_t patient_ms; /* now_ms without the time in which the loop stood still */
@@ -35,7 +36,8 @@ struct loop {
     uint64_t staged_mask; /* bit i is set: staged[i] holds mail */
     struct batch *staged[LOOPS_MAX];
     struct pile own;     /* mail to itself, to deliver; a batch being filled is in `staged` */
-    struct pile taken;   /* taken out of the box, and not delivered yet */
+    struct pile taken;   /* taken out of the box, and not delivered yet ... */
+    uint64_t waiting;    /* ... how many these are */
     struct batch *spare; /* emptied batches, to be used again */
     unsigned spare_count;
 

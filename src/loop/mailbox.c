@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "base/counters.h"
 #include "base/memory.h"
 #include "loop/loop_private.h"
 
@@ -100,7 +101,10 @@ static bool pile_deliver(struct loop *loop, struct pile *pile)
     const uint64_t end_ns = is_short ? 0 : share_end_ns(loop);
     for (;;) {
         struct batch *batch = pile->first;
+        unsigned before = batch->delivered;
         batch_deliver(loop, batch);
+        if (pile == &loop->taken)
+            loop->waiting -= batch->delivered - before;
         bool is_over = batch->delivered == batch->count;
         if (is_over)
             pile_drop_first(loop, pile);
@@ -138,6 +142,7 @@ static void box_take_all(struct loop *loop)
     while (oldest) {
         struct batch *next = oldest->next;
         pile_add(&loop->taken, oldest);
+        loop->waiting += oldest->count;
         oldest = next;
     }
 }
@@ -145,6 +150,10 @@ static void box_take_all(struct loop *loop)
 bool mailbox_deliver(struct loop *loop)
 {
     box_take_all(loop);
+    if (!loop->taken.first)
+        return false;
+    COUNT_NTH(mail_waiting_1, doubling_bucket(loop->waiting));
+    COUNT_MANY(mail_waited, loop->waiting);
     return pile_deliver(loop, &loop->taken);
 }
 

@@ -11,6 +11,7 @@
  * Timers, mail and jobs have SHARE_NS each in a turn. The time is checked after every
  * TIMERS_PER_CLOCK_READ timers, MAILS_PER_CLOCK_READ mails, or slice of a job. The rest waits for
  * the next turn, which handles the sockets first. */
+#include "base/counters.h"
 #include "base/rcu.h"
 #include "loop/loop_private.h"
 
@@ -69,6 +70,7 @@ void loop_enter(struct loop *loop)
         return;
     lv_assert(loop_current() == loop);
     loop->is_in_turn = true;
+    loop->turn_begun_ns = uv_hrtime();
     atomic_store_explicit(&loop->is_asleep, false, memory_order_relaxed);
     lv_rcu_online();
     clocks_read(loop);
@@ -103,6 +105,13 @@ static bool turn_fall_asleep(struct loop *loop)
     return false;
 }
 
+static void turn_count(const struct loop *loop)
+{
+    uint64_t ns = uv_hrtime() - loop->turn_begun_ns;
+    COUNT_NTH(turns_16us_1, doubling_bucket((ns + 15999) / 16000));
+    COUNT_MANY(turn_ns, ns);
+}
+
 static void turn_end(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
@@ -117,6 +126,7 @@ static void turn_end(uv_prepare_t *prepare)
     else
         lv_rcu_quiescent();
     loop->is_in_turn = false;
+    turn_count(loop);
     if (atomic_load_explicit(&loop->base.set->must_stop, memory_order_acquire))
         uv_stop(&loop->uv);
 }

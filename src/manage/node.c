@@ -94,6 +94,13 @@ void node_facts_gather(struct manage *m, struct node_facts *ret)
     m->node->describe(m->node->arg, ret);
 }
 
+void node_store_sizes(struct manage *m, struct store_sizes *ret)
+{
+    *ret = (struct store_sizes){0};
+    if (m->node->store)
+        m->node->store(m->node->arg, ret);
+}
+
 /* --- lists ------------------------------------------------------------------------------------ */
 
 void node_each_listener(struct manage *m, node_listener_visit *visit, void *arg)

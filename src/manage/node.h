@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "store/sizes.h"
 
 struct lv_buffer;
 struct manage;
@@ -50,6 +51,7 @@ struct node_listener {
     const char *context;  /* of a listener for HTTP, for people: "RabbitMQ Management"; else NULL */
     bool is_tls;
     int backlog;
+    uint64_t connections; /* open, whether or not they have logged in */
 };
 
 struct node_certificate {
@@ -80,11 +82,15 @@ struct node_source {
     void (*listeners)(void *arg, node_listener_visit *visit, void *visit_arg); /* the open ones */
     void (*certificates)(void *arg, node_certificate_visit *visit, void *visit_arg);
     void (*settings)(void *arg, node_setting_visit *visit, void *visit_arg);
+    void (*store)(void *arg, struct store_sizes *ret); /* reads directories; NULL: all is 0 */
 };
 
 /* Takes microseconds. What the kernel knows is in process_facts.h. Call with RCU online: the vhosts
  * are counted. */
 void node_facts_gather(struct manage *m, struct node_facts *ret);
+
+/* Takes a microsecond or two for each file of the store. */
+void node_store_sizes(struct manage *m, struct store_sizes *ret);
 
 void node_each_listener(struct manage *m, node_listener_visit *visit, void *arg);
 /* Visits the certificates that listeners use. */

@@ -22,6 +22,7 @@
     F(connection_churn_metrics, node, RABBITMQ, ALWAYS | DETAILED, CONNECTION_CHURN_METRICS)       \
     F(node_coarse_metrics, node, RABBITMQ, ALWAYS | DETAILED, NODE_COARSE_METRICS)                 \
     F(node_metrics, node, RABBITMQ, ALWAYS | DETAILED, NODE_METRICS)                               \
+    F(node_persister_metrics, node, RABBITMQ, ALWAYS | DETAILED, NODE_PERSISTER_METRICS)           \
     F(totals, node, RABBITMQ, ALWAYS, TOTALS)                                                      \
     F(auth_attempt_metrics, auth, RABBITMQ, ALWAYS | DETAILED, AUTH_ATTEMPT_METRICS)               \
     F(queue_coarse_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_COARSE_METRICS)             \
@@ -41,6 +42,14 @@
     F(vhost_status, vhosts, CLUSTER, DETAILED, VHOST_STATUS)                                       \
     F(exchange_bindings, bindings, CLUSTER, DETAILED, EXCHANGE_BINDINGS)                           \
     F(exchange_names, bindings, CLUSTER, DETAILED, EXCHANGE_NAMES)                                 \
+    F(loop_turns, loop_turns, OWN, ALWAYS, LOOP_TURNS)                                             \
+    F(loop_mail, loop_mail, OWN, ALWAYS, LOOP_MAIL)                                                \
+    F(log_syncs, log_syncs, OWN, ALWAYS, LOG_SYNCS)                                                \
+    F(confirms, confirms, OWN, ALWAYS, CONFIRMS)                                                   \
+    F(store_metrics, store, OWN, ALWAYS, STORE_METRICS)                                            \
+    F(queue_disk_metrics, queues, OWN, ALWAYS, QUEUE_DISK_METRICS)                                 \
+    F(listener_metrics, listeners, OWN, ALWAYS, LISTENER_METRICS)                                  \
+    F(certificate_metrics, certificates, OWN, ALWAYS, CERTIFICATE_METRICS)                         \
     F(node_memory, node, RABBITMQ, MEMORY, NODE_MEMORY)                                            \
     F(queue_info, queue_infos, RABBITMQ, OBJECTS | DETAILED, QUEUE_INFO)                           \
     F(build_info, build, RABBITMQ, EVERYWHERE, BUILD_INFO)                                         \
@@ -80,6 +89,14 @@
     M(x, disk_space_available_limit_bytes, GAUGE, "Free bytes on the disk below which publishers are blocked", f->node.disk_free_limit_bytes) \
     M(x, erlang_processes_limit, GAUGE, "How many threads the broker may have", f->process.threads_max) \
     M(x, erlang_uptime_seconds, GAUGE, "How long the broker has run", (double)f->node.uptime_ms / 1000)
+
+#define NODE_PERSISTER_METRICS(M, x)                                                               \
+    M(x, io_read_ops_total, COUNTER, "Reads of queues' segment files", f->counters.segment_reads)  \
+    M(x, io_read_bytes_total, COUNTER, "Bytes read from queues' segment files", f->counters.segment_read_bytes) \
+    M(x, io_write_ops_total, COUNTER, "Writes to the log and to queues' segment files", f->counters.log_writes + f->counters.segment_writes) \
+    M(x, io_write_bytes_total, COUNTER, "Bytes written to the log and to queues' segment files", f->counters.log_written_bytes + f->counters.segment_written_bytes) \
+    M(x, io_sync_ops_total, COUNTER, "Syncs of the log and of queues' segment files", f->syncs)    \
+    M(x, io_sync_time_seconds_total, COUNTER, "Time that syncs of the log took", (double)f->counters.log_sync_us / 1e6)
 
 #define TOTALS(M, x)                                                                               \
     M(x, connections, GAUGE, "Open connections", difference(f->counters.connections_opened, f->counters.connections_closed)) \
@@ -221,6 +238,36 @@
 
 #define MESSAGE_SIZE(M, x)                                                                         \
     M(x, message_size_bytes, HISTOGRAM, "Bytes of the bodies of messages that clients published", 0)
+
+/* --- Leveret's own ---------------------------------------------------------------------------- */
+
+#define LOOP_TURNS(M, x)                                                                           \
+    M(x, loop_turn_seconds, HISTOGRAM, "How long turns of the loops took: a connection or queue waits at most that long for its loop", 0)
+
+#define LOOP_MAIL(M, x)                                                                            \
+    M(x, loop_mail_waiting, HISTOGRAM, "How much mail from other loops was waiting when a loop began to deliver it", 0)
+
+#define LOG_SYNCS(M, x)                                                                            \
+    M(x, log_sync_seconds, HISTOGRAM, "How long syncs of the log took, for which confirms of persistent messages wait", 0)
+
+#define CONFIRMS(M, x)                                                                             \
+    M(x, confirm_seconds, HISTOGRAM, "How long after its publish a message was confirmed, in whole milliseconds", 0)
+
+#define STORE_METRICS(M, x)                                                                        \
+    M(x, log_files, GAUGE, "Files of the log, with those that are kept to be used again", f->log_files) \
+    M(x, log_bytes, GAUGE, "Bytes that these take on the disk", f->log_bytes)                      \
+    M(x, segment_files, GAUGE, "Segment files, to which queues page messages out", f->segment_files) \
+    M(x, segment_bytes, GAUGE, "Bytes that these take on the disk", f->segment_bytes)
+
+#define QUEUE_DISK_METRICS(M, x)                                                                   \
+    M(x, queue_disk_bytes, GAUGE, "Bytes of the bodies of messages that are on disk; their share of leveret_log_bytes + leveret_segment_bytes is live", f->persistent_bytes > f->disk_ready_bytes ? f->persistent_bytes : f->disk_ready_bytes) \
+    M(x, queue_messages_lost_total, COUNTER, "Messages that could not be read from the disk", f->counters.disk.lost)
+
+#define LISTENER_METRICS(M, x)                                                                     \
+    M(x, listener_connections, GAUGE, "Open connections of the listener, whether or not they have logged in", f->connections)
+
+#define CERTIFICATE_METRICS(M, x)                                                                  \
+    M(x, tls_certificate_expires_seconds, GAUGE, "When the certificate expires, in seconds since 1970", f->ends_at_s)
 
 /* --- what runs -------------------------------------------------------------------------------- */
 

@@ -13,6 +13,14 @@ static double started_s(const struct node_facts *node)
     return floor((double)(clock_wall_ms() - node->uptime_ms) / 1000);
 }
 
+static double count_syncs(const struct counters *c)
+{
+    double sum = (double)c->segment_syncs;
+    for (unsigned i = 0; i < DOUBLING_BUCKETS; i++)
+        sum += (double)(&c->log_syncs_64us_1)[i];
+    return sum;
+}
+
 int node_gather(struct gathering *g)
 {
     struct node_figures figures;
@@ -20,8 +28,57 @@ int node_gather(struct gathering *g)
     process_facts_read(&figures.process);
     counters_read(&figures.counters);
     figures.started_s = started_s(&figures.node);
+    figures.syncs = count_syncs(&figures.counters);
     g->part_count = 1;
     gathering_add(g, &g->parts[0], SLICE_EMPTY, &figures);
+    return 0;
+}
+
+int store_gather(struct gathering *g)
+{
+    struct store_sizes sizes;
+    g->part_count = 1;
+    node_store_sizes(g->m, &sizes);
+    gathering_add(g, &g->parts[0], SLICE_EMPTY, &sizes);
+    return 0;
+}
+
+/* --- what listens ----------------------------------------------------------------------------- */
+
+static void add_listener(void *arg, const struct node_listener *listener)
+{
+    struct gathering *g = arg;
+    struct lv_buffer labels = {0}, port = {0};
+    lv_buffer_printf(&port, "%u", listener->port);
+    label_add(&labels, "protocol", slice_str(listener->protocol));
+    label_add(&labels, "interface", slice_str(listener->interface));
+    label_add(&labels, "port", lv_buffer_slice(&port));
+    gathering_add(g, &g->parts[0], lv_buffer_slice(&labels), listener);
+    lv_buffer_free(&labels);
+    lv_buffer_free(&port);
+}
+
+int listeners_gather(struct gathering *g)
+{
+    g->part_count = 1;
+    node_each_listener(g->m, add_listener, g);
+    return 0;
+}
+
+static void add_certificate(void *arg, const struct node_certificate *certificate)
+{
+    struct gathering *g = arg;
+    struct lv_buffer labels = {0};
+    label_add(&labels, "path", slice_str(certificate->path));
+    label_add(&labels, "subject", slice_str(certificate->subject));
+    gathering_add(g, &g->parts[0], lv_buffer_slice(&labels), certificate);
+    lv_buffer_free(&labels);
+}
+
+int certificates_gather(struct gathering *g)
+{
+    g->part_count = 1;
+    node_each_certificate(g->m, add_certificate, g);
     return 0;
 }
 
@@ -74,6 +131,35 @@ void message_sizes_read(struct manage *m, struct lv_buffer *labels, struct histo
     }
     ret->sum = (double)c.published_bytes;
 }
+
+/* --- histograms whose bounds double ------------------------------------------------------------ */
+
+/* Reads the counters of a COUNTERS_DOUBLING(). `sum` is in the unit of the metric, `unit` the first
+ * bound. */
+static void read_doubling(const _Atomic uint64_t *first, double unit, double sum,
+                          struct histogram_counts *ret)
+{
+    ret->bounds = DOUBLING_BUCKETS - 1;
+    ret->sum = sum;
+    for (unsigned i = 0; i < DOUBLING_BUCKETS; i++) {
+        ret->count[i] = first[i];
+        if (i < ret->bounds)
+            ret->bound[i] = unit * (double)(1u << i);
+    }
+}
+
+#define DOUBLING(source, first, unit, sum)                                                         \
+    void source##_read(struct manage *m, struct lv_buffer *labels, struct histogram_counts *ret)   \
+    {                                                                                              \
+        struct counters c;                                                                         \
+        (void)m, (void)labels;                                                                     \
+        counters_read(&c);                                                                         \
+        read_doubling(&c.first, (unit), (sum), ret);                                               \
+    }
+DOUBLING(loop_turns, turns_16us_1, 16e-6, (double)c.turn_ns / 1e9)
+DOUBLING(loop_mail, mail_waiting_1, 1, (double)c.mail_waited)
+DOUBLING(log_syncs, log_syncs_64us_1, 64e-6, (double)c.log_sync_us / 1e6)
+DOUBLING(confirms, confirmed_ms_1, 1e-3, (double)c.confirm_ms / 1e3)
 
 /* --- by the type of queues -------------------------------------------------------------------- */
 

@@ -68,6 +68,9 @@ bool gathering_wants_vhost(const struct gathering *g, struct slice vhost);
     S(connections, struct session_facts, "channel", true)                                          \
     S(exchanges, struct exchange_figures, "vhost, exchange", true)                                 \
     S(bindings, struct exchange_figures, "vhost, exchange, type", true)                            \
+    S(store, struct store_sizes, "", false)                                                        \
+    S(listeners, struct node_listener, "protocol, interface, port", false)                         \
+    S(certificates, struct node_certificate, "path, subject", false)                               \
     S(vhosts, struct slice, "vhost", true)                                                         \
     S(build, struct node_facts,                                                                    \
       "rabbitmq_version, prometheus_plugin_version, prometheus_client_version, erlang_version, "   \
@@ -77,13 +80,19 @@ bool gathering_wants_vhost(const struct gathering *g, struct slice vhost);
       "rabbitmq_node, rabbitmq_cluster, rabbitmq_cluster_permanent_id, rabbitmq_endpoint", false)
 
 /* H(source, labels): sources of histograms. */
-#define HISTOGRAM_SOURCES(H) H(message_sizes, "protocol")
+#define HISTOGRAM_SOURCES(H)                                                                       \
+    H(message_sizes, "protocol")                                                                   \
+    H(loop_turns, "")                                                                              \
+    H(loop_mail, "")                                                                               \
+    H(log_syncs, "")                                                                               \
+    H(confirms, "")
 
 struct node_figures {
     struct counters counters;
     struct node_facts node;
     struct process_facts process;
     double started_s; /* seconds since 1970 */
+    double syncs;     /* of the log and of segments */
 };
 
 struct protocol_figures {

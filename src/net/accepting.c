@@ -166,6 +166,11 @@ bool accepting_enter(struct accepting *a, const union socket_address *peer, stru
     return true;
 }
 
+uint64_t accepting_connections(const struct accepting *a)
+{
+    return (uint64_t)atomic_load_explicit(&a->connections, memory_order_relaxed);
+}
+
 void entry_leave(struct net_entry *entry)
 {
     if (!entry->accepting)

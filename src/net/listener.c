@@ -291,6 +291,11 @@ void net_listener_set_limits(struct net_listener *l, const struct net_accept_lim
     accepting_set_limits(l->accepting, limits);
 }
 
+uint64_t net_listener_connections(const struct net_listener *l)
+{
+    return accepting_connections(l->accepting);
+}
+
 uint16_t net_listener_port(const struct net_listener *listener)
 {
     return listener->port;

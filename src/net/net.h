@@ -134,6 +134,9 @@ struct net_accept_limits {
  * a header has 10 s. Call only before loops_run(), or on loop 0. */
 void net_listener_set_limits(struct net_listener *listener, const struct net_accept_limits *limits);
 uint16_t net_listener_port(const struct net_listener *listener);
+/* Returns the number of open connections that the listener has accepted. Any thread, before
+ * net_listener_close(). */
+uint64_t net_listener_connections(const struct net_listener *listener);
 /* Stops accepting; connections stay. On loop 0. Clears the pointer. NULL is fine. loops_free()
  * closes the listeners that are left; their pointers must not be used after that. */
 void net_listener_close(struct net_listener **listener);

@@ -211,6 +211,8 @@ void accepting_set_layer(struct accepting *a, net_layer_fn *layer, void *arg);
 void accepting_set_proxies(struct accepting *a, const struct net_network *trusted, size_t count);
 void accepting_set_limits(struct accepting *a, const struct net_accept_limits *limits);
 
+/* Returns how many connections the listener has. Any thread. */
+uint64_t accepting_connections(const struct accepting *a);
 /* Returns whether the listener has as many connections as it may have. Any thread. */
 bool accepting_is_full(const struct accepting *a);
 /* Counts a new connection and its newcomer. Returns false, after a log line now and then, if there

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -157,8 +158,10 @@ static void *writer_main(void *arg)
     struct log *log = arg;
     log_role = LOG_ROLE_WRITER;
     enum log_progress last = LOG_WORKED;
+    counters_register();
     while (writer_wait(log, last))
         last = log_writer_round(log);
+    counters_unregister();
     return NULL;
 }
 

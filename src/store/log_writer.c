@@ -23,17 +23,23 @@
 #include <time.h>
 
 #include "base/assert.h"
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "store/log_private.h"
 
 static const uint8_t zeros[LOG_PAGE_BYTES];
 
-static uint64_t now_ms(void)
+static uint64_t now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t now_ms(void)
+{
+    return now_us() / 1000;
 }
 
 /* --- for those who watch ---------------------------------------------------------------------- */
@@ -220,6 +226,12 @@ static int sync_left_file(struct log *log, uint64_t number)
     return err;
 }
 
+static void count_sync(uint64_t us)
+{
+    COUNT_NTH(log_syncs_64us_1, doubling_bucket((us + 63) / 64));
+    COUNT_MANY(log_sync_us, us);
+}
+
 /* Syncs everything written. After a failure it must not be called again: the kernel may have
  * dropped what it could not write. */
 static int writer_sync(struct log *log)
@@ -231,8 +243,10 @@ static int writer_sync(struct log *log)
     lv_assert(log->unsynced_from <= log->current.number);
     for (; err == 0 && log->unsynced_from < log->current.number; log->unsynced_from++)
         err = sync_left_file(log, log->unsynced_from);
+    uint64_t begun_us = now_us();
     if (err == 0)
         err = disk->sync(disk, log->current.handle);
+    count_sync(now_us() - begun_us);
     if (err < 0)
         return err;
     log->is_dirty = false;
@@ -450,6 +464,8 @@ static int round_write(struct log *log)
             log->dirty_since_ms = now_ms();
         log->is_dirty = true;
         log->offset += round->bytes;
+        COUNT(log_writes);
+        COUNT_MANY(log_written_bytes, round->bytes);
         note_room(log);
         round->is_built = false;
         round->wants_batch = false;

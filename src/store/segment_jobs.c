@@ -10,6 +10,7 @@
  * After a failure the file can still be read: the checksums show which blocks are valid. */
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -25,6 +26,8 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
         return err;
     f->is_dirty = true;
     err = s->disk->write(s->disk, f->handle, job->offset, &part, 1);
+    COUNT(segment_writes);
+    COUNT_MANY(segment_written_bytes, err == 0 ? job->buffer.n : 0);
     if (err < 0 && err != ERR_NO_SPACE)
         err = f->error = segment_final_error(err);
     return err;
@@ -81,6 +84,8 @@ static int job_read(struct segments *s, struct segment_file *f, struct segment_j
     if (err < 0)
         to->n = 0;
     lv_assert(to->n <= job->bytes);
+    COUNT(segment_reads);
+    COUNT_MANY(segment_read_bytes, to->n);
     return err;
 }
 
@@ -108,6 +113,7 @@ static int job_sync(struct segments *s, struct segment_file *f)
     if (err < 0)
         return err;
     f->error = segment_handle_sync(s, f);
+    COUNT(segment_syncs);
     if (f->error < 0)
         return f->error;
     f->is_dirty = false;

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/segments_private.h"
@@ -87,6 +88,7 @@ static void wait_for_work(struct segments *s)
 static void *worker(void *arg)
 {
     struct segments *s = arg;
+    counters_register();
     segments_lock(s);
     s->worker = pthread_self();
     for (;;) {
@@ -97,6 +99,7 @@ static void *worker(void *arg)
         wait_for_work(s);
     }
     segments_unlock(s);
+    counters_unregister();
     return NULL;
 }
 

@@ -41,12 +41,12 @@ static void take(struct confirms *c, int count)
 
 static void wait_for(struct confirms *c, uint32_t later)
 {
-    confirms_wait(c, &(struct confirm_answers){.later = later}, false);
+    confirms_wait(c, &(struct confirm_answers){.later = later}, false, 0);
 }
 
 static void settled(struct confirms *c, uint64_t number, enum confirm_answer answer)
 {
-    assert_int_equal(confirms_answer(c, number, answer), CONFIRM_SETTLED);
+    assert_int_equal(confirms_answer(c, number, answer, 0), CONFIRM_SETTLED);
 }
 
 static void publishes_taken_in_order_are_acked_in_one_frame(void **state)
@@ -104,12 +104,12 @@ static void one_queue_that_refuses_means_a_nack_and_one_that_is_gone_does_not(vo
     struct confirms c;
     confirms_init(&c);
     wait_for(&c, 2);
-    assert_int_equal(confirms_answer(&c, 1, CONFIRM_REFUSED), CONFIRM_OPEN);
+    assert_int_equal(confirms_answer(&c, 1, CONFIRM_REFUSED, 0), CONFIRM_OPEN);
     settled(&c, 1, CONFIRM_TOOK);
     wait_for(&c, 2);
-    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE), CONFIRM_OPEN);
+    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE, 0), CONFIRM_OPEN);
     settled(&c, 2, CONFIRM_TOOK);
-    confirms_wait(&c, &(struct confirm_answers){.later = 1, .taken = true}, true);
+    confirms_wait(&c, &(struct confirm_answers){.later = 1, .taken = true}, true, 0);
     settled(&c, 3, CONFIRM_GONE);
     TELLS(&c, "nack 1*, ack 3*, ");
     confirms_free(&c);
@@ -122,10 +122,10 @@ static void a_message_that_no_queue_has_is_returned_if_mandatory_else_nacked(voi
     confirms_init(&c);
     wait_for(&c, 1);
     settled(&c, 1, CONFIRM_GONE);
-    confirms_wait(&c, &(struct confirm_answers){.later = 2, .gone = true}, true);
-    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE), CONFIRM_OPEN);
-    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE), CONFIRM_RETURNED);
-    confirms_wait(&c, &(struct confirm_answers){.later = 1, .refused = true}, true);
+    confirms_wait(&c, &(struct confirm_answers){.later = 2, .gone = true}, true, 0);
+    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE, 0), CONFIRM_OPEN);
+    assert_int_equal(confirms_answer(&c, 2, CONFIRM_GONE, 0), CONFIRM_RETURNED);
+    confirms_wait(&c, &(struct confirm_answers){.later = 1, .refused = true}, true, 0);
     settled(&c, 3, CONFIRM_GONE);
     TELLS(&c, "nack 1*, ack 2, nack 3*, ");
     confirms_free(&c);
@@ -184,7 +184,7 @@ static void publish(struct confirms *c, struct client *client)
     *p = (struct publish){.due = answers.later, .refused = answers.refused};
     p->expected = answers.refused ? NACKED : ACKED;
     if (answers.later > 0)
-        confirms_wait(c, &answers, false);
+        confirms_wait(c, &answers, false, 0);
     else if (answers.refused)
         confirms_refuse(c);
     else
@@ -201,7 +201,7 @@ static void answer(struct confirms *c, struct client *client)
     bool refused = below(6) == 0;
     p->refused |= refused;
     p->due--;
-    enum confirm_end end = confirms_answer(c, number, refused ? CONFIRM_REFUSED : CONFIRM_TOOK);
+    enum confirm_end end = confirms_answer(c, number, refused ? CONFIRM_REFUSED : CONFIRM_TOOK, 0);
     assert_int_equal(end, p->due > 0 ? CONFIRM_OPEN : CONFIRM_SETTLED);
     p->expected = p->refused ? NACKED : ACKED;
 }
