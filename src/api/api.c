@@ -29,10 +29,11 @@ const struct api_route *const api_families[] = {
     NULL,
 };
 
-struct api *api_create(struct manage *manage)
+struct api *api_create(struct manage *manage, const struct api_settings *settings)
 {
     struct api *api = lv_calloc(1, sizeof *api);
     api->manage = manage;
+    api->settings = *settings;
     return api;
 }
 
@@ -59,20 +60,22 @@ static struct slice path_next(struct slice *path)
     return slice_of(begin, n);
 }
 
-/* Splits the path into c->parts. Returns false if it has too many, or an escape is malformed. */
-static bool path_split(struct api_call *c, struct slice path)
+/* Splits the path into c->parts. Returns 0, or the status: 404 if it has too many, 400 if an escape
+ * is malformed. */
+static unsigned path_split(struct api_call *c, struct slice path)
 {
     while (path.n > 1) {
         struct lv_buffer part = {0};
-        bool is_fine =
-            c->part_count < API_PARTS_MAX && http_decode(&part, path_next(&path), false) == 0;
-        if (is_fine)
+        if (c->part_count == API_PARTS_MAX)
+            return 404;
+        int err = http_decode(&part, path_next(&path), false);
+        if (err == 0)
             c->parts[c->part_count++] = slice_copy(lv_buffer_slice(&part));
         lv_buffer_free(&part);
-        if (!is_fine)
-            return false;
+        if (err < 0)
+            return 400;
     }
-    return true;
+    return 0;
 }
 
 static bool route_fits(const struct api_call *c, const struct api_route *route)
@@ -93,24 +96,44 @@ static bool method_fits(struct slice method, const struct api_route *route)
            (slice_is(method, "HEAD") && strcmp(route->method, "GET") == 0);
 }
 
-/* Sets c->route. Otherwise appends the methods that the path has: "GET, PUT". */
-static bool route_find(struct api_call *c, struct lv_buffer *allowed)
+/* In RabbitMQ's order. */
+static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+enum { METHODS = sizeof methods / sizeof *methods };
+
+static unsigned method_bit(const struct api_route *route)
+{
+    for (unsigned i = 0; i < METHODS; i++) {
+        if (strcmp(route->method, methods[i]) == 0)
+            return 1u << i;
+    }
+    lv_unreachable();
+}
+
+/* Appends the methods that a path has: "HEAD, GET, PUT, OPTIONS". */
+static void write_methods(unsigned bits, struct lv_buffer *out)
+{
+    for (unsigned i = 0; i < METHODS; i++) {
+        if (bits & 1u << i)
+            lv_buffer_printf(out, "%s%s, ", i == 0 ? "HEAD, " : "", methods[i]);
+    }
+    lv_buffer_printf(out, "OPTIONS");
+}
+
+/* Sets c->route if a route has this path and method. Returns the methods that the path has. */
+static unsigned route_find(struct api_call *c)
 {
     struct slice method = http_method(c->http);
+    unsigned bits = 0;
     for (size_t f = 0; api_families[f]; f++) {
         for (const struct api_route *r = api_families[f]; r->method; r++) {
             if (!route_fits(c, r))
                 continue;
-            if (method_fits(method, r)) {
+            bits |= method_bit(r);
+            if (!c->route && method_fits(method, r))
                 c->route = r;
-                return true;
-            }
-            bool is_get = strcmp(r->method, "GET") == 0;
-            lv_buffer_printf(allowed, "%s%s%s", allowed->n ? ", " : "", is_get ? "HEAD, " : "",
-                             r->method);
         }
     }
-    return false;
+    return bits;
 }
 
 struct slice api_part(const struct api_call *c, const char *name)
@@ -282,6 +305,13 @@ void api_refuse_not_found(struct api_call *c)
     api_refuse(c, 404, "Object Not Found", "Not Found");
 }
 
+void api_refuse_empty(struct api_call *c, unsigned status)
+{
+    http_out(c->http)->n = 0;
+    http_set_header(c->http, "content-type", SLICE_EMPTY);
+    http_status(c->http, status);
+}
+
 void api_refuse_as(struct api_call *c, struct manage_error *error)
 {
     struct slice text = lv_buffer_slice(&error->text);
@@ -296,8 +326,7 @@ void api_refuse_as(struct api_call *c, struct manage_error *error)
 
 void api_done(struct api_call *c, unsigned status)
 {
-    http_out(c->http)->n = 0;
-    http_status(c->http, status);
+    api_refuse_empty(c, status);
 }
 
 void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error *error)
@@ -310,24 +339,51 @@ void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error 
 
 /* --- a call ----------------------------------------------------------------------------------- */
 
+/* Answers a path that is known, by a method that it does not have. */
+static void answer_methods(struct api_call *c, unsigned bits)
+{
+    struct lv_buffer names = {0};
+    write_methods(bits, &names);
+    if (slice_is(http_method(c->http), "OPTIONS")) {
+        api_answer_options(c, lv_buffer_slice(&names));
+    } else {
+        http_set_header(c->http, "allow", lv_buffer_slice(&names));
+        api_refuse_empty(c, 405);
+    }
+    lv_buffer_free(&names);
+}
+
+static bool may_run(struct api_call *c)
+{
+    return (c->route->access == API_PUBLIC || (api_log_in(c) && api_check_access(c))) &&
+           api_check_headers(c) && body_check(c);
+}
+
+/* Returns the path below the prefix and /api, or SLICE_EMPTY if it is elsewhere. */
+static struct slice path_below(const struct api *api, struct slice path)
+{
+    size_t prefix = strlen(api->settings.path_prefix), all = prefix + strlen(PREFIX);
+    if (!slice_begins(path, api->settings.path_prefix))
+        return SLICE_EMPTY;
+    struct slice rest = slice_of(path.p + prefix, path.n - prefix);
+    if (!slice_begins(rest, PREFIX "/") && !slice_is(rest, PREFIX))
+        return SLICE_EMPTY;
+    return slice_of(path.p + all, path.n - all);
+}
+
 static void call_run(struct api_call *c)
 {
-    struct lv_buffer allowed = {0};
-    struct slice path = http_path(c->http);
-    bool is_ours = slice_begins(path, PREFIX "/") || slice_is(path, PREFIX);
-    if (!is_ours || !path_split(c, slice_of(path.p + strlen(PREFIX), path.n - strlen(PREFIX)))) {
+    struct slice path = http_path(c->http), below = path_below(c->api, path);
+    unsigned fault = below.p ? path_split(c, below) : 404;
+    unsigned methods_found = fault == 0 ? route_find(c) : 0;
+    if (fault == 400)
+        api_refuse_empty(c, 400);
+    else if (methods_found == 0)
         api_refuse_not_found(c);
-    } else if (route_find(c, &allowed)) {
-        if ((c->route->access == API_PUBLIC || (api_log_in(c) && api_check_access(c))) &&
-            body_check(c))
-            c->route->run(c);
-    } else if (allowed.n > 0) {
-        http_add_header(c->http, "allow", lv_buffer_slice(&allowed));
-        api_refuse(c, 405, "Method Not Allowed", "Method Not Allowed");
-    } else {
-        api_refuse_not_found(c);
-    }
-    lv_buffer_free(&allowed);
+    else if (!c->route)
+        answer_methods(c, methods_found);
+    else if (may_run(c))
+        c->route->run(c);
 }
 
 void api_handle(void *arg, struct http_request *request)
@@ -339,8 +395,7 @@ void api_handle(void *arg, struct http_request *request)
         .http = request,
         .json = {.out = http_out(request)},
     };
-    http_add_header(request, "content-type", slice_str("application/json"));
-    http_add_header(request, "cache-control", slice_str("no-cache"));
+    api_begin_headers(&c);
     call_run(&c);
     compute_slot_give();
     http_end(request);
@@ -350,8 +405,8 @@ void api_handle(void *arg, struct http_request *request)
     json_decref(c.body);
 }
 
-bool api_is_short(const struct http_request *request)
+bool api_is_short(void *arg, const struct http_request *request)
 {
-    struct slice path = http_path(request);
-    return slice_begins(path, PREFIX "/health/") || slice_is(path, PREFIX "/whoami");
+    struct slice path = path_below(arg, http_path(request));
+    return slice_begins(path, "/health/") || slice_is(path, "/whoami");
 }

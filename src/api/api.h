@@ -8,14 +8,26 @@
 
 struct api; /* see api.c */
 
+/* Texts are borrowed as long as the API exists; of a header's value, NULL means that it is not
+ * sent. */
+struct api_settings {
+    const char *path_prefix; /* before /api: "" or "/rabbit" */
+    const char *content_security_policy, *strict_transport_security;
+    const char *content_type_options, *frame_options, *xss_protection;
+    /* Pages of these origins ("https://console.example.com") may call the API; "*": of any. */
+    const char *const *origins;
+    size_t origin_count;
+    int64_t cors_s; /* for which browsers remember that; below 0: they are not told */
+};
+
 /* Creates the API, which the caller owns. The manage is borrowed. */
-struct api *api_create(struct manage *manage);
+struct api *api_create(struct manage *manage, const struct api_settings *settings);
 /* Frees the API and clears the pointer. NULL is fine. Call after the server has stopped. */
 void api_free(struct api **api);
 
 /* An http_handler; `arg` is the API. */
 void api_handle(void *arg, struct http_request *request);
 /* An http_is_short: health checks are, and what a probe asks to see whether the broker answers. */
-bool api_is_short(const struct http_request *request);
+bool api_is_short(void *arg, const struct http_request *request);
 
 #endif

@@ -74,6 +74,7 @@ struct api_call {
 
 struct api {
     struct manage *manage;
+    struct api_settings settings;
 };
 
 /* Returns the decoded part of the path that the route calls {name}. */
@@ -99,6 +100,8 @@ bool api_flush(struct api_call *c);
 void api_refuse(struct api_call *c, unsigned status, const char *error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void api_refuse_not_found(struct api_call *c);
+/* An answer of this status without a body. */
+void api_refuse_empty(struct api_call *c, unsigned status);
 /* What a function manage_...() has refused. Frees the error. */
 void api_refuse_as(struct api_call *c, struct manage_error *error);
 /* What a change of queues, exchanges or bindings has refused, as RabbitMQ shows it: the reason is
@@ -114,6 +117,16 @@ void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error 
 bool api_table(struct api_call *c, const char *name, struct lv_buffer *out);
 /* Returns an exchange's name in the path; the default exchange is called amq.default there. */
 struct slice api_exchange_part(const struct api_call *c, const char *name);
+
+/* --- headers.c -------------------------------------------------------------------------------- */
+
+/* Sets the headers that every answer has. */
+void api_begin_headers(struct api_call *c);
+/* Checks what the request's headers ask for: what is accepted, conditions, other origins. Returns
+ * false after refusing. */
+bool api_check_headers(struct api_call *c);
+/* Answers OPTIONS: "HEAD, GET, OPTIONS". */
+void api_answer_options(struct api_call *c, struct slice methods);
 
 /* --- listing.c -------------------------------------------------------------------------------- */
 

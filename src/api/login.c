@@ -21,7 +21,7 @@ static bool refuse_login(struct api_call *c, unsigned status)
 static bool refuse_empty(struct api_call *c, unsigned status)
 {
     refuse_login(c, status);
-    http_out(c->http)->n = 0;
+    api_refuse_empty(c, status);
     return false;
 }
 

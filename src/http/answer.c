@@ -1,6 +1,7 @@
 /* An answer, on its way from the handler that writes it to libmicrohttpd, which sends it. The states
  * are in request.c. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "http/http_private.h"
@@ -86,6 +87,30 @@ void http_add_header(struct http_request *r, const char *name, struct slice valu
     lv_buffer_free(&clean);
 }
 
+void http_set_header(struct http_request *r, const char *name, struct slice value)
+{
+    struct http_pairs *headers = &r->answer_headers;
+    size_t kept = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        if (strcasecmp((const char *)headers->items[i].name.p, name) == 0)
+            slice_free(headers->items[i].value);
+        else
+            headers->items[kept++] = headers->items[i];
+    }
+    headers->count = kept;
+    if (value.n > 0)
+        http_add_header(r, name, value);
+}
+
+struct slice answer_header(const struct http_request *r, const char *name)
+{
+    for (size_t i = 0; i < r->answer_headers.count; i++) {
+        if (strcasecmp((const char *)r->answer_headers.items[i].name.p, name) == 0)
+            return r->answer_headers.items[i].value;
+    }
+    return SLICE_EMPTY;
+}
+
 struct lv_buffer *http_out(struct http_request *r)
 {
     return &r->out;
@@ -106,35 +131,57 @@ static void request_hand_over(struct http_request *r, enum request_state state)
     pthread_mutex_unlock(&r->server->lock);
 }
 
-/* Moves what is written to the spool. */
-static void answer_put(struct http_request *r)
+/* Moves the bytes to the spool, and frees the buffer. */
+static void answer_put(struct http_request *r, struct lv_buffer *bytes)
 {
-    bool waits = r->out.n > 0 && spool_would_wait(r->spool);
+    bool waits = bytes->n > 0 && spool_would_wait(r->spool);
     if (waits)
         workers_wait_begin(&r->server->workers, r);
-    spool_put(r->spool, &r->out);
+    spool_put(r->spool, bytes);
     if (waits)
         workers_wait_end(&r->server->workers, r);
+}
+
+/* Moves what is written towards the client. */
+static void answer_move(struct http_request *r, enum packer_how how)
+{
+    struct lv_buffer *bytes = r->packer ? packer_add(r->packer, &r->out, how) : &r->out;
+    if (!r->packer || how != PACK_MORE || bytes->n > (size_t)OUT_BYTES)
+        answer_put(r, bytes);
 }
 
 bool http_flush(struct http_request *r, bool is_now)
 {
     if (r->out.n > (is_now ? 0 : OUT_BYTES)) {
         if (!r->has_started) {
+            packer_begin(r, true);
             r->has_started = true;
             request_hand_over(r, REQUEST_STARTED);
         }
-        answer_put(r);
+        answer_move(r, is_now ? PACK_NOW : PACK_MORE);
     }
     return !http_is_cut(r);
+}
+
+/* Compresses an answer that is complete, and has not begun. */
+static void answer_pack(struct http_request *r)
+{
+    packer_begin(r, false);
+    if (!r->packer)
+        return;
+    struct lv_buffer *packed = packer_add(r->packer, &r->out, PACK_END);
+    lv_buffer_free(&r->out);
+    r->out = *packed;
+    *packed = (struct lv_buffer){0};
 }
 
 void http_end(struct http_request *r)
 {
     if (!r->has_started) {
+        answer_pack(r);
         request_hand_over(r, REQUEST_COMPLETE);
     } else {
-        answer_put(r);
+        answer_move(r, PACK_END);
         pthread_mutex_lock(&r->server->lock);
         r->is_ended = true;
         request_resume(r);

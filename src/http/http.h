@@ -30,8 +30,9 @@ struct tls_server;
 typedef void http_handler(void *arg, struct http_request *request);
 
 /* Returns whether the handler of this request is quick, whoever asks: such requests do not wait for
- * others (health checks). Called on the server's thread, so it looks at method and path alone. */
-typedef bool http_is_short(const struct http_request *request);
+ * others (health checks). `arg` is the handler's. Called on the server's thread, so it looks at
+ * method and path alone. */
+typedef bool http_is_short(void *arg, const struct http_request *request);
 
 struct http_options {
     unsigned workers_max;    /* requests that run at the same time; others wait for their turn */
@@ -44,6 +45,7 @@ struct http_options {
     uint32_t request_ms;     /* within which the header of a request must have come */
     uint32_t idle_ms;        /* that a connection may be without a request */
     uint32_t body_ms;        /* for a body, beside 1 ms for each byte */
+    bool compresses;         /* answers of text, for clients that accept gzip */
 };
 
 /* Creates a server without listeners. Returns ERR_... if there is no memory or no descriptor. The
@@ -97,6 +99,10 @@ const struct http_peer *http_request_peer(const struct http_request *request);
  * ERR_INVALID, with some of them appended, if an escape is malformed or stands for NUL. */
 int http_decode(struct lv_buffer *out, struct slice text, bool is_query);
 
+/* Returns whether a list such as "gzip;q=0.5, *" has one of these words, which end with NULL; not
+ * those with q=0. */
+bool http_list_has(struct slice list, const char *const *words);
+
 /* --- the answer ------------------------------------------------------------------------------- */
 
 /* Sets the status, which is 200 otherwise. Call before the first byte is sent. */
@@ -104,6 +110,8 @@ void http_status(struct http_request *request, unsigned status);
 /* Adds a header. Bytes that a header may not contain (control characters) are left out of the
  * value, so that no value can add a header. Call before the first byte is sent. */
 void http_add_header(struct http_request *request, const char *name, struct slice value);
+/* Does the same, in place of the headers of this name so far; without a value, removes them. */
+void http_set_header(struct http_request *request, const char *name, struct slice value);
 /* Returns the buffer for the body: append to it, and call http_flush() now and then. */
 struct lv_buffer *http_out(struct http_request *request);
 /* Sends the header and what is in the buffer if that is more than 64 KiB, or anything and

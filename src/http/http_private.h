@@ -162,7 +162,8 @@ struct http_request {
     struct http_pairs answer_headers; /* the names are static */
     struct lv_buffer out;
     struct spool *spool;
-    bool has_started; /* the header is sent, so `out` goes to the spool */
+    bool has_started;      /* the header is sent, so `out` goes to the spool */
+    struct packer *packer; /* NULL: the answer is not compressed */
     /* Under server->lock. */
     enum request_state state;
     bool is_suspended;
@@ -198,6 +199,23 @@ unsigned request_fault(const struct http_request *r, const char *version);
 enum MHD_Result answer_queue(struct http_request *r, bool is_complete);
 /* Called by the spool when there is more to send; `arg` is the request. */
 void answer_wake(void *arg);
+
+/* Returns a header of the answer, or SLICE_EMPTY. */
+struct slice answer_header(const struct http_request *r, const char *name);
+
+/* --- compress.c ------------------------------------------------------------------------------- */
+
+struct packer;
+enum packer_how { PACK_MORE, PACK_NOW, PACK_END };
+
+/* Decides whether the answer is compressed: sets r->packer, and the header. Called once, before the
+ * answer's header is sent; `is_large` if it is larger than what is in `out`. */
+void packer_begin(struct http_request *r, bool is_large);
+/* Compresses and empties `in`. Returns the buffer with what is compressed, to be taken from. After
+ * PACK_NOW it has all that was added; PACK_END is the last call. */
+struct lv_buffer *packer_add(struct packer *p, struct lv_buffer *in, enum packer_how how);
+/* Clears the pointer. NULL is fine. */
+void packer_free(struct packer **packer);
 
 /* --- workers.c -------------------------------------------------------------------------------- */
 

@@ -36,6 +36,7 @@ void request_unref(struct http_request *r)
     lv_buffer_free(&r->body);
     atomic_fetch_sub(&s->memory_bytes, r->reserved_bytes);
     lv_buffer_free(&r->out);
+    packer_free(&r->packer);
     spool_free(&r->spool);
     http_conn_unref(r->conn);
     free(r);
@@ -109,8 +110,8 @@ static struct http_request *request_create(struct http_server *s, struct MHD_Con
     lv_list_init(&r->waiting_link);
     MHD_get_connection_values(mhd, MHD_HEADER_KIND, add_header, r);
     MHD_get_connection_values(mhd, MHD_GET_ARGUMENT_KIND, add_query, r);
-    http_is_short *is_short = r->conn->listener->is_short;
-    r->lane = is_short && is_short(r) ? HTTP_SHORT : HTTP_LONG;
+    const struct http_listener *l = r->conn->listener;
+    r->lane = l->is_short && l->is_short(l->arg, r) ? HTTP_SHORT : HTTP_LONG;
     atomic_fetch_add(&r->conn->refs, 1);
     atomic_store(&r->conn->body_bytes, 0);
     atomic_fetch_add(&r->conn->requests_begun, 1);

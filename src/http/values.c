@@ -1,6 +1,7 @@
 /* Names and values: headers and query parameters. */
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/error.h"
@@ -75,4 +76,57 @@ int http_decode(struct lv_buffer *out, struct slice text, bool is_query)
         lv_buffer_add_u8(out, c);
     }
     return 0;
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+static struct slice trimmed(struct slice text)
+{
+    while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
+        text = slice_of(text.p + 1, text.n - 1);
+    while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
+        text.n--;
+    return text;
+}
+
+/* Takes the text before the mark off `rest`, and the mark. */
+static struct slice next_part(struct slice *rest, char mark)
+{
+    const uint8_t *at = rest->n ? memchr(rest->p, mark, rest->n) : NULL;
+    size_t n = at ? (size_t)(at - rest->p) : rest->n;
+    struct slice part = slice_of(rest->p, n);
+    n += at ? 1 : 0;
+    *rest = slice_of(rest->p + n, rest->n - n);
+    return trimmed(part);
+}
+
+/* Returns whether one of the parameters is q=0, q=0.0 ... */
+static bool is_unwanted(struct slice parameters)
+{
+    while (parameters.n > 0) {
+        struct slice one = next_part(&parameters, ';');
+        size_t zeros = 2;
+        if (one.n < 3 || tolower(one.p[0]) != 'q' || one.p[1] != '=')
+            continue;
+        while (zeros < one.n && (one.p[zeros] == '0' || one.p[zeros] == '.'))
+            zeros++;
+        if (zeros == one.n)
+            return true;
+    }
+    return false;
+}
+
+bool http_list_has(struct slice list, const char *const *words)
+{
+    while (list.n > 0) {
+        struct slice parameters = next_part(&list, ',');
+        struct slice word = next_part(&parameters, ';');
+        for (size_t i = 0; words[i]; i++) {
+            if (word.n == strlen(words[i]) &&
+                strncasecmp((const char *)word.p, words[i], word.n) == 0 &&
+                !is_unwanted(parameters))
+                return true;
+        }
+    }
+    return false;
 }

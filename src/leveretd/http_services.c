@@ -16,6 +16,7 @@
 struct http_services {
     struct http_server *server;
     struct api *api;
+    const char **origins; /* of the config's */
     struct metrics_endpoint metrics;
 };
 
@@ -48,6 +49,7 @@ static struct http_options options(const struct leveretd *d)
         .request_ms = (uint32_t)d->config->management_request_ms,
         .idle_ms = (uint32_t)d->config->management_idle_ms,
         .body_ms = (uint32_t)d->config->management_idle_ms,
+        .compresses = d->config->management_compresses,
     };
 }
 
@@ -109,6 +111,32 @@ static int open_listeners(struct leveretd *d, struct http_services *http)
     return code == EXIT_OK ? open_metrics(d, http) : code;
 }
 
+/* Returns the text of a header, or NULL if it is not sent. */
+static const char *text_of(const char *text)
+{
+    return config_is_none(text) ? NULL : text;
+}
+
+static void create_api(struct leveretd *d, struct http_services *http)
+{
+    const struct config *c = d->config;
+    http->origins = lv_calloc(c->management_origins.count + 1, sizeof *http->origins);
+    for (size_t i = 0; i < c->management_origins.count; i++)
+        http->origins[i] = c->management_origins.items[i].value;
+    const struct api_settings settings = {
+        .path_prefix = c->management_path_prefix,
+        .content_security_policy = text_of(c->management_csp),
+        .strict_transport_security = text_of(c->management_hsts),
+        .content_type_options = text_of(c->management_type_options),
+        .frame_options = text_of(c->management_frame_options),
+        .xss_protection = text_of(c->management_xss_protection),
+        .origins = http->origins,
+        .origin_count = c->management_origins.count,
+        .cors_s = c->management_cors_s == CONFIG_NONE ? -1 : c->management_cors_s,
+    };
+    http->api = api_create(&d->manage, &settings);
+}
+
 int http_services_open(struct leveretd *d)
 {
     struct http_services *http = d->http = lv_calloc(1, sizeof *http);
@@ -118,7 +146,7 @@ int http_services_open(struct leveretd *d)
         log_error("cannot create the HTTP server: %s", lv_error_text(err));
         return EXIT_LISTEN;
     }
-    http->api = api_create(&d->manage);
+    create_api(d, http);
     return open_listeners(d, http);
 }
 
@@ -139,5 +167,6 @@ void http_services_stop(struct http_services **services)
         return;
     http_server_stop(&http->server);
     api_free(&http->api);
+    free(http->origins);
     free(http);
 }

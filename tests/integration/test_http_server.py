@@ -1,7 +1,15 @@
 """The HTTP server: connections, methods, headers, bodies; whatever is behind the paths."""
+import gzip
+import json
+import os
+import socket
+import time
+
 import pytest
 
+from brokers import Leveret
 from http_client import Api, Raw, basic, path
+from patience import PATIENCE_S
 
 pytestmark = pytest.mark.leveret
 
@@ -80,3 +88,154 @@ def test_head_is_answered_without_a_body(raw):
 
 def test_http_is_one_of_the_listeners(broker):
     assert f'started TCP listener on 127.0.0.1:{broker.management_port}\n' in broker.log()
+
+
+# --- methods --------------------------------------------------------------------------------------
+
+def test_options_names_the_methods_of_a_path_to_everybody(api):
+    answer = api.call('OPTIONS', '/whoami', user=None)
+    assert (answer.status, answer.body, answer.headers['allow']) == (200, b'', 'HEAD, GET, OPTIONS')
+    assert api.call('OPTIONS', '/nothing').status == 404
+
+
+def test_a_method_that_a_path_does_not_have_is_refused_with_those_it_has(api):
+    answer = api.put('/whoami')
+    assert (answer.status, answer.body, answer.headers['allow']) == (405, b'', 'HEAD, GET, OPTIONS')
+    assert 'content-type' not in answer.headers
+
+
+# --- headers --------------------------------------------------------------------------------------
+
+def test_answers_have_the_headers_of_rabbitmq(api):
+    headers = api.get('/whoami').headers
+    assert headers['cache-control'] == 'no-cache'
+    assert headers['content-security-policy'] == "script-src 'self' 'unsafe-eval' 'unsafe-inline'; object-src 'self'"
+    assert headers['vary'] == 'accept, accept-encoding, origin'
+    assert headers['x-content-type-options'] == 'nosniff' and headers['x-frame-options'] == 'SAMEORIGIN'
+    assert 'strict-transport-security' not in headers and 'access-control-allow-origin' not in headers
+    assert headers['date'].endswith(' GMT')
+
+
+@pytest.mark.parametrize('accept, status', [
+    ('application/json', 200), ('*/*', 200), ('application/*;q=0.8', 200), ('text/html', 406), ('application/json;q=0', 406),
+    ('text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 200)])
+def test_the_api_speaks_json(api, accept, status):
+    assert api.get('/whoami', headers={'accept': accept}).status == status
+
+
+def test_there_are_no_tags_of_objects(api):
+    assert api.get('/whoami', headers={'if-none-match': '"abc"'}).status == 412
+
+
+def test_a_large_answer_is_compressed_if_that_is_accepted(api, peer, name):
+    for n in range(10):
+        peer.declare(name(f'{n}' + 'x' * 60))
+    target = path('queues', '/')
+    packed = api.wait(target, lambda answer: True, headers={'accept-encoding': 'gzip, deflate'})
+    assert packed.headers['content-encoding'] == 'gzip' and gzip.decompress(packed.body).startswith(b'[{')
+    for accepted in '', 'gzip;q=0', 'br':
+        assert 'content-encoding' not in api.get(target, headers={'accept-encoding': accepted}).headers
+    assert 'content-encoding' not in api.get('/whoami', headers={'accept-encoding': 'gzip'}).headers      # it is small
+
+
+def test_an_answer_that_is_sent_while_it_is_written_is_compressed_too(api, peer, name):
+    for n in range(500):
+        peer.declare(name(f'{n}' + 'y' * 190))
+    plain = api.get(path('queues', '/', columns='name'))
+    packed = api.get(path('queues', '/', columns='name'), headers={'accept-encoding': 'gzip'})
+    assert packed.headers['transfer-encoding'] == 'chunked' and len(packed.body) < len(plain.body) / 2
+    assert {one['name'] for one in json.loads(gzip.decompress(packed.body))} >= {one['name'] for one in plain.json if name('') in one['name']}
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def configured(workspace):
+    """A broker whose HTTP has other settings than the defaults."""
+    own = Leveret(os.path.join(workspace, 'http'))
+    config = os.path.join(own.directory, 'leveret.conf')
+    with open(config, 'w') as file:
+        file.write('management.cors.allow_origins.1 = https://console.example\nmanagement.cors.max_age = 60\n'
+                   'management.csp.policy = none\nmanagement.hsts.policy = max-age=31536000\nmanagement.path_prefix = /rabbit\n'
+                   'management.headers.frame_options = DENY\nmanagement.tcp.compress = false\n'
+                   'management.http.max_body_size = 100kB\n'
+                   'management.tcp.request_timeout = 1500\nmanagement.tcp.idle_timeout = 1500\n')
+    own.flags += ['--config', config]
+    own.start()
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def prefixed(configured):
+    """The API of that broker, below its prefix."""
+    api = Api(configured)
+    call = api.request
+    api.request = lambda method, target, *more: call(method, '/rabbit' + target, *more)
+    return api
+
+
+def test_the_api_can_be_below_a_prefix(configured, prefixed):
+    assert prefixed.get('/whoami').status == 200
+    assert Api(configured).get('/whoami').status == 404
+
+
+def test_headers_can_be_chosen(prefixed):
+    headers = prefixed.get('/whoami').headers
+    assert headers['strict-transport-security'] == 'max-age=31536000' and headers['x-frame-options'] == 'DENY'
+    assert 'content-security-policy' not in headers
+
+
+def test_pages_of_an_allowed_origin_may_call_the_api(prefixed):
+    origin = {'origin': 'https://console.example'}
+    answer = prefixed.get('/whoami', headers=origin)
+    assert answer.headers['access-control-allow-origin'] == 'https://console.example'
+    assert answer.headers['access-control-allow-credentials'] == 'true'
+    answer = prefixed.call('OPTIONS', '/whoami', user=None, headers={
+        **origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization'})
+    assert answer.status == 200 and answer.headers['access-control-allow-methods'] == 'HEAD, GET, OPTIONS'
+    assert answer.headers['access-control-allow-headers'] == 'authorization' and answer.headers['access-control-max-age'] == '60'
+
+
+@pytest.mark.parametrize('origin', ['https://elsewhere.example', 'https://console.example.elsewhere.example', 'http://console.example', 'null'])
+def test_pages_of_another_origin_see_nothing(prefixed, origin):
+    for method in 'GET', 'OPTIONS':
+        answer = prefixed.call(method, '/whoami', headers={'origin': origin, 'access-control-request-method': 'GET'})
+        assert not [header for header in answer.headers if header.startswith('access-control')]
+
+
+def test_a_body_that_is_too_large_is_refused(configured, prefixed):
+    assert prefixed.put('/whoami', b'x' * 100_001).status == 413
+    one = Raw(configured.management_port)
+    one.send(f'POST /rabbit/api/whoami HTTP/1.1\r\nHost: x\r\n{GUEST}Transfer-Encoding: chunked\r\n\r\n')
+    for _ in range(3):
+        one.send(b'c350\r\n' + b'x' * 50_000 + b'\r\n')
+    one.send('0\r\n\r\n')
+    assert one.answer()[0] == 413 and one.ends() == b''
+
+
+@pytest.mark.parametrize('slowly', ['G', 'POST /rabbit/api/whoami HTTP/1.1\r\nHost: x\r\nX: ',
+                                    'POST /rabbit/api/whoami HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n'],
+                         ids=['line', 'header', 'body'])
+def test_a_request_that_comes_byte_by_byte_is_cut_off(configured, slowly):
+    one = Raw(configured.management_port)
+    one.send(slowly)
+    one.socket.settimeout(0.2)
+    end = time.monotonic() + PATIENCE_S
+    try:
+        while time.monotonic() < end:
+            try:
+                if not one.more():
+                    return
+            except socket.timeout:
+                one.send('x')
+    except (BrokenPipeError, ConnectionResetError):
+        return
+    raise AssertionError('it is still served')
+
+
+@pytest.mark.parametrize('text', ['', f'GET /rabbit/api/whoami HTTP/1.1\r\nHost: x\r\n{GUEST}\r\n'], ids=['before', 'after'])
+def test_a_connection_without_a_request_ends(configured, text):
+    one = Raw(configured.management_port)
+    one.send(text)
+    assert one.ends() == b'' or b'200 OK' in one.buffer
