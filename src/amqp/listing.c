@@ -46,6 +46,36 @@ static void visit_consumers(struct channel *ch, const struct session_channel_fac
     }
 }
 
+static struct channel_counts counts_of(const struct consumer *c)
+{
+    struct channel_counts counts = {.redeliver = c->redelivered, .ack = c->acked};
+    if (c->is_getter) {
+        counts.get = c->delivered;
+        counts.get_no_ack = c->got_no_ack;
+        counts.get_empty = c->got_empty;
+    } else if (c->no_ack) {
+        counts.deliver_no_ack = c->delivered;
+    } else {
+        counts.deliver = c->delivered;
+    }
+    return counts;
+}
+
+static void visit_deliveries(const struct lv_list *consumers,
+                             const struct session_channel_facts *facts,
+                             const struct session_visitor *visitor, void *arg)
+{
+    for (const struct lv_list *it = consumers->next; it != consumers; it = it->next) {
+        const struct consumer *c = lv_list_item(it, struct consumer, session_link);
+        const struct session_delivery_facts delivery = {
+            .channel = facts,
+            .queue = queue_name(c->queue),
+            .counts = counts_of(c),
+        };
+        visitor->delivery(arg, &delivery);
+    }
+}
+
 static void visit_channel(struct channel *ch, const struct session_facts *connection,
                           const struct session_visitor *visitor, void *arg)
 {
@@ -67,6 +97,10 @@ static void visit_channel(struct channel *ch, const struct session_facts *connec
         visitor->channel(arg, &facts);
     if (visitor->consumer)
         visit_consumers(ch, &facts, visitor, arg);
+    if (visitor->delivery) {
+        visit_deliveries(&ch->consumers, &facts, visitor, arg);
+        visit_deliveries(&ch->getters, &facts, visitor, arg);
+    }
 }
 
 void connection_add_facts(const struct session *s, struct session_facts *facts)

@@ -9,21 +9,16 @@
 #include "base/memory.h"
 #include "manage/columns.h"
 #include "manage/facts.h"
+#include "manage/session_walks.h"
 #include "queue/consumer_arguments.h"
 #include "session/session.h"
 
 /* --- gathering -------------------------------------------------------------------------------- */
 
 /* Each loop fills in a listing of its own; afterwards these are joined. */
-struct gathering {
-    struct session_visitor visitor;
-    const struct slice *vhost; /* NULL: any */
-    struct listing found[LOOPS_MAX];
-};
-
 struct visit {
     const struct slice *vhost;
-    struct listing *found;
+    struct listing found;
 };
 
 static bool is_in_vhost(const struct visit *v, const struct session_facts *c)
@@ -33,7 +28,7 @@ static bool is_in_vhost(const struct visit *v, const struct session_facts *c)
 
 static void visit_connection(void *arg, const struct session_facts *c)
 {
-    const struct visit *v = arg;
+    struct visit *v = arg;
     struct connection_facts f = {
         .id = c->id,
         .name = c->name,
@@ -57,15 +52,16 @@ static void visit_connection(void *arg, const struct session_facts *c)
         .writes = c->writes,
     };
     if (is_in_vhost(v, c))
-        listing_add(v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost, &f.auth_mechanism,
-                                         &f.client_properties, &f.tls.protocol, &f.tls.key_exchange,
-                                         &f.tls.cipher, &f.tls.hash, &f.tls.cert_subject,
-                                         &f.tls.cert_issuer, &f.tls.cert_validity));
+        listing_add(&v->found,
+                    FACTS_COPY(&f, &f.name, &f.user, &f.vhost, &f.auth_mechanism,
+                               &f.client_properties, &f.tls.protocol, &f.tls.key_exchange,
+                               &f.tls.cipher, &f.tls.hash, &f.tls.cert_subject, &f.tls.cert_issuer,
+                               &f.tls.cert_validity));
 }
 
 static void visit_channel(void *arg, const struct session_channel_facts *c)
 {
-    const struct visit *v = arg;
+    struct visit *v = arg;
     if (!is_in_vhost(v, c->connection))
         return;
     struct lv_buffer name = {0};
@@ -87,13 +83,13 @@ static void visit_channel(void *arg, const struct session_channel_facts *c)
         .is_confirming = c->is_confirming,
         .counts = c->counts,
     };
-    listing_add(v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost));
+    listing_add(&v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost));
     lv_buffer_free(&name);
 }
 
 static void visit_consumer(void *arg, const struct session_consumer_facts *c)
 {
-    const struct visit *v = arg;
+    struct visit *v = arg;
     struct consumer_facts f = {
         .connection = c->channel->connection->id,
         .channel = c->channel->number,
@@ -110,14 +106,28 @@ static void visit_consumer(void *arg, const struct session_consumer_facts *c)
         .arguments = c->arguments,
     };
     if (is_in_vhost(v, c->channel->connection))
-        listing_add(v->found, FACTS_COPY(&f, &f.user, &f.vhost, &f.queue, &f.tag, &f.arguments));
+        listing_add(&v->found, FACTS_COPY(&f, &f.user, &f.vhost, &f.queue, &f.tag, &f.arguments));
 }
 
-static void gather_on_loop(struct loop *loop, void *arg)
+static void visit_delivery(void *arg, const struct session_delivery_facts *d)
 {
-    struct gathering *g = arg;
-    struct visit visit = {g->vhost, &g->found[loop_index(loop)]};
-    sessions_visit(loop, &g->visitor, &visit);
+    struct visit *v = arg;
+    const struct session_facts *connection = d->channel->connection;
+    if (!is_in_vhost(v, connection))
+        return;
+    struct lv_buffer name = {0};
+    lv_buffer_printf(&name, "%.*s (%u)", SLICE_ARG(connection->name), d->channel->number);
+    struct delivery_facts f = {
+        .connection = connection->id,
+        .channel = d->channel->number,
+        .channel_name = lv_buffer_slice(&name),
+        .user = connection->user,
+        .vhost = connection->vhost,
+        .queue = d->queue,
+        .counts = d->counts,
+    };
+    listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.user, &f.vhost, &f.queue));
+    lv_buffer_free(&name);
 }
 
 static int compare_numbers(uint64_t a, uint64_t b)
@@ -148,6 +158,16 @@ static int consumers_in_order(const void *a, const void *b)
     if (order == 0)
         order = compare_numbers(p->channel, q->channel);
     return order ? order : slice_compare(p->tag, q->tag);
+}
+
+static int deliveries_in_order(const void *a, const void *b)
+{
+    const struct delivery_facts *p = *(struct delivery_facts *const *)a;
+    const struct delivery_facts *q = *(struct delivery_facts *const *)b;
+    int order = compare_numbers(p->connection, q->connection);
+    if (order == 0)
+        order = compare_numbers(p->channel, q->channel);
+    return order ? order : slice_compare(p->queue, q->queue);
 }
 
 static void listing_join(struct listing *ret, struct listing *found)
@@ -193,13 +213,15 @@ static bool sessions_list(struct manage *m, const struct actor *actor, const str
                      : actor_check_rank(actor, ACTOR_MANAGEMENT, error);
     if (!may)
         return false;
-    struct gathering *g = lv_calloc(1, sizeof *g);
-    g->visitor = kind->visitor;
-    g->vhost = vhost;
-    int err = ask_every_loop(m->asker, gather_on_loop, g);
+    struct visit visits[LOOPS_MAX] = {0};
+    void *args[LOOPS_MAX];
+    for (unsigned i = 0; i < LOOPS_MAX; i++) {
+        visits[i].vhost = vhost;
+        args[i] = &visits[i];
+    }
+    int err = manage_visit_sessions(m, &kind->visitor, args);
     for (unsigned i = 0; i < LOOPS_MAX; i++)
-        listing_join(ret, &g->found[i]);
-    free(g);
+        listing_join(ret, &visits[i].found);
     if (err < 0)
         listing_free(ret);
     keep_visible(ret, actor, kind->vhost_of);
@@ -220,6 +242,11 @@ static struct slice vhost_of_channel(const void *facts)
 static struct slice vhost_of_consumer(const void *facts)
 {
     return ((const struct consumer_facts *)facts)->vhost;
+}
+
+static struct slice vhost_of_delivery(const void *facts)
+{
+    return ((const struct delivery_facts *)facts)->vhost;
 }
 
 bool manage_list_connections(struct manage *m, const struct actor *actor, const struct slice *vhost,
@@ -245,6 +272,15 @@ bool manage_list_consumers(struct manage *m, const struct actor *actor, const st
 {
     const struct kind kind = {
         consumer_columns, {.consumer = visit_consumer}, consumers_in_order, vhost_of_consumer};
+    return sessions_list(m, actor, &kind, vhost, ret, error);
+}
+
+bool manage_list_deliveries(struct manage *m, const struct actor *actor, const struct slice *vhost,
+                            struct listing *ret, struct manage_error *error)
+{
+    static const struct column no_columns[] = {COLUMNS_END};
+    const struct kind kind = {
+        no_columns, {.delivery = visit_delivery}, deliveries_in_order, vhost_of_delivery};
     return sessions_list(m, actor, &kind, vhost, ret, error);
 }
 

@@ -52,6 +52,15 @@ struct consumer_facts {
     struct slice arguments; /* raw table */
 };
 
+/* What a channel has got from one queue by one consumer that it still has, or by basic.get. */
+struct delivery_facts {
+    uint64_t connection; /* its id */
+    uint16_t channel;
+    struct slice channel_name; /* the connection's name and the number */
+    struct slice user, vhost, queue;
+    struct channel_counts counts; /* those of deliveries; the others are 0 */
+};
+
 extern const struct column connection_columns[], channel_columns[], consumer_columns[];
 
 /* List the connections, channels or consumers of a vhost, or (NULL) of every vhost that the actor
@@ -62,6 +71,9 @@ bool manage_list_channels(struct manage *m, const struct actor *actor, const str
                           struct listing *ret, struct manage_error *error);
 bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
                            struct listing *ret, struct manage_error *error);
+/* The same for deliveries, sorted by connection, channel and queue. The listing has no columns. */
+bool manage_list_deliveries(struct manage *m, const struct actor *actor, const struct slice *vhost,
+                            struct listing *ret, struct manage_error *error);
 
 /* Closes a connection and tells its client the reason. *ret_closed is false if there is no
  * connection with this id. */

@@ -84,7 +84,7 @@ struct frontend {
      * heartbeat_s, and `state` where it has a better word than starting, running, closing, closed.
      * (optional) */
     void (*add_facts)(const struct session *s, struct session_facts *facts);
-    /* Calls those of the visitor's functions for channels and consumers that are not NULL. A
+    /* Calls those of the visitor's functions, but for connection(), that are not NULL. A
      * protocol without channels shows itself as one, number 0 or 1. (optional) */
     void (*visit_channels)(struct session *s, const struct session_facts *facts,
                            const struct session_visitor *visitor, void *arg);

@@ -366,7 +366,7 @@ static uint64_t session_visit(struct session *s, const struct session_visitor *v
     session_get_facts(s, &facts);
     if (visitor->connection)
         visitor->connection(arg, &facts);
-    if ((visitor->channel || visitor->consumer) && s->frontend->visit_channels)
+    if ((visitor->channel || visitor->consumer || visitor->delivery) && s->frontend->visit_channels)
         s->frontend->visit_channels(s, &facts, visitor, arg);
     return 1 + facts.channels;
 }

@@ -155,10 +155,18 @@ struct session_consumer_facts {
     struct slice arguments; /* raw table */
 };
 
+/* What a channel has got from one queue: by a consumer that it still has, or by basic.get. */
+struct session_delivery_facts {
+    const struct session_channel_facts *channel;
+    struct slice queue;
+    struct channel_counts counts; /* those of deliveries; the others are 0 */
+};
+
 struct session_visitor {
     void (*connection)(void *arg, const struct session_facts *facts); /* NULL: skipped */
     void (*channel)(void *arg, const struct session_channel_facts *facts);
     void (*consumer)(void *arg, const struct session_consumer_facts *facts);
+    void (*delivery)(void *arg, const struct session_delivery_facts *facts);
 };
 void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg);
 
