@@ -202,8 +202,8 @@ void auth_give(const struct auth_identity *identity, enum auth_limit what);
  * hashed. */
 int auth_add_user(struct auth *auth, struct slice user, struct slice password, struct slice tags,
                   definitions_done done, void *arg);
-/* Hashes a password as auth_add_user() does, for auth_put_user(): writes the text and the algorithm.
- * The text is empty for an empty password. Returns ERR_NO_MEMORY if it could not be hashed. Waits,
+/* Hashes a password as auth_add_user() does, for auth_put_user(): writes text and algorithm. The
+ * text is empty for an empty password. Returns ERR_NO_MEMORY if it could not be hashed. Waits,
  * so never on a loop. */
 int auth_hash_password(struct auth *auth, struct slice password,
                        enum password_algorithm *ret_algorithm,

@@ -50,29 +50,49 @@ static bool check_members(json_t *value, struct slice name, struct lv_buffer *re
     return are_known && has_definition && has_pattern && has_priority && is_text && is_number;
 }
 
-int operator_parameter_set(struct vhost *vhost, struct slice name, json_t *value,
-                           struct lv_buffer *reason, struct durable_done done)
+/* Appends what is wrong with the form of the value. */
+static bool check_form(struct slice name, json_t *value, struct lv_buffer *reason)
 {
-    if (!json_is_object(value)) {
-        lv_buffer_printf(reason, "%.*s not a list ", SLICE_ARG(name));
-        json_put_erlang(reason, value);
-        lv_buffer_printf(reason, "\n");
-        return ERR_INVALID;
-    }
-    if (!check_members(value, name, reason))
-        return ERR_INVALID;
+    if (json_is_object(value))
+        return check_members(value, name, reason);
+    lv_buffer_printf(reason, "%.*s not a list ", SLICE_ARG(name));
+    json_put_erlang(reason, value);
+    lv_buffer_printf(reason, "\n");
+    return false;
+}
+
+/* Returns the policy. Its definition is owned by the caller; the rest borrows from the value. */
+static struct definition_policy policy_of(struct slice name, const json_t *value)
+{
     const json_t *apply_to = json_object_get(value, "apply-to");
-    char *definition = json_dumps(json_object_get(value, "definition"), JSON_ENCODE_ANY);
-    const struct definition_policy row = {
+    return (struct definition_policy){
         .name = name,
         .is_operator = true,
         .pattern = json_slice(json_object_get(value, "pattern")),
         .apply_to = apply_to ? json_slice(apply_to) : slice_str("all"),
         .priority = json_integer_value(json_object_get(value, "priority")),
-        .definition = slice_str(definition),
+        .definition = slice_str(json_dumps(json_object_get(value, "definition"), JSON_ENCODE_ANY)),
     };
+}
+
+int operator_parameter_check(struct slice name, json_t *value, struct lv_buffer *reason)
+{
+    if (!check_form(name, value, reason))
+        return ERR_INVALID;
+    struct definition_policy row = policy_of(name, value);
+    int err = policy_check(&row, reason);
+    free((void *)(uintptr_t)row.definition.p);
+    return err;
+}
+
+int operator_parameter_set(struct vhost *vhost, struct slice name, json_t *value,
+                           struct lv_buffer *reason, struct durable_done done)
+{
+    if (!check_form(name, value, reason))
+        return ERR_INVALID;
+    struct definition_policy row = policy_of(name, value);
     int err = policy_set(vhost, &row, reason, done);
-    free(definition);
+    free((void *)(uintptr_t)row.definition.p);
     return err;
 }
 

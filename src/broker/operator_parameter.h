@@ -10,7 +10,9 @@
 
 #define OPERATOR_COMPONENT "operator_policy"
 
-/* parameter_set() and parameter_each() for this component (parameters.h); `value` is borrowed. */
+/* parameter_check(), parameter_set() and parameter_each() for this component (parameters.h).
+ * `value` is borrowed. */
+int operator_parameter_check(struct slice name, json_t *value, struct lv_buffer *reason);
 int operator_parameter_set(struct vhost *vhost, struct slice name, json_t *value,
                            struct lv_buffer *reason, struct durable_done done);
 void operator_parameter_each(struct vhost *vhost, parameter_visit *visit, void *arg);

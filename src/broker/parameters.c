@@ -186,6 +186,27 @@ static int component_refuse(struct slice component, struct lv_buffer *reason)
     return ERR_INVALID;
 }
 
+static int value_check(const struct definition_parameter *row, json_t *value,
+                       struct lv_buffer *reason)
+{
+    const struct component *c = component_find(row->component);
+    if (slice_is(row->component, OPERATOR_COMPONENT))
+        return operator_parameter_check(row->name, value, reason);
+    if (!c)
+        return component_refuse(row->component, reason);
+    return c->check(row->name, value, reason) ? 0 : ERR_INVALID;
+}
+
+int parameter_check(const struct definition_parameter *row, struct lv_buffer *reason)
+{
+    if (slice_is(row->component, "policy"))
+        return ERR_REFUSED;
+    json_t *value = value_parse(row->value);
+    int err = value ? value_check(row, value, reason) : ERR_FORMAT;
+    json_decref(value);
+    return err;
+}
+
 int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
                   struct lv_buffer *reason, struct durable_done done)
 {
@@ -199,11 +220,7 @@ int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
         return ERR_FORMAT;
     if (slice_is(row->component, OPERATOR_COMPONENT))
         err = operator_parameter_set(vhost, row->name, value, reason, done);
-    else if (!c)
-        err = component_refuse(row->component, reason);
-    else if (!c->check(row->name, value, reason))
-        err = ERR_INVALID;
-    else
+    else if ((err = value_check(row, value, reason)) == 0)
         err = parameter_store(vhost, c, row->name, value, done);
     json_decref(value);
     return err;

@@ -33,6 +33,9 @@ void parameters_free(struct parameter_list *list);
  *   - ERR_INVALID: `reason` gets a line in RabbitMQ's words for each thing that is wrong. */
 int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
                   struct lv_buffer *reason, struct durable_done done);
+/* Returns 0 if parameter_set() would set this parameter; else ERR_FORMAT, ERR_REFUSED or
+ * ERR_INVALID, as it does. */
+int parameter_check(const struct definition_parameter *row, struct lv_buffer *reason);
 /* Clears a parameter. Returns 0 as parameter_set() does, or ERR_NOT_FOUND. */
 int parameter_clear(struct vhost *vhost, struct slice component, struct slice name,
                     struct durable_done done);

@@ -304,21 +304,37 @@ static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done
     return change_end(&c, p, done);
 }
 
-int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
-               struct durable_done done)
+/* Makes a policy of a row that is fine. Returns 0, or an error as policy_set() does. */
+static int policy_read(const struct definition_policy *row, struct lv_buffer *reason,
+                       struct policy **ret)
 {
     struct pattern *pattern = NULL;
     json_t *definition =
         json_loadb((const char *)row->definition.p, row->definition.n, JSON_DECODE_ANY, NULL);
     if (!definition)
         return ERR_FORMAT;
-    if (!check_row(row, definition, &pattern, reason)) {
-        json_decref(definition);
-        return ERR_INVALID;
-    }
-    struct policy *p = policy_make(row, pattern, definition);
+    bool is_fine = check_row(row, definition, &pattern, reason);
+    if (is_fine)
+        *ret = policy_make(row, pattern, definition);
     json_decref(definition);
-    return policy_put(vhost, p, done);
+    return is_fine ? 0 : ERR_INVALID;
+}
+
+int policy_check(const struct definition_policy *row, struct lv_buffer *reason)
+{
+    struct policy *p = NULL;
+    int err = policy_read(row, reason, &p);
+    if (err == 0)
+        policy_free(p);
+    return err;
+}
+
+int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
+               struct durable_done done)
+{
+    struct policy *p = NULL;
+    int err = policy_read(row, reason, &p);
+    return err < 0 ? err : policy_put(vhost, p, done);
 }
 
 int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,

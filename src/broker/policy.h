@@ -45,6 +45,9 @@ struct policy_pairs {
 int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
                struct durable_done done);
 
+/* Returns 0 if policy_set() would set this policy; else ERR_FORMAT or ERR_INVALID, as it does. */
+int policy_check(const struct definition_policy *row, struct lv_buffer *reason);
+
 /* Clears a policy. Returns 0 as policy_set() does, or ERR_NOT_FOUND. */
 int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
                  struct durable_done done);

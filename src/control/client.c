@@ -149,7 +149,8 @@ static void client_join_thread(struct client *c)
 static void client_run(struct client *c, const char *line, size_t n)
 {
     const struct service *s = c->service;
-    c->request = (struct request){.world = s->world, .manage = s->manage, .spool = c->spool};
+    c->request = (struct request){
+        .world = s->world, .manage = s->manage, .spool = c->spool, .upload = &c->upload};
     request_parse(&c->request, line, n);
     if (request_is_prompt(&c->request)) {
         request_run(&c->request);
@@ -280,5 +281,6 @@ void client_free(struct client **client)
         close(c->fd);
     spool_free(&c->spool);
     lv_buffer_free(&c->in);
+    lv_buffer_free(&c->upload);
     free(c);
 }

@@ -47,6 +47,7 @@ struct client {
     pthread_t thread;
     _Atomic bool is_done; /* the thread has run the command and is ending */
     struct lv_buffer in;
+    struct lv_buffer upload; /* of the client's `upload` requests */
     struct request request;
     struct spool *spool;
 };

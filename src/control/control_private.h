@@ -41,6 +41,7 @@ extern const struct control_command control_parameter_commands[];
 extern const struct control_command control_trace_commands[];
 extern const struct control_command control_log_commands[];
 extern const struct control_command control_limit_commands[];
+extern const struct control_command control_definition_commands[];
 
 struct request {
     const struct control_world *world;
@@ -49,8 +50,9 @@ struct request {
     json_t *arguments;                     /* the request object; owned */
     struct lv_buffer out;                  /* the part of the answer that is not yet in the spool */
     struct spool *spool;
-    bool is_answered;  /* the last line of the answer has been added */
-    bool is_to_linger; /* the socket stays open until the process ends (stop) */
+    struct lv_buffer *upload; /* what the client has uploaded; the client's own */
+    bool is_answered;         /* the last line of the answer has been added */
+    bool is_to_linger;        /* the socket stays open until the process ends (stop) */
 };
 
 /* --- request_run.c ---------------------------------------------------------------------------- */

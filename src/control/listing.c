@@ -109,6 +109,8 @@ static const struct {
     {REFUSAL_PRECONDITION, SUBJECT_QUEUE_TYPE, "invalid_queue_type"},
     {REFUSAL_PRECONDITION, SUBJECT_EXCHANGE, "not_delayed"},
     {REFUSAL_RESERVED, SUBJECT_POLICY, "use_set_policy"},
+    {REFUSAL_MALFORMED, SUBJECT_DEFINITIONS, "invalid_json"},
+    {REFUSAL_PRECONDITION, SUBJECT_DEFINITIONS, "invalid_definitions"},
 };
 
 static const char *error_name(const struct manage_error *error)

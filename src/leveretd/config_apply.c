@@ -17,8 +17,6 @@ static int apply_line(struct config *config, const struct config_line *line, con
     const struct location location = {
         .source = line->source, .line = line->line, .say = say, .arg = arg};
     int err = config_set_by_key(config, line->key, line->value, &location);
-    if (err == 0)
-        config_tell_waiting(line->key, &location);
     if (err == ERR_NOT_FOUND) {
         config_tell_unknown(line->key, &location);
         err = 0;

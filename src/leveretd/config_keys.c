@@ -1,7 +1,7 @@
 /* Keys without effect, and how lines about a key are reported.
  *
- * RabbitMQ has many keys that do nothing here, and some of our settings have no effect yet. Where a
- * file sets one, a log line says why it has no effect, so that nobody relies on it. */
+ * RabbitMQ has many keys that do nothing here. Where a file sets one, a log line says why it has no
+ * effect, so that nobody relies on it. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,8 @@ static const struct idle_key {
     {"auth_ldap.ssl_options.fail_if_no_peer_cert", LOG_INFO, "a server always has a certificate"},
     {"auth_ldap.ssl_options.*", LOG_WARNING, "TLS 1.2 and 1.3 are used, with OpenSSL's ciphers"},
     {"trust_store.*", LOG_WARNING, "list the CAs in ssl_options.cacertfile"},
-    {"definitions.*", LOG_WARNING, "importing definitions comes in a later version"},
+    {"definitions.hashing.*", LOG_INFO, "there is one hash"},
+    {"definitions.*", LOG_WARNING, "definitions are loaded from local files"},
     {"mqtt.*", LOG_WARNING, "MQTT comes in a later version"},
     {"web_mqtt.*", LOG_WARNING, "MQTT comes in a later version"},
     {"stomp.*", LOG_WARNING, "STOMP comes in a later version"},
@@ -145,12 +146,6 @@ static const struct idle_key {
     {"aws.*", LOG_INFO, "this version runs as a single node"},
 };
 
-/* Settings that are read and checked, but that nothing in this version acts on. Remove a row when
- * its setting takes effect. */
-static const struct idle_key waiting_keys[] = {
-    {"load_definitions", LOG_WARNING, "importing definitions comes in a later version"},
-};
-
 void config_tell(const struct location *location, enum log_level level, const char *format, ...)
 {
     struct lv_buffer text = {0};
@@ -196,11 +191,6 @@ static bool tell_idle(const struct idle_key *keys, size_t count, const char *key
         }
     }
     return false;
-}
-
-void config_tell_waiting(const char *key, const struct location *location)
-{
-    tell_idle(waiting_keys, sizeof waiting_keys / sizeof waiting_keys[0], key, location);
 }
 
 void config_tell_unknown(const char *key, const struct location *location)

@@ -54,8 +54,6 @@ struct location {
 /* Reports one line, which begins with the location: "FILE:LINE: ...". */
 void config_tell(const struct location *location, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* If the key is a setting of ours that has no effect in this version, reports that. */
-void config_tell_waiting(const char *key, const struct location *location);
 /* Reports that the key sets nothing: says why if RabbitMQ has this key, else that it is unknown. */
 void config_tell_unknown(const char *key, const struct location *location);
 

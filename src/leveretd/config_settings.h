@@ -64,6 +64,7 @@
     W(CONFIG_LDAP_BINDS, "as_user", "anon")                                                        \
     W(CONFIG_LDAP_HOSTNAMES, "wildcard", "none")                                                   \
     W(CONFIG_LDAP_LOGS, "false", "true", "network", "network_unsafe")                              \
+    W(CONFIG_DEFINITIONS_BACKENDS, "local_filesystem")                                             \
     W(CONFIG_LOG_STDIOS, "stderr", "stdout")                                                       \
     W(CONFIG_LOG_TRANSPORTS, "udp", "tcp", "tls", "local", "ssl")                                  \
     W(CONFIG_LOG_PROTOCOLS, "rfc3164", "rfc5424")
@@ -671,7 +672,11 @@
     S(cluster_name, "cluster_name", STRING, "", false, 0, 255,                                     \
       "Name in server-properties and on the overview page; none means the node's.")                \
     S(load_definitions, "load_definitions", STRING, "", false, 0, 0,                               \
-      "Definitions file to import at the start.")                                                  \
+      "File of definitions, or directory of such files, to import at each start.")                 \
+    S(definitions_backend, "definitions.import_backend", ENUM, "local_filesystem", false,          \
+      CONFIG_DEFINITIONS_BACKENDS, 0, "Where load_definitions is: local_filesystem.")              \
+    S(definitions_skip_if_unchanged, "definitions.skip_if_unchanged", BOOL, "false", false, 0, 0,  \
+      "Whether definitions are not imported again if the files are those of the last start.")      \
     S(loops, "loops", NUMBER, "0", false, 0, 64,                                                   \
       "Threads that serve connections and queues; 0 means one per CPU.")                           \
     S(data_dir, "data_dir", STRING, "", false, 0, 0,                                               \

@@ -26,7 +26,8 @@ int recovery_load(struct definitions *definitions, struct auth *auth, struct bro
                   struct recovery *ret);
 
 /* Creates and stores the default vhost, the default user with its permissions, and what new vhosts
- * begin with, if there is neither a vhost nor a user: at the first start. Returns true if it did;
+ * begin with, if there is neither a vhost nor a user: at the first start. As in RabbitMQ, not if
+ * definitions are to be loaded (load_definitions), whatever is in them. Returns true if it did;
  * then done(arg) is called as auth_bootstrap() says, and the caller holds the definitions back
  * until then. Call on the thread that called recovery_load(), and after it. */
 bool recovery_first_boot(const struct config *config, const struct vhost_defaults *defaults,

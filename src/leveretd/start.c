@@ -28,6 +28,7 @@
 #include "broker/broker_journal.h"
 #include "leveretd/http_services.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/load_definitions.h"
 #include "leveretd/log_config.h"
 #include "leveretd/log_exchange.h"
 #include "leveretd/recovery.h"
@@ -86,7 +87,8 @@ static int refuse_event_vhost(const struct config *config, const char *expected)
 /* A first start creates one vhost, default_vhost, so events can be published in no other. */
 static int check_event_vhost_of_first_start(const struct config *config)
 {
-    if (strcmp(event_vhost(config), config->default_vhost) == 0)
+    bool is_loaded = config->load_definitions[0] != '\0'; /* the files may have the vhost */
+    if (is_loaded || strcmp(event_vhost(config), config->default_vhost) == 0)
         return EXIT_OK;
     return refuse_event_vhost(config, "the value of default_vhost, the only vhost at the first "
                                       "start");
@@ -461,6 +463,8 @@ int leveretd_start(struct leveretd *d)
     leveretd_apply(d);
     if (leveretd_apply_chain(d) < 0)
         return OPTIONS_EXIT_CONFIG;
+    if ((code = leveretd_load_definitions(d)) != EXIT_OK)
+        return code;
     net_init(d->loops);
     sessions_start(d->loops, &d->sessions);
     d->is_serving = true;

@@ -72,6 +72,7 @@ enum subject {
     SUBJECT_LIMITS,
     SUBJECT_QUEUE_TYPE,
     SUBJECT_COLUMN,
+    SUBJECT_DEFINITIONS,
 };
 
 /* Why something was not done. The caller frees it in any case. */

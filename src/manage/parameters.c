@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "broker/operator_parameter.h"
+#include "manage/announce.h"
 #include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/event_json.h"
@@ -30,9 +31,9 @@ static int parameter_submit(struct manage *m, struct vhost *vhost, const void *r
     return parameter_set(vhost, row, reason, done);
 }
 
-static void parameter_announce(struct manage *m, const struct actor *actor, const void *row)
+void announce_parameter(struct manage *m, const struct actor *actor,
+                        const struct definition_parameter *p)
 {
-    const struct definition_parameter *p = row;
     struct lv_buffer table = {0}, members = {0};
     actor_log(actor, "parameter '%.*s' of '%.*s' in vhost '%.*s' is set", SLICE_ARG(p->name),
               SLICE_ARG(p->component), SLICE_ARG(p->vhost));
@@ -48,6 +49,11 @@ static void parameter_announce(struct manage *m, const struct actor *actor, cons
                    EVENT_STR("name", p->name));
     lv_buffer_free(&table);
     lv_buffer_free(&members);
+}
+
+static void parameter_announce(struct manage *m, const struct actor *actor, const void *row)
+{
+    announce_parameter(m, actor, row);
 }
 
 bool manage_set_parameter(struct manage *m, const struct actor *actor,
@@ -129,15 +135,20 @@ static int global_submit(struct manage *m, struct vhost *vhost, const void *row,
     return global_parameter_set(m->broker, p->name, p->value, done);
 }
 
-static void global_announce(struct manage *m, const struct actor *actor, const void *row)
+void announce_global_parameter(struct manage *m, const struct actor *actor,
+                               const struct definition_global_parameter *p)
 {
-    const struct definition_global_parameter *p = row;
     struct lv_buffer table = {0};
     event_emit(broker_events(m->broker), "parameter.set", ACTOR(actor),
                EVENT_MEMBERS(table_of_json_value(&table, "value", p->value)),
                EVENT_STR("name", p->name), EVENT_TEXT("component", "global"));
     lv_buffer_free(&table);
     actor_log(actor, "global parameter '%.*s' is set", SLICE_ARG(p->name));
+}
+
+static void global_announce(struct manage *m, const struct actor *actor, const void *row)
+{
+    announce_global_parameter(m, actor, row);
 }
 
 bool manage_set_global_parameter(struct manage *m, const struct actor *actor, struct slice name,

@@ -1,6 +1,7 @@
 /* Policies and operator policies. */
 #include "manage/policies.h"
 
+#include "manage/announce.h"
 #include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/event_json.h"
@@ -32,9 +33,8 @@ static void emit_operator_policy_set(struct manage *m, const struct actor *actor
     lv_buffer_free(&value);
 }
 
-static void policy_announce(struct manage *m, const struct actor *actor, const void *row)
+void announce_policy(struct manage *m, const struct actor *actor, const struct definition_policy *p)
 {
-    const struct definition_policy *p = row;
     struct lv_buffer table = {0};
     actor_log(actor, "%spolicy '%.*s' in vhost '%.*s' is set: %.*s",
               p->is_operator ? "operator " : "", SLICE_ARG(p->name), SLICE_ARG(p->vhost),
@@ -49,6 +49,11 @@ static void policy_announce(struct manage *m, const struct actor *actor, const v
                EVENT_STR("pattern", p->pattern), ACTOR(actor), EVENT_STR("vhost", p->vhost),
                EVENT_STR("name", p->name));
     lv_buffer_free(&table);
+}
+
+static void policy_announce(struct manage *m, const struct actor *actor, const void *row)
+{
+    announce_policy(m, actor, row);
 }
 
 static void policy_announce_clearing(struct manage *m, const struct actor *actor, const void *row)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "manage/announce.h"
 #include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/compute_slots.h"
@@ -56,6 +57,20 @@ static bool check_password(struct manage *m, struct slice password, struct manag
     return is_fine;
 }
 
+void announce_user_created(struct manage *m, const struct actor *actor, struct slice user)
+{
+    event_emit(broker_events(m->broker), "user.created", ACTOR(actor), EVENT_STR("name", user));
+    actor_log(actor, "user '%.*s' is created", SLICE_ARG(user));
+}
+
+void announce_user_tags(struct manage *m, const struct actor *actor, struct slice user,
+                        struct slice tags)
+{
+    event_emit(broker_events(m->broker), "user.tags.set", ACTOR(actor), EVENT_WORDS("tags", tags),
+               EVENT_STR("name", user));
+    actor_log(actor, "user '%.*s' has the tags '%.*s'", SLICE_ARG(user), SLICE_ARG(tags));
+}
+
 bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
                      struct slice password, struct slice tags, struct manage_error *error)
 {
@@ -67,10 +82,8 @@ bool manage_add_user(struct manage *m, const struct actor *actor, struct slice u
     int err = auth_add_user(m->auth, user, password, tags, commit_done, &c);
     compute_slot_resume(had_slot);
     err = commit_end(&c, err);
-    if (err == 0) {
-        event_emit(broker_events(m->broker), "user.created", ACTOR(actor), EVENT_STR("name", user));
-        actor_log(actor, "user '%.*s' is created", SLICE_ARG(user));
-    }
+    if (err == 0)
+        announce_user_created(m, actor, user);
     return user_change_end(error, user, err, NULL);
 }
 
@@ -116,11 +129,8 @@ bool manage_set_user_tags(struct manage *m, const struct actor *actor, struct sl
     commit_begin(&c);
     int err = auth_set_user_tags(m->auth, user, tags, commit_done, &c);
     err = commit_end(&c, err);
-    if (err == 0) {
-        event_emit(broker_events(m->broker), "user.tags.set", ACTOR(actor),
-                   EVENT_WORDS("tags", tags), EVENT_STR("name", user));
-        actor_log(actor, "user '%.*s' has the tags '%.*s'", SLICE_ARG(user), SLICE_ARG(tags));
-    }
+    if (err == 0)
+        announce_user_tags(m, actor, user, tags);
     return user_change_end(error, user, err, NULL);
 }
 
@@ -168,6 +178,18 @@ static bool permissions_may_change(struct manage *m, const struct actor *actor, 
     return is_administrator(actor, error) && manage_vhost(m, vhost, error);
 }
 
+void announce_permissions(struct manage *m, const struct actor *actor,
+                          const struct definition_permission *row)
+{
+    event_emit(broker_events(m->broker), "permission.created", ACTOR(actor),
+               EVENT_STR("read", row->read), EVENT_STR("write", row->write),
+               EVENT_STR("configure", row->configure), EVENT_STR("vhost", row->vhost),
+               EVENT_STR("user", row->user));
+    actor_log(actor, "user '%.*s' may configure '%.*s', write '%.*s', read '%.*s' in '%.*s'",
+              SLICE_ARG(row->user), SLICE_ARG(row->configure), SLICE_ARG(row->write),
+              SLICE_ARG(row->read), SLICE_ARG(row->vhost));
+}
+
 bool manage_set_permissions(struct manage *m, const struct actor *actor,
                             const struct definition_permission *row, struct manage_error *error)
 {
@@ -179,13 +201,7 @@ bool manage_set_permissions(struct manage *m, const struct actor *actor,
     int err = auth_set_permissions(m->auth, row, &reason, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0) {
-        event_emit(broker_events(m->broker), "permission.created", ACTOR(actor),
-                   EVENT_STR("read", row->read), EVENT_STR("write", row->write),
-                   EVENT_STR("configure", row->configure), EVENT_STR("vhost", row->vhost),
-                   EVENT_STR("user", row->user));
-        actor_log(actor, "user '%.*s' may configure '%.*s', write '%.*s', read '%.*s' in '%.*s'",
-                  SLICE_ARG(row->user), SLICE_ARG(row->configure), SLICE_ARG(row->write),
-                  SLICE_ARG(row->read), SLICE_ARG(row->vhost));
+        announce_permissions(m, actor, row);
         err = connections_recheck(m, row->user);
     }
     bool is_done = user_change_end(error, row->user, err, &reason);
@@ -212,6 +228,18 @@ bool manage_clear_permissions(struct manage *m, const struct actor *actor, struc
     return user_change_end(error, user, err, NULL);
 }
 
+void announce_topic_permissions(struct manage *m, const struct actor *actor,
+                                const struct definition_topic_permission *row)
+{
+    event_emit(broker_events(m->broker), "topic.permission.created", ACTOR(actor),
+               EVENT_STR("read", row->read), EVENT_STR("write", row->write),
+               EVENT_STR("exchange", row->exchange), EVENT_STR("vhost", row->vhost),
+               EVENT_STR("user", row->user));
+    actor_log(actor, "user '%.*s' may write '%.*s', read '%.*s' at exchange '%.*s' in '%.*s'",
+              SLICE_ARG(row->user), SLICE_ARG(row->write), SLICE_ARG(row->read),
+              SLICE_ARG(row->exchange), SLICE_ARG(row->vhost));
+}
+
 bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
                                   const struct definition_topic_permission *row,
                                   struct manage_error *error)
@@ -223,15 +251,8 @@ bool manage_set_topic_permissions(struct manage *m, const struct actor *actor,
     commit_begin(&c);
     int err = auth_set_topic_permissions(m->auth, row, &reason, commit_done, &c);
     err = commit_end(&c, err);
-    if (err == 0) {
-        event_emit(broker_events(m->broker), "topic.permission.created", ACTOR(actor),
-                   EVENT_STR("read", row->read), EVENT_STR("write", row->write),
-                   EVENT_STR("exchange", row->exchange), EVENT_STR("vhost", row->vhost),
-                   EVENT_STR("user", row->user));
-        actor_log(actor, "user '%.*s' may write '%.*s', read '%.*s' at exchange '%.*s' in '%.*s'",
-                  SLICE_ARG(row->user), SLICE_ARG(row->write), SLICE_ARG(row->read),
-                  SLICE_ARG(row->exchange), SLICE_ARG(row->vhost));
-    }
+    if (err == 0)
+        announce_topic_permissions(m, actor, row);
     bool is_done = user_change_end(error, row->user, err, &reason);
     lv_buffer_free(&reason);
     return is_done;
@@ -258,8 +279,8 @@ bool manage_clear_topic_permissions(struct manage *m, const struct actor *actor,
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
-static void limits_announce(struct manage *m, const struct actor *actor, struct slice user,
-                            const struct slice *limits)
+void announce_user_limits(struct manage *m, const struct actor *actor, struct slice user,
+                          const struct slice *limits)
 {
     struct lv_buffer table = {0};
     event_emit(broker_events(m->broker), limits ? "user.limits.set" : "user.limits.cleared",
@@ -283,7 +304,7 @@ bool manage_set_user_limits(struct manage *m, const struct actor *actor, struct 
     int err = auth_set_limits(m->auth, user, limits, &reason, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0)
-        limits_announce(m, actor, user, &limits);
+        announce_user_limits(m, actor, user, &limits);
     bool is_done = false;
     if (err == ERR_FORMAT)
         manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_LIMITS,
@@ -307,7 +328,7 @@ bool manage_clear_user_limits(struct manage *m, const struct actor *actor, struc
     int err = auth_clear_limits(m->auth, user, limit, commit_done, &c);
     err = commit_end(&c, err);
     if (err == 0)
-        limits_announce(m, actor, user, NULL);
+        announce_user_limits(m, actor, user, NULL);
     return user_change_end(error, user, err, NULL);
 }
 

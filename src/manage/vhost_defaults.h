@@ -49,7 +49,8 @@ void vhost_defaults_free(struct vhost_defaults **defaults);
 void vhost_defaults_apply(const struct vhost_defaults *d, struct manage *m,
                           const struct actor *actor, struct slice vhost);
 
-/* The same at the first start, before the loops have started: without events. */
+/* The same at the first start, before the loops have started, and when definitions are imported:
+ * without events, and without waiting until it is durable. */
 void vhost_defaults_begin(const struct vhost_defaults *d, struct auth *auth, struct vhost *vhost);
 
 #endif

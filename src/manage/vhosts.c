@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "broker/trace.h"
+#include "manage/announce.h"
 #include "manage/change.h"
 #include "manage/columns.h"
 #include "manage/connections.h"
@@ -162,6 +163,14 @@ static bool vhost_change_end(struct manage_error *error, struct slice vhost, int
     return err == ERR_NOT_FOUND ? refuse_missing(error, vhost) : manage_end(error, err);
 }
 
+void announce_vhost_tags(struct manage *m, const struct actor *actor, struct slice vhost,
+                         struct slice tags)
+{
+    event_emit(broker_events(m->broker), "vhost.tags.set", ACTOR(actor), EVENT_WORDS("tags", tags),
+               EVENT_STR("name", vhost));
+    actor_log(actor, "vhost '%.*s' has the tags '%.*s'", SLICE_ARG(vhost), SLICE_ARG(tags));
+}
+
 bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice name,
                            struct slice tags, struct manage_error *error)
 {
@@ -174,12 +183,8 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
     struct change change;
     int err = vhost_set_tags(vhost, tags_tidy(tags, &tidy), change_begin(&change, actor));
     err = change_end(&change, err);
-    if (err == 0) {
-        event_emit(broker_events(m->broker), "vhost.tags.set", ACTOR(actor),
-                   EVENT_WORDS("tags", lv_buffer_slice(&tidy)), EVENT_STR("name", name));
-        actor_log(actor, "vhost '%.*s' has the tags '%.*s'", SLICE_ARG(name),
-                  SLICE_ARG(lv_buffer_slice(&tidy)));
-    }
+    if (err == 0)
+        announce_vhost_tags(m, actor, name, lv_buffer_slice(&tidy));
     lv_buffer_free(&tidy);
     return vhost_change_end(error, name, err);
 }

@@ -112,6 +112,11 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  const struct queue_declaration *d, struct durable_done done,
                                  struct broker_error *error, struct queue **ret, bool *ret_created);
 
+/* Returns whether queue_declare() would accept this now, unless a limit on the number of queues is
+ * reached; else fills in the error. The vhost may be a draft (vhost.h). Any thread. */
+bool queue_check(struct vhost *vhost, const struct queue_declaration *d,
+                 struct broker_error *error);
+
 /* Recovery: makes a durable queue without checking or storing it. Before the loops start. */
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
                             struct slice arguments, uint64_t id);

@@ -93,6 +93,13 @@ static bool is_reserved(const struct queue_declaration *d)
     return !d->is_generated && slice_begins(d->name, "amq.");
 }
 
+static bool refuse_reserved(const struct queue_declaration *d, struct broker_error *error)
+{
+    return broker_refuse_as(error, REFUSAL_RESERVED, 403,
+                            "queue name '%.*s' contains reserved prefix 'amq.*'",
+                            SLICE_ARG(d->name));
+}
+
 static struct loop *choose_home(struct topology *topology, struct loop *loop,
                                 const struct queue_declaration *d)
 {
@@ -125,6 +132,14 @@ static void warn_of_no_dead_letters(const struct queue *q)
                     SLICE_ARG(queue_name(q)), SLICE_ARG(vhost_name(q->entry.vhost)));
 }
 
+static bool check_arguments(const struct queue_declaration *d, struct vhost *vhost,
+                            struct queue_arguments *ret, struct broker_error *error)
+{
+    struct dedup_settings dedup;
+    return queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), ret, error) &&
+           dedup_settings_read(d->arguments, false, &dedup, error);
+}
+
 static void link_locked(struct queue *q)
 {
     lv_table_insert(q->entry.vhost->queues, &q->entry.by_name);
@@ -138,10 +153,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
                                       struct broker_error *error, struct queue **ret)
 {
     struct queue_arguments arguments;
-    struct dedup_settings dedup;
-    if (!queue_arguments_read(d->arguments, d->flags, d->name, vhost_name(vhost), &arguments,
-                              error) ||
-        !dedup_settings_read(d->arguments, false, &dedup, error))
+    if (!check_arguments(d, vhost, &arguments, error))
         return CHANGE_REFUSED;
     struct queue *q =
         queue_create(vhost, choose_home(vhost->topology, loop, d), d->name, d->flags, d->arguments);
@@ -195,8 +207,7 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  struct broker_error *error, struct queue **ret, bool *ret_created)
 {
     if (!d->passive && is_reserved(d)) {
-        broker_refuse_as(error, REFUSAL_RESERVED, 403,
-                         "queue name '%.*s' contains reserved prefix 'amq.*'", SLICE_ARG(d->name));
+        refuse_reserved(d, error);
         return CHANGE_REFUSED;
     }
     struct queue_declaration typed = *d;
@@ -209,6 +220,23 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
     COUNT_MANY(queues_declared, result != CHANGE_REFUSED);
     COUNT_MANY(queues_created, result != CHANGE_REFUSED && *ret_created);
     return result;
+}
+
+bool queue_check(struct vhost *vhost, const struct queue_declaration *d, struct broker_error *error)
+{
+    struct queue_declaration typed = *d;
+    struct queue_arguments arguments;
+    struct lv_buffer space = {0};
+    if (is_reserved(d))
+        return refuse_reserved(d, error);
+    topology_lock(vhost->topology);
+    typed.arguments = default_type_arguments(vhost, d, &space);
+    struct queue *q = queue_find(vhost, d->name);
+    bool is_fine = q ? check_redeclaration(q, &typed, error)
+                     : check_arguments(&typed, vhost, &arguments, error);
+    topology_unlock(vhost->topology);
+    lv_buffer_free(&space);
+    return is_fine;
 }
 
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,

@@ -245,7 +245,7 @@ static enum change_result binding_add_locked(struct vhost *vhost,
         return CHANGE_REFUSED;
     }
     const struct exchange_type *type = ends.source->type;
-    if (type->check && !type->check(ends.source, request->routing_key, request->arguments, error))
+    if (type->check && !type->check(request->routing_key, request->arguments, error))
         return CHANGE_REFUSED;
     if (!ends_check_access(&ends, request, error))
         return CHANGE_REFUSED;

@@ -54,7 +54,7 @@ struct binding_request {
  * RabbitMQ's refusals. Adding one that exists and removing one that does not are CHANGE_DONE.
  * Removing may delete auto-delete exchanges, in chains. Both are refused for the default exchange,
  * whose bindings are implied. Any thread; but where an exchange may replay messages to a new
- * binding (x-recent-history), only a loop. */
+ * binding (x-recent-history), only a loop, or any thread before the loops have started. */
 enum change_result binding_add(struct vhost *vhost, const struct binding_request *request,
                                struct durable_done done, struct broker_error *error);
 enum change_result binding_remove(struct vhost *vhost, const struct binding_request *request,

@@ -42,9 +42,7 @@ const struct exchange_type *exchange_type_find(struct slice name)
     return NULL;
 }
 
-/* Returns the type whose rule the exchange routes by, or NULL if there is no such type. A
- * declaration of type x-delayed-message names that type in x-delayed-type. */
-static const struct exchange_type *routing_type_of(const struct exchange_declaration *d)
+const struct exchange_type *exchange_type_of(const struct exchange_declaration *d)
 {
     struct field inner;
     if (!slice_is(d->type, DELAYED_TYPE))
@@ -319,7 +317,7 @@ static bool exchange_check_new(struct vhost *vhost, const struct exchange_declar
                                 "exchange name '%.*s' contains reserved prefix 'amq.*'",
                                 SLICE_ARG(d->name));
     struct dedup_settings dedup;
-    const struct exchange_type *type = routing_type_of(d); /* NULL is refused below */
+    const struct exchange_type *type = exchange_type_of(d); /* NULL is refused below */
     return exchange_arguments_check(vhost, d, error) &&
            dedup_settings_read(d->arguments, exchange_is_dedup(type), &dedup, error) &&
            (!type->check_arguments || type->check_arguments(vhost, d, error));
@@ -353,7 +351,7 @@ static enum change_result exchange_declare_locked(struct vhost *vhost,
     if (d->only_if_there || !exchange_check_new(vhost, d, error) ||
         !node_check_exchange_limit(vhost, d->name, error))
         return CHANGE_REFUSED;
-    x = exchange_create(vhost, d, routing_type_of(d), false);
+    x = exchange_create(vhost, d, exchange_type_of(d), false);
     if (x->is_delaying) {
         hooks_of(x)->create_queue(x);
         lv_assert(x->delayed != NULL);
@@ -376,6 +374,30 @@ static enum change_result exchange_declare_passively(struct vhost *vhost, struct
     return CHANGE_REFUSED;
 }
 
+/* Checks what needs no lookup: the type, and that it is not the default exchange. */
+static bool exchange_check_outside(const struct exchange_declaration *d, struct broker_error *error)
+{
+    if (!slice_is(d->type, DELAYED_TYPE) && !exchange_type_find(d->type))
+        return exchange_refuse_unknown_type(d->type, error);
+    return d->name.n > 0 || exchange_refuse_default(error);
+}
+
+bool exchange_check(struct vhost *vhost, const struct exchange_declaration *d,
+                    struct broker_error *error)
+{
+    uint8_t space[NAME_BYTES_MAX];
+    struct exchange_declaration stripped = *d;
+    stripped.name = name_strip(d->name, space);
+    if (!exchange_check_outside(&stripped, error))
+        return false;
+    topology_lock(vhost->topology);
+    struct exchange *x = exchange_find(vhost, stripped.name);
+    bool is_fine = x ? exchange_is_equivalent(x, &stripped, error)
+                     : exchange_check_new(vhost, &stripped, error);
+    topology_unlock(vhost->topology);
+    return is_fine;
+}
+
 enum change_result exchange_declare(struct vhost *vhost, const struct exchange_declaration *d,
                                     struct durable_done done, struct broker_error *error,
                                     bool *ret_created)
@@ -386,12 +408,7 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
     *ret_created = false;
     if (d->passive)
         return exchange_declare_passively(vhost, stripped.name, error);
-    bool is_known = slice_is(d->type, DELAYED_TYPE) || exchange_type_find(d->type);
-    if (!is_known)
-        exchange_refuse_unknown_type(d->type, error);
-    else if (stripped.name.n == 0)
-        exchange_refuse_default(error);
-    if (!is_known || stripped.name.n == 0)
+    if (!exchange_check_outside(&stripped, error))
         return CHANGE_REFUSED;
     topology_lock(vhost->topology);
     enum change_result result = exchange_declare_locked(vhost, &stripped, done, error, ret_created);
@@ -401,7 +418,7 @@ enum change_result exchange_declare(struct vhost *vhost, const struct exchange_d
 
 void exchange_restore(struct vhost *vhost, const struct exchange_declaration *d)
 {
-    const struct exchange_type *type = routing_type_of(d);
+    const struct exchange_type *type = exchange_type_of(d);
     if (!type || d->name.n == 0) {
         log_warning("exchange '%.*s' in vhost '%.*s' has the unknown type '%.*s': not restored",
                     SLICE_ARG(d->name), SLICE_ARG(vhost_name(vhost)), SLICE_ARG(d->type));

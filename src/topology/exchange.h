@@ -91,9 +91,8 @@ struct exchange_type {
     void (*route)(struct exchange *exchange, const struct routing_input *input,
                   struct route_set *ret);
     /* Returns false, with the error filled in, if the type does not allow such a binding. NULL: it
-     * allows all. The caller holds the lock. */
-    bool (*check)(struct exchange *exchange, struct slice routing_key, struct slice arguments,
-                  struct broker_error *error);
+     * allows all. Any thread. */
+    bool (*check)(struct slice routing_key, struct slice arguments, struct broker_error *error);
     /* Adds a binding to the index that route() reads, or removes it. The caller holds the lock. */
     void (*bind)(struct exchange *exchange, struct binding *binding);
     void (*unbind)(struct exchange *exchange, struct binding *binding);
@@ -143,6 +142,14 @@ struct exchange_declaration {
 enum change_result exchange_declare(struct vhost *vhost, const struct exchange_declaration *d,
                                     struct durable_done done, struct broker_error *error,
                                     bool *ret_created);
+
+/* Returns whether exchange_declare() would accept this now, unless a limit on the number of
+ * exchanges is reached; else fills in the error. The vhost may be a draft. Any thread. */
+bool exchange_check(struct vhost *vhost, const struct exchange_declaration *d,
+                    struct broker_error *error);
+/* Returns the type by whose rule the declared exchange will route, or NULL if there is no such
+ * type. A declaration of type x-delayed-message names that type in x-delayed-type. */
+const struct exchange_type *exchange_type_of(const struct exchange_declaration *d);
 
 /* Deletes an exchange with its bindings; with if_unused only if there are no bindings from it.
  * Returns CHANGE_DONE if it does not exist. Any thread. */

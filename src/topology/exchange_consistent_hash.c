@@ -188,10 +188,9 @@ static bool weight_read(struct slice key, double *ret)
     return true;
 }
 
-static bool consistent_hash_check(struct exchange *exchange, struct slice routing_key,
-                                  struct slice arguments, struct broker_error *error)
+static bool consistent_hash_check(struct slice routing_key, struct slice arguments,
+                                  struct broker_error *error)
 {
-    (void)exchange;
     (void)arguments;
     double weight;
     if (weight_read(routing_key, &weight)) {

@@ -185,10 +185,9 @@ static bool headers_explain(struct exchange *exchange, struct binding *binding,
 
 /* --- changing, under the lock ----------------------------------------------------------------- */
 
-static bool headers_check(struct exchange *exchange, struct slice routing_key,
-                          struct slice arguments, struct broker_error *error)
+static bool headers_check(struct slice routing_key, struct slice arguments,
+                          struct broker_error *error)
 {
-    (void)exchange;
     (void)routing_key;
     return headers_pattern_check(arguments, error);
 }

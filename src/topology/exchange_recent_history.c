@@ -137,8 +137,8 @@ static void history_bound(struct exchange *exchange, struct destination *destina
     struct message **messages = history_copy(exchange->state, &count);
     const struct exchange_hooks *hooks = exchange->vhost->topology->exchange_hooks;
     lv_assert(!topology_is_locked(exchange->vhost->topology)); /* publishing may take the lock */
-    lv_assert(!hooks || loop != NULL);
     for (size_t i = 0; i < count; i++) {
+        lv_assert(!hooks || loop != NULL); /* before the loops start there are no messages */
         if (hooks)
             hooks->publish(loop, destination, messages[i]);
         message_unref(&messages[i]);

@@ -33,6 +33,21 @@ static size_t count_exchanges(const struct vhost *vhost)
     return lv_table_count(vhost->exchanges) + 1; /* the default one */
 }
 
+static int64_t room_below(const _Atomic int64_t *limit, int64_t count)
+{
+    int64_t max = atomic_load_explicit(limit, memory_order_relaxed);
+    return max < 0 ? INT64_MAX : max - count;
+}
+
+struct node_room node_limits_room(struct topology *t)
+{
+    return (struct node_room){
+        .queues = room_below(&t->limits.queues_max, count_in_vhosts(t, count_queues)),
+        .exchanges = room_below(&t->limits.exchanges_max, count_in_vhosts(t, count_exchanges)),
+        .vhosts = room_below(&t->limits.vhosts_max, (int64_t)lv_table_count(t->vhosts)),
+    };
+}
+
 bool node_check_queue_limit(struct topology *t, struct slice name, struct broker_error *error)
 {
     int64_t max = atomic_load_explicit(&t->limits.queues_max, memory_order_relaxed);

@@ -19,6 +19,13 @@ struct node_limits {
 /* Initialises the limits: none is set. */
 void node_limits_init(struct node_limits *limits);
 
+/* Returns how many queues, exchanges and vhosts may still be created: INT64_MAX if there is no
+ * limit, below 0 if there are too many already. The caller holds the topology lock. */
+struct node_room {
+    int64_t queues, exchanges, vhosts;
+};
+struct node_room node_limits_room(struct topology *t);
+
 /* Each returns false, with error 406, if there are as many as the limit allows. `name` is that of
  * the one to be created. Queues of exchanges that delay messages do not count. The caller holds the
  * topology lock. */

@@ -24,6 +24,18 @@ static const struct {
     {"amq.rabbitmq.trace", &exchange_topic, true}, {"amq.topic", &exchange_topic, false},
 };
 
+_Static_assert(sizeof predeclared / sizeof *predeclared + 1 == VHOST_PREDECLARED,
+               "and the default");
+
+const struct exchange_type *vhost_predeclared_type(struct slice name)
+{
+    for (size_t i = 0; i < sizeof predeclared / sizeof *predeclared; i++) {
+        if (slice_is(name, predeclared[i].name))
+            return predeclared[i].type;
+    }
+    return NULL;
+}
+
 struct slice name_strip(struct slice name, uint8_t space[NAME_BYTES_MAX])
 {
     size_t n = 0;
@@ -119,7 +131,16 @@ static struct definition_vhost vhost_definition(const struct vhost *vhost)
     };
 }
 
-int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done)
+static void text_replace(struct slice *text, struct slice with)
+{
+    struct slice copy = slice_copy(with);
+    free((void *)text->p);
+    *text = copy;
+}
+
+/* Replaces both texts, or only the tags if `description` is NULL. */
+static int vhost_set_texts(struct vhost *vhost, const struct slice *description, struct slice tags,
+                           struct durable_done done)
 {
     struct durable_changes changes;
     topology_lock(vhost->topology);
@@ -127,8 +148,9 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
         topology_unlock(vhost->topology);
         return ERR_NOT_FOUND;
     }
-    free((void *)vhost->tags.p);
-    vhost->tags = slice_copy(tags);
+    text_replace(&vhost->tags, tags);
+    if (description)
+        text_replace(&vhost->description, *description);
     struct definition_vhost row = vhost_definition(vhost);
     durable_begin(&changes, vhost);
     if (durable_is_stored(&changes))
@@ -138,6 +160,46 @@ int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done d
     if (result == CHANGE_DONE && done.fn)
         done.fn(done.arg, 0);
     return 0;
+}
+
+int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done)
+{
+    return vhost_set_texts(vhost, NULL, tags, done);
+}
+
+int vhost_describe(struct vhost *vhost, struct slice description, struct slice tags,
+                   struct durable_done done)
+{
+    return vhost_set_texts(vhost, &description, tags, done);
+}
+
+/* --- drafts ----------------------------------------------------------------------------------- */
+
+struct vhost *vhost_draft(struct topology *topology, struct slice name,
+                          struct slice default_queue_type)
+{
+    struct vhost *vhost = lv_calloc(1, sizeof *vhost);
+    vhost->magic = VHOST_MAGIC;
+    vhost->by_name.key = slice_copy(name);
+    vhost->default_queue_type = slice_copy(default_queue_type);
+    vhost->topology = topology;
+    vhost->exchanges = lv_table_create();
+    vhost->queues = lv_table_create();
+    return vhost;
+}
+
+void vhost_draft_free(struct vhost **draft)
+{
+    struct vhost *vhost = *draft;
+    *draft = NULL;
+    if (!vhost)
+        return;
+    lv_assert(!vhost->bindings); /* a draft */
+    lv_table_free(&vhost->exchanges);
+    lv_table_free(&vhost->queues);
+    free((void *)vhost->by_name.key.p);
+    free((void *)vhost->default_queue_type.p);
+    free(vhost);
 }
 
 /* --- deletion --------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "topology/vhost_limits.h"
 
 struct exchange;
+struct exchange_type;
 struct vhost_rules;
 
 enum { VHOST_MAGIC = 0x7668e01, VHOST_ENDED_COUNTS_MAX = 16 };
@@ -38,10 +39,26 @@ struct vhost {
 /* Returns the vhost of this name, or NULL. Any loop. */
 struct vhost *vhost_find(struct topology *topology, struct slice name);
 
+/* A draft stands for a vhost that is to be created, so that exchange_check() and queue_check() can
+ * be asked about it: it has a name and a default queue type (empty: the broker's), nothing in it, and
+ * is in no table. The caller owns it. Any thread that is registered with RCU. */
+struct vhost *vhost_draft(struct topology *topology, struct slice name,
+                          struct slice default_queue_type);
+/* Frees a draft and clears the pointer. NULL is fine. */
+void vhost_draft_free(struct vhost **draft);
+
+/* Replaces the description and the tags, a list separated by commas, as vhost_set_tags() does. */
+int vhost_describe(struct vhost *vhost, struct slice description, struct slice tags,
+                   struct durable_done done);
 /* Replaces the tags, a list separated by commas. Returns ERR_NOT_FOUND, without calling `done`, if
  * the vhost has been deleted; else 0. If nothing is stored, `done` is called before this function
  * returns. Any thread; takes the topology lock. */
 int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done);
+
+/* Returns the type of the exchange of this name that every vhost has from the beginning
+ * ("amq.direct"), or NULL if there is none. */
+const struct exchange_type *vhost_predeclared_type(struct slice name);
+enum { VHOST_PREDECLARED = 7 }; /* how many there are, with the default one */
 
 /* Returns whether x-queue-type may have this value: "classic", "quorum" or "stream". */
 bool vhost_is_queue_type(struct slice word);

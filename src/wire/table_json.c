@@ -25,7 +25,7 @@ static void put_base64(struct lv_buffer *out, struct slice s)
 }
 
 /* jansson accepts only strict UTF-8; what it refuses is shown in base64. */
-static json_t *string_to_json(struct slice s)
+json_t *text_to_json(struct slice s)
 {
     json_t *json = json_stringn(s.n ? (const char *)s.p : "", s.n);
     if (json)
@@ -70,7 +70,7 @@ json_t *field_to_json(const struct field *f)
 {
     switch (f->type) {
     case FIELD_LONGSTR:
-    case FIELD_BINARY: return string_to_json(f->bytes);
+    case FIELD_BINARY: return text_to_json(f->bytes);
     case FIELD_TABLE: return table_to_json(f->bytes);
     case FIELD_ARRAY: return array_to_json(f->bytes);
     case FIELD_BOOL: return json_boolean(f->b);
@@ -89,7 +89,7 @@ json_t *table_to_json(struct slice table)
     struct slice name;
     struct field f;
     while (table_next(&table, &name, &f)) {
-        json_t *key = string_to_json(name);
+        json_t *key = text_to_json(name);
         json_object_setn_new_nocheck(object, json_string_value(key), json_string_length(key),
                                      field_to_json(&f));
         json_decref(key);

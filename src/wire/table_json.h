@@ -12,6 +12,8 @@
  * becomes the number that it denotes; of fields with the same name the last counts. */
 json_t *table_to_json(struct slice table);
 json_t *field_to_json(const struct field *f);
+/* Returns a string, as for a field. */
+json_t *text_to_json(struct slice text);
 
 /* Returns a number; or "NaN", "Infinity" or "-Infinity", which JSON does not have as numbers. */
 json_t *float_to_json(double value);

@@ -15,6 +15,7 @@ const struct command_group command_groups[] = {
     {"Parameters", parameter_commands},
     {"Policies", policy_commands},
     {"Configuration and Environment", configuration_commands},
+    {"Definitions", definition_commands},
     {"Operations", operation_commands},
     {"Queues", queue_commands},
     {NULL, NULL},

@@ -73,7 +73,9 @@ enum option_kind {
     O(OPTION_DURATION,        "--duration",           "-d", COUNT,   "duration")                   \
     O(OPTION_CIPHER,          "--cipher",             NULL, TEXT,    NULL)                         \
     O(OPTION_HASH,            "--hash",               NULL, TEXT,    NULL)                         \
-    O(OPTION_ITERATIONS,      "--iterations",         NULL, COUNT,   NULL)
+    O(OPTION_ITERATIONS,      "--iterations",         NULL, COUNT,   NULL)                         \
+    O(OPTION_FORMAT,          "--format",             NULL, TEXT,    NULL)                         \
+    O(OPTION_SKIP_IF_UNCHANGED, "--skip-if-unchanged", NULL, FLAG,   "skip_if_unchanged")
 /* clang-format on */
 
 enum option {

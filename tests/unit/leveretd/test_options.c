@@ -307,8 +307,6 @@ static void a_check_names_every_fault(void **state)
                   "error: :2: expected 'key = value' or '# comment'\n"
                   "error: :1: invalid value 'x' for heartbeat: expected a whole number from 0 to "
                   "65535\n"
-                  "warning: :3: load_definitions has no effect: importing definitions comes in a "
-                  "later version\n"
                   "error: :6: invalid value '1 1' for listeners.tcp.*: expected each address and "
                   "port once\n"
                   "error: :3: invalid value '/no/such' for load_definitions: expected a file that "

@@ -1,0 +1,230 @@
+/* Exporting and importing definitions: JSON, which the broker writes and reads in parts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "leveretctl/talk.h"
+
+enum {
+    A_DAY_S = 24 * 60 * 60,
+    READ_BYTES = 64 * 1024,
+    PART_BYTES = 256 * 1024 /* a request has at most 1 MiB */
+};
+
+static bool is_dash(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+/* Refuses --format with another value than "json". RabbitMQ also has its own binary form. */
+static int check_format(const struct invocation *i, const struct command *c)
+{
+    const char *format = i->values[OPTION_FORMAT];
+    if (!format || strcmp(format, "json") == 0)
+        return EXIT_OK;
+    if (strcmp(format, "erlang") == 0)
+        return usage_error(i, c, EXIT_DATA,
+                           "Bad argument: Format 'erlang' is not supported, only "
+                           "json");
+    return usage_error(i, c, EXIT_DATA, "Bad argument: Format should be either json or erlang");
+}
+
+/* --- export ----------------------------------------------------------------------------------- */
+
+struct writing {
+    FILE *out;
+    bool has_failed;
+};
+
+static void part_write(void *arg, const json_t *row)
+{
+    struct writing *w = arg;
+    const json_t *part = json_array_get(row, 0);
+    size_t n = json_string_length(part);
+    w->has_failed |= n > 0 && fwrite(json_string_value(part), 1, n, w->out) != n;
+}
+
+/* Password hashes are in the file, so a new one is for its owner alone. */
+static FILE *file_create(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+static int export_to(struct invocation *i, const struct command *c, FILE *out)
+{
+    struct writing w = {.out = out};
+    json_t *answer;
+    int code = converse(i, c, request_create(i, c), part_write, &w, &answer);
+    if (code != EXIT_OK)
+        return code;
+    json_decref(answer);
+    if (out == stdout)
+        w.has_failed |= putchar('\n') == EOF;
+    if (fflush(out) != 0 || w.has_failed)
+        return say_error(EXIT_SOFTWARE, "cannot write the definitions: %s", strerror(errno));
+    return EXIT_OK;
+}
+
+static int run_export(struct invocation *i, const struct command *c)
+{
+    const char *path = i->arguments[0];
+    int code = connect_to_broker(i);
+    if (code != EXIT_OK)
+        return code;
+    if (is_dash(path))
+        return export_to(i, c, stdout);
+    FILE *out = file_create(path);
+    if (!out)
+        return usage_error(i, c, EXIT_DATA, "Bad argument: cannot write %s: %s", path,
+                           strerror(errno));
+    say_banner(i, "Exporting definitions in JSON to a file at \"$1\" ...");
+    code = export_to(i, c, out);
+    if (fclose(out) != 0 && code == EXIT_OK)
+        code = say_error(EXIT_SOFTWARE, "cannot write %s: %s", path, strerror(errno));
+    return code;
+}
+
+/* --- import ----------------------------------------------------------------------------------- */
+
+static bool has_file(const struct invocation *i)
+{
+    return i->argument_count > 0 && !is_dash(i->arguments[0]);
+}
+
+static int check_import(const struct invocation *i, const struct command *c)
+{
+    if (has_file(i) && access(i->arguments[0], F_OK) != 0)
+        return usage_error(i, c, EXIT_DATA, "Bad argument: File %s does not exist",
+                           i->arguments[0]);
+    return check_format(i, c);
+}
+
+static bool read_all(FILE *in, struct lv_buffer *text)
+{
+    size_t n;
+    do {
+        n = fread(lv_buffer_reserve(text, READ_BYTES), 1, READ_BYTES, in);
+        text->n += n;
+    } while (n > 0);
+    return !ferror(in);
+}
+
+static int read_source(const struct invocation *i, struct lv_buffer *text)
+{
+    if (!has_file(i))
+        return read_all(stdin, text)
+                   ? EXIT_OK
+                   : say_error(EXIT_DATA, "cannot read standard input: %s", strerror(errno));
+    FILE *in = fopen(i->arguments[0], "re");
+    bool is_read = in && read_all(in, text);
+    int error = errno;
+    if (in)
+        fclose(in);
+    return is_read ? EXIT_OK
+                   : say_error(EXIT_DATA, "cannot read %s: %s", i->arguments[0], strerror(error));
+}
+
+/* Checks that the text is JSON: then it is UTF-8, too, and can be sent in strings. */
+static int check_json(const struct lv_buffer *text)
+{
+    json_error_t fault;
+    json_t *json = json_loadb(text->n ? (const char *)text->p : "", text->n,
+                              JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
+    bool is_over = !json && (json_error_code(&fault) == json_error_premature_end_of_input);
+    json_decref(json);
+    if (json)
+        return EXIT_OK;
+    return say_error(
+        EXIT_DATA, "Failed to deserialise input (format: JSON) (error: %sline %d, column %d: %s)",
+        is_over ? ":unexpected_end_of_buffer, " : "", fault.line, fault.column, fault.text);
+}
+
+/* Sends the text in parts, none of which ends within a character. */
+static int upload(struct invocation *i, const struct command *c, const struct lv_buffer *text)
+{
+    int code = EXIT_OK;
+    for (size_t at = 0; at < text->n && code == EXIT_OK;) {
+        size_t n = text->n - at < PART_BYTES ? text->n - at : PART_BYTES;
+        while (at + n < text->n && (text->p[at + n] & 0xc0) == 0x80)
+            n--;
+        json_t *answer = NULL;
+        code = converse(
+            i, c,
+            json_pack("{s:s, s:s%}", "command", "upload", "text", (const char *)text->p + at, n),
+            NULL, NULL, &answer);
+        json_decref(answer);
+        at += n;
+    }
+    return code;
+}
+
+/* What was ignored is told on standard error, so that the output stays rabbitmqctl's. */
+static void say_notes(const struct invocation *i, const json_t *answer)
+{
+    const char *notes = json_string_value(json_object_get(answer, "notes"));
+    if (notes && notes[0] && !is_quiet(i))
+        fprintf(stderr, "%s", notes);
+}
+
+static int import_text(struct invocation *i, const struct command *c, const struct lv_buffer *text)
+{
+    json_t *answer;
+    int code = check_json(text);
+    if (code == EXIT_OK)
+        code = upload(i, c, text);
+    if (code == EXIT_OK)
+        code = converse(i, c, request_create(i, c), NULL, NULL, &answer);
+    if (code != EXIT_OK)
+        return code;
+    say_notes(i, answer);
+    json_decref(answer);
+    say_done(i, i->format == FORMAT_JSON
+                    ? NULL
+                    : "Successfully started definition import. This process is asynchronous and "
+                      "can take some time.");
+    return EXIT_OK;
+}
+
+static int run_import(struct invocation *i, const struct command *c)
+{
+    struct lv_buffer text = {0};
+    int code = connect_to_broker(i);
+    if (code != EXIT_OK)
+        return code;
+    say_banner(i, has_file(i) ? "Importing definitions in JSON from a file at \"$1\" ..."
+                              : "Importing definitions in JSON from standard input ...");
+    code = read_source(i, &text);
+    if (code == EXIT_OK)
+        code = import_text(i, c, &text);
+    lv_buffer_free(&text);
+    return code;
+}
+
+static const struct failure import_fails[] = {
+    {.error = "invalid_definitions", .exit_code = EXIT_DATA, .is_bare = true},
+    {.error = "invalid_json", .exit_code = EXIT_DATA},
+    {.error = NULL},
+};
+
+/* clang-format off */
+const struct command definition_commands[] = {
+    {.name = "export_definitions", .run = run_export,
+     .usage = "<file_path | \"-\"> [--format <json>]" TIMEOUT_USAGE,
+     .help = "Exports definitions as JSON.",
+     .arguments = {.min = 1, .max = 1, .options = BIT(OPTION_FORMAT), .check = check_format},
+     .request = {.timeout_s = A_DAY_S}},
+    {.name = "import_definitions", .run = run_import,
+     .usage = "[<file_path> | \"-\"] [--format <json>] [--skip-if-unchanged]" TIMEOUT_USAGE,
+     .help = "Imports definitions from JSON, all of them or none.",
+     .arguments = {.min = 0, .max = 1,
+                   .options = BIT(OPTION_FORMAT) | BIT(OPTION_SKIP_IF_UNCHANGED),
+                   .check = check_import},
+     .request = {.timeout_s = A_DAY_S},
+     .failures = import_fails},
+    {.name = NULL},
+};
+/* clang-format on */
