@@ -1,0 +1,262 @@
+"""Metrics: what Prometheus scrapes, and whether it can draw RabbitMQ's dashboards from that."""
+import gzip
+import os
+import re
+import signal
+import subprocess
+import urllib.parse
+
+import pytest
+
+from brokers import Leveret, free_port
+from http_client import Http, Raw
+from wire import Peer, eventually
+
+pytestmark = pytest.mark.leveret
+
+SAMPLE = re.compile(r'(\w+)(?:\{(.*)\})? (\S+)$')
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+class Scrape:
+    """A text, parsed: value('rabbitmq_queues'), value(name, queue='q') is the sum over the samples with these labels."""
+
+    def __init__(self, text):
+        self.text, self.samples = text, {}
+        for line in text.splitlines():
+            if not line.startswith('#'):
+                name, labels, value = SAMPLE.match(line).groups()
+                self.samples.setdefault(name, []).append((dict(LABEL.findall(labels or '')), float(value)))
+
+    def value(self, name, **labels):
+        found = [value for have, value in self.samples.get(name, []) if labels.items() <= have.items()]
+        assert found, f'no sample of {name} with {labels}'
+        return sum(found)
+
+
+@pytest.fixture(scope='module')
+def scraped(workspace):
+    """A broker that serves metrics."""
+    broker = Leveret(os.path.join(workspace, 'scraped'))
+    broker.metrics_port = free_port()
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope='module')
+def http(scraped):
+    return Http(scraped.metrics_port)
+
+
+@pytest.fixture(scope='module')
+def scrape(http):
+    """scrape(), scrape('/per-object')."""
+    def get(below=''):
+        answer = http.request('GET', '/metrics' + below)
+        assert answer.status == 200
+        return Scrape(answer.text)
+    return get
+
+
+@pytest.fixture(scope='module')
+def load(scraped, scrape):
+    """Connections, queues and messages, which stay. Returns a scrape from before."""
+    before = scrape()
+    publisher, consumer = Peer(scraped.address), Peer(scraped.address)
+    publisher.declare('m-q')
+    publisher.declare('m-quorum', durable=True, arguments={'x-queue-type': 'quorum'})
+    publisher.call(1, 'confirm.select')
+    for queue in ['m-q'] * 10 + ['m-quorum'] * 3 + ['m-nowhere']:
+        publisher.publish(1, '', queue, b'0123456789')
+    publisher.publish(1, '', 'm-nowhere', b'returned', mandatory=True)
+    eventually(lambda: scrape().value('rabbitmq_global_messages_confirmed_total') == 15)
+    reader = Peer(scraped.address)
+    reader.declare('m-empty')
+    assert reader.get('m-q') and reader.get('m-quorum', no_ack=False) and not reader.get('m-empty')
+    consumer.call(1, 'basic.qos', prefetch_size=0, prefetch_count=5, global_=False)
+    consumer.call(1, 'basic.consume', queue='m-q', consumer_tag='m-tag')
+    first = consumer.contents(5)[0]
+    consumer.send(1, 'basic.ack', delivery_tag=first.method.delivery_tag)
+    consumer.content()
+    yield before
+    for peer in publisher, consumer, reader:
+        peer.drop()
+
+
+def test_sums_are_what_was_done(load, scrape):
+    def added(name, **labels):
+        return now.value(name, **labels) - load.value(name, **labels)
+
+    eventually(lambda: scrape().value('rabbitmq_global_messages_acknowledged_total') == 1)
+    now = scrape()
+    classic, quorum = {'queue_type': 'rabbit_classic_queue'}, {'queue_type': 'rabbit_quorum_queue'}
+    assert added('rabbitmq_global_messages_received_total') == added('rabbitmq_global_messages_received_confirm_total') == 15
+    assert added('rabbitmq_global_messages_routed_total') == 13
+    assert added('rabbitmq_global_messages_unroutable_dropped_total') == 1
+    assert added('rabbitmq_global_messages_unroutable_returned_total') == 1
+    assert added('rabbitmq_global_messages_delivered_consume_manual_ack_total', **classic) == 6
+    assert added('rabbitmq_global_messages_delivered_get_auto_ack_total', **classic) == 1
+    assert added('rabbitmq_global_messages_delivered_get_manual_ack_total', **quorum) == 1
+    assert added('rabbitmq_global_messages_get_empty_total', **classic) == 1
+    assert added('rabbitmq_global_messages_acknowledged_total', **classic) == 1
+    assert added('rabbitmq_global_publishers') == added('rabbitmq_global_consumers') == 1
+    assert added('rabbitmq_message_size_bytes_bucket', le='100') == added('rabbitmq_message_size_bytes_count') == 15
+    assert added('rabbitmq_message_size_bytes_sum') == 148
+    assert added('rabbitmq_queue_messages_ready') == 3 + 2
+    assert added('rabbitmq_queue_messages_unacked') == 5 + 1
+    assert added('rabbitmq_channel_messages_confirmed_total') == 15
+    assert added('rabbitmq_auth_attempts_succeeded_total', protocol='amqp091') == 3
+    assert added('leveret_confirm_seconds_count') == 15
+    assert added('leveret_log_sync_seconds_count') > 0 and now.value('leveret_log_bytes') > 0
+    assert now.value('leveret_listener_connections', protocol='amqp') == 3
+
+
+def test_an_object_has_a_sample_of_its_own(load, scrape):
+    each = scrape('/per-object')
+    assert each.value('rabbitmq_queue_messages_ready', vhost='/', queue='m-q') == 3
+    assert each.value('rabbitmq_queue_messages_bytes', vhost='/', queue='m-quorum') == 30
+    assert each.value('rabbitmq_queue_info', queue='m-quorum', queue_type='rabbit_quorum_queue') == 1
+    assert len(each.samples['rabbitmq_connection_channels']) == len(each.samples['rabbitmq_channel_consumers']) == 3
+
+
+def test_families_and_vhosts_are_chosen(load, scrape):
+    some = scrape('/detailed?family=queue_coarse_metrics&family=vhost_status&vhost=%2F')
+    assert some.value('rabbitmq_detailed_queue_messages', queue='m-q') == 8
+    assert some.value('rabbitmq_cluster_vhost_status', vhost='/') == 1
+    assert set(some.samples) == {'rabbitmq_detailed_queue_messages', 'rabbitmq_detailed_queue_messages_ready', 'rabbitmq_build_info',
+                                 'rabbitmq_detailed_queue_messages_unacked', 'rabbitmq_cluster_vhost_status', 'rabbitmq_identity_info'}
+    nothing = scrape('/detailed?family=queue_coarse_metrics&vhost=nowhere')
+    assert set(nothing.samples) == {'rabbitmq_build_info', 'rabbitmq_identity_info'}
+
+
+def test_a_failed_login_is_counted(scraped, scrape):
+    before = scrape().value('rabbitmq_auth_attempts_failed_total')
+    peer = Peer(scraped.address, upto='header')
+    peer.send(0, 'connection.start-ok', client_properties={}, mechanism='PLAIN', response='\0guest\0wrong', locale='en_US')
+    eventually(lambda: scrape().value('rabbitmq_auth_attempts_failed_total') == before + 1)
+    peer.drop()
+
+
+@pytest.mark.parametrize('below', ['', '/per-object', '/memory-breakdown',
+                                   '/detailed?family=queue_metrics&family=channel_metrics&family=exchange_bindings'])
+def test_promtool_finds_nothing_wrong(load, http, below):
+    text = http.request('GET', '/metrics' + below).body
+    done = subprocess.run(['promtool', 'check', 'metrics'], input=text, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b'', b'')
+
+
+def test_the_answer_is_compressed_if_the_client_wants_that(http):
+    answer = http.request('GET', '/metrics', headers={'accept-encoding': 'gzip'})
+    assert answer.headers['content-encoding'] == 'gzip'
+    assert b'rabbitmq_identity_info{' in gzip.decompress(answer.body)
+
+
+@pytest.mark.parametrize('method, target, accept, status', [
+    ('HEAD', '/metrics', '*/*', 200), ('OPTIONS', '/metrics', '*/*', 200), ('POST', '/metrics', '*/*', 405),
+    ('GET', '/metrics/nonsense', '*/*', 404), ('GET', '/', '*/*', 404), ('GET', '/metricsandmore', '*/*', 404),
+    ('GET', '/metrics', 'application/openmetrics-text', 406), ('GET', '/metrics', 'text/html, text/*;q=0.1', 200),
+    ('GET', '/metrics/detailed?family=nonsense', '*/*', 200), ('GET', '/metrics/detailed?family=vhost_status&vhost=%ff', '*/*', 200)])
+def test_other_requests_are_answered_as_by_rabbitmq(http, method, target, accept, status):
+    answer = http.request(method, target, headers={'accept': accept})
+    assert answer.status == status
+    assert (answer.body == b'') == (method != 'GET' or status == 406)
+
+
+def test_a_slow_client_disturbs_nobody(scraped, scrape, volume):
+    """Its text is larger than all buffers on the way, so the scrape has to wait for it."""
+    count = volume(600)
+    with Peer(scraped.address) as peer:
+        for number in range(count):
+            peer.declare(f'm-slow-{number}', exclusive=True)
+        slow = Raw(scraped.metrics_port, receive_buffer=65536)
+        slow.send('GET /metrics/per-object HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        assert slow.more()
+        peer.publish(1, '', 'm-slow-0', b'x')
+        eventually(lambda: peer.get('m-slow-0'))
+        assert scrape().value('rabbitmq_queues') >= count
+        text = slow.ends()
+        assert text.count(b'rabbitmq_queue_messages_ready{') >= count and b'\nrabbitmq_identity_info{' in text
+        slow.close()
+
+
+# The panels of RabbitMQ's dashboards for Grafana (overview, streams), and the metrics that they draw.
+PANELS = {title: metrics.split() for title, metrics in (line.split(': ') for line in '''
+Average size: message_size_bytes_sum message_size_bytes_count
+Message size distribution: message_size_bytes_bucket
+Channels: channels
+Channels opened, closed: channels_opened_total channels_closed_total
+Connections: connections
+Connections opened, closed: connections_opened_total connections_closed_total
+Consumers: consumers global_consumers
+Publishers: channels channel_consumers global_publishers
+Disk space: disk_space_available_bytes disk_space_available_limit_bytes
+File descriptors: process_max_fds process_open_fds
+TCP sockets: process_max_tcp_sockets process_open_tcp_sockets
+Memory: process_resident_memory_bytes resident_memory_limit_bytes
+Incoming: global_messages_received_total global_messages_received_confirm_total
+Routed: global_messages_routed_total
+Confirmed: global_messages_confirmed_total
+Acknowledged: global_messages_acknowledged_total
+Delivered to consumers: global_messages_delivered_consume_auto_ack_total global_messages_delivered_consume_manual_ack_total
+Got: global_messages_delivered_get_auto_ack_total global_messages_delivered_get_manual_ack_total
+Outgoing: global_messages_delivered_total global_messages_redelivered_total
+Nothing to get: global_messages_get_empty_total
+Unroutable: global_messages_unroutable_dropped_total global_messages_unroutable_returned_total
+Ready, unacknowledged: queue_messages_ready queue_messages_unacked
+Queues: queues
+Queues declared, created, deleted: queues_declared_total queues_created_total queues_deleted_total
+Nodes: build_info erlang_uptime_seconds
+'''.strip().splitlines())}
+
+
+@pytest.fixture(scope='module')
+def prometheus(scraped, workspace):
+    """Debian's prometheus, which scrapes the broker every second. Yields a function that runs a query."""
+    folder, port = os.path.join(workspace, 'prometheus'), free_port()
+    os.makedirs(folder)
+    with open(os.path.join(folder, 'prometheus.yml'), 'w') as file:
+        file.write(f'''
+scrape_configs:
+  - job_name: leveret
+    scrape_interval: 1s
+    static_configs: [{{targets: ["127.0.0.1:{scraped.metrics_port}"]}}]
+''')
+    with open(os.path.join(folder, 'log'), 'wb') as log:
+        child = subprocess.Popen(
+            ['prometheus', f'--config.file={folder}/prometheus.yml', f'--storage.tsdb.path={folder}/data',
+             f'--web.listen-address=127.0.0.1:{port}'], stdout=log, stderr=log, start_new_session=True)
+
+    def ask(text):
+        return Http(port).request('GET', '/api/v1/query?query=' + urllib.parse.quote(text))
+
+    def query(text):
+        answer = ask(text)
+        assert answer.status == 200, answer
+        return answer.json['data']['result']
+
+    def has_rates():
+        """Two scrapes are there."""
+        assert child.poll() is None, open(os.path.join(folder, 'log')).read()[-3000:]
+        try:
+            answer = ask('rate(rabbitmq_connections_opened_total[1m])')
+        except OSError:
+            return None                              # it does not listen yet
+        return answer.status == 200 and answer.json['data']['result']
+
+    try:
+        eventually(has_rates, every_s=0.2)
+        yield query
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def test_prometheus_has_what_every_panel_draws(load, scraped, prometheus):
+    on_node = '* on(instance) group_left(rabbitmq_cluster, rabbitmq_node) rabbitmq_identity_info'
+    for title, names in PANELS.items():
+        for name in names:
+            series = f'rate(rabbitmq_{name}[1m])' if re.search('_(total|sum|count|bucket)$', name) else f'rabbitmq_{name}'
+            found = prometheus(f'{series} {on_node}')
+            assert found and all(one['metric']['rabbitmq_node'] == scraped.node_name for one in found), f'{title}: {name}'
+    assert prometheus('up')[0]['value'][1] == '1'
