@@ -24,6 +24,7 @@
 #include "amqp/connection.h"
 #include "broker/trace.h"
 #include "queue/queue.h"
+#include "queue/reply_queue.h"
 #include "session/unacked.h"
 #include "topology/dedup.h"
 
@@ -462,8 +463,6 @@ uint64_t tx_publish_count(const struct channel *ch);
 uint64_t tx_settle_count(const struct channel *ch);
 
 /* --- reply_to.c: direct reply-to -------------------------------------------------------------- */
-
-#define REPLY_TO_NAME "amq.rabbitmq.reply-to"
 
 /* Returns whether the name is REPLY_TO_NAME, or has the form of a name made from it. */
 bool reply_to_is_name(struct slice name);

@@ -5,6 +5,7 @@
 #include "amqp/channel.h"
 #include "base/counters.h"
 #include "broker/publish.h"
+#include "broker/publish_checks.h"
 #include "wire/properties.h"
 
 /* One whole message on its way in. */
@@ -36,6 +37,8 @@ bool publish_fail_without_memory(struct channel *ch);
 /* Checks the properties for which a message may be refused, and rewrites the header into `space`,
  * which the caller frees, if a property asks for it. Returns false after refusing. */
 bool publish_check_properties(struct channel *ch, struct publication *p, struct lv_buffer *space);
+/* Refuses a delivery mode that is not known. Returns false. */
+bool publish_refuse_delivery_mode(struct channel *ch, const struct properties *props);
 
 /* --- tx.c ------------------------------------------------------------------------------------- */
 
@@ -56,13 +59,7 @@ static inline void channel_count_published(struct channel *ch, uint64_t body_byt
 
 static inline bool publish_check_delivery_mode(struct channel *ch, const struct properties *props)
 {
-    if (!(props->flags & PROPERTY_DELIVERY_MODE) ||
-        props->delivery_mode == DELIVERY_MODE_PERSISTENT ||
-        props->delivery_mode == DELIVERY_MODE_TRANSIENT)
-        return true;
-    channel_fail(ch, AMQP_BASIC_PUBLISH, REPLY_PRECONDITION_FAILED,
-                 "invalid message: {delivery_mode_unknown,%u}", props->delivery_mode);
-    return false;
+    return publish_knows_delivery_mode(props) || publish_refuse_delivery_mode(ch, props);
 }
 
 #endif

@@ -26,6 +26,7 @@ const struct api_route *const api_families[] = {
     api_policy_routes,
     api_parameter_routes,
     api_limit_routes,
+    api_message_routes,
     NULL,
 };
 
@@ -178,6 +179,12 @@ bool api_bool(const struct api_call *c, const char *name, bool absent)
 {
     const json_t *value = api_member(c, name);
     return value ? json_is_true(value) : absent;
+}
+
+int64_t api_integer(const struct api_call *c, const char *name, int64_t absent)
+{
+    const json_t *value = api_member(c, name);
+    return json_is_integer(value) ? json_integer_value(value) : absent;
 }
 
 static bool type_fits(struct slice type, const json_t *value)

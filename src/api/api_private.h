@@ -51,6 +51,7 @@ extern const struct api_route api_permission_routes[];
 extern const struct api_route api_policy_routes[];
 extern const struct api_route api_parameter_routes[];
 extern const struct api_route api_limit_routes[];
+extern const struct api_route api_message_routes[];
 
 /* All tables, ended by NULL. */
 extern const struct api_route *const api_families[];
@@ -88,6 +89,7 @@ bool api_query_flag(const struct api_call *c, const char *name);
  * right: it was checked by the route's `body`. */
 struct slice api_string(const struct api_call *c, const char *name);
 bool api_bool(const struct api_call *c, const char *name, bool absent);
+int64_t api_integer(const struct api_call *c, const char *name, int64_t absent);
 const json_t *api_member(const struct api_call *c, const char *name);
 
 /* Sends what has been written so far, if it is much. May wait: pointers read under RCU are stale
@@ -115,6 +117,8 @@ void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error 
 /* Appends a member of the body that is an object, as an AMQP table; nothing if it is absent.
  * Returns false after refusing: a null, or too deep. */
 bool api_table(struct api_call *c, const char *name, struct lv_buffer *out);
+/* Does the same for a value that is there; `name` is for the refusal. */
+bool api_table_of(struct api_call *c, const char *name, const json_t *value, struct lv_buffer *out);
 /* Returns an exchange's name in the path; the default exchange is called amq.default there. */
 struct slice api_exchange_part(const struct api_call *c, const char *name);
 
@@ -143,6 +147,12 @@ void api_answer_listing(struct api_call *c, bool is_done, struct listing *listin
 
 /* Writes a value as the API shows it. */
 void api_write_value(struct api_call *c, const struct value *value);
+
+/* --- api_messages.c --------------------------------------------------------------------------- */
+
+/* Writes the properties of a content header as an object; as an empty array if there are none, as
+ * RabbitMQ does. */
+void api_write_properties(struct api_call *c, struct slice header);
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 

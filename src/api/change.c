@@ -40,18 +40,23 @@ static bool has_null(const json_t *value)
     return json_is_null(value);
 }
 
-bool api_table(struct api_call *c, const char *name, struct lv_buffer *out)
+bool api_table_of(struct api_call *c, const char *name, const json_t *value, struct lv_buffer *out)
 {
-    const json_t *value = api_member(c, name);
-    if (!value)
-        return true;
     if (has_null(value))
         api_refuse(c, 400, "bad_request", "null_not_allowed");
+    else if (!json_is_object(value))
+        api_refuse(c, 400, "bad_request", "%s: expected object", name);
     else if (table_from_json(out, value) < 0)
         api_refuse(c, 400, "bad_request", "%s: nested too deep, or a name is too long", name);
     else
         return true;
     return false;
+}
+
+bool api_table(struct api_call *c, const char *name, struct lv_buffer *out)
+{
+    const json_t *value = api_member(c, name);
+    return !value || api_table_of(c, name, value, out);
 }
 
 struct slice api_exchange_part(const struct api_call *c, const char *name)

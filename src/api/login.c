@@ -3,9 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/evp.h>
-
 #include "api/api_private.h"
+#include "api/base64.h"
 #include "base/memory.h"
 
 static bool refuse_login(struct api_call *c, unsigned status)
@@ -34,23 +33,11 @@ static bool log_in(struct api_call *c, struct slice user, struct slice password)
     return true;
 }
 
-/* Decodes base64. Returns false if it is malformed. */
-static bool decode_base64(struct slice text, struct lv_buffer *out)
-{
-    if (text.n % 4 != 0 || text.n == 0)
-        return false;
-    int n = EVP_DecodeBlock(lv_buffer_reserve(out, text.n), text.p, (int)text.n);
-    if (n < 0)
-        return false;
-    out->n += (size_t)n - (text.p[text.n - 1] == '=') - (text.p[text.n - 2] == '=');
-    return true;
-}
-
 static bool log_in_basic(struct api_call *c, struct slice text)
 {
     struct lv_buffer credentials = {0};
     const uint8_t *colon = NULL;
-    if (decode_base64(text, &credentials))
+    if (base64_decode(text, &credentials))
         colon = memchr(credentials.p, ':', credentials.n);
     bool is_fine;
     if (colon) {

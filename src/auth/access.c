@@ -163,3 +163,13 @@ struct exchange *access_publish(struct auth_identity *who, struct vhost *vhost,
         return NULL;
     return x;
 }
+
+bool access_user_id(const struct auth_identity *who, const struct properties *props,
+                    struct broker_error *error)
+{
+    return !(props->flags & PROPERTY_USER_ID) ||
+           slice_equal(props->user_id, auth_identity_name(who)) || auth_is_impersonator(who) ||
+           broker_refuse(error, REPLY_PRECONDITION_FAILED,
+                         "user_id property set to '%.*s' but authenticated user was '%.*s'",
+                         SLICE_ARG(props->user_id), SLICE_ARG(auth_identity_name(who)));
+}

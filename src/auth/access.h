@@ -18,6 +18,7 @@
 #include "queue/queue.h"
 #include "topology/binding.h"
 #include "topology/exchange.h"
+#include "wire/properties.h"
 
 /* Returns true if the identity may enter the vhost, whether or not there is one. The refusal is
  * NOT_ALLOWED. */
@@ -56,5 +57,10 @@ bool access_bind(struct auth_identity *who, struct vhost *vhost,
 struct exchange *access_publish(struct auth_identity *who, struct vhost *vhost,
                                 struct slice exchange, struct slice routing_key,
                                 struct broker_error *error);
+
+/* Returns true if the user-id among these properties, if there is one, is the identity's own name,
+ * or the identity may pretend to be others. The refusal is PRECONDITION_FAILED. */
+bool access_user_id(const struct auth_identity *who, const struct properties *props,
+                    struct broker_error *error);
 
 #endif

@@ -1,5 +1,5 @@
-/* Messages: browsing those of a queue, listing and cancelling those that an exchange delays, moving
- * dead letters back, and explaining the route of one. */
+/* Messages: publishing and getting them, browsing those of a queue, listing and cancelling those
+ * that an exchange delays, moving dead letters back, and explaining the route of one. */
 #ifndef LEVERET_MANAGE_MESSAGES_H
 #define LEVERET_MANAGE_MESSAGES_H
 
@@ -9,6 +9,7 @@
 #include "topology/route.h"
 
 struct message;
+struct properties;
 
 struct message_facts {
     uint64_t position;
@@ -20,6 +21,48 @@ struct message_facts {
 };
 
 extern const struct column message_columns[], delayed_columns[], explain_columns[];
+
+/* --- publishing: publishing.c ----------------------------------------------------------------- */
+
+struct publishing {
+    struct slice vhost, exchange, routing_key;
+    const struct properties *properties;
+    struct slice body;
+};
+
+/* Publishes a message as a client would that sets `mandatory` and waits for the confirm. Sets
+ * *ret_routed: whether it was routed to a queue; if so, every queue has it safely. REFUSAL_LIMIT: a
+ * queue has refused it. REFUSAL_BUSY: an alarm blocks publishers. */
+bool manage_publish(struct manage *m, const struct actor *actor, const struct publishing *p,
+                    bool *ret_routed, struct manage_error *error);
+
+/* --- getting: getting.c ----------------------------------------------------------------------- */
+
+struct got_facts {
+    struct message *message;
+    struct slice header; /* as its receiver sees it */
+    bool redelivered;
+    uint64_t left; /* how many messages are ready after this */
+};
+
+struct getting {
+    struct slice vhost, queue;
+    uint64_t count;   /* at most this many */
+    bool is_requeued; /* else they are removed: acknowledged ... */
+    bool is_rejected; /* ... or rejected, so that they are dead-lettered */
+    /* Called for each message, in order, on the calling thread; the facts are borrowed. It may
+     * wait. Returns false to end: all messages are then requeued. */
+    bool (*visit)(void *arg, const struct got_facts *facts);
+    /* Called after the last message: returns false if the messages are to be requeued after all,
+     * because nobody has them. */
+    bool (*has_taken)(void *arg);
+    void *arg;
+};
+
+/* Takes messages from the head of a queue, as basic.get does, and settles all of them at the
+ * end. */
+bool manage_get(struct manage *m, const struct actor *actor, const struct getting *g,
+                struct manage_error *error);
 
 /* --- browsing --------------------------------------------------------------------------------- */
 

@@ -103,6 +103,15 @@ void consumer_release(struct consumer **consumer)
     loop_mail(c->loop, c->queue->entry.home, &mail);
 }
 
+void consumer_abandon(struct consumer **consumer)
+{
+    struct consumer *c = *consumer;
+    *consumer = NULL;
+    lv_assert(!loop_current() && c->holds == 1);
+    c->holds = 0;
+    consumer_free(c);
+}
+
 /* --- deliveries: from home to the session ----------------------------------------------------- */
 
 static size_t delivery_cost(uint64_t body_bytes)

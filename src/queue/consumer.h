@@ -134,6 +134,9 @@ static inline void consumer_hold(struct consumer *c)
  * freed in a later turn, and `session` is not used any more. Session loop. */
 void consumer_release(struct consumer **consumer);
 
+/* Like consumer_release() of the last hold, once the loops have stopped. */
+void consumer_abandon(struct consumer **consumer);
+
 enum settle_kind { SETTLE_ACK, SETTLE_REQUEUE, SETTLE_REJECT };
 
 /* Settles `count` deliveries, more than 0, with consecutive positions from `position` on: at once

@@ -10,6 +10,10 @@
 
 #include "queue/queue.h"
 
+/* What clients call the reply queue of their own channel: they consume from it, and publish with it
+ * as reply_to. */
+#define REPLY_TO_NAME "amq.rabbitmq.reply-to"
+
 /* Makes a reply queue; the caller ends it. On the loop that is to be its home. */
 struct queue *reply_queue_create(struct loop *home, struct vhost *vhost, struct slice name);
 
