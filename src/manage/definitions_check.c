@@ -138,7 +138,7 @@ static void scopes_make(struct manage *m, const struct definitions_file *file,
                         struct defined_scopes *ret)
 {
     struct scope_list all = {0};
-    for (int kind = 0; kind < DEFINED_KINDS; kind++)
+    for (enum defined_kind kind = 0; kind < DEFINED_KINDS; kind++)
         scopes_collect(&file->lists[kind], &all);
     scopes_collect_listed(&file->lists[DEFINED_VHOSTS], &all);
     if (all.count > 1)

@@ -110,7 +110,7 @@ static bool may_import(const struct actor *actor, const struct slice *vhost,
 static void log_import(const struct actor *actor, const struct definitions_report *report)
 {
     struct lv_buffer text = {0};
-    for (int kind = 0; kind < DEFINED_KINDS; kind++)
+    for (enum defined_kind kind = 0; kind < DEFINED_KINDS; kind++)
         if (report->listed[kind] > 0)
             lv_buffer_printf(&text, "%s%zu %s", text.n ? ", " : "", report->listed[kind],
                              defined_kind_name(kind));

@@ -527,7 +527,7 @@ static void read_list(struct reading *r, json_t *array, struct defined_list *lis
 
 static void read_lists(struct reading *r, const json_t *json, struct definitions_file *file)
 {
-    for (int kind = 0; kind < DEFINED_KINDS; kind++) {
+    for (enum defined_kind kind = 0; kind < DEFINED_KINDS; kind++) {
         json_t *list = json_object_get(json, defined_kind_name(kind));
         r->kind = kind;
         if (!list)
@@ -569,7 +569,7 @@ static void note_unknown_keys(struct definitions_report *report, json_t *json)
         bool is_known = false;
         for (size_t i = 0; unused[i] && !is_known; i++)
             is_known = strcmp(unused[i], name) == 0;
-        for (int kind = 0; kind < DEFINED_KINDS && !is_known; kind++)
+        for (enum defined_kind kind = 0; kind < DEFINED_KINDS && !is_known; kind++)
             is_known = strcmp(defined_kind_name(kind), name) == 0;
         if (!is_known)
             report_note(report, "the unknown key '%s' is ignored", name);
@@ -648,7 +648,7 @@ bool definitions_read(const struct definitions_import *what, struct definitions_
 
 void definitions_file_free(struct definitions_file *file)
 {
-    for (int kind = 0; kind < DEFINED_KINDS; kind++) {
+    for (enum defined_kind kind = 0; kind < DEFINED_KINDS; kind++) {
         struct defined_list *list = &file->lists[kind];
         for (size_t i = 0; i < list->count; i++)
             row_free(kind, defined_at(list, i));

@@ -19,7 +19,7 @@ static void check_report(const struct definitions_report *report)
 
 static void check_rows(const struct definitions_file *file, const struct definitions_report *report)
 {
-    for (int kind = 0; kind < DEFINED_KINDS; kind++) {
+    for (enum defined_kind kind = 0; kind < DEFINED_KINDS; kind++) {
         const struct defined_list *list = &file->lists[kind];
         lv_assert(list->count <= report->listed[kind]);
         for (size_t i = 0; i < list->count; i++)
