@@ -15,6 +15,8 @@
 const struct api_route *const api_families[] = {
     api_general_routes,
     api_health_routes,
+    api_node_routes,
+    api_overview_routes,
     api_queue_routes,
     api_queue_change_routes,
     api_exchange_change_routes,

@@ -40,6 +40,8 @@ struct api_route {
 /* A table for each family, ended by a NULL method. */
 extern const struct api_route api_general_routes[];
 extern const struct api_route api_health_routes[];
+extern const struct api_route api_node_routes[];
+extern const struct api_route api_overview_routes[];
 extern const struct api_route api_queue_routes[];
 extern const struct api_route api_queue_change_routes[];
 extern const struct api_route api_exchange_change_routes[];

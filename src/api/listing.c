@@ -85,6 +85,8 @@ static void write_field(struct api_call *c, struct path *open, const struct colu
     if (value.type == VALUE_ABSENT)
         return;
     path_move(&c->json, open, field->name);
+    if (value.type == VALUE_OBJECT)
+        return; /* the path has opened it */
     json_write_key(&c->json, field->name + open->n + (open->n > 0));
     api_write_value(c, &value);
 }

@@ -10,6 +10,7 @@
 #include "base/slice.h"
 
 struct effective_policy;
+struct json_t;
 struct manage;
 
 enum value_type {
@@ -32,6 +33,18 @@ enum value_type {
     VALUE_BYTES,      /* a message's body, or the beginning of it */
     VALUE_PROPERTIES, /* a message's properties, encoded */
     VALUE_DEFINITION, /* of the effective policy; NULL: there is none */
+    VALUE_SAMPLES,    /* of a statistic */
+    VALUE_TREE,       /* JSON */
+    /* Of the HTTP API: the object that the field's name, which ends with a dot, is for is there
+     * even if no field in it is. */
+    VALUE_OBJECT,
+};
+
+/* Values of a statistic in the past, newest first. */
+struct past_values {
+    const uint64_t *values; /* NULL: none were asked for */
+    size_t count;
+    uint64_t newest_ms, step_ms; /* wall clock */
 };
 
 /* The pointers in a value are valid as long as its row. */
@@ -56,6 +69,8 @@ struct value {
             bool is_text; /* UTF-8 */
         } bytes;
         const struct effective_policy *policy;
+        struct past_values samples;
+        struct json_t *tree; /* borrowed; NULL: the field is left out */
     };
 };
 
@@ -89,7 +104,16 @@ struct value {
 #define VALUE_OF_CLUSTER() ((struct value){.type = VALUE_CLUSTER})
 #define VALUE_OF_BYTES(s, is) ((struct value){.type = VALUE_BYTES, .bytes = {(s), (is)}})
 #define VALUE_OF_PROPERTIES(s) ((struct value){.type = VALUE_PROPERTIES, .string = (s)})
+#define VALUE_OF_OBJECT() ((struct value){.type = VALUE_OBJECT})
+#define VALUE_OF_TREE(t) ((t) ? (struct value){.type = VALUE_TREE, .tree = (t)} : VALUE_OF_ABSENT())
+/* The field is left out if there are no values. */
+#define VALUE_OF_SAMPLES(s) value_of_samples(s)
 #define VALUE_OF_DEFINITION(p) ((struct value){.type = VALUE_DEFINITION, .policy = (p)})
+
+static inline struct value value_of_samples(struct past_values s)
+{
+    return (struct value){.type = s.values ? VALUE_SAMPLES : VALUE_ABSENT, .samples = s};
+}
 
 struct column {
     const char *name;

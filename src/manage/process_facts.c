@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/digits.h"
+
 /* --- descriptors ------------------------------------------------------------------------------ */
 
 static bool is_socket(DIR *dir, const char *name)
@@ -51,19 +53,31 @@ uint64_t status_number(struct slice text, const char *name)
     return 0;
 }
 
+/* Reads the beginning of a file into the space. Returns what was read; nothing if it cannot be. */
+static struct slice file_read(const char *path, char *space, size_t bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, space, bytes);
+    if (fd >= 0)
+        close(fd);
+    return slice_of(space, n > 0 ? (size_t)n : 0);
+}
+
 static void read_status(struct process_facts *ret)
 {
     char bytes[4096];
-    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
-        return;
-    struct slice text = slice_of(bytes, (size_t)n);
+    struct slice text = file_read("/proc/self/status", bytes, sizeof bytes);
     ret->threads = status_number(text, "Threads");
     ret->private_bytes = status_number(text, "RssAnon") * 1024;
     ret->mapped_bytes = (status_number(text, "RssFile") + status_number(text, "RssShmem")) * 1024;
+}
+
+static void read_io(struct process_facts *ret)
+{
+    char bytes[512];
+    struct slice text = file_read("/proc/self/io", bytes, sizeof bytes);
+    ret->disk_read_bytes = status_number(text, "read_bytes");
+    ret->disk_written_bytes = status_number(text, "write_bytes");
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -74,14 +88,25 @@ static uint64_t limit_of(__rlimit_resource_t resource)
     return getrlimit(resource, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
 }
 
+/* The machine's limit counts if the user has none. */
+static uint64_t threads_limit(void)
+{
+    char bytes[32];
+    uint64_t machines = 0, users = limit_of(RLIMIT_NPROC);
+    struct slice text = file_read("/proc/sys/kernel/threads-max", bytes, sizeof bytes);
+    lv_digits_take(&text, &machines);
+    return machines > 0 && machines < users ? machines : users;
+}
+
 void process_facts_read(struct process_facts *ret)
 {
     *ret = (struct process_facts){
         .files_max = limit_of(RLIMIT_NOFILE),
-        .threads_max = limit_of(RLIMIT_NPROC),
+        .threads_max = threads_limit(),
     };
     count_files(ret);
     read_status(ret);
+    read_io(ret);
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0)
         ret->context_switches = (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;

@@ -12,6 +12,7 @@ struct process_facts {
     uint64_t sockets_used;
     uint64_t threads, threads_max;
     uint64_t context_switches;
+    uint64_t disk_read_bytes, disk_written_bytes; /* since the start, by the process's own calls */
     uint64_t private_bytes; /* resident: memory that was allocated, and stacks */
     uint64_t mapped_bytes;  /* resident: the program, its libraries and other files */
 };

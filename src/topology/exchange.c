@@ -33,6 +33,12 @@ static const struct exchange_type *const types[] = {
     NULL,
 };
 
+const char *exchange_type_name(size_t n)
+{
+    enum { TYPES = sizeof types / sizeof *types - 1 };
+    return n < TYPES ? types[n]->name : n == TYPES ? DELAYED_TYPE : NULL;
+}
+
 const struct exchange_type *exchange_type_find(struct slice name)
 {
     for (size_t i = 0; types[i]; i++) {

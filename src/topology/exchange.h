@@ -122,6 +122,8 @@ struct exchange_hooks {
     void (*publish)(struct loop *loop, struct destination *to, struct message *message);
 };
 
+/* Returns the name of the n-th type of exchanges, from 0; NULL after the last one. Any thread. */
+const char *exchange_type_name(size_t n);
 /* Returns the exchange type of this name ("direct"), or NULL. */
 const struct exchange_type *exchange_type_find(struct slice name);
 
