@@ -151,7 +151,7 @@ struct slice api_part(const struct api_call *c, const char *name)
     lv_unreachable();
 }
 
-/* --- query and body --------------------------------------------------------------------------- */
+/* --- the query --------------------------------------------------------------------------------- */
 
 struct slice api_query(const struct api_call *c, const char *name)
 {
@@ -163,119 +163,6 @@ struct slice api_query(const struct api_call *c, const char *name)
 bool api_query_flag(const struct api_call *c, const char *name)
 {
     return slice_is(api_query(c, name), "true");
-}
-
-const json_t *api_member(const struct api_call *c, const char *name)
-{
-    return json_object_get(c->body, name);
-}
-
-struct slice api_string(const struct api_call *c, const char *name)
-{
-    const json_t *value = api_member(c, name);
-    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
-                                 : SLICE_EMPTY;
-}
-
-bool api_bool(const struct api_call *c, const char *name, bool absent)
-{
-    const json_t *value = api_member(c, name);
-    return value ? json_is_true(value) : absent;
-}
-
-int64_t api_integer(const struct api_call *c, const char *name, int64_t absent)
-{
-    const json_t *value = api_member(c, name);
-    return json_is_integer(value) ? json_integer_value(value) : absent;
-}
-
-static bool type_fits(struct slice type, const json_t *value)
-{
-    return slice_is(type, "any") ||
-           ((slice_is(type, "string") || slice_is(type, "text")) && json_is_string(value)) ||
-           (slice_is(type, "boolean") && json_is_boolean(value)) ||
-           (slice_is(type, "integer") && json_is_integer(value)) ||
-           (slice_is(type, "number") && json_is_number(value)) ||
-           (slice_is(type, "object") && json_is_object(value)) ||
-           (slice_is(type, "array") && json_is_array(value));
-}
-
-/* Returns what a value that has another type stands for, as in RabbitMQ: "true" is a boolean, "5" an
- * integer, 5 a string. Returns NULL if it stands for nothing. */
-static json_t *value_convert(struct slice type, const json_t *value)
-{
-    const char *text = json_is_string(value) ? json_string_value(value) : NULL;
-    if (text && slice_is(type, "boolean") &&
-        (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
-        return json_boolean(text[0] == 't');
-    if (text && *text && slice_is(type, "integer")) {
-        char *end;
-        long long n = strtoll(text, &end, 10);
-        return *end == '\0' ? json_integer(n) : NULL;
-    }
-    if (json_is_integer(value) && slice_is(type, "string"))
-        return json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    return NULL;
-}
-
-/* Checks a member of the body against its row, "name:type" or "name:type!", and converts it to the
- * row's type. Returns false after refusing. */
-static bool member_check(struct api_call *c, const char *row, size_t n)
-{
-    char name[64];
-    size_t colon = (size_t)((const char *)memchr(row, ':', n) - row);
-    bool is_needed = row[n - 1] == '!';
-    struct slice type = slice_of(row + colon + 1, n - colon - 1 - is_needed);
-    lv_assert(colon < sizeof name);
-    memcpy(name, row, colon);
-    name[colon] = '\0';
-    const json_t *value = json_object_get(c->body, name);
-    json_t *converted = value && !type_fits(type, value) ? value_convert(type, value) : NULL;
-    if (converted)
-        json_object_set_new(c->body, name, converted);
-    else if (!value && is_needed)
-        api_refuse(c, 400, "bad_request", "key_missing: %s", name);
-    else if (value && !type_fits(type, value))
-        api_refuse(c, 400, "bad_request", "%s: expected %.*s", name, SLICE_ARG(type));
-    else
-        return true;
-    return converted != NULL;
-}
-
-/* Parses the body. An empty one, and null, is an empty object. Returns false after refusing in
- * RabbitMQ's words. */
-static bool body_parse(struct api_call *c)
-{
-    struct slice text = http_body(c->http);
-    json_t *body = text.n == 0 ? json_object()
-                               : json_loadb((const char *)text.p, text.n,
-                                            JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
-    c->body = json_is_null(body) ? json_object() : body;
-    if (json_is_string(c->body))
-        api_refuse(c, 400, "bad_request",
-                   "invalid payload: the request body JSON-decoded to a string. Is the input "
-                   "doubly-JSON-encoded?");
-    else if (!json_is_object(c->body))
-        api_refuse(c, 400, "bad_request", "not_json");
-    else
-        return true;
-    return false;
-}
-
-static bool body_check(struct api_call *c)
-{
-    const char *row = c->route->body;
-    if (!row)
-        return true;
-    if (!body_parse(c))
-        return false;
-    while (*row) {
-        size_t n = strcspn(row, " ");
-        if (!member_check(c, row, n))
-            return false;
-        row += n + (row[n] == ' ');
-    }
-    return true;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -365,7 +252,7 @@ static void answer_methods(struct api_call *c, unsigned bits)
 static bool may_run(struct api_call *c)
 {
     return (c->route->access == API_PUBLIC || (api_log_in(c) && api_check_access(c))) &&
-           api_check_headers(c) && body_check(c);
+           api_check_headers(c) && api_check_body(c);
 }
 
 /* Returns the path below the prefix and /api, or SLICE_EMPTY if it is elsewhere. */

@@ -124,6 +124,11 @@ bool api_table_of(struct api_call *c, const char *name, const json_t *value, str
 /* Returns an exchange's name in the path; the default exchange is called amq.default there. */
 struct slice api_exchange_part(const struct api_call *c, const char *name);
 
+/* --- body.c ----------------------------------------------------------------------------------- */
+
+/* Parses the body if the route has one, and checks it. Returns false after refusing. */
+bool api_check_body(struct api_call *c);
+
 /* --- headers.c -------------------------------------------------------------------------------- */
 
 /* Sets the headers that every answer has. */

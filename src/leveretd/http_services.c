@@ -11,6 +11,7 @@
 #include "http/http.h"
 #include "leveretd/config_tls.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/machine_memory.h"
 #include "metrics/endpoint.h"
 
 struct http_services {
@@ -24,7 +25,7 @@ enum {
     WORKERS_MAX = 16,
     NEWCOMERS_PER_ADDRESS_MAX = 1000,
     DESCRIPTORS_OF_CLIENT = 3, /* of which HTTP may have half of those that the process has */
-    MEMORY_BYTES_MIN = 256 * 1024 * 1024,
+    MEMORY_BYTES_MAX = 1024 * 1024 * 1024,
 };
 
 static int64_t connections_max(const struct leveretd *d)
@@ -37,6 +38,15 @@ static int64_t connections_max(const struct leveretd *d)
     return wanted == CONFIG_NONE || (rlim_t)wanted > possible ? (int64_t)possible : wanted;
 }
 
+/* Returns how much memory requests may take together: an eighth of the machine's, but enough for
+ * one with the largest body. */
+static size_t memory_bytes_max(size_t body_bytes_max)
+{
+    uint64_t share = machine_memory_bytes() / 8, least = 4 * (uint64_t)body_bytes_max;
+    uint64_t wanted = share < MEMORY_BYTES_MAX ? share : MEMORY_BYTES_MAX;
+    return (size_t)(wanted > least ? wanted : least);
+}
+
 static struct http_options options(const struct leveretd *d)
 {
     size_t body = (size_t)d->config->management_body_bytes_max;
@@ -45,7 +55,7 @@ static struct http_options options(const struct leveretd *d)
         .connections_max = connections_max(d),
         .newcomers_per_address_max = NEWCOMERS_PER_ADDRESS_MAX,
         .body_bytes_max = body,
-        .memory_bytes_max = 4 * body > (size_t)MEMORY_BYTES_MIN ? 4 * body : MEMORY_BYTES_MIN,
+        .memory_bytes_max = memory_bytes_max(body),
         .request_ms = (uint32_t)d->config->management_request_ms,
         .idle_ms = (uint32_t)d->config->management_idle_ms,
         .body_ms = (uint32_t)d->config->management_idle_ms,

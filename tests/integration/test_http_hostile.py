@@ -131,6 +131,20 @@ def test_a_body_that_is_expected_is_asked_for(raw):
     assert one.answer()[0] == 200
 
 
+@pytest.mark.parametrize('body', [b'[' * 100_000, b'{"a":' * 100_000, b'{"arguments": ' + b'[' * 3000 + b']' * 3000 + b'}', b'{' + b'\0' * 100 + b'}',
+                                  b'{"a": "' + b'x' * 100_000, b'{"arguments": 1e999999}', b'\xef\xbb\xbf{}', b'{"arguments": {"x": "\xff"}}',
+                                  b'{"arguments": {"x": "\xed\xa0\x80"}}', b'\xff\xfe{\0}\0'],
+                         ids=['deep lists', 'deep objects', 'deep and whole', 'zeros', 'open string', 'huge number', 'mark', 'bad UTF-8', 'surrogate', 'UTF-16'])
+def test_a_body_that_is_no_json_is_refused(api, name, body):
+    assert api.call('PUT', '/queues/%2F/' + name('q'), body, headers={'content-type': 'application/json'}).status == 400
+
+
+def test_a_body_that_would_take_much_memory_is_refused(broker, api, name):
+    before = memory(broker)
+    answer = api.call('PUT', '/queues/%2F/' + name('q'), b'{"arguments": [' + b'0,' * (31 << 20) + b'0]}', headers={'content-type': 'application/json'})
+    assert answer.status == 503 and memory(broker) - before < 300 << 20
+
+
 def memory(broker):
     """Resident memory, in octets."""
     with open(f'/proc/{broker.pid}/statm') as file:
