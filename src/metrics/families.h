@@ -8,8 +8,9 @@
  *     source     where its values come from, and its labels: sources.h
  *     prefix     of its metrics' names: RABBITMQ is rabbitmq_, and rabbitmq_detailed_ at
  *                /metrics/detailed; CLUSTER is rabbitmq_cluster_, OWN is leveret_, NONE is nothing
- *     endpoints  ALWAYS: /metrics and /metrics/per-object. OBJECTS: only the second. DETAILED:
- *                /metrics/detailed, if it is asked for. MEMORY: /metrics/memory-breakdown
+ *     endpoints  ALWAYS: /metrics and /metrics/per-object. SUMS: only the first. OBJECTS: only the
+ *                second. DETAILED: /metrics/detailed, if it is asked for. MEMORY:
+ *                /metrics/memory-breakdown
  *   M(family, name, type, help, value)
  *     value      computed from the facts `f` (sources.h); NAN: there is none */
 #ifndef LEVERET_METRICS_FAMILIES_H
@@ -28,10 +29,12 @@
     F(queue_coarse_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_COARSE_METRICS)             \
     F(queue_consumer_count, queues, RABBITMQ, DETAILED, QUEUE_CONSUMER_COUNT)                      \
     F(queue_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_METRICS)                           \
+    F(channel_queue_exchange_metrics, queues, RABBITMQ, ALWAYS | DETAILED, CHANNEL_QUEUE_EXCHANGE_METRICS) \
     F(queue_delivery_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_DELIVERY_METRICS)         \
     F(channel_metrics, channels, RABBITMQ, ALWAYS | DETAILED, CHANNEL_METRICS)                     \
     F(channel_exchange_metrics, channels, RABBITMQ, ALWAYS | DETAILED, CHANNEL_EXCHANGE_METRICS)   \
-    F(channel_queue_metrics, channels, RABBITMQ, ALWAYS | DETAILED, CHANNEL_QUEUE_METRICS)         \
+    F(channel_queue_sums, channels, RABBITMQ, SUMS, CHANNEL_QUEUE_METRICS)                         \
+    F(channel_queue_metrics, deliveries, RABBITMQ, OBJECTS | DETAILED, CHANNEL_QUEUE_METRICS)      \
     F(connection_coarse_metrics, connections, RABBITMQ, ALWAYS | DETAILED, CONNECTION_COARSE_METRICS) \
     F(connection_metrics, connections, RABBITMQ, ALWAYS | DETAILED, CONNECTION_METRICS)            \
     F(exchange_metrics, exchanges, RABBITMQ, ALWAYS | DETAILED, EXCHANGE_METRICS)                  \
@@ -146,13 +149,17 @@
     M(x, queue_disk_reads_total, COUNTER, "Messages that were read from the queue's files", f->counters.disk.reads) \
     M(x, queue_disk_writes_total, COUNTER, "Messages that were written to the queue's files", f->counters.disk.writes)
 
+#define CHANNEL_QUEUE_EXCHANGE_METRICS(M, x)                                                       \
+    M(x, queue_messages_published_total, COUNTER, "Messages that the queue took", f->counters.published)
+
 #define QUEUE_DELIVERY_METRICS(M, x)                                                               \
     M(x, queue_get_ack_total, COUNTER, "Messages got from the queue, to be acknowledged", f->counters.got) \
     M(x, queue_get_total, COUNTER, "Messages got from the queue without acknowledgement", f->counters.got_no_ack) \
     M(x, queue_messages_delivered_ack_total, COUNTER, "Messages delivered to consumers of the queue that acknowledge", f->counters.delivered) \
     M(x, queue_messages_delivered_total, COUNTER, "Messages delivered to consumers of the queue that do not acknowledge", f->counters.delivered_no_ack) \
     M(x, queue_messages_redelivered_total, COUNTER, "Messages of the queue that were delivered or got again", f->counters.redelivered) \
-    M(x, queue_messages_acked_total, COUNTER, "Messages of the queue that were acknowledged", f->counters.acked)
+    M(x, queue_messages_acked_total, COUNTER, "Messages of the queue that were acknowledged", f->counters.acked) \
+    M(x, queue_get_empty_total, COUNTER, "Gets from the queue while it had no message to give", f->counters.got_empty)
 
 #define QUEUE_INFO(M, x)                                                                           \
     M(x, queue_info, GAUGE, "1 for every queue, with its type", 1)
@@ -175,13 +182,13 @@
     M(x, channel_messages_unroutable_dropped_total, COUNTER, "Messages published on the channel and routed to no queue, which were dropped", f->counts.drop_unroutable)
 
 #define CHANNEL_QUEUE_METRICS(M, x)                                                                \
-    M(x, channel_get_ack_total, COUNTER, "Messages got on the channel, to be acknowledged", f->counts.get) \
-    M(x, channel_get_total, COUNTER, "Messages got on the channel without acknowledgement", f->counts.get_no_ack) \
-    M(x, channel_messages_delivered_ack_total, COUNTER, "Messages delivered on the channel to consumers that acknowledge", f->counts.deliver) \
-    M(x, channel_messages_delivered_total, COUNTER, "Messages delivered on the channel to consumers that do not acknowledge", f->counts.deliver_no_ack) \
-    M(x, channel_messages_redelivered_total, COUNTER, "Messages delivered or got on the channel that had been before", f->counts.redeliver) \
-    M(x, channel_messages_acked_total, COUNTER, "Messages acknowledged on the channel", f->counts.ack) \
-    M(x, channel_get_empty_total, COUNTER, "Gets on the channel from a queue that had no message to give", f->counts.get_empty)
+    M(x, channel_get_ack_total, COUNTER, "Messages that the channel has got from the queue, to be acknowledged", f->counts.get) \
+    M(x, channel_get_total, COUNTER, "Messages that the channel has got from the queue without acknowledgement", f->counts.get_no_ack) \
+    M(x, channel_messages_delivered_ack_total, COUNTER, "Messages delivered from the queue to the channel's consumers that acknowledge", f->counts.deliver) \
+    M(x, channel_messages_delivered_total, COUNTER, "Messages delivered from the queue to the channel's consumers that do not acknowledge", f->counts.deliver_no_ack) \
+    M(x, channel_messages_redelivered_total, COUNTER, "Messages of these that had been delivered or got before", f->counts.redeliver) \
+    M(x, channel_messages_acked_total, COUNTER, "Messages of these that the channel has acknowledged", f->counts.ack) \
+    M(x, channel_get_empty_total, COUNTER, "Gets of the channel from the queue while it had no message to give", f->counts.get_empty)
 
 #define CONNECTION_COARSE_METRICS(M, x)                                                            \
     M(x, connection_incoming_bytes_total, COUNTER, "Bytes received on the connection", f->received_bytes) \

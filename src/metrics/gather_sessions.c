@@ -58,6 +58,31 @@ int channels_gather(struct gathering *g)
     return gather(g, &(struct session_visitor){.channel = add_channel});
 }
 
+/* Several consumers of a channel may be of the same queue, so their rows are added up. */
+static void add_delivery(void *arg, const struct session_delivery_facts *facts)
+{
+    const struct target *t = arg;
+    const struct session_channel_facts *channel = facts->channel;
+    char space[EVENT_PID_MAX];
+    struct lv_buffer labels = {0};
+    if (!gathering_wants_vhost(t->g, channel->connection->vhost))
+        return;
+    label_add(&labels, "channel",
+              event_pid(t->g->m->node_name, space, channel->connection->id, channel->number));
+    label_add(&labels, "vhost", channel->connection->vhost);
+    label_add(&labels, "queue", facts->queue);
+    gathering_add(t->g, t->part, lv_buffer_slice(&labels), facts);
+    lv_buffer_free(&labels);
+}
+
+int deliveries_gather(struct gathering *g)
+{
+    int err = gather(g, &(struct session_visitor){.delivery = add_delivery});
+    for (unsigned i = 0; i < g->part_count; i++)
+        samples_merge(&g->parts[i]);
+    return err;
+}
+
 /* --- publishers ------------------------------------------------------------------------------- */
 
 static void count_publisher(void *arg, const struct session_channel_facts *facts)

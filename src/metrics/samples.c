@@ -22,6 +22,37 @@ size_t samples_add(struct samples *s, struct slice labels)
     return s->count++;
 }
 
+static int by_labels(const void *a, const void *b, void *arg)
+{
+    const struct samples *s = arg;
+    size_t p = *(const size_t *)a, q = *(const size_t *)b;
+    int order = slice_compare(samples_labels(s, p), samples_labels(s, q));
+    return order ? order : (p > q) - (p < q);
+}
+
+/* Adds a row's values to those of another one. */
+static void add_row(struct samples *s, size_t to, size_t from)
+{
+    for (size_t i = 0; i < s->width; i++)
+        samples_values(s, to)[i] += samples_values(s, from)[i];
+    s->rows[from].is_gone = true;
+}
+
+void samples_merge(struct samples *s)
+{
+    size_t *order = lv_malloc((s->count + 1) * sizeof *order), first = 0;
+    for (size_t i = 0; i < s->count; i++)
+        order[i] = i;
+    qsort_r(order, s->count, sizeof *order, by_labels, s);
+    for (size_t i = 1; i < s->count; i++) {
+        if (slice_equal(samples_labels(s, order[first]), samples_labels(s, order[i])))
+            add_row(s, order[first], order[i]);
+        else
+            first = i;
+    }
+    free(order);
+}
+
 void samples_free(struct samples *s)
 {
     lv_buffer_free(&s->labels);

@@ -23,6 +23,8 @@ struct samples {
 
 /* Adds a row of zeros, with these labels (label_add()), which are copied. Returns its index. */
 size_t samples_add(struct samples *s, struct slice labels);
+/* Adds up rows with the same labels: the values are in the first of them, the others are gone. */
+void samples_merge(struct samples *s);
 void samples_free(struct samples *s);
 
 static inline double *samples_values(struct samples *s, size_t row)

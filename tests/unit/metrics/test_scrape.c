@@ -228,10 +228,30 @@ static void no_name_is_used_twice(void **state)
                 for (size_t n = 0; n < families[j].count; n++) {
                     bool is_same =
                         slice_is(S(families[i].metrics[k].name), families[j].metrics[n].name) &&
-                        families[i].prefix == families[j].prefix;
+                        families[i].prefix == families[j].prefix &&
+                        (families[i].endpoints & families[j].endpoints);
                     /* then they have the same source, so only one of them is shown */
                     assert_true(!is_same || families[i].source == families[j].source);
                 }
+}
+
+static void rows_with_the_same_labels_are_added_up(void **state)
+{
+    (void)state;
+    struct samples s = {.width = 2};
+    const char *const labels[] = {"b", "a", "b", "b", "c"};
+    for (size_t i = 0; i < 5; i++) {
+        size_t row = samples_add(&s, S(labels[i]));
+        samples_values(&s, row)[0] = (double)i;
+        samples_values(&s, row)[1] = 1;
+    }
+    samples_merge(&s);
+    static const bool is_gone[] = {false, false, true, true, false};
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(s.rows[i].is_gone, is_gone[i]);
+    assert_true(samples_values(&s, 0)[0] == 5 && samples_values(&s, 0)[1] == 3);
+    assert_true(samples_values(&s, 1)[0] == 1 && samples_values(&s, 4)[0] == 4);
+    samples_free(&s);
 }
 
 static void a_scrape_ends_when_the_broker_has_stopped(void **state)
@@ -253,6 +273,7 @@ int main(void)
         cmocka_unit_test(detailed_has_the_families_and_vhosts_that_are_asked_for),
         cmocka_unit_test(a_metric_of_two_families_is_shown_once),
         cmocka_unit_test(no_name_is_used_twice),
+        cmocka_unit_test(rows_with_the_same_labels_are_added_up),
         cmocka_unit_test(a_scrape_ends_when_the_broker_has_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
