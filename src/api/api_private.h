@@ -35,6 +35,8 @@ struct api_route {
     const char *body;
     const struct column *answer; /* the fields of an object of the answer; NULL: see the summary */
     bool is_list;                /* the answer is a listing of these: paged, sorted ... */
+    /* Credentials may be in the query, ?auth=BASE64: for links that browsers follow. */
+    bool may_log_in_by_query;
 };
 
 /* A table for each family, ended by a NULL method. */
@@ -53,6 +55,7 @@ extern const struct api_route api_permission_routes[];
 extern const struct api_route api_policy_routes[];
 extern const struct api_route api_parameter_routes[];
 extern const struct api_route api_limit_routes[];
+extern const struct api_route api_definition_routes[];
 extern const struct api_route api_message_routes[];
 
 /* All tables, ended by NULL. */

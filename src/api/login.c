@@ -67,6 +67,9 @@ bool api_log_in(struct api_call *c)
         return log_in_basic(c, basic);
     if (bearer.n > 0)
         return log_in(c, SLICE_EMPTY, bearer);
+    struct slice in_query = c->route->may_log_in_by_query ? api_query(c, "auth") : SLICE_EMPTY;
+    if (header.n == 0 && in_query.n > 0)
+        return log_in_basic(c, in_query);
     return refuse_empty(c, 401);
 }
 

@@ -63,6 +63,9 @@ bool manage_export_definitions(struct manage *m, const struct actor *actor,
                                const struct definitions_export *what, definitions_write *write,
                                void *arg, struct manage_error *error);
 
+/* Returns about how many bytes reading a text takes in memory. Pure. */
+size_t definitions_memory(struct slice text);
+
 /* --- import ----------------------------------------------------------------------------------- */
 
 /* What came of an import. All zero at first; definitions_report_free() frees it. */

@@ -607,6 +607,17 @@ static bool check_size(struct slice text, struct manage_error *error)
     return true;
 }
 
+size_t definitions_memory(struct slice text)
+{
+    enum { CONTAINER_BYTES = 400, VALUE_BYTES = 64 }; /* of jansson, and of rows */
+    size_t containers = 0, values = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        containers += text.p[i] == '{' || text.p[i] == '[';
+        values += text.p[i] == ',';
+    }
+    return 2 * text.n + containers * CONTAINER_BYTES + values * VALUE_BYTES;
+}
+
 static bool parse(const struct definitions_source *source, json_t **ret, struct manage_error *error)
 {
     struct slice text = source->text;

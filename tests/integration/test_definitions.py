@@ -6,6 +6,7 @@ import time
 import pytest
 
 from brokers import Leveret
+from http_client import Api, basic, path
 from wire import Peer, eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
@@ -303,6 +304,8 @@ def test_definitions_of_rabbitmqctl_come_in_and_go_out_as_they_were(shop, rabbit
 
 def test_the_commands_talk_as_rabbitmqctl_does(shop, rabbit, tmp_path):
     path = str(tmp_path / 'definitions.json')
+    small = tmp_path / 'small.json'
+    small.write_text('{"vhosts": []}')
 
     def talk(*words, input=None):
         both = []
@@ -320,7 +323,7 @@ def test_the_commands_talk_as_rabbitmqctl_does(shop, rabbit, tmp_path):
                          (('export_definitions',), None),
                          (('import_definitions', 'a', 'b'), None),
                          (('import_definitions',), '{"vhosts": []}'),
-                         (('import_definitions', path, '--formatter', 'json'), None),
+                         (('import_definitions', str(small), '--formatter', 'json'), None),
                          (('import_definitions',), '{')]:
         ours, theirs = talk(*words, input=input)
         assert ours == theirs, words
@@ -354,6 +357,90 @@ def test_many_queues_come_in_at_once_while_others_are_served(shop, volume):
     assert len([q for q in ours['queues'] if q['vhost'] == 'many']) == count
     assert len([b for b in ours['bindings'] if b['vhost'] == 'many']) == count
     shop.ctl('delete_vhost', 'many')
+
+
+# --- over HTTP ---------------------------------------------------------------------------------------------------------------
+
+
+def form(*parts):
+    """The body of a form, whose parts are a name and a content, and its content type."""
+    lines = []
+    for name, content in parts:
+        of_file = '; filename="definitions.json"' if name == 'file' else ''
+        lines += ['--b', f'Content-Disposition: form-data; name="{name}"{of_file}', '', content]
+    return '\r\n'.join(lines + ['--b--', '']), {'content-type': 'multipart/form-data; boundary=b'}
+
+
+def test_definitions_go_out_and_come_in_over_http(shop):
+    api = Api(shop)
+    imported(shop, {'vhosts': [{'name': 'h'}, {'name': 'h2'}],
+                    'queues': [{'name': 'q', 'vhost': 'h', 'arguments': {'x-max-length': 3}}],
+                    'exchanges': [{'name': 'x', 'vhost': 'h', 'type': 'topic'}],
+                    'bindings': [{'source': 'x', 'vhost': 'h', 'destination': 'q', 'destination_type': 'queue',
+                                  'routing_key': 'k'}],
+                    'policies': [{'vhost': 'h', 'name': 'p', 'pattern': '^k', 'definition': {'max-length': 1}}]})
+    everyone = {'configure': '.*', 'write': '.*', 'read': '.*'}
+    for vhost in 'h', 'h2':
+        assert api.put(path('permissions', vhost, 'guest'), everyone).status in (201, 204)
+    whole = api.get('/definitions')
+    assert list(whole.json) == ['rabbit_version', 'rabbitmq_version', 'product_name', 'product_version', *LISTS]
+    assert 'type' not in whole.json['queues'][0]
+    named = api.get('/all-configuration?download=a"b%0d.json')
+    assert named.headers['content-disposition'] == 'attachment; filename=a_b_.json' and named.json == whole.json
+    assert api.get('/definitions?auth=' + basic('guest', 'guest').split()[1], user=None).json == whole.json
+    one = api.get('/definitions/h').json
+    assert one == {
+        'rabbit_version': whole.json['rabbit_version'], 'parameters': [],
+        'policies': [{'vhost': 'h', 'name': 'p', 'pattern': '^k', 'apply-to': 'all', 'definition': {'max-length': 1},
+                      'priority': 0}],
+        'queues': [{'name': 'q', 'durable': True, 'auto_delete': False, 'arguments': {'x-max-length': 3}}],
+        'exchanges': [{'name': 'x', 'type': 'topic', 'durable': True, 'auto_delete': False, 'internal': False, 'arguments': {}}],
+        'bindings': [{'source': 'x', 'destination': 'q', 'destination_type': 'queue', 'routing_key': 'k', 'arguments': {}}]}
+    assert api.post('/definitions/h2', one).status == 204
+    two = api.get('/definitions/h2').json
+    assert two == {**one, 'policies': [{**one['policies'][0], 'vhost': 'h2'}]}
+    for body in whole.json, {}, '':
+        assert api.post('/definitions', body).status == 204
+    assert api.get('/definitions').json['queues'] == exported_queues(api)
+
+
+def exported_queues(api):
+    return api.get('/all-configuration').json['queues']
+
+
+def test_definitions_come_in_as_a_form(shop):
+    api = Api(shop)
+    definitions = json.dumps({'vhosts': [{'name': 'form'}]})
+    for parts, status, location in [
+            ((('file', definitions),), 204, None),
+            ((('redirect', '../#/done'), ('file', definitions)), 303, '../#/done'),
+            ((('file', definitions), ('redirect', 'https://elsewhere.example')), 204, None),
+            ((('file', definitions), ('redirect', '//elsewhere.example')), 204, None),
+            ((('other', definitions),), 400, None), ((('file', '{'),), 400, None)]:
+        body, headers = form(*parts)
+        answer = api.call('POST', '/definitions', body, headers=headers)
+        assert (answer.status, answer.headers.get('location')) == (status, location), parts
+    assert api.get('/vhosts/form').status == 200
+
+
+def test_faults_are_named_over_http_and_only_administrators_may(shop):
+    api = Api(shop)
+    before = api.get('/definitions').json
+    refused = api.post('/definitions', THREE_MISTAKES)
+    assert refused.status == 400 and refused.json['error'] == 'bad_request'
+    assert [line.split(':')[0] for line in refused.json['reason'].splitlines()] == [
+        "policies[0] 'p' in vhost 'm'", "queues[1] 'bad' in vhost 'm'", "bindings[1] from 'gone' to 'good' in vhost 'm'"]
+    broken = api.post('/definitions', '{"a":}')
+    assert (broken.status, broken.json['error'], broken.json['reason']) == (400, 'bad_request', 'failed_to_parse_json')
+    assert 'line 1, column 6' in broken.json['message']
+    assert (api.get('/definitions/none').status, api.post('/definitions/none', {}).status) == (400, 404)
+    imported(shop, {'users': [{'name': 'h-m', 'password': 'h-m', 'tags': 'management'}],
+                    'permissions': [{'user': 'h-m', 'vhost': '/', 'configure': '', 'write': '', 'read': ''}]})
+    for where in '/definitions', '/definitions/%2F':
+        assert api.get(where, user='h-m').status == 401
+        assert api.post(where, {}, user='h-m').status == 401
+    shop.ctl('delete_user', 'h-m')
+    assert api.get('/definitions').json == before
 
 
 # --- at the start ------------------------------------------------------------------------------------------------------------
