@@ -13,12 +13,26 @@
 #define PREFIX "/api"
 
 const struct api_route *const api_families[] = {
-    api_general_routes,         api_health_routes,         api_node_routes,
-    api_overview_routes,        api_queue_routes,          api_queue_change_routes,
-    api_exchange_change_routes, api_binding_change_routes, api_connection_change_routes,
-    api_vhost_routes,           api_user_routes,           api_permission_routes,
-    api_policy_routes,          api_parameter_routes,      api_limit_routes,
-    api_definition_routes,      api_message_routes,        NULL,
+    api_general_routes,
+    api_health_routes,
+    api_login_routes,
+    api_node_routes,
+    api_operation_routes,
+    api_overview_routes,
+    api_queue_routes,
+    api_queue_change_routes,
+    api_exchange_change_routes,
+    api_binding_change_routes,
+    api_connection_change_routes,
+    api_vhost_routes,
+    api_user_routes,
+    api_permission_routes,
+    api_policy_routes,
+    api_parameter_routes,
+    api_limit_routes,
+    api_definition_routes,
+    api_message_routes,
+    NULL,
 };
 
 struct api *api_create(struct manage *manage, const struct api_settings *settings)

@@ -3,12 +3,16 @@
 
 #include "api/api_private.h"
 #include "manage/health.h"
+#include "manage/messages.h"
 #include "manage/queues.h"
+#include "message/message.h"
 #include "topology/vhost.h"
+#include "wire/properties.h"
 
 /* --- checks ----------------------------------------------------------------------------------- */
 
 #define CHECKS "/health/checks/"
+#define ALIVENESS "aliveness-test"
 
 /* Returns the check that the route's path names, which may be followed by arguments. */
 static const struct health_check *check_of(const struct api_call *c)
@@ -77,19 +81,59 @@ static void check_node(struct api_call *c)
         answer_health(c, health_check_node(c->manage), 200);
 }
 
-/* Declares a queue, which remains, and asks whether every loop answers. */
+static bool note_got(void *arg, const struct got_facts *facts)
+{
+    bool *is_ours = arg;
+    *is_ours |= slice_is(message_body(facts->message), ALIVENESS);
+    return true;
+}
+
+static bool is_taken(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+/* Sends a message through the queue aliveness-test, which remains. Sets *ret: whether it has come
+ * back. */
+static bool test_queue(struct api_call *c, bool *ret, struct manage_error *error)
+{
+    const struct properties none = {0};
+    const struct queue_declaration queue = {.name = slice_str(ALIVENESS)};
+    const struct publishing publishing = {
+        .vhost = api_part(c, "vhost"),
+        .routing_key = queue.name,
+        .properties = &none,
+        .body = slice_str(ALIVENESS),
+    };
+    const struct getting getting = {
+        .vhost = publishing.vhost,
+        .queue = queue.name,
+        .count = 1,
+        .visit = note_got,
+        .has_taken = is_taken,
+        .arg = ret,
+    };
+    bool is_new, is_routed;
+    *ret = false;
+    return manage_declare_queue(c->manage, &c->actor, publishing.vhost, &queue, &is_new, error) &&
+           manage_publish(c->manage, &c->actor, &publishing, &is_routed, error) &&
+           manage_get(c->manage, &c->actor, &getting, error);
+}
+
 static void aliveness(struct api_call *c)
 {
-    const struct queue_declaration queue = {.name = slice_str("aliveness-test")};
     struct manage_error error = {0};
-    bool is_new;
+    bool is_back;
     if (!vhost_find(&c->manage->broker->topology, api_part(c, "vhost")))
         api_refuse_not_found(c);
-    else if (manage_declare_queue(c->manage, &c->actor, api_part(c, "vhost"), &queue, &is_new,
-                                  &error))
-        answer_health(c, health_check_loops(c->manage), 503);
-    else
+    else if (!test_queue(c, &is_back, &error))
         api_refuse_as(c, &error);
+    else
+        answer_health(c,
+                      is_back ? health_check_loops(c->manage)
+                              : health_failed("a message that was published did not come back"),
+                      503);
     manage_error_free(&error);
 }
 
@@ -138,7 +182,7 @@ const struct api_route api_health_routes[] = {
     {"GET", "/healthchecks/node/{name}", API_MANAGEMENT, check_node,
      "Like /healthchecks/node, for the node of this name."},
     {"GET", "/aliveness-test/{vhost}", API_VHOST, aliveness,
-     "Declares the queue aliveness-test, and checks that every loop answers. Superseded by "
+     "Declares the queue aliveness-test, publishes a message to it and gets it. Superseded by "
      "/health/checks."},
     {NULL},
 };

@@ -42,7 +42,9 @@ struct api_route {
 /* A table for each family, ended by a NULL method. */
 extern const struct api_route api_general_routes[];
 extern const struct api_route api_health_routes[];
+extern const struct api_route api_login_routes[];
 extern const struct api_route api_node_routes[];
+extern const struct api_route api_operation_routes[];
 extern const struct api_route api_overview_routes[];
 extern const struct api_route api_queue_routes[];
 extern const struct api_route api_queue_change_routes[];
@@ -78,9 +80,20 @@ struct api_call {
     struct json_writer json; /* writes into the answer */
 };
 
+/* How often it was tried to log in. */
+struct api_attempts {
+    _Atomic uint64_t accepted, refused;
+};
+
+struct api_logins {
+    struct api_attempts http;
+    struct api_attempts clients_before; /* of AMQP, when they were last reset */
+};
+
 struct api {
     struct manage *manage;
     struct api_settings settings;
+    struct api_logins logins;
 };
 
 /* Returns the decoded part of the path that the route calls {name}. */
@@ -166,6 +179,9 @@ void api_write_properties(struct api_call *c, struct slice header);
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 
+/* Checks a user's password, and fills in c->identity and c->actor. Returns false after answering
+ * 401. */
+bool api_log_in_as(struct api_call *c, struct slice user, struct slice password);
 /* Finds out who asks, and fills in c->identity and c->actor. Returns false after answering 401. */
 bool api_log_in(struct api_call *c);
 /* Checks c->route->access. Returns false after answering 401. */

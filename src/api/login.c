@@ -24,10 +24,14 @@ static bool refuse_empty(struct api_call *c, unsigned status)
     return false;
 }
 
-static bool log_in(struct api_call *c, struct slice user, struct slice password)
+bool api_log_in_as(struct api_call *c, struct slice user, struct slice password)
 {
     bool is_from_loopback = http_request_peer(c->http)->is_loopback;
-    if (!auth_login(c->manage->auth, user, password, is_from_loopback, &c->identity, NULL))
+    bool is_in = auth_login(c->manage->auth, user, password, is_from_loopback, &c->identity, NULL);
+    struct api_attempts *attempts = &c->api->logins.http;
+    atomic_fetch_add_explicit(is_in ? &attempts->accepted : &attempts->refused, 1,
+                              memory_order_relaxed);
+    if (!is_in)
         return refuse_login(c, 401);
     c->actor = (struct actor){auth_identity_name(c->identity), c->identity};
     return true;
@@ -42,7 +46,8 @@ static bool log_in_basic(struct api_call *c, struct slice text)
     bool is_fine;
     if (colon) {
         size_t n = (size_t)(colon - credentials.p);
-        is_fine = log_in(c, slice_of(credentials.p, n), slice_of(colon + 1, credentials.n - n - 1));
+        is_fine = api_log_in_as(c, slice_of(credentials.p, n),
+                                slice_of(colon + 1, credentials.n - n - 1));
     } else {
         is_fine = refuse_empty(c, 400);
     }
@@ -66,7 +71,7 @@ bool api_log_in(struct api_call *c)
     if (basic.n > 0)
         return log_in_basic(c, basic);
     if (bearer.n > 0)
-        return log_in(c, SLICE_EMPTY, bearer);
+        return api_log_in_as(c, SLICE_EMPTY, bearer);
     struct slice in_query = c->route->may_log_in_by_query ? api_query(c, "auth") : SLICE_EMPTY;
     if (header.n == 0 && in_query.n > 0)
         return log_in_basic(c, in_query);

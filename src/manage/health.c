@@ -28,7 +28,7 @@ static struct health health_ok_because(const char *reason)
     return h;
 }
 
-static struct health health_failed(const char *reason)
+struct health health_failed(const char *reason)
 {
     return (struct health){
         .body = json_pack("{s:s, s:o}", "status", "failed", "reason", json_of_text(reason))};

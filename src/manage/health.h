@@ -57,6 +57,9 @@ struct health health_check_node(struct manage *m);
 /* Like health_check_node(), without alarms. */
 struct health health_check_loops(struct manage *m);
 
+/* Returns the answer of a check that has failed for this reason. */
+struct health health_failed(const char *reason);
+
 /* Reads a port, in digits. Returns false if it is not one. */
 bool health_parse_port(struct slice text, uint16_t *ret);
 /* Reads a period: a number, and days, weeks, months (of 30 days) or years (of 365). Returns NULL

@@ -59,7 +59,7 @@ def test_memory_is_told_apart_as_far_as_it_is_known(api, broker, peer, name):
 def test_the_overview_has_totals_and_says_what_the_broker_is(own_broker):
     own = own_broker()
     api = Api(own)
-    empty = api.get('/overview').json
+    empty = api.wait('/overview', lambda answer: answer.json['object_totals']['connections'] == 0).json   # its start was watched
     assert empty['queue_totals'] == {} or empty['queue_totals']['messages'] == 0
     assert empty['object_totals'] == {'channels': 0, 'connections': 0, 'consumers': 0, 'exchanges': 8, 'queues': 0}
     assert empty['node'] == own.node_name and empty['management_version'] == empty['rabbitmq_version']
@@ -93,3 +93,53 @@ def test_a_user_who_is_not_a_monitor_sees_what_it_has_access_to(broker, api, nam
     assert api.get('/nodes', user=user).json['reason'] == 'Not monitor user'
     broker.ctl('delete_user', user)
     broker.ctl('delete_vhost', vhost)
+
+
+# --- operations and logins ------------------------------------------------------------------------
+
+def test_the_cluster_has_a_name_that_can_be_set(own_broker):
+    own = own_broker()
+    api = Api(own)
+    assert api.get('/cluster-name').json == {'name': own.node_name}
+    assert api.put('/cluster-name', {'name': 'the "second" one'}).status == 204
+    assert api.get('/cluster-name').json == {'name': 'the "second" one'} == {'name': api.get('/overview').json['cluster_name']}
+    for body in {}, {'name': 1}, {'name': None}:
+        assert api.put('/cluster-name', body).status == 400, body
+    own.stop()
+    own.start()
+    assert api.get('/cluster-name').json == {'name': 'the "second" one'}
+
+
+def test_what_is_for_clusters_of_rabbitmq_succeeds(api, broker):
+    flags = {one['name']: one['state'] for one in api.get('/feature-flags').json}
+    assert set(flags.values()) == {'enabled'} and 'quorum_queue' in flags
+    assert api.put('/feature-flags/quorum_queue/enable').status == 204
+    assert api.put('/feature-flags/no_such_flag/enable').json == {'error': 'bad_request', 'reason': 'unsupported'}
+    assert api.post('/rebalance/queues').status == api.delete('/reset').status == 204
+    assert api.delete(path('reset', broker.node_name)).status == 204 and api.delete('/reset/nobody@nowhere').status == 404
+    assert api.get('/extensions').json == api.get('/deprecated-features').json == []
+    assert api.get('/version').json == api.get('/overview').json['rabbitmq_version']
+    settings = {one['key']: one for one in api.get('/config/effective').json}
+    assert settings['heartbeat']['origin'] == 'default' and settings['default_pass']['value'] == '<redacted>'
+
+
+def test_a_form_logs_in(api):
+    def login(form):
+        return api.call('POST', '/login', form, user=None, headers={'content-type': 'application/x-www-form-urlencoded'})
+    assert login('username=guest&password=gu%65st').json == 'ok'
+    wrong = login('password=no&username=guest')
+    assert (wrong.status, wrong.json) == (401, {'error': 'not_authorized', 'reason': 'Login failed'})
+    for form in '', 'username=guest', 'username=%zz&password=guest':
+        assert login(form).status == 400, form
+
+
+def test_attempts_to_log_in_are_counted(own_broker):
+    own = own_broker()
+    api = Api(own)
+    attempts = lambda: {one.pop('protocol'): one for one in api.get(path('auth', 'attempts', own.node_name)).json}    # noqa: E731
+    assert api.get('/whoami', user=('guest', 'no')).status == 401
+    assert attempts()['http'] == {'auth_attempts': 2, 'auth_attempts_failed': 1, 'auth_attempts_succeeded': 1}
+    Peer(own.address).close()
+    assert attempts()['amqp091'] == {'auth_attempts': 1, 'auth_attempts_failed': 0, 'auth_attempts_succeeded': 1}
+    assert api.delete(path('auth', 'attempts', own.node_name)).status == 204
+    assert attempts()['amqp091']['auth_attempts'] == 0 and attempts()['http']['auth_attempts_failed'] == 0
