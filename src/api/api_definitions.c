@@ -130,8 +130,7 @@ static void import_all(struct api_call *c)
 
 /* --- of a vhost ------------------------------------------------------------------------------- */
 
-/* Returns whether the vhost exists. It is asked first: RabbitMQ does not answer as for other paths,
- * and nobody has access to a vhost that does not exist. */
+/* Returns whether the vhost exists. If not, RabbitMQ does not answer as for other paths. */
 static bool has_vhost(struct api_call *c, unsigned status, const char *error)
 {
     if (vhost_find(&c->manage->broker->topology, api_part(c, "vhost")))
@@ -166,9 +165,9 @@ const struct api_route api_definition_routes[] = {
     {"GET", "/all-configuration", API_ADMINISTRATOR, export_all,
      "Exports all definitions: the old path.", .may_log_in_by_query = true},
     {"POST", "/all-configuration", API_ADMINISTRATOR, import_all, import_summary},
-    {"GET", "/definitions/{vhost}", API_POLICYMAKER, export_vhost,
+    {"GET", "/definitions/{vhost}", API_ADMINISTRATOR, export_vhost,
      "Exports the definitions of a vhost.", .may_log_in_by_query = true},
-    {"POST", "/definitions/{vhost}", API_POLICYMAKER, import_vhost,
+    {"POST", "/definitions/{vhost}", API_ADMINISTRATOR, import_vhost,
      "Imports definitions into a vhost, all of them or none."},
     {NULL},
 };

@@ -56,9 +56,8 @@ struct definitions_export {
 
 /* Writes the definitions in parts of about 64 KiB. Exclusive queues, queues and exchanges of the
  * broker's own (amq.*), and the bindings of the default exchange are left out. Only an
- * administrator may export everything; a vhost, also a policymaker with access to it. Memory is
- * needed for one reference to each queue and a copy of each exchange and binding, not for the text.
- * REFUSAL_NOT_FOUND: there is no such vhost. */
+ * administrator may do it. Memory is needed for one reference to each queue and a copy of each
+ * exchange and binding, not for the text. REFUSAL_NOT_FOUND: there is no such vhost. */
 bool manage_export_definitions(struct manage *m, const struct actor *actor,
                                const struct definitions_export *what, definitions_write *write,
                                void *arg, struct manage_error *error);
@@ -107,9 +106,8 @@ struct definitions_import {
  *   REFUSAL_NOT_FOUND     there is no such vhost
  *   REFUSAL_INTERNAL      it could not be stored; it is in effect until the next start
  *
- * Only an administrator may import; into a vhost, also a policymaker with access to it. If another
- * client changes the same things during the import, what can then no longer be done is reported as
- * a fault, and the rest is done. */
+ * Only an administrator may do it. If another client changes the same things during the import,
+ * what can then no longer be done is reported as a fault, and the rest is done. */
 bool manage_import_definitions(struct manage *m, const struct actor *actor,
                                const struct definitions_import *what,
                                struct definitions_report *report, struct manage_error *error);

@@ -588,9 +588,8 @@ bool manage_export_definitions(struct manage *m, const struct actor *actor,
 {
     struct export e = {.m = m, .what = what, .write = write, .arg = arg};
     struct vhost *vhost = NULL;
-    bool may = what->vhost ? actor_check_vhost(actor, ACTOR_POLICYMAKER, *what->vhost, error)
-                           : actor_check_rank(actor, ACTOR_ADMINISTRATOR, error);
-    if (!may || (what->vhost && !(vhost = manage_vhost(m, *what->vhost, error))))
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) ||
+        (what->vhost && !(vhost = manage_vhost(m, *what->vhost, error))))
         return false;
     if (vhost)
         collect_vhost(&e, vhost);

@@ -100,13 +100,6 @@ static bool import_sources(struct manage *m, const struct actor *actor,
     return is_done;
 }
 
-static bool may_import(const struct actor *actor, const struct slice *vhost,
-                       struct manage_error *error)
-{
-    return vhost ? actor_check_vhost(actor, ACTOR_POLICYMAKER, *vhost, error)
-                 : actor_check_rank(actor, ACTOR_ADMINISTRATOR, error);
-}
-
 static void log_import(const struct actor *actor, const struct definitions_report *report)
 {
     struct lv_buffer text = {0};
@@ -124,7 +117,7 @@ bool manage_import_definitions(struct manage *m, const struct actor *actor,
                                struct definitions_report *report, struct manage_error *error)
 {
     char hash[HASH_TEXT_MAX];
-    if (!may_import(actor, what->vhost, error) ||
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) ||
         (what->vhost && !manage_vhost(m, *what->vhost, error)))
         return false;
     hash_text(what, hash);

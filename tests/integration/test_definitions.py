@@ -434,8 +434,8 @@ def test_faults_are_named_over_http_and_only_administrators_may(shop):
     assert (broken.status, broken.json['error'], broken.json['reason']) == (400, 'bad_request', 'failed_to_parse_json')
     assert 'line 1, column 6' in broken.json['message']
     assert (api.get('/definitions/none').status, api.post('/definitions/none', {}).status) == (400, 404)
-    imported(shop, {'users': [{'name': 'h-m', 'password': 'h-m', 'tags': 'management'}],
-                    'permissions': [{'user': 'h-m', 'vhost': '/', 'configure': '', 'write': '', 'read': ''}]})
+    imported(shop, {'users': [{'name': 'h-m', 'password': 'h-m', 'tags': 'policymaker,monitoring'}],
+                    'permissions': [{'user': 'h-m', 'vhost': '/', 'configure': '.*', 'write': '.*', 'read': '.*'}]})
     for where in '/definitions', '/definitions/%2F':
         assert api.get(where, user='h-m').status == 401
         assert api.post(where, {}, user='h-m').status == 401

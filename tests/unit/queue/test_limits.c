@@ -126,6 +126,39 @@ static void the_queue_stays_above_its_limit_until_what_it_gives_up_can_be_sent_o
     assert_string_equal(world.given_up, "maxlen a, maxlen b");
 }
 
+static bool check(struct vhost *vhost, const char *name, struct queue_flags flags, int64_t length,
+                  struct broker_error *error)
+{
+    struct lv_buffer table = {0};
+    world_argument(&table, "x-max-length", length);
+    const struct queue_declaration d = {
+        .name = slice_str(name), .flags = flags, .arguments = lv_buffer_slice(&table)};
+    bool is_fine = queue_check(vhost, &d, error);
+    lv_buffer_free(&table);
+    return is_fine;
+}
+
+static void a_check_answers_as_a_declaration_would_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct queue *q = limited(3, NULL);
+    const struct queue_flags flags = queue_entry(q)->flags, others = {.durable = !flags.durable};
+    struct broker_error error;
+    assert_true(check(world.vhost, "q", flags, 3, &error));
+    assert_false(check(world.vhost, "q", flags, 4, &error));
+    assert_non_null(strstr(error.text, "inequivalent arg 'x-max-length'"));
+    assert_false(check(world.vhost, "q", others, 3, &error));
+    assert_non_null(strstr(error.text, "inequivalent arg 'durable'"));
+    assert_true(check(world.vhost, "new", flags, 4, &error));
+    assert_null(queue_find(world.vhost, slice_str("new")));
+    assert_false(check(world.vhost, "new", flags, -4, &error));
+    assert_false(check(world.vhost, "amq.new", flags, 4, &error));
+    assert_int_equal(error.refusal, REFUSAL_RESERVED);
+    struct vhost *draft = vhost_draft(&world.topology, slice_str("draft"), SLICE_EMPTY);
+    assert_true(check(draft, "q", others, 4, &error));
+    vhost_draft_free(&draft);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -137,6 +170,7 @@ int main(void)
         TEST(unacked_messages_do_not_count),
         TEST(a_message_requeued_to_a_full_queue_drops_the_oldest),
         TEST(a_limit_of_0_still_hands_messages_to_a_consumer),
+        TEST(a_check_answers_as_a_declaration_would_and_changes_nothing),
         TEST(the_queue_stays_above_its_limit_until_what_it_gives_up_can_be_sent_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,49 @@ static void a_redeclaration_must_be_equivalent(void **state)
     world_stop(&w);
 }
 
+static bool check(struct world *w, struct vhost *vhost, const char *name, const char *type)
+{
+    const struct exchange_declaration d = {.name = slice_str(name), .type = slice_str(type)};
+    w->error = (struct broker_error){0};
+    return exchange_check(vhost, &d, &w->error);
+}
+
+static void a_check_answers_as_a_declaration_would_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    assert_true(declare(&w, "x", "direct", ""));
+    assert_true(check(&w, w.vhost, "x", "direct"));
+    assert_false(check(&w, w.vhost, "x", "fanout"));
+    assert_error(&w, 406,
+                 "inequivalent arg 'type' for exchange 'x' in vhost '/': received 'fanout' but "
+                 "current is 'direct'");
+    assert_true(check(&w, w.vhost, "new", "fanout"));
+    assert_null(exchange_find(w.vhost, slice_str("new")));
+    assert_false(check(&w, w.vhost, "amq.new", "fanout"));
+    assert_error(&w, 403, "exchange name 'amq.new' contains reserved prefix 'amq.*'");
+    assert_false(check(&w, w.vhost, "", "fanout"));
+    assert_error(&w, 403, "operation not permitted on the default exchange");
+    world_stop(&w);
+}
+
+static void in_a_draft_of_a_vhost_everything_is_new(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    assert_true(declare(&w, "x", "direct", ""));
+    struct vhost *draft = vhost_draft(w.topology, slice_str("draft"), SLICE_EMPTY);
+    assert_true(check(&w, draft, "x", "fanout"));
+    assert_false(check(&w, draft, "y", "none"));
+    assert_int_equal(w.error.code, 503);
+    assert_null(vhost_find(w.topology, slice_str("draft")));
+    vhost_draft_free(&draft);
+    assert_null(draft);
+    world_stop(&w);
+}
+
 static void an_alternate_exchange_is_a_string_and_part_of_equivalence(void **state)
 {
     (void)state;
@@ -355,6 +398,8 @@ int main(void)
         cmocka_unit_test(an_auto_delete_exchange_is_deleted_with_its_last_binding),
         cmocka_unit_test(deleting_the_queue_deletes_an_auto_delete_exchange),
         cmocka_unit_test(auto_delete_works_in_long_chains),
+        cmocka_unit_test(a_check_answers_as_a_declaration_would_and_changes_nothing),
+        cmocka_unit_test(in_a_draft_of_a_vhost_everything_is_new),
         cmocka_unit_test(auto_delete_works_in_cycles),
         cmocka_unit_test(a_vhost_does_not_have_the_exchanges_of_another),
         cmocka_unit_test(a_deleted_vhost_has_no_exchanges_and_accepts_none),
