@@ -22,6 +22,7 @@
 
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
+#include "amqp/publish_tally.h"
 #include "broker/trace.h"
 #include "queue/queue.h"
 #include "queue/reply_queue.h"
@@ -126,6 +127,7 @@ struct channel {
     uint64_t forgiven_tag; /* tags up to here may be settled though they are not outstanding */
 
     struct channel_counts counts; /* `confirm`: channel_counts() */
+    struct publish_tallies tallies;
 };
 
 /* Asserts that the caller runs on the channel's loop, or that no loop runs: before the start, after
@@ -280,7 +282,7 @@ void channel_forget_publisher(struct channel *ch);
 uint64_t channel_watch_next(struct channel *ch);
 void channel_watch(struct channel *ch, const struct confirm_answers *answers);
 
-/* Counts a message that was routed to no queue and is not returned. */
+/* Counts a message, the one published last, that was routed to no queue and is not returned. */
 void channel_count_dropped(struct channel *ch);
 /* Send basic.return 312 and the content. */
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,

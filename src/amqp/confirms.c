@@ -16,6 +16,7 @@ struct chunk {
     uint64_t mandatory;
     uint32_t answers[SEQMAP_ENTRIES];
     uint32_t since_ms[SEQMAP_ENTRIES]; /* the low half of confirms_wait()'s time */
+    uint8_t tags[SEQMAP_ENTRIES];
 };
 
 static uint64_t bit_of(uint64_t number)
@@ -76,6 +77,7 @@ void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bo
         chunk->mandatory |= bit;
     chunk->answers[number % SEQMAP_ENTRIES] = answers->later;
     chunk->since_ms[number % SEQMAP_ENTRIES] = (uint32_t)now_ms;
+    chunk->tags[number % SEQMAP_ENTRIES] = (uint8_t)c->tag;
     c->open++;
 }
 
@@ -103,6 +105,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     bool is_returned = is_gone && (chunk->mandatory & bit);
     bool is_nacked = (chunk->refused & bit) || (is_gone && !is_returned);
     uint32_t ms = (uint32_t)now_ms - chunk->since_ms[number % SEQMAP_ENTRIES];
+    c->acked[chunk->tags[number % SEQMAP_ENTRIES]] += !is_nacked;
     lv_assert(c->open > 0);
     chunk->open &= ~bit;
     c->open--;

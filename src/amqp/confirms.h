@@ -30,10 +30,15 @@ struct confirm_list {
     bool is_unordered;
 };
 
+/* A publish has a tag, by which those that are acked are counted. */
+enum { CONFIRM_TAGS = 16 };
+
 struct confirms {
     struct lv_seqmap chunks;
-    uint64_t last;   /* the number of the latest publish */
-    uint64_t passed; /* the value of `last` at the last flush */
+    unsigned tag;                 /* of the next publish; the caller sets it */
+    uint64_t acked[CONFIRM_TAGS]; /* by tag: those that are acked, or about to be */
+    uint64_t last;                /* the number of the latest publish */
+    uint64_t passed;              /* the value of `last` at the last flush */
     size_t open;
     uint64_t nacked;          /* how many were nacked, or are about to be */
     struct confirm_list late; /* to be acked, up to `passed`; those above `passed` need no list */
@@ -54,6 +59,7 @@ static inline uint64_t confirms_next(const struct confirms *c)
 static inline void confirms_take(struct confirms *c)
 {
     c->last++;
+    c->acked[c->tag]++;
     COUNT(confirmed);
     COUNT(confirmed_ms_1);
 }

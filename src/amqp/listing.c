@@ -76,6 +76,23 @@ static void visit_deliveries(const struct lv_list *consumers,
     }
 }
 
+static void visit_publishes(const struct channel *ch, const struct session_channel_facts *channel,
+                            const struct session_visitor *visitor, void *arg)
+{
+    for (unsigned i = 0; i < ch->tallies.count; i++) {
+        const struct publish_tally *tally = &ch->tallies.of[i];
+        const struct session_publish_facts facts = {
+            .channel = channel,
+            .exchange = tally->exchange,
+            .counts = {.publish = tally->publish,
+                       .confirm = ch->confirms ? ch->confirms->acked[i] : 0,
+                       .return_unroutable = tally->return_unroutable,
+                       .drop_unroutable = tally->drop_unroutable},
+        };
+        visitor->publish(arg, &facts);
+    }
+}
+
 static void visit_channel(struct channel *ch, const struct session_facts *connection,
                           const struct session_visitor *visitor, void *arg)
 {
@@ -97,6 +114,8 @@ static void visit_channel(struct channel *ch, const struct session_facts *connec
         visitor->channel(arg, &facts);
     if (visitor->consumer)
         visit_consumers(ch, &facts, visitor, arg);
+    if (visitor->publish)
+        visit_publishes(ch, &facts, visitor, arg);
     if (visitor->delivery) {
         visit_deliveries(&ch->consumers, &facts, visitor, arg);
         visit_deliveries(&ch->getters, &facts, visitor, arg);

@@ -96,6 +96,8 @@ static void take_answers(struct channel *ch, const struct publication *p,
                          const struct confirm_answers *answers)
 {
     struct confirms *confirms = ch->mode == CHANNEL_CONFIRM ? ch->confirms : NULL;
+    if (confirms)
+        confirms->tag = ch->tallies.current;
     if (answers->later > 0) {
         ch->publisher->waiting += answers->later;
         if (confirms)
@@ -198,7 +200,7 @@ static void count_published(struct channel *ch, const struct publication *p)
 {
     if (ch->mode == CHANNEL_TX)
         return;
-    channel_count_published(ch, p->publish.content.body.n);
+    channel_count_published(ch, p->publish.content.exchange, p->publish.content.body.n);
     COUNT_MANY(published_confirming, ch->mode == CHANNEL_CONFIRM);
 }
 

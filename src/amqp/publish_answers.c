@@ -150,6 +150,9 @@ void channel_forget_publisher(struct channel *ch)
 
 void channel_count_dropped(struct channel *ch)
 {
+    struct publish_tally *tally = tallies_current(&ch->tallies);
+    if (tally)
+        tally->drop_unroutable++;
     ch->counts.drop_unroutable++;
     COUNT(unroutable);
 }
@@ -157,6 +160,9 @@ void channel_count_dropped(struct channel *ch)
 void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
                     struct slice header, struct slice body, struct message *message)
 {
+    struct publish_tally *tally = tallies_find(&ch->tallies, exchange);
+    if (tally)
+        tally->return_unroutable++;
     ch->counts.return_unroutable++;
     COUNT(returned);
     CHANNEL_SEND(ch, basic_return, .reply_code = REPLY_NO_ROUTE,

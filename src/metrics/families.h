@@ -32,7 +32,8 @@
     F(channel_queue_exchange_metrics, queues, RABBITMQ, ALWAYS | DETAILED, CHANNEL_QUEUE_EXCHANGE_METRICS) \
     F(queue_delivery_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_DELIVERY_METRICS)         \
     F(channel_metrics, channels, RABBITMQ, ALWAYS | DETAILED, CHANNEL_METRICS)                     \
-    F(channel_exchange_metrics, channels, RABBITMQ, ALWAYS | DETAILED, CHANNEL_EXCHANGE_METRICS)   \
+    F(channel_exchange_sums, channels, RABBITMQ, SUMS, CHANNEL_EXCHANGE_METRICS)                   \
+    F(channel_exchange_metrics, publishes, RABBITMQ, OBJECTS | DETAILED, CHANNEL_EXCHANGE_METRICS) \
     F(channel_queue_sums, channels, RABBITMQ, SUMS, CHANNEL_QUEUE_METRICS)                         \
     F(channel_queue_metrics, deliveries, RABBITMQ, OBJECTS | DETAILED, CHANNEL_QUEUE_METRICS)      \
     F(connection_coarse_metrics, connections, RABBITMQ, ALWAYS | DETAILED, CONNECTION_COARSE_METRICS) \
@@ -176,10 +177,10 @@
     M(x, channel_prefetch, GAUGE, "How many unacknowledged messages the channel may have; 0: no limit", f->global_prefetch_count)
 
 #define CHANNEL_EXCHANGE_METRICS(M, x)                                                             \
-    M(x, channel_messages_published_total, COUNTER, "Messages published on the channel", f->counts.publish) \
-    M(x, channel_messages_confirmed_total, COUNTER, "Messages published on the channel and confirmed", f->counts.confirm) \
-    M(x, channel_messages_unroutable_returned_total, COUNTER, "Messages published on the channel as mandatory and returned", f->counts.return_unroutable) \
-    M(x, channel_messages_unroutable_dropped_total, COUNTER, "Messages published on the channel and routed to no queue, which were dropped", f->counts.drop_unroutable)
+    M(x, channel_messages_published_total, COUNTER, "Messages published to the exchange on the channel", f->counts.publish) \
+    M(x, channel_messages_confirmed_total, COUNTER, "Messages of these that were confirmed", f->counts.confirm) \
+    M(x, channel_messages_unroutable_returned_total, COUNTER, "Messages of these that were mandatory and returned, as no queue took them", f->counts.return_unroutable) \
+    M(x, channel_messages_unroutable_dropped_total, COUNTER, "Messages of these that were routed to no queue and dropped", f->counts.drop_unroutable)
 
 #define CHANNEL_QUEUE_METRICS(M, x)                                                                \
     M(x, channel_get_ack_total, COUNTER, "Messages that the channel has got from the queue, to be acknowledged", f->counts.get) \

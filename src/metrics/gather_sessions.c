@@ -58,11 +58,10 @@ int channels_gather(struct gathering *g)
     return gather(g, &(struct session_visitor){.channel = add_channel});
 }
 
-/* Several consumers of a channel may be of the same queue, so their rows are added up. */
-static void add_delivery(void *arg, const struct session_delivery_facts *facts)
+/* Adds a row about what a channel did with an exchange or a queue. */
+static void add_between(const struct target *t, const struct session_channel_facts *channel,
+                        const char *kind, struct slice name, const void *facts)
 {
-    const struct target *t = arg;
-    const struct session_channel_facts *channel = facts->channel;
     char space[EVENT_PID_MAX];
     struct lv_buffer labels = {0};
     if (!gathering_wants_vhost(t->g, channel->connection->vhost))
@@ -70,9 +69,25 @@ static void add_delivery(void *arg, const struct session_delivery_facts *facts)
     label_add(&labels, "channel",
               event_pid(t->g->m->node_name, space, channel->connection->id, channel->number));
     label_add(&labels, "vhost", channel->connection->vhost);
-    label_add(&labels, "queue", facts->queue);
+    label_add(&labels, kind, name);
     gathering_add(t->g, t->part, lv_buffer_slice(&labels), facts);
     lv_buffer_free(&labels);
+}
+
+static void add_publish(void *arg, const struct session_publish_facts *facts)
+{
+    add_between(arg, facts->channel, "exchange", facts->exchange, facts);
+}
+
+int publishes_gather(struct gathering *g)
+{
+    return gather(g, &(struct session_visitor){.publish = add_publish});
+}
+
+/* Several consumers of a channel may be of the same queue, so their rows are added up. */
+static void add_delivery(void *arg, const struct session_delivery_facts *facts)
+{
+    add_between(arg, facts->channel, "queue", facts->queue, facts);
 }
 
 int deliveries_gather(struct gathering *g)

@@ -65,6 +65,7 @@ bool gathering_wants_vhost(const struct gathering *g, struct slice vhost);
     S(queues, struct queue_facts, "vhost, queue", true)                                            \
     S(queue_infos, struct queue_facts, "vhost, queue, queue_type, membership", true)               \
     S(channels, struct session_channel_facts, "channel", true)                                     \
+    S(publishes, struct session_publish_facts, "channel, vhost, exchange", true)                   \
     S(deliveries, struct session_delivery_facts, "channel, vhost, queue", true)                    \
     S(connections, struct session_facts, "channel", true)                                          \
     S(exchanges, struct exchange_figures, "vhost, exchange", true)                                 \

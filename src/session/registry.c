@@ -366,7 +366,9 @@ static uint64_t session_visit(struct session *s, const struct session_visitor *v
     session_get_facts(s, &facts);
     if (visitor->connection)
         visitor->connection(arg, &facts);
-    if ((visitor->channel || visitor->consumer || visitor->delivery) && s->frontend->visit_channels)
+    bool wants_channels =
+        visitor->channel || visitor->consumer || visitor->delivery || visitor->publish;
+    if (wants_channels && s->frontend->visit_channels)
         s->frontend->visit_channels(s, &facts, visitor, arg);
     return 1 + facts.channels;
 }

@@ -162,11 +162,19 @@ struct session_delivery_facts {
     struct channel_counts counts; /* those of deliveries; the others are 0 */
 };
 
+/* What a channel has published to one exchange; a protocol may know only some of them. */
+struct session_publish_facts {
+    const struct session_channel_facts *channel;
+    struct slice exchange;
+    struct channel_counts counts; /* those of publishes; the others are 0 */
+};
+
 struct session_visitor {
     void (*connection)(void *arg, const struct session_facts *facts); /* NULL: skipped */
     void (*channel)(void *arg, const struct session_channel_facts *facts);
     void (*consumer)(void *arg, const struct session_consumer_facts *facts);
     void (*delivery)(void *arg, const struct session_delivery_facts *facts);
+    void (*publish)(void *arg, const struct session_publish_facts *facts);
 };
 void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg);
 

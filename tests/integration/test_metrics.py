@@ -117,6 +117,11 @@ def test_an_object_has_a_sample_of_its_own(load, scrape):
     assert each.value('rabbitmq_queue_messages_ready', vhost='/', queue='m-q') == 3
     assert each.value('rabbitmq_queue_messages_bytes', vhost='/', queue='m-quorum') == 30
     assert each.value('rabbitmq_queue_info', queue='m-quorum', queue_type='rabbit_quorum_queue') == 1
+    assert each.value('rabbitmq_channel_messages_published_total', vhost='/', exchange='') == 15
+    assert each.value('rabbitmq_channel_messages_confirmed_total', exchange='') == 15
+    assert each.value('rabbitmq_channel_messages_unroutable_returned_total', exchange='') == 1
+    assert each.value('rabbitmq_channel_messages_delivered_ack_total', queue='m-q') == 6
+    assert each.value('rabbitmq_channel_get_empty_total', queue='m-empty') == 1
     assert len(each.samples['rabbitmq_connection_channels']) == len(each.samples['rabbitmq_channel_consumers']) == 3
 
 

@@ -235,6 +235,25 @@ static void every_publish_is_confirmed_once_and_correctly_in_any_order_of_answer
         converse(seed);
 }
 
+static void acked_publishes_are_counted_by_their_tag(void **state)
+{
+    (void)state;
+    struct confirms c;
+    confirms_init(&c);
+    c.tag = 3;
+    take(&c, 2);
+    wait_for(&c, 1);
+    c.tag = 5;
+    wait_for(&c, 1);
+    wait_for(&c, 1);
+    settled(&c, 3, CONFIRM_TOOK);
+    settled(&c, 4, CONFIRM_REFUSED);
+    settled(&c, 5, CONFIRM_TOOK);
+    assert_int_equal(c.acked[3], 3);
+    assert_int_equal(c.acked[5], 1);
+    confirms_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +262,7 @@ int main(void)
         cmocka_unit_test(one_queue_that_refuses_means_a_nack_and_one_that_is_gone_does_not),
         cmocka_unit_test(a_message_that_no_queue_has_is_returned_if_mandatory_else_nacked),
         cmocka_unit_test(every_publish_is_confirmed_once_and_correctly_in_any_order_of_answers),
+        cmocka_unit_test(acked_publishes_are_counted_by_their_tag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
