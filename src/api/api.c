@@ -12,6 +12,7 @@
 
 #define PREFIX "/api"
 
+/* clang-format off */
 const struct api_route *const api_families[] = {
     api_general_routes,
     api_health_routes,
@@ -32,8 +33,10 @@ const struct api_route *const api_families[] = {
     api_limit_routes,
     api_definition_routes,
     api_message_routes,
+    api_job_routes,
     NULL,
 };
+/* clang-format on */
 
 struct api *api_create(struct manage *manage, const struct api_settings *settings)
 {

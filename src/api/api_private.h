@@ -59,6 +59,7 @@ extern const struct api_route api_parameter_routes[];
 extern const struct api_route api_limit_routes[];
 extern const struct api_route api_definition_routes[];
 extern const struct api_route api_message_routes[];
+extern const struct api_route api_job_routes[];
 
 /* All tables, ended by NULL. */
 extern const struct api_route *const api_families[];

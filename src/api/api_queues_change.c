@@ -1,7 +1,8 @@
 /* Changes of queues. */
 #include <string.h>
 
-#include "api/api_private.h"
+#include "api/api_jobs.h"
+#include "manage/jobs.h"
 #include "manage/queues.h"
 #include "wire/wire.h"
 
@@ -72,10 +73,14 @@ static void delete_queue(struct api_call *c)
 static void purge_queue(struct api_call *c)
 {
     struct manage_error error = {0};
-    uint64_t dropped;
-    end_change(c,
-               manage_purge_queue(c->manage, &c->actor, api_part(c, "vhost"), api_part(c, "name"),
-                                  &dropped, &error),
+    uint64_t dropped, id = 0;
+    struct slice vhost = api_part(c, "vhost"), name = api_part(c, "name");
+    if (api_query_flag(c, "async")) {
+        bool is_started = job_start_purge(c->manage->jobs, &c->actor, vhost, name, &id, &error);
+        api_answer_job(c, is_started, id, &error);
+        return;
+    }
+    end_change(c, manage_purge_queue(c->manage, &c->actor, vhost, name, NULL, &dropped, &error),
                &error);
 }
 
@@ -150,7 +155,7 @@ const struct api_route api_queue_change_routes[] = {
      "Deletes a queue; with `if-empty=true` or `if-unused=true` only if it has no messages or no "
      "consumers."},
     {"DELETE", "/queues/{vhost}/{name}/contents", API_VHOST, purge_queue,
-     "Drops the messages of a queue that are ready."},
+     "Drops the messages of a queue that are ready; with `async=true` as a job."},
     {"POST", "/queues/{vhost}/{name}/actions", API_VHOST, act_on_queue,
      "Accepts the actions `sync` and `cancel_sync`, which have no effect.",
      .body = "action:string!"},

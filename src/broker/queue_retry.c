@@ -87,12 +87,17 @@ static bool route_by_exchange(struct queue *q, struct message *m,
     return ret->count > 0;
 }
 
-/* Returns whether the message can go back. *ret_target is then the queue it came from; if that is
- * NULL, it goes back by *ret_route. */
+/* Returns whether the message can be moved. *ret_target is then the destination, or the queue that
+ * the message came from; if that is NULL, it goes back by *ret_route. */
 static bool origin_find(struct queue *q, struct message *m, bool is_publish,
                         struct queue_entry **ret_target, struct route *ret_route)
 {
     struct dead_letter_origin origin;
+    struct slice destination = retry_of(q)->options.destination;
+    if (destination.n > 0) {
+        *ret_target = queue_entry_find(queue_vhost(q), destination);
+        return *ret_target != NULL;
+    }
     if (!dead_letter_origin(m, &origin) || slice_equal(origin.queue, queue_name(q)))
         return false;
     *ret_target = queue_entry_find(queue_vhost(q), origin.queue);
@@ -106,11 +111,15 @@ static bool retry_make(struct queue *q, const struct forward *f, struct message 
     struct retry *r = retry_of(q);
     struct dead_letter_origin origin;
     lv_assert(r); /* its flights keep it */
-    if (!dead_letter_origin(f->message, &origin))
-        lv_unreachable(); /* retry_step() has read it */
     r->target = NULL;
     r->route = (struct route){0};
     origin_find(q, f->message, true, &r->target, &r->route);
+    if (r->options.destination.n > 0) {
+        *ret = message_ref(f->message);
+        return true;
+    }
+    if (!dead_letter_origin(f->message, &origin))
+        lv_unreachable(); /* retry_step() has read it */
     *ret = dead_letter_revive(f->message, &origin, r->options.keep_history);
     return *ret != NULL;
 }
@@ -242,6 +251,7 @@ bool retry_start(struct queue *q, const struct retry_options *options, struct re
     r->refs = 2;
     r->queue = q;
     r->options = *options;
+    r->options.destination = slice_copy(options->destination);
     loop_task_init(&r->run, retry_run);
     loop_timer_init(&r->run_later, retry_run_later);
     r->browse =
@@ -262,8 +272,10 @@ void retry_unref(struct retry **retry)
     struct retry *r = *retry;
     *retry = NULL;
     lv_assert(!r || r->refs > 0);
-    if (r && --r->refs == 0)
-        free(r);
+    if (!r || --r->refs > 0)
+        return;
+    free((void *)(uintptr_t)r->options.destination.p);
+    free(r);
 }
 
 static void retry_end_if_done(struct retry *r)
@@ -281,6 +293,14 @@ static void retry_end_if_done(struct retry *r)
     departures_of(q)->retry = NULL;
     browse_close(&r->browse); /* may be the queue's last reference */
     retry_unref(&r);
+}
+
+void retry_cancel(struct retry *r)
+{
+    if (r->progress.is_over)
+        return;
+    r->has_walked = true;
+    retry_end_if_done(r);
 }
 
 void queue_retry_stop(struct queue *q)

@@ -1,5 +1,5 @@
 /* Retrying dead letters: an operator sends them back to where they came from, once the cause is
- * mended.
+ * mended; or moves all messages of a queue to another one.
  *
  * A retry walks over the messages that are ready when it begins, in memory and on disk (browse.h).
  * If the queue named in a message's newest x-death exists, the message is published to that queue,
@@ -21,6 +21,9 @@
 struct retry; /* see queue_retry.c */
 
 struct retry_options {
+    /* Not empty: all ready messages, dead letters or not, are moved to this queue of the vhost, as
+     * they are. */
+    struct slice destination;
     uint64_t limit;    /* at most this many are moved */
     bool keep_history; /* x-death stays in the header */
 };
@@ -32,11 +35,14 @@ struct retry_progress {
     bool is_gone; /* over because the queue was deleted */
 };
 
-/* Begins a retry. The caller owns *ret, and may drop it at any time: the retry goes on. Returns
+/* Begins a retry; the destination is copied. The caller owns *ret, and may drop it at any time: the retry goes on. Returns
  * false if one is under way, or the queue is deleted. */
 bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret);
 
 struct retry_progress retry_progress(const struct retry *retry);
+
+/* Ends the retry early: what is in flight arrives, everything else stays. */
+void retry_cancel(struct retry *retry);
 
 /* Drops the caller's reference and clears the pointer; NULL is fine. Home, or after the loops have
  * stopped. */

@@ -42,6 +42,7 @@ extern const struct control_command control_trace_commands[];
 extern const struct control_command control_log_commands[];
 extern const struct control_command control_limit_commands[];
 extern const struct control_command control_definition_commands[];
+extern const struct control_command control_job_commands[];
 
 struct request {
     const struct control_world *world;

@@ -19,7 +19,7 @@ static void run_purge_queue(struct request *r)
     uint64_t count = 0;
     struct manage_error error = {0};
     bool is_done = manage_purge_queue(r->manage, &actor_cli, request_string(r, "vhost"),
-                                      request_string(r, "queue"), &count, &error);
+                                      request_string(r, "queue"), NULL, &count, &error);
     request_end_with(r, is_done, json_pack("{s:I}", "messages", (json_int_t)count), &error);
 }
 

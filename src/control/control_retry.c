@@ -11,7 +11,7 @@ static void run_retry_dead_letters(struct request *r)
         return;
     bool is_done =
         manage_retry_dead_letters(r->manage, &actor_cli, request_string(r, "vhost"),
-                                  request_string(r, "queue"), &options, &progress, &error);
+                                  request_string(r, "queue"), &options, NULL, &progress, &error);
     request_end_with(r, is_done,
                      json_pack("{s:I, s:I}", "moved", (json_int_t)progress.moved, "stayed",
                                (json_int_t)progress.stayed),

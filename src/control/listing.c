@@ -96,6 +96,7 @@ static const struct {
     {REFUSAL_NOT_FOUND, SUBJECT_EXCHANGE, "no_such_exchange"},
     {REFUSAL_NOT_FOUND, SUBJECT_USER, "no_such_user"},
     {REFUSAL_NOT_FOUND, SUBJECT_PARAMETER, "no_such_parameter"},
+    {REFUSAL_NOT_FOUND, SUBJECT_NONE, "no_such_job"},
     {REFUSAL_EXISTS, SUBJECT_USER, "user_exists"},
     {REFUSAL_ACCESS, SUBJECT_USER, "login_refused"},
     {REFUSAL_IN_USE, SUBJECT_QUEUE, "queue_in_use"},

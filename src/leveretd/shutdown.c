@@ -22,6 +22,7 @@
 #include "leveretd/http_services.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
+#include "manage/jobs.h"
 #include "manage/statistics.h"
 #include "manage/vhost_defaults.h"
 #include "message/events.h"
@@ -182,6 +183,7 @@ void leveretd_free(struct leveretd *d)
         asker_close(d->manage.asker);
     http_services_stop(&d->http);
     control_stop(&d->control);
+    jobs_free(&d->manage.jobs);
     statistics_stop(&d->manage.statistics);
     asker_free(&d->manage.asker);
     log_exchange_stop();

@@ -34,6 +34,7 @@
 #include "leveretd/recovery.h"
 #include "leveretd/statistics_config.h"
 #include "leveretd/vhost_defaults_config.h"
+#include "manage/jobs.h"
 #include "store/data_dir.h"
 #include "topology/vhost.h"
 
@@ -437,6 +438,7 @@ static void create_rooms(struct leveretd *d)
         .vhost_defaults = d->vhost_defaults,
         .node = &d->node_source,
     };
+    d->manage.jobs = jobs_create(&d->manage);
 }
 
 int leveretd_start(struct leveretd *d)

@@ -150,6 +150,20 @@
     C(routing_key, STRING, message_routing_key(f->message))                                        \
     C(state, TEXT, f->state)
 
+/* Jobs; `done` counts the skipped ones, too. */
+#define JOB_COLUMNS(C)                                                                             \
+    C(id, NUMBER, f->id)                                                                           \
+    C(kind, TEXT, f->kind)                                                                         \
+    C(what, STRING, f->what)                                                                       \
+    C(user, STRING, f->user)                                                                       \
+    C(state, TEXT, job_state_name(f->state))                                                       \
+    C(done, NUMBER, f->done)                                                                       \
+    C(skipped, NUMBER, f->skipped)                                                                 \
+    C(total, NUMBER, f->total)                                                                     \
+    C(error, STRING, f->error)                                                                     \
+    C(started, TIME, f->started_ms)                                                                \
+    C(ended, TIME, f->ended_ms)
+
 /* Messages that an exchange delays. */
 #define DELAYED_COLUMNS(C)                                                                         \
     C(due, TIME, f->due_ms)                                                                        \

@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "manage/ask.h"
 
+struct jobs;        /* see jobs.h */
 struct node_source; /* see node.h */
 struct session_server;
 struct statistics;     /* see statistics.h */
@@ -30,6 +31,7 @@ struct manage {
     const char *node_name;                       /* as listings show it: "leveret@host" */
     const struct vhost_defaults *vhost_defaults; /* NULL: new vhosts begin with nothing */
     const struct node_source *node;
+    struct jobs *jobs;
     struct statistics *statistics; /* NULL: none are collected */
 };
 

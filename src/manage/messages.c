@@ -102,12 +102,16 @@ struct retrying {
     struct retry_options options;
     struct retry *retry; /* NULL: another retry is under way */
     struct retry_progress progress;
+    struct progress *watched; /* NULL: nobody looks */
 };
 
 static void retry_start_on_loop(struct loop *loop, void *arg)
 {
     struct retrying *a = arg;
     lv_assert(queue_home(a->queue) == loop);
+    struct queue_call call = {.queue = a->queue, .from = loop};
+    queue_call_status(&call);
+    progress_set_total(a->watched, call.status.ready);
     if (!retry_start(a->queue, &a->options, &a->retry))
         a->retry = NULL;
 }
@@ -116,7 +120,10 @@ static void retry_look_on_loop(struct loop *loop, void *arg)
 {
     struct retrying *a = arg;
     lv_assert(queue_home(a->queue) == loop && a->retry);
+    if (progress_is_cancelled(a->watched))
+        retry_cancel(a->retry);
     a->progress = retry_progress(a->retry);
+    progress_set(a->watched, a->progress.moved + a->progress.stayed, a->progress.stayed);
 }
 
 static void retry_leave_on_loop(struct loop *loop, void *arg)
@@ -153,13 +160,50 @@ static bool retry_end(const struct retrying *a, bool is_started, int err,
     return true;
 }
 
+/* Checks that the actor may publish to the destination, and that there is such a queue. */
+static bool check_destination(struct manage *m, const struct actor *actor, struct slice vhost,
+                              struct slice queue, struct slice destination,
+                              struct manage_error *error)
+{
+    struct broker_error told;
+    if (destination.n == 0)
+        return true;
+    if (slice_equal(queue, destination))
+        return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_QUEUE,
+                             "A queue's messages cannot be moved to the queue itself");
+    if (!actor_check_exchange(actor, AUTH_WRITE, vhost, SLICE_EMPTY, error))
+        return false;
+    struct queue *q = manage_queue(m, vhost, destination, error);
+    if (!q)
+        return false;
+    bool may = queue_entry_check_access(queue_entry(q), 0, &told) ||
+               manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
+    queue_unref(&q);
+    return may;
+}
+
+static void log_moved(const struct actor *actor, struct slice vhost, struct slice queue,
+                      const struct retry_options *options, uint64_t moved)
+{
+    if (options->destination.n > 0)
+        actor_log(actor, "%llu messages of queue '%.*s' in vhost '%.*s' are moved to queue '%.*s'",
+                  (unsigned long long)moved, SLICE_ARG(queue), SLICE_ARG(vhost),
+                  SLICE_ARG(options->destination));
+    else
+        actor_log(actor, "%llu dead letters of queue '%.*s' in vhost '%.*s' are moved back",
+                  (unsigned long long)moved, SLICE_ARG(queue), SLICE_ARG(vhost));
+}
+
 bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, struct slice vhost,
                                struct slice queue, const struct retry_options *options,
-                               struct retry_progress *ret, struct manage_error *error)
+                               struct progress *progress, struct retry_progress *ret,
+                               struct manage_error *error)
 {
-    if (!actor_check_queue(actor, AUTH_READ, vhost, queue, error))
+    if (!actor_check_queue(actor, AUTH_READ, vhost, queue, error) ||
+        !check_destination(m, actor, vhost, queue, options->destination, error))
         return false;
-    struct retrying a = {.queue = manage_queue(m, vhost, queue, error), .options = *options};
+    struct retrying a = {
+        .queue = manage_queue(m, vhost, queue, error), .options = *options, .watched = progress};
     if (!a.queue)
         return false;
     int err = ask_loop(m->asker, queue_home(a.queue), retry_start_on_loop, &a);
@@ -170,8 +214,7 @@ bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, stru
     if (!retry_end(&a, is_started, err, error))
         return false;
     *ret = a.progress;
-    actor_log(actor, "%llu dead letters of queue '%.*s' in vhost '%.*s' are moved back",
-              (unsigned long long)ret->moved, SLICE_ARG(queue), SLICE_ARG(vhost));
+    log_moved(actor, vhost, queue, options, ret->moved);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #ifndef LEVERET_MANAGE_MESSAGES_H
 #define LEVERET_MANAGE_MESSAGES_H
 
+#include "base/progress.h"
 #include "broker/queue_retry.h"
 #include "manage/listing.h"
 #include "manage/manage.h"
@@ -95,12 +96,13 @@ bool manage_cancel_delayed(struct manage *m, const struct actor *actor, struct s
 
 /* --- dead letters ----------------------------------------------------------------------------- */
 
-/* Moves the dead letters in this queue back to the queues they came from, and waits until this is
- * done. REFUSAL_BUSY: they are being moved already. REFUSAL_NOT_FOUND: there is no such queue, or
- * it was deleted meanwhile. */
+/* Moves the dead letters in this queue back to the queues they came from, or (options->destination)
+ * all its messages to another queue, and waits until this is done. REFUSAL_BUSY: they are being
+ * moved already. REFUSAL_NOT_FOUND: there is no such queue, or it was deleted meanwhile. */
 bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, struct slice vhost,
                                struct slice queue, const struct retry_options *options,
-                               struct retry_progress *ret, struct manage_error *error);
+                               struct progress *progress, struct retry_progress *ret,
+                               struct manage_error *error);
 
 /* --- routes ----------------------------------------------------------------------------------- */
 

@@ -188,12 +188,14 @@ static struct queue *find_unlocked(struct manage *m, const struct actor *actor, 
 }
 
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
-                        struct slice name, uint64_t *ret, struct manage_error *error)
+                        struct slice name, struct progress *progress, uint64_t *ret,
+                        struct manage_error *error)
 {
     if (!actor_check_queue(actor, AUTH_READ, vhost, name, error))
         return false;
     struct home_call h = {
         .call = {.queue = find_unlocked(m, actor, vhost, name, error), .run = queue_call_purge}};
+    h.call.purge.progress = progress;
     if (!h.call.queue || !change_queue(m, &h, error))
         return false;
     *ret = h.call.purge.dropped;

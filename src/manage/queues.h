@@ -2,6 +2,7 @@
 #ifndef LEVERET_MANAGE_QUEUES_H
 #define LEVERET_MANAGE_QUEUES_H
 
+#include "base/progress.h"
 #include "broker/policy.h"
 #include "manage/listing.h"
 #include "manage/manage.h"
@@ -92,7 +93,8 @@ bool manage_declare_queue(struct manage *m, const struct actor *actor, struct sl
 /* Drops the queue's ready messages. Sets *ret to their number. REFUSAL_LOCKED: the queue is
  * exclusive, and the actor is not the operator of this machine. */
 bool manage_purge_queue(struct manage *m, const struct actor *actor, struct slice vhost,
-                        struct slice name, uint64_t *ret, struct manage_error *error);
+                        struct slice name, struct progress *progress, uint64_t *ret,
+                        struct manage_error *error);
 
 struct queue_deletion {
     struct slice vhost, name;

@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 
+#include "base/progress.h"
 #include "message/confirm.h"
 #include "message/death.h"
 #include "paging/lane.h"
@@ -215,7 +216,8 @@ struct queue_call {
             uint64_t ready;      /* how many messages are ready after this */
         } get;
         struct {
-            uint64_t dropped; /* how many messages */
+            struct progress *progress; /* NULL: nobody looks. Lives as long as the call */
+            uint64_t dropped;          /* how many messages */
         } purge;
         struct {
             bool if_unused, if_empty;

@@ -316,15 +316,18 @@ static bool purge_one(struct queue_call *call, const struct purge_lane *at)
     return true;
 }
 
-/* Drops as much as the slice allows. Returns true if all is dropped. */
+/* Drops as much as the slice allows. Returns true if all is dropped, or the rest is to stay. */
 static bool purge_some(struct loop *loop, struct purge *purge)
 {
-    while (purge->lane_count > 0) {
+    struct progress *progress = purge->call->purge.progress;
+    while (purge->lane_count > 0 && !progress_is_cancelled(progress)) {
+        progress_set(progress, purge->call->purge.dropped, 0);
         if (!loop_spend(loop, 1))
             return false;
         if (!purge_one(purge->call, &purge->lanes[purge->lane_count - 1]))
             purge->lane_count--;
     }
+    progress_set(progress, purge->call->purge.dropped, 0);
     return true;
 }
 

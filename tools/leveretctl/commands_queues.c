@@ -84,6 +84,11 @@ static const struct failure delayed_fails[] = {
     {.error = NULL},
 };
 
+static const struct failure job_fails[] = {
+    {.error = "no_such_job", .exit_code = EXIT_USAGE, .text = "Job not found"},
+    {.error = NULL},
+};
+
 /* --- commands --------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -97,6 +102,19 @@ const struct command queue_commands[] = {
      .request = {.add = add_ids},
      .answer = {.done = "Cancelled $messages messages"},
      .failures = delayed_fails},
+    {.name = "cancel_job", .run = run_change,
+     .usage = "<id>" TIMEOUT_USAGE,
+     .help = "Cancels a job, by its id in list_jobs: what it has done stays done.",
+     .banner = "Cancelling job $1 ...",
+     .arguments = {.min = 1, .max = 1, .names = "id"},
+     .failures = job_fails},
+    {.name = "list_jobs", .run = run_listing,
+     .usage = LISTING_USAGE "[<column> ...]" TIMEOUT_USAGE,
+     .help = "Lists jobs: long work, such as moving messages, that was begun over the HTTP API.",
+     .banner = "Listing jobs ...",
+     .arguments = {.max = MANY, .options = NO_HEADERS},
+     .listing = {.columns = "id kind what user state done skipped total error",
+                 .all_columns = COLUMN_NAMES(JOB_COLUMNS)}},
     {.name = "list_delayed", .run = run_listing,
      .usage = "[--vhost <vhost>] [--limit <n>] " LISTING_USAGE "<exchange>" TIMEOUT_USAGE,
      .help = "Lists the messages that an exchange delays, the earliest due first.",

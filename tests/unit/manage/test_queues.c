@@ -172,9 +172,9 @@ static void a_purge_returns_when_all_messages_are_dropped(void **state)
     begin(&w);
     assert_true(declare(&w, &actor_cli, "q", &is_created));
     publish(&w, "q", MESSAGES);
-    assert_true(manage_purge_queue(&w.m, &actor_cli, S("/"), S("q"), &dropped, &w.error));
+    assert_true(manage_purge_queue(&w.m, &actor_cli, S("/"), S("q"), NULL, &dropped, &w.error));
     assert_int_equal(dropped, MESSAGES);
-    assert_true(manage_purge_queue(&w.m, &actor_cli, S("/"), S("q"), &dropped, &w.error));
+    assert_true(manage_purge_queue(&w.m, &actor_cli, S("/"), S("q"), NULL, &dropped, &w.error));
     assert_int_equal(dropped, 0);
     end(&w);
 }
@@ -216,7 +216,7 @@ static void an_actor_without_permission_changes_nothing(void **state)
     assert_true(declare(&w, &actor_cli, "q", &is_created));
     assert_false(declare(&w, &eve, "other", &is_created));
     assert_refused(&w, REFUSAL_ACCESS, SUBJECT_QUEUE);
-    assert_false(manage_purge_queue(&w.m, &eve, S("/"), S("q"), &count, &w.error));
+    assert_false(manage_purge_queue(&w.m, &eve, S("/"), S("q"), NULL, &count, &w.error));
     assert_refused(&w, REFUSAL_ACCESS, SUBJECT_QUEUE);
     const struct queue_deletion theirs = {.vhost = S("/"), .name = S("q")};
     assert_false(manage_delete_queue(&w.m, &eve, &theirs, &count, &w.error));
