@@ -10,9 +10,16 @@
     C("cluster_state", cluster_state, CLUSTER)                                                     \
     C("default_queue_type", default_queue_type, STRING, f->default_queue_type)                     \
     C("description", description, STRING, f->description)                                          \
+    DELIVERY_FIELDS(C)                                                                             \
+    PUBLISHER_FIELDS(C)                                                                            \
+    STATISTIC_FIELD(C, "", messages)                                                               \
+    STATISTIC_FIELD(C, "", messages_ready)                                                         \
+    STATISTIC_FIELD(C, "", messages_unacknowledged)                                                \
     C("metadata.description", metadata_description, STRING, f->description)                        \
     C("metadata.tags", metadata_tags, WORDS, f->tags)                                              \
     C("name", name, STRING, f->name)                                                               \
+    STATISTIC_FIELD(C, "", recv_oct)                                                               \
+    STATISTIC_FIELD(C, "", send_oct)                                                               \
     C("tags", tags, WORDS, f->tags)                                                                \
     C("tracing", tracing, BOOL, f->is_traced)
 

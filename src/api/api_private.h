@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "base/json_write.h"
 #include "manage/listing.h"
+#include "manage/statistics.h"
 
 struct api_call;
 
@@ -34,12 +35,17 @@ struct api_route {
      * "text": a string for which no number is taken. */
     const char *body;
     const struct column *answer; /* the fields of an object of the answer; NULL: see the summary */
-    bool is_list;                /* the answer is a listing of these: paged, sorted ... */
+    bool is_list;                /* the answer is a listing of these, to be sorted ... */
+    bool is_paged;               /* and in pages, if a page is asked for */
     /* Credentials may be in the query, ?auth=BASE64: for links that browsers follow. */
     bool may_log_in_by_query;
 };
 
 /* A table for each family, ended by a NULL method. */
+extern const struct api_route api_binding_routes[];
+extern const struct api_route api_connection_routes[];
+extern const struct api_route api_consumer_routes[];
+extern const struct api_route api_exchange_routes[];
 extern const struct api_route api_general_routes[];
 extern const struct api_route api_health_routes[];
 extern const struct api_route api_login_routes[];
@@ -77,8 +83,9 @@ struct api_call {
     size_t part_count;
     struct auth_identity *identity; /* a reference; NULL with API_PUBLIC */
     struct actor actor;
-    json_t *body;            /* owned; NULL: none */
-    struct json_writer json; /* writes into the answer */
+    json_t *body;                  /* owned; NULL: none */
+    struct json_writer json;       /* writes into the answer */
+    struct statistics_range range; /* of samples, once api_read_range() has been called */
 };
 
 /* How often it was tried to log in. */
@@ -156,7 +163,7 @@ bool api_check_headers(struct api_call *c);
 /* Answers OPTIONS: "HEAD, GET, OPTIONS". */
 void api_answer_options(struct api_call *c, struct slice methods);
 
-/* --- listing.c -------------------------------------------------------------------------------- */
+/* --- objects.c, listing.c --------------------------------------------------------------------- */
 
 /* Writes an object with these fields, or with those that the parameter `columns` asks for. Names
  * with dots make objects in objects: "message_stats.publish". A value that is VALUE_ABSENT is left
@@ -166,6 +173,9 @@ void api_write_fields(struct api_call *c, const struct column *fields, const voi
  * asks. Frees the listing; and the error, if it was refused. */
 void api_answer_listing(struct api_call *c, bool is_done, struct listing *listing,
                         struct manage_error *error);
+
+/* Reads lengths_age, lengths_incr, msg_rates_age ... Returns false after refusing. */
+bool api_read_range(struct api_call *c, struct statistics_range *ret);
 
 /* --- value.c ---------------------------------------------------------------------------------- */
 

@@ -1,25 +1,226 @@
-/* Queues. */
-#include "api/api_private.h"
-#include "api/fields.h"
-#include "manage/queues.h"
-#include "queue/queue_arguments.h"
+/* Queues: listing and showing them. */
+#include <string.h>
 
+#include "api/api_private.h"
+#include "api/bindings.h"
+#include "api/fields.h"
+#include "api/objects.h"
+#include "api/pages.h"
+#include "api/sessions.h"
+#include "api/vhosts_seen.h"
+#include "manage/compute_slots.h"
+#include "manage/exchanges.h"
+#include "manage/queues.h"
+#include "topology/vhost.h"
+
+/* A page of more queues than this is chosen by what the sampler has seen (manage/queues.h); of
+ * fewer, all are asked for, so that their order is that of this moment. */
+enum { ASKED_FOR_MAX = 2000 };
+
+/* --- fields ----------------------------------------------------------------------------------- */
+
+static struct slice policy_name(const struct queue_facts *f, enum policy_kind kind)
+{
+    return f->policy ? f->policy->names[kind] : SLICE_EMPTY;
+}
+
+/* Whether nothing has happened since the sampler has looked. */
+static bool queue_is_idle(const struct queue_facts *f)
+{
+    const struct statistic_answer *of = f->statistics ? f->statistics->of : NULL;
+    return of && of[STATISTIC_messages].value == f->ready + f->unacked + f->dead_letters &&
+           of[STATISTIC_messages_ready].value == f->ready &&
+           of[STATISTIC_publish].value == f->counters.published &&
+           of[STATISTIC_deliver].value == f->counters.delivered &&
+           of[STATISTIC_deliver_no_ack].value == f->counters.delivered_no_ack;
+}
+
+#define API_QUEUE_FIELDS(C)                                                                        \
+    API_QUEUE_PLAIN_FIELDS(C)                                                                      \
+    API_QUEUE_LIVE_FIELDS(C) API_QUEUE_TOTAL_FIELDS(C) API_QUEUE_STATISTIC_FIELDS(C)
 #define F struct queue_facts
 #define COLUMN_OF(field) queue_field_##field
 API_QUEUE_FIELDS(FIELD_VALUE)
-static const struct column queue_fields[] = {API_QUEUE_FIELDS(FIELD_ROW) COLUMNS_END};
+
+static const struct column plain_fields[] = {API_QUEUE_PLAIN_FIELDS(FIELD_ROW)
+                                                 API_QUEUE_LIVE_FIELDS(FIELD_ROW) COLUMNS_END};
+static const struct column total_fields[] = {API_QUEUE_PLAIN_FIELDS(FIELD_ROW)
+                                                 API_QUEUE_TOTAL_FIELDS(FIELD_ROW) COLUMNS_END};
+static const struct column queue_fields[] = {API_QUEUE_PLAIN_FIELDS(
+    FIELD_ROW) API_QUEUE_TOTAL_FIELDS(FIELD_ROW) API_QUEUE_STATISTIC_FIELDS(FIELD_ROW) COLUMNS_END};
+
+static bool find_statistics(const struct api_call *c, const void *facts,
+                            struct statistics_answer *ret)
+{
+    const struct queue_facts *f = facts;
+    return statistics_queue(c->manage->statistics, queue_id(f->queue), &c->range, ret);
+}
+
+static const struct api_kind plain_kind = {.fields = plain_fields};
+static const struct api_kind total_kind = {.fields = total_fields};
+static const struct api_kind queue_kind = {queue_fields, find_statistics,
+                                           offsetof(struct queue_facts, statistics)};
+
+static const struct api_kind *kind_of(const struct api_call *c, bool may_total)
+{
+    if (!api_query_flag(c, "disable_stats"))
+        return &queue_kind;
+    return may_total && api_query_flag(c, "enable_queue_totals") ? &total_kind : &plain_kind;
+}
+
+/* --- listings --------------------------------------------------------------------------------- */
+
+static bool list_one(struct api_call *c, struct slice vhost, struct listing *ret,
+                     struct manage_error *error)
+{
+    return manage_list_queues(c->manage, &c->actor, vhost, ret, error);
+}
+
+static size_t count_queues(struct api_call *c)
+{
+    size_t count = 0;
+    struct lv_table_iter it;
+    struct lv_table *vhosts = c->manage->broker->topology.vhosts;
+    for (struct lv_table_node *n = lv_table_first(vhosts, &it); n; n = lv_table_next(vhosts, &it))
+        count += lv_table_count(lv_container_of(n, struct vhost, by_name)->queues);
+    return count;
+}
+
+/* Fills in by what the page is sorted. Returns false if the sampler does not know it. */
+static bool find_order(const struct api_call *c, struct queue_page *page)
+{
+    struct slice path = api_query(c, "sort");
+    page->is_descending = api_query_flag(c, "sort_reverse");
+    if (path.n == 0 || (slice_is(path, "name") && strstr(c->route->path, "{vhost}")))
+        return true;
+    page->is_by_statistic = true;
+    return api_statistic_of_path(path, &page->statistic, &page->is_rate);
+}
+
+/* Answers a page out of many queues. */
+static void answer_page(struct api_call *c, struct api_page *page, struct queue_page *wanted)
+{
+    struct api_show show;
+    struct api_counts counts;
+    struct listing l = {0};
+    struct manage_error error = {0};
+    struct slice vhost = SLICE_EMPTY;
+    if (strstr(c->route->path, "{vhost}")) {
+        vhost = api_part(c, "vhost");
+        wanted->vhost = &vhost;
+    }
+    wanted->matches = page->name.n > 0 ? api_page_matches : NULL;
+    wanted->arg = page;
+    wanted->first = api_page_first(page);
+    wanted->count = (size_t)page->size;
+    if (!manage_page_queues(c->manage, &c->actor, wanted, &l, &counts.total, &counts.matching,
+                            &error)) {
+        api_refuse_as(c, &error);
+        return;
+    }
+    api_show_begin(&show, c, kind_of(c, true));
+    api_page_write(&show, page, &counts, &l, 0);
+    listing_free(&l);
+}
 
 static void list_queues(struct api_call *c)
 {
+    struct api_page page = {.is_asked_for = false};
+    struct queue_page wanted = {NULL};
     struct listing listing = {0};
     struct manage_error error = {0};
-    bool is_done = manage_list_queues(c->manage, &c->actor, api_part(c, "vhost"), &listing, &error);
-    listing.columns = queue_fields;
-    api_answer_listing(c, is_done, &listing, &error);
+    bool is_fine = api_read_range(c, &c->range) && api_page_read(c, &page);
+    if (is_fine && page.is_asked_for && find_order(c, &wanted) && count_queues(c) > ASKED_FOR_MAX) {
+        compute_slot_take();
+        answer_page(c, &page, &wanted);
+    } else if (is_fine) {
+        bool is_done = api_list_vhosts(c, list_one, &listing, &error);
+        api_answer_kind(c, kind_of(c, true), is_done, &listing, &error);
+    }
+    api_page_free(&page);
+}
+
+/* --- one queue -------------------------------------------------------------------------------- */
+
+/* Of the connection that owns an exclusive queue. */
+static void write_owner(struct api_call *c, uint64_t id)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    const struct session_choice choice = {.id = id};
+    if (!api_asks_for(c, "owner_pid_details") ||
+        !manage_list_sessions(c->manage, &actor_cli, SESSION_CONNECTIONS, &choice, &l, &error)) {
+        manage_error_free(&error);
+        return;
+    }
+    if (l.count > 0) {
+        const struct connection_facts *f = l.rows[0];
+        json_write_key(&c->json, "owner_pid_details");
+        json_write_begin(&c->json, '{');
+        json_write_key(&c->json, "name");
+        json_write_string(&c->json, f->name);
+        json_write_key(&c->json, "peer_host");
+        json_write_text(&c->json, f->peer.peer.text);
+        json_write_key(&c->json, "peer_port");
+        json_write_u64(&c->json, f->peer.peer.port);
+        json_write_end(&c->json, '}');
+    }
+    listing_free(&l);
+}
+
+static void write_queue(struct api_call *c, const struct listing *l)
+{
+    struct api_show show;
+    struct queue_facts *f = l->rows[0];
+    const struct api_kind *kind = kind_of(c, false);
+    struct slice vhost = api_part(c, "vhost"), name = api_part(c, "name");
+    api_show_begin(&show, c, kind);
+    json_write_begin(&c->json, '{');
+    api_show_fields(&show, f);
+    if (kind == &queue_kind) {
+        const struct session_choice choice = {.vhost = &vhost, .queue = &name};
+        api_write_consumers(c, &choice);
+        api_write_nothing(c, "deliveries");
+        api_write_nothing(c, "incoming");
+        if (f->owner != 0)
+            write_owner(c, f->owner);
+    }
+    json_write_end(&c->json, '}');
+}
+
+static void show_queue(struct api_call *c)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    if (!api_read_range(c, &c->range))
+        return;
+    if (!manage_show_queue(c->manage, &c->actor, api_part(c, "vhost"), api_part(c, "name"), &l,
+                           &error)) {
+        api_refuse_as(c, &error);
+        return;
+    }
+    write_queue(c, &l);
+    listing_free(&l);
+}
+
+static void list_bindings_of_queue(struct api_call *c)
+{
+    struct slice name = api_part(c, "name");
+    api_answer_bindings(c, &(struct binding_ends){.destination = &name, .is_to_queue = true});
 }
 
 const struct api_route api_queue_routes[] = {
+    {"GET", "/queues", API_MANAGEMENT, list_queues,
+     "Lists the queues of all vhosts that the user has access to.", .answer = queue_fields,
+     .is_list = true, .is_paged = true},
+    {"GET", "/queues/detailed", API_MANAGEMENT, list_queues,
+     "Lists queues like /queues, which shows the same fields.", .answer = queue_fields,
+     .is_list = true, .is_paged = true},
     {"GET", "/queues/{vhost}", API_VHOST, list_queues, "Lists the queues of a vhost.",
-     .answer = queue_fields, .is_list = true},
+     .answer = queue_fields, .is_list = true, .is_paged = true},
+    {"GET", "/queues/{vhost}/{name}", API_VHOST, show_queue,
+     "Shows a queue, and its consumers as consumer_details.", .answer = queue_fields},
+    {"GET", "/queues/{vhost}/{name}/bindings", API_VHOST, list_bindings_of_queue,
+     "Lists the bindings to a queue.", .answer = api_binding_fields, .is_list = true},
     {NULL},
 };

@@ -1,6 +1,7 @@
 /* Vhosts. */
 #include "api/admin.h"
 #include "api/admin_fields.h"
+#include "api/objects.h"
 #include "api/tags.h"
 #include "manage/users.h"
 #include "manage/vhosts.h"
@@ -10,13 +11,22 @@
 API_VHOST_FIELDS(FIELD_VALUE)
 static const struct column vhost_fields[] = {API_VHOST_FIELDS(FIELD_ROW) COLUMNS_END};
 
+static bool find_statistics(const struct api_call *c, const void *facts,
+                            struct statistics_answer *ret)
+{
+    const struct vhost_facts *f = facts;
+    return statistics_vhost(c->manage->statistics, f->name, &c->range, ret);
+}
+
+static const struct api_kind vhost_kind = {vhost_fields, find_statistics,
+                                           offsetof(struct vhost_facts, statistics)};
+
 static void list_vhosts(struct api_call *c)
 {
     struct listing l = {0};
     struct manage_error error = {0};
     bool is_done = manage_list_vhosts(c->manage, &c->actor, &l, &error);
-    l.columns = vhost_fields;
-    api_answer_listing(c, is_done, &l, &error);
+    api_answer_kind(c, &vhost_kind, is_done, &l, &error);
 }
 
 static void show_vhost(struct api_call *c)
@@ -24,7 +34,16 @@ static void show_vhost(struct api_call *c)
     struct listing l = {0};
     struct manage_error error = {0};
     bool is_done = manage_find_vhost(c->manage, &c->actor, api_part(c, "vhost"), &l, &error);
-    admin_answer_one(c, is_done, &l, vhost_fields, &error);
+    if (!is_done) {
+        api_refuse_as(c, &error);
+    } else if (l.count == 0) {
+        api_refuse_not_found(c);
+    } else if (api_read_range(c, &c->range)) {
+        struct api_show show;
+        api_show_begin(&show, c, &vhost_kind);
+        api_show(&show, l.rows[0]);
+    }
+    listing_free(&l);
 }
 
 static void put_vhost(struct api_call *c)
@@ -80,7 +99,7 @@ static void start_vhost(struct api_call *c)
 
 const struct api_route api_vhost_routes[] = {
     {"GET", "/vhosts", API_MANAGEMENT, list_vhosts, "Lists the vhosts that the user may see.",
-     .answer = vhost_fields, .is_list = true},
+     .answer = vhost_fields, .is_list = true, .is_paged = true},
     {"GET", "/vhosts/{vhost}", API_ADMINISTRATOR, show_vhost, "Shows a vhost.",
      .answer = vhost_fields},
     {"PUT", "/vhosts/{vhost}", API_ADMINISTRATOR, put_vhost,

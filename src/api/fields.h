@@ -5,19 +5,188 @@
 #ifndef LEVERET_API_FIELDS_H
 #define LEVERET_API_FIELDS_H
 
+#include "api/statistic_values.h"
+
+/* A statistic, and its rate and samples. */
+#define STATISTIC_FIELD(C, prefix, name)                                                           \
+    C(prefix #name, name, STATISTIC, f->statistics, STATISTIC_##name)                              \
+    C(prefix #name "_details", name##_details, DETAILS, f->statistics, STATISTIC_##name)
+/* The rate of a field whose value is a fact: 0 until the sampler has seen the object. */
+#define DETAILS_FIELD(C, name)                                                                     \
+    C(#name "_details", name##_details, DETAILS_OR_ZERO, f->statistics, STATISTIC_##name)
+
 /* clang-format off */
-#define API_QUEUE_FIELDS(C)                                                                        \
-    C("arguments", arguments, ARGUMENTS, f->arguments, queue_argument_is_known)                    \
+#define DELIVERY_FIELDS(C)                                                                         \
+    STATISTIC_FIELD(C, "message_stats.", ack)                                                      \
+    STATISTIC_FIELD(C, "message_stats.", deliver)                                                  \
+    STATISTIC_FIELD(C, "message_stats.", deliver_get)                                              \
+    STATISTIC_FIELD(C, "message_stats.", deliver_no_ack)                                           \
+    STATISTIC_FIELD(C, "message_stats.", get)                                                      \
+    STATISTIC_FIELD(C, "message_stats.", get_empty)                                                \
+    STATISTIC_FIELD(C, "message_stats.", get_no_ack)                                               \
+    STATISTIC_FIELD(C, "message_stats.", publish)                                                  \
+    STATISTIC_FIELD(C, "message_stats.", redeliver)
+#define PUBLISHER_FIELDS(C)                                                                        \
+    STATISTIC_FIELD(C, "message_stats.", confirm)                                                  \
+    STATISTIC_FIELD(C, "message_stats.", drop_unroutable)                                          \
+    STATISTIC_FIELD(C, "message_stats.", return_unroutable)
+
+/* What is shown of a queue without statistics (disable_stats); with enable_queue_totals also the
+ * totals. Without totals the state is "live": that the queue is there. */
+#define API_QUEUE_PLAIN_FIELDS(C)                                                                  \
+    C("arguments", arguments, TABLE, f->arguments)                                                 \
     C("auto_delete", auto_delete, BOOL, f->is_auto_delete)                                         \
-    C("consumers", consumers, NUMBER, f->consumers)                                                \
     C("durable", durable, BOOL, f->is_durable)                                                     \
     C("exclusive", exclusive, BOOL, f->owner != 0)                                                 \
+    C("name", name, STRING, f->name)                                                               \
+    C("node", node, TEXT, m->node_name)                                                            \
+    C("type", type, TEXT, f->is_quorum ? "quorum" : "classic")                                     \
+    C("vhost", vhost, STRING, vhost_name(queue_entry(f->queue)->vhost))
+#define API_QUEUE_LIVE_FIELDS(C)                                                                   \
+    C("state", live, TEXT, "live")
+#define API_QUEUE_TOTAL_FIELDS(C)                                                                  \
     C("messages", messages, NUMBER, f->ready + f->unacked + f->dead_letters)                       \
     C("messages_ready", messages_ready, NUMBER, f->ready)                                          \
     C("messages_unacknowledged", messages_unacknowledged, NUMBER, f->unacked)                      \
+    C("state", state, TEXT, f->is_gone ? "stopped" : "running")
+#define API_QUEUE_STATISTIC_FIELDS(C)                                                              \
+    C("consumer_capacity", consumer_capacity, REAL_IF, f->consumers > 0, f->utilisation)           \
+    C("consumer_utilisation", consumer_utilisation, REAL_IF, f->consumers > 0, f->utilisation)     \
+    C("consumers", consumers, NUMBER, f->consumers)                                                \
+    C("effective_policy_definition", effective_policy_definition, DEFINITION, f->policy)           \
+    C("exclusive_consumer_tag", exclusive_consumer_tag, STRING_OR_NULL, f->exclusive_tag)          \
+    C("head_message_timestamp", head_message_timestamp, NUMBER_IF, f->has_head_time, f->head_time) \
+    C("idle_since", idle_since, IDLE_SINCE, f->statistics, queue_is_idle(f))                       \
+    C("leader", leader, STRING_WHERE, f->is_quorum, slice_str(m->node_name))                       \
+    C("members", members, NODES_WHERE, f->is_quorum)                                               \
+    C("memory", memory, NUMBER, f->memory)                                                         \
+    C("message_bytes", message_bytes, NUMBER, f->ready_bytes + f->unacked_bytes + f->dead_letter_bytes) \
+    C("message_bytes_dlx", message_bytes_dlx, NUMBER_WHERE, f->is_quorum, f->dead_letter_bytes)    \
+    C("message_bytes_paged_out", message_bytes_paged_out, NUMBER, f->disk_ready_bytes)             \
+    C("message_bytes_persistent", message_bytes_persistent, NUMBER, f->persistent_bytes)           \
+    C("message_bytes_ram", message_bytes_ram, NUMBER, f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes) \
+    C("message_bytes_ready", message_bytes_ready, NUMBER, f->ready_bytes)                          \
+    C("message_bytes_unacknowledged", message_bytes_unacknowledged, NUMBER, f->unacked_bytes)      \
+    DELIVERY_FIELDS(C)                                                                             \
+    DETAILS_FIELD(C, messages)                                                                     \
+    C("messages_dlx", messages_dlx, NUMBER_WHERE, f->is_quorum, f->dead_letters)                   \
+    C("messages_paged_out", messages_paged_out, NUMBER, f->disk_ready)                             \
+    C("messages_persistent", messages_persistent, NUMBER, f->persistent)                           \
+    C("messages_ram", messages_ram, NUMBER, f->ready - f->disk_ready + f->unacked)                 \
+    DETAILS_FIELD(C, messages_ready)                                                               \
+    C("messages_ready_ram", messages_ready_ram, NUMBER, f->ready - f->disk_ready)                  \
+    DETAILS_FIELD(C, messages_unacknowledged)                                                      \
+    C("messages_unacknowledged_ram", messages_unacknowledged_ram, NUMBER, f->unacked)              \
+    C("online", online, NODES_WHERE, f->is_quorum)                                                 \
+    C("operator_policy", operator_policy, STRING_OR_NULL, policy_name(f, POLICY_OPERATOR))         \
+    C("policy", policy, STRING_OR_NULL, policy_name(f, POLICY_ORDINARY))                           \
+    C("recoverable_slaves", recoverable_slaves, NOTHING_WHERE, !f->is_quorum)                      \
+    C("single_active_consumer_ctag", single_active_consumer_ctag, NOTHING_WHERE, f->is_quorum)     \
+    C("single_active_consumer_tag", single_active_consumer_tag, NOTHING_WHERE, !f->is_quorum)
+
+#define API_EXCHANGE_FIELDS(C)                                                                     \
+    C("arguments", arguments, TABLE, f->arguments)                                                 \
+    C("auto_delete", auto_delete, BOOL, f->is_auto_delete)                                         \
+    C("durable", durable, BOOL, f->is_durable)                                                     \
+    C("internal", internal, BOOL, f->is_internal)                                                  \
+    STATISTIC_FIELD(C, "message_stats.", publish_in)                                               \
+    STATISTIC_FIELD(C, "message_stats.", publish_out)                                              \
+    C("messages_delayed", messages_delayed, NUMBER_WHERE, f->is_counted, f->messages_delayed)      \
+    C("name", name, STRING, f->name)                                                               \
+    C("policy", policy, STRING_WHERE, f->policy.n > 0, f->policy)                                  \
+    C("type", type, TEXT, f->type)                                                                 \
+    C("vhost", vhost, STRING, f->vhost)
+
+#define API_BINDING_FIELDS(C)                                                                      \
+    C("arguments", arguments, TABLE, f->arguments)                                                 \
+    C("destination", destination, STRING, f->destination)                                          \
+    C("destination_type", destination_type, TEXT, f->is_to_queue ? "queue" : "exchange")           \
+    C("properties_key", properties_key, BINDING_KEY, f->routing_key, f->arguments)                 \
+    C("routing_key", routing_key, STRING, f->routing_key)                                          \
+    C("source", source, STRING, f->source)                                                         \
+    C("vhost", vhost, STRING, f->vhost)
+
+/* What is shown of a connection without statistics, and of those of a user. */
+#define API_CONNECTION_PLAIN_FIELDS(C)                                                             \
     C("name", name, STRING, f->name)                                                               \
     C("node", node, TEXT, m->node_name)                                                            \
-    C("type", type, TEXT, f->is_quorum ? "quorum" : "classic")
+    C("user", user, STRING, f->user)                                                               \
+    C("vhost", vhost, STRING, f->vhost)
+#define API_CONNECTION_STATISTIC_FIELDS(C)                                                         \
+    C("auth_mechanism", auth_mechanism, STRING, f->auth_mechanism)                                 \
+    C("channel_max", channel_max, NUMBER, f->channel_max)                                          \
+    C("channels", channels, NUMBER, f->channels)                                                   \
+    C("client_properties", client_properties, TABLE, f->client_properties)                         \
+    C("connected_at", connected_at, NUMBER, f->connected_at_ms)                                    \
+    C("frame_max", frame_max, NUMBER, f->frame_bytes_max)                                          \
+    C("host", host, TEXT, f->peer.local.text)                                                      \
+    C("peer_cert_issuer", peer_cert_issuer, OPTIONAL, f->tls.cert_issuer)                          \
+    C("peer_cert_subject", peer_cert_subject, OPTIONAL, f->tls.cert_subject)                       \
+    C("peer_cert_validity", peer_cert_validity, OPTIONAL, f->tls.cert_validity)                    \
+    C("peer_host", peer_host, TEXT, f->peer.peer.text)                                             \
+    C("peer_port", peer_port, NUMBER, f->peer.peer.port)                                           \
+    C("port", port, NUMBER, f->peer.local.port)                                                    \
+    C("protocol", protocol, TEXT, protocol_name(f->protocol))                                      \
+    C("recv_cnt", recv_cnt, NUMBER, f->reads)                                                      \
+    C("recv_oct", recv_oct, NUMBER, f->received_bytes)                                             \
+    DETAILS_FIELD(C, recv_oct)                                                                     \
+    C("send_cnt", send_cnt, NUMBER, f->writes)                                                     \
+    C("send_oct", send_oct, NUMBER, f->sent_bytes)                                                 \
+    DETAILS_FIELD(C, send_oct)                                                                     \
+    C("send_pend", send_pend, NUMBER, f->unwritten_bytes)                                          \
+    C("ssl", ssl, BOOL, f->tls.is_on)                                                              \
+    C("ssl_cipher", ssl_cipher, OPTIONAL, f->tls.cipher)                                           \
+    C("ssl_hash", ssl_hash, OPTIONAL, f->tls.hash)                                                 \
+    C("ssl_key_exchange", ssl_key_exchange, OPTIONAL, f->tls.key_exchange)                         \
+    C("ssl_protocol", ssl_protocol, OPTIONAL, f->tls.protocol)                                     \
+    C("state", state, TEXT, f->state)                                                              \
+    C("timeout", timeout, NUMBER, f->heartbeat_s)                                                  \
+    C("type", type, TEXT, "network")                                                               \
+    C("user_provided_name", user_provided_name, STRING_WHERE, has_own_name(f), own_name(f))        \
+    C("user_who_performed_action", user_who_performed_action, STRING, f->user)
+
+#define API_CHANNEL_FIELDS(C)                                                                      \
+    C("acks_uncommitted", acks_uncommitted, NUMBER, f->acks_uncommitted)                           \
+    C("confirm", confirming, BOOL, f->is_confirming)                                                  \
+    C("connection_details.name", connection_name, STRING, f->connection_name)                      \
+    C("connection_details.peer_host", peer_host, TEXT, f->peer.peer.text)                          \
+    C("connection_details.peer_port", peer_port, NUMBER, f->peer.peer.port)                        \
+    C("consumer_count", consumer_count, NUMBER, f->consumers)                                      \
+    C("global_prefetch_count", global_prefetch_count, NUMBER, f->global_prefetch_count)            \
+    C("idle_since", idle_since, IDLE_SINCE, f->statistics, channel_is_idle(f))                     \
+    DELIVERY_FIELDS(C)                                                                             \
+    PUBLISHER_FIELDS(C)                                                                            \
+    C("messages_unacknowledged", messages_unacknowledged, NUMBER, f->unacknowledged)               \
+    C("messages_uncommitted", messages_uncommitted, NUMBER, f->uncommitted)                        \
+    C("messages_unconfirmed", messages_unconfirmed, NUMBER, f->unconfirmed)                        \
+    C("name", name, STRING, f->name)                                                               \
+    C("node", node, TEXT, m->node_name)                                                            \
+    C("number", number, NUMBER, f->number)                                                         \
+    C("pending_raft_commands", pending_raft_commands, NUMBER, 0)                                   \
+    C("prefetch_count", prefetch_count, NUMBER, f->prefetch_count)                                 \
+    C("state", state, TEXT, "running")                                                             \
+    C("transactional", transactional, BOOL, f->is_transactional)                                   \
+    C("user", user, STRING, f->user)                                                               \
+    C("user_who_performed_action", user_who_performed_action, STRING, f->user)                     \
+    C("vhost", vhost, STRING, f->vhost)
+
+#define API_CONSUMER_FIELDS(C)                                                                     \
+    C("ack_required", ack_required, BOOL, !f->no_ack)                                              \
+    C("active", active, BOOL, f->is_active)                                                        \
+    C("activity_status", activity_status, TEXT, f->activity)                                       \
+    C("arguments", arguments, TABLE, f->arguments)                                                 \
+    C("channel_details.connection_name", connection_name, STRING, f->connection_name)              \
+    C("channel_details.name", channel_name, STRING, f->channel_name)                               \
+    C("channel_details.node", node, TEXT, m->node_name)                                            \
+    C("channel_details.number", number, NUMBER, f->channel)                                        \
+    C("channel_details.peer_host", peer_host, TEXT, f->peer.peer.text)                             \
+    C("channel_details.peer_port", peer_port, NUMBER, f->peer.peer.port)                           \
+    C("channel_details.user", user, STRING, f->user)                                               \
+    C("consumer_tag", consumer_tag, STRING, f->tag)                                                \
+    C("exclusive", exclusive, BOOL, f->exclusive)                                                  \
+    C("prefetch_count", prefetch_count, NUMBER, f->prefetch_count)                                 \
+    C("queue.name", queue_name, STRING, f->queue)                                                  \
+    C("queue.vhost", queue_vhost, STRING, f->vhost)
 
 /* What /overview shows. */
 #define API_OVERVIEW_FIELDS(C)                                                                     \

@@ -6,6 +6,7 @@
 #include "api/api_private.h"
 #include "api/base64.h"
 #include "base/memory.h"
+#include "topology/vhost.h"
 
 static bool refuse_login(struct api_call *c, unsigned status)
 {
@@ -78,6 +79,15 @@ bool api_log_in(struct api_call *c)
     return refuse_empty(c, 401);
 }
 
+/* Whether the actor may see what is in the vhost of the path. That a vhost does not exist is for the
+ * handler to say. */
+static bool check_content(struct api_call *c, struct manage_error *error)
+{
+    struct slice vhost = api_part(c, "vhost");
+    return actor_check_content(&c->actor, vhost, error) ||
+           !vhost_find(&c->manage->broker->topology, vhost);
+}
+
 bool api_check_access(struct api_call *c)
 {
     static const enum actor_rank ranks[] = {
@@ -88,6 +98,7 @@ bool api_check_access(struct api_call *c)
     struct manage_error error = {0};
     enum api_access access = c->route->access;
     bool has_vhost = strstr(c->route->path, "{vhost}") != NULL;
+    bool shows_vhost = has_vhost && access == API_VHOST;
     bool may = actor_check_rank(&c->actor, ACTOR_MANAGEMENT, &error);
     if (!may)
         api_refuse(c, 401, "not_authorised", "Not management user");
@@ -96,8 +107,9 @@ bool api_check_access(struct api_call *c)
                    access == API_ADMINISTRATOR ? "Not administrator user"
                    : access == API_MONITORING  ? "Not monitor user"
                                                : "User not authorised to access object");
-    else if (has_vhost && (access == API_VHOST || access == API_POLICYMAKER) &&
-             !(may = actor_check_vhost(&c->actor, ranks[access], api_part(c, "vhost"), &error)))
+    else if ((shows_vhost && !(may = check_content(c, &error))) ||
+             (has_vhost && access == API_POLICYMAKER &&
+              !(may = actor_check_vhost(&c->actor, ranks[access], api_part(c, "vhost"), &error))))
         api_refuse(c, 401, "not_authorised", "User not authorised to access %s",
                    access == API_VHOST ? "virtual host" : "object");
     manage_error_free(&error);

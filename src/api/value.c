@@ -1,5 +1,9 @@
 /* Values as the API shows them. */
+#include <time.h>
+
 #include "api/api_private.h"
+#include "api/binding_props.h"
+#include "api/statistic_values.h"
 #include "base/assert.h"
 #include "broker/policy.h"
 #include "wire/table_json.h"
@@ -61,6 +65,34 @@ static json_t *definition_of(const struct effective_policy *policy)
     return policy && policy->definition ? json_deep_copy(policy->definition) : json_object();
 }
 
+/* Writes a date: "2026-12-01T12:30:00.000+00:00". */
+static void write_clock(struct json_writer *w, uint64_t ms)
+{
+    char text[64];
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm utc;
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &utc));
+    snprintf(text + n, sizeof text - n, ".%03u+00:00", (unsigned)(ms % 1000));
+    json_write_text(w, text);
+}
+
+static void write_binding_key(struct json_writer *w, const struct value *value)
+{
+    struct lv_buffer key = {0};
+    binding_props_append(&key, value->binding.routing_key, value->binding.arguments);
+    json_write_string(w, lv_buffer_slice(&key));
+    lv_buffer_free(&key);
+}
+
+/* In listings RabbitMQ shows null where it shows an empty string in a single object. */
+static void write_optional(struct api_call *c, struct slice s)
+{
+    if (s.n == 0 && c->route->is_list)
+        json_write_null(&c->json);
+    else
+        json_write_string(&c->json, s);
+}
+
 void api_write_value(struct api_call *c, const struct value *value)
 {
     struct json_writer *w = &c->json;
@@ -81,6 +113,10 @@ void api_write_value(struct api_call *c, const struct value *value)
     case VALUE_TREE: json_write_tree(w, json_incref(value->tree)); break;
     case VALUE_SAMPLES: write_samples(w, &value->samples); break;
     case VALUE_NODES: write_nodes(c); break;
+    case VALUE_OPTIONAL: write_optional(c, value->string); break;
+    case VALUE_CLOCK: write_clock(w, value->number); break;
+    case VALUE_DETAILS: api_write_details(w, value); break;
+    case VALUE_BINDING_KEY: write_binding_key(w, value); break;
     default: json_write_null(w); break;
     }
 }

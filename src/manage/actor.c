@@ -116,6 +116,13 @@ static bool has_access(const struct actor *actor, struct slice vhost)
     return may;
 }
 
+static bool refuse_vhost(const struct actor *actor, struct slice vhost, struct manage_error *error)
+{
+    return manage_refuse(error, REFUSAL_ACCESS, SUBJECT_VHOST,
+                         "user '%.*s' has no access to vhost '%.*s'", SLICE_ARG(actor->name),
+                         SLICE_ARG(vhost));
+}
+
 bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct slice vhost,
                        struct manage_error *error)
 {
@@ -124,11 +131,14 @@ bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct s
     if (!actor_check_rank(actor, rank, error))
         return false;
     enum actor_rank enough = rank == ACTOR_MANAGEMENT ? ACTOR_MONITORING : ACTOR_ADMINISTRATOR;
-    if (has_rank(actor->identity, enough) || has_access(actor, vhost))
-        return true;
-    return manage_refuse(error, REFUSAL_ACCESS, SUBJECT_VHOST,
-                         "user '%.*s' has no access to vhost '%.*s'", SLICE_ARG(actor->name),
-                         SLICE_ARG(vhost));
+    return has_rank(actor->identity, enough) || has_access(actor, vhost) ||
+           refuse_vhost(actor, vhost, error);
+}
+
+bool actor_check_content(const struct actor *actor, struct slice vhost, struct manage_error *error)
+{
+    return !actor->identity || has_rank(actor->identity, ACTOR_ADMINISTRATOR) ||
+           has_access(actor, vhost) || refuse_vhost(actor, vhost, error);
 }
 
 bool actor_check_queue(const struct actor *actor, enum auth_action action, struct slice vhost,

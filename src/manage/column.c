@@ -47,10 +47,12 @@ int value_compare(const struct value *a, const struct value *b)
     case VALUE_BOOL: return compare_numbers(a->yes, b->yes);
     case VALUE_NUMBER:
     case VALUE_TIME:
+    case VALUE_CLOCK:
     case VALUE_HOME: return compare_numbers(a->number, b->number);
     case VALUE_INTEGER: return a->integer < b->integer ? -1 : a->integer > b->integer;
     case VALUE_REAL: return compare_reals(a->real, b->real);
     case VALUE_STRING:
+    case VALUE_OPTIONAL:
     case VALUE_WORDS: return slice_compare(a->string, b->string);
     case VALUE_SESSION: return compare_sessions(a, b);
     default: return 0;

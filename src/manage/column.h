@@ -12,6 +12,7 @@
 struct effective_policy;
 struct json_t;
 struct manage;
+struct statistics_answer;
 
 enum value_type {
     VALUE_NOTHING,
@@ -35,8 +36,13 @@ enum value_type {
     VALUE_DEFINITION, /* of the effective policy; NULL: there is none */
     VALUE_SAMPLES,    /* of a statistic */
     VALUE_TREE,       /* JSON */
-    /* Of the HTTP API: the object that the field's name, which ends with a dot, is for is there
-     * even if no field in it is. */
+    /* Of the HTTP API: */
+    VALUE_OPTIONAL,    /* a string; if it is empty there is none */
+    VALUE_CLOCK,       /* a time, shown as a date */
+    VALUE_DETAILS,     /* a statistic's rate and samples */
+    VALUE_BINDING_KEY, /* what names a binding among those of its source and destination */
+    /* The object that the field's name, which ends with a dot, is for is there even if no field
+     * in it is. */
     VALUE_OBJECT,
 };
 
@@ -71,6 +77,13 @@ struct value {
         const struct effective_policy *policy;
         struct past_values samples;
         struct json_t *tree; /* borrowed; NULL: the field is left out */
+        struct {
+            const struct statistics_answer *answer;
+            unsigned statistic; /* enum statistic */
+        } details;
+        struct {
+            struct slice routing_key, arguments;
+        } binding;
     };
 };
 
@@ -108,6 +121,16 @@ struct value {
 #define VALUE_OF_TREE(t) ((t) ? (struct value){.type = VALUE_TREE, .tree = (t)} : VALUE_OF_ABSENT())
 /* The field is left out if there are no values. */
 #define VALUE_OF_SAMPLES(s) value_of_samples(s)
+#define VALUE_OF_OPTIONAL(s) ((struct value){.type = VALUE_OPTIONAL, .string = (s)})
+/* Like STRING, but null if the string is empty; and left out if it is. */
+#define VALUE_OF_STRING_OR_NULL(s) ((s).n > 0 ? VALUE_OF_STRING(s) : VALUE_OF_NOTHING())
+#define VALUE_OF_STRING_WHERE(is, s) ((is) ? VALUE_OF_STRING(s) : VALUE_OF_ABSENT())
+#define VALUE_OF_CLOCK_WHERE(is, ms)                                                               \
+    ((is) ? (struct value){.type = VALUE_CLOCK, .number = (ms)} : VALUE_OF_ABSENT())
+#define VALUE_OF_NODES_WHERE(is) ((is) ? (struct value){.type = VALUE_NODES} : VALUE_OF_ABSENT())
+#define VALUE_OF_NOTHING_WHERE(is) ((is) ? VALUE_OF_NOTHING() : VALUE_OF_ABSENT())
+#define VALUE_OF_BINDING_KEY(key, table)                                                           \
+    ((struct value){.type = VALUE_BINDING_KEY, .binding = {(key), (table)}})
 #define VALUE_OF_DEFINITION(p) ((struct value){.type = VALUE_DEFINITION, .policy = (p)})
 
 static inline struct value value_of_samples(struct past_values s)

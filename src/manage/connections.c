@@ -17,18 +17,27 @@
 
 /* Each loop fills in a listing of its own; afterwards these are joined. */
 struct visit {
-    const struct slice *vhost;
+    const struct session_choice *choice;
     struct listing found;
 };
 
-static bool is_in_vhost(const struct visit *v, const struct session_facts *c)
+static bool is_any_or(const struct slice *wanted, struct slice name)
 {
-    return !v->vhost || slice_equal(*v->vhost, c->vhost);
+    return !wanted || slice_equal(*wanted, name);
+}
+
+static bool is_chosen(const struct visit *v, const struct session_facts *c)
+{
+    const struct session_choice *choice = v->choice;
+    return (choice->id == 0 || choice->id == c->id) && is_any_or(choice->vhost, c->vhost) &&
+           is_any_or(choice->user, c->user) && is_any_or(choice->connection, c->name);
 }
 
 static void visit_connection(void *arg, const struct session_facts *c)
 {
     struct visit *v = arg;
+    if (!is_chosen(v, c))
+        return;
     struct connection_facts f = {
         .id = c->id,
         .name = c->name,
@@ -51,27 +60,33 @@ static void visit_connection(void *arg, const struct session_facts *c)
         .reads = c->reads,
         .writes = c->writes,
     };
-    if (is_in_vhost(v, c))
-        listing_add(&v->found,
-                    FACTS_COPY(&f, &f.name, &f.user, &f.vhost, &f.auth_mechanism,
-                               &f.client_properties, &f.tls.protocol, &f.tls.key_exchange,
-                               &f.tls.cipher, &f.tls.hash, &f.tls.cert_subject, &f.tls.cert_issuer,
-                               &f.tls.cert_validity));
+    listing_add(&v->found,
+                FACTS_COPY(&f, &f.name, &f.user, &f.vhost, &f.auth_mechanism, &f.client_properties,
+                           &f.tls.protocol, &f.tls.key_exchange, &f.tls.cipher, &f.tls.hash,
+                           &f.tls.cert_subject, &f.tls.cert_issuer, &f.tls.cert_validity));
+}
+
+/* Appends a channel's name. */
+static void append_channel_name(struct lv_buffer *out, const struct session_channel_facts *c)
+{
+    lv_buffer_printf(out, "%.*s (%u)", SLICE_ARG(c->connection->name), c->number);
 }
 
 static void visit_channel(void *arg, const struct session_channel_facts *c)
 {
     struct visit *v = arg;
-    if (!is_in_vhost(v, c->connection))
+    if (!is_chosen(v, c->connection))
         return;
     struct lv_buffer name = {0};
-    lv_buffer_printf(&name, "%.*s (%u)", SLICE_ARG(c->connection->name), c->number);
+    append_channel_name(&name, c);
     struct channel_facts f = {
         .connection = c->connection->id,
         .number = c->number,
         .name = lv_buffer_slice(&name),
+        .connection_name = c->connection->name,
         .user = c->connection->user,
         .vhost = c->connection->vhost,
+        .peer = *c->connection->peer,
         .consumers = c->consumers,
         .unacknowledged = c->unacknowledged,
         .unconfirmed = c->unconfirmed,
@@ -83,18 +98,26 @@ static void visit_channel(void *arg, const struct session_channel_facts *c)
         .is_confirming = c->is_confirming,
         .counts = c->counts,
     };
-    listing_add(&v->found, FACTS_COPY(&f, &f.name, &f.user, &f.vhost));
+    if (is_any_or(v->choice->channel, f.name))
+        listing_add(&v->found, FACTS_COPY(&f, &f.name, &f.connection_name, &f.user, &f.vhost));
     lv_buffer_free(&name);
 }
 
 static void visit_consumer(void *arg, const struct session_consumer_facts *c)
 {
     struct visit *v = arg;
+    if (!is_chosen(v, c->channel->connection) || !is_any_or(v->choice->queue, c->queue))
+        return;
+    struct lv_buffer name = {0};
+    append_channel_name(&name, c->channel);
     struct consumer_facts f = {
         .connection = c->channel->connection->id,
         .channel = c->channel->number,
+        .channel_name = lv_buffer_slice(&name),
+        .connection_name = c->channel->connection->name,
         .user = c->channel->connection->user,
         .vhost = c->channel->connection->vhost,
+        .peer = *c->channel->connection->peer,
         .queue = c->queue,
         .tag = c->tag,
         .no_ack = c->no_ack,
@@ -105,18 +128,20 @@ static void visit_consumer(void *arg, const struct session_consumer_facts *c)
         .priority = c->priority,
         .arguments = c->arguments,
     };
-    if (is_in_vhost(v, c->channel->connection))
-        listing_add(&v->found, FACTS_COPY(&f, &f.user, &f.vhost, &f.queue, &f.tag, &f.arguments));
+    if (is_any_or(v->choice->channel, f.channel_name))
+        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.connection_name, &f.user,
+                                          &f.vhost, &f.queue, &f.tag, &f.arguments));
+    lv_buffer_free(&name);
 }
 
 static void visit_delivery(void *arg, const struct session_delivery_facts *d)
 {
     struct visit *v = arg;
     const struct session_facts *connection = d->channel->connection;
-    if (!is_in_vhost(v, connection))
+    if (!is_chosen(v, connection) || !is_any_or(v->choice->queue, d->queue))
         return;
     struct lv_buffer name = {0};
-    lv_buffer_printf(&name, "%.*s (%u)", SLICE_ARG(connection->name), d->channel->number);
+    append_channel_name(&name, d->channel);
     struct delivery_facts f = {
         .connection = connection->id,
         .channel = d->channel->number,
@@ -126,7 +151,8 @@ static void visit_delivery(void *arg, const struct session_delivery_facts *d)
         .queue = d->queue,
         .counts = d->counts,
     };
-    listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.user, &f.vhost, &f.queue));
+    if (is_any_or(v->choice->channel, f.channel_name))
+        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.user, &f.vhost, &f.queue));
     lv_buffer_free(&name);
 }
 
@@ -170,118 +196,88 @@ static int deliveries_in_order(const void *a, const void *b)
     return order ? order : slice_compare(p->queue, q->queue);
 }
 
-static void listing_join(struct listing *ret, struct listing *found)
-{
-    for (size_t i = 0; i < found->count; i++)
-        listing_add(ret, found->rows[i]);
-    found->count = 0;
-    listing_free(found);
-}
+static const struct column no_columns[] = {COLUMNS_END};
 
-/* Removes the rows of vhosts that the actor has no access to, unless it is a monitor. */
-static void keep_visible(struct listing *l, const struct actor *actor,
-                         struct slice (*vhost_of)(const void *facts))
-{
-    struct manage_error ignored = {0};
-    size_t kept = 0;
-    if (actor_check_rank(actor, ACTOR_MONITORING, &ignored))
-        return;
-    for (size_t i = 0; i < l->count; i++) {
-        if (actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_of(l->rows[i]), &ignored))
-            l->rows[kept++] = l->rows[i];
-        else
-            free(l->rows[i]);
-    }
-    l->count = kept;
-    manage_error_free(&ignored);
-}
-
-/* How the three listings differ. */
+/* How the listings differ. */
 struct kind {
     const struct column *columns;
     struct session_visitor visitor;
     int (*in_order)(const void *a, const void *b);
-    struct slice (*vhost_of)(const void *facts);
 };
 
-static bool sessions_list(struct manage *m, const struct actor *actor, const struct kind *kind,
-                          const struct slice *vhost, struct listing *ret,
+static const struct kind kinds[] = {
+    [SESSION_CONNECTIONS] = {connection_columns,
+                             {.connection = visit_connection},
+                             connections_in_order},
+    [SESSION_CHANNELS] = {channel_columns, {.channel = visit_channel}, channels_in_order},
+    [SESSION_CONSUMERS] = {consumer_columns, {.consumer = visit_consumer}, consumers_in_order},
+    [SESSION_DELIVERIES] = {no_columns, {.delivery = visit_delivery}, deliveries_in_order},
+};
+
+/* Narrows the choice to what the actor may see. Returns false if that is nothing. */
+static bool choice_narrow(struct session_choice *choice, const struct actor *actor)
+{
+    struct manage_error ignored = {0};
+    bool sees_all = actor_check_rank(actor, ACTOR_MONITORING, &ignored);
+    manage_error_free(&ignored);
+    if (sees_all)
+        return true;
+    bool is_own = is_any_or(choice->user, actor->name);
+    choice->user = &actor->name;
+    return is_own;
+}
+
+bool manage_list_sessions(struct manage *m, const struct actor *actor, enum session_kind kind,
+                          const struct session_choice *choice, struct listing *ret,
                           struct manage_error *error)
 {
-    *ret = (struct listing){.columns = kind->columns};
-    bool may = vhost ? actor_check_vhost(actor, ACTOR_MANAGEMENT, *vhost, error)
-                     : actor_check_rank(actor, ACTOR_MANAGEMENT, error);
-    if (!may)
+    struct session_choice narrowed = *choice;
+    *ret = (struct listing){.columns = kinds[kind].columns};
+    if (!actor_check_rank(actor, ACTOR_MANAGEMENT, error))
         return false;
+    if (!choice_narrow(&narrowed, actor))
+        return true;
     struct visit visits[LOOPS_MAX] = {0};
     void *args[LOOPS_MAX];
     for (unsigned i = 0; i < LOOPS_MAX; i++) {
-        visits[i].vhost = vhost;
+        visits[i].choice = &narrowed;
         args[i] = &visits[i];
     }
-    int err = manage_visit_sessions(m, &kind->visitor, args);
+    int err = manage_visit_sessions(m, &kinds[kind].visitor, args);
     for (unsigned i = 0; i < LOOPS_MAX; i++)
         listing_join(ret, &visits[i].found);
     if (err < 0)
         listing_free(ret);
-    keep_visible(ret, actor, kind->vhost_of);
-    listing_sort_by(ret, kind->in_order);
+    listing_sort_by(ret, kinds[kind].in_order);
     return manage_end(error, err);
-}
-
-static struct slice vhost_of_connection(const void *facts)
-{
-    return ((const struct connection_facts *)facts)->vhost;
-}
-
-static struct slice vhost_of_channel(const void *facts)
-{
-    return ((const struct channel_facts *)facts)->vhost;
-}
-
-static struct slice vhost_of_consumer(const void *facts)
-{
-    return ((const struct consumer_facts *)facts)->vhost;
-}
-
-static struct slice vhost_of_delivery(const void *facts)
-{
-    return ((const struct delivery_facts *)facts)->vhost;
 }
 
 bool manage_list_connections(struct manage *m, const struct actor *actor, const struct slice *vhost,
                              struct listing *ret, struct manage_error *error)
 {
-    const struct kind kind = {connection_columns,
-                              {.connection = visit_connection},
-                              connections_in_order,
-                              vhost_of_connection};
-    return sessions_list(m, actor, &kind, vhost, ret, error);
+    const struct session_choice choice = {.vhost = vhost};
+    return manage_list_sessions(m, actor, SESSION_CONNECTIONS, &choice, ret, error);
 }
 
 bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,
                           struct listing *ret, struct manage_error *error)
 {
-    const struct kind kind = {
-        channel_columns, {.channel = visit_channel}, channels_in_order, vhost_of_channel};
-    return sessions_list(m, actor, &kind, vhost, ret, error);
+    const struct session_choice choice = {.vhost = vhost};
+    return manage_list_sessions(m, actor, SESSION_CHANNELS, &choice, ret, error);
 }
 
 bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
                            struct listing *ret, struct manage_error *error)
 {
-    const struct kind kind = {
-        consumer_columns, {.consumer = visit_consumer}, consumers_in_order, vhost_of_consumer};
-    return sessions_list(m, actor, &kind, vhost, ret, error);
+    const struct session_choice choice = {.vhost = vhost};
+    return manage_list_sessions(m, actor, SESSION_CONSUMERS, &choice, ret, error);
 }
 
 bool manage_list_deliveries(struct manage *m, const struct actor *actor, const struct slice *vhost,
                             struct listing *ret, struct manage_error *error)
 {
-    static const struct column no_columns[] = {COLUMNS_END};
-    const struct kind kind = {
-        no_columns, {.delivery = visit_delivery}, deliveries_in_order, vhost_of_delivery};
-    return sessions_list(m, actor, &kind, vhost, ret, error);
+    const struct session_choice choice = {.vhost = vhost};
+    return manage_list_sessions(m, actor, SESSION_DELIVERIES, &choice, ret, error);
 }
 
 /* --- closing ---------------------------------------------------------------------------------- */

@@ -8,6 +8,8 @@
 #include "net/net.h"
 #include "session/session.h"
 
+struct statistics_answer;
+
 struct connection_facts {
     uint64_t id;
     struct slice name; /* "127.0.0.1:51044 -> 127.0.0.1:5672" */
@@ -24,26 +26,32 @@ struct connection_facts {
     uint16_t heartbeat_s;
     uint64_t connected_at_ms; /* wall clock */
     uint64_t received_bytes, sent_bytes, unwritten_bytes;
-    uint64_t reads, writes; /* of the socket, those that transferred bytes */
+    uint64_t reads, writes;                     /* of the socket, those that transferred bytes */
+    const struct statistics_answer *statistics; /* for whoever shows them; NULL */
 };
 
 struct channel_facts {
     uint64_t connection; /* its id */
     uint16_t number;
     struct slice name; /* the connection's name and the number */
+    struct slice connection_name;
     struct slice user, vhost;
+    struct net_peer peer;
     uint64_t consumers;
     uint64_t unacknowledged, unconfirmed;
     uint64_t uncommitted, acks_uncommitted; /* in an open transaction */
     uint32_t prefetch_count, global_prefetch_count;
     bool is_transactional, is_confirming;
     struct channel_counts counts;
+    const struct statistics_answer *statistics; /* for whoever shows them; NULL */
 };
 
 struct consumer_facts {
     uint64_t connection; /* its id */
     uint16_t channel;
+    struct slice channel_name, connection_name;
     struct slice user, vhost, queue, tag;
+    struct net_peer peer;
     bool no_ack, exclusive;
     bool is_active;       /* it may get messages */
     const char *activity; /* up, single_active, waiting */
@@ -63,8 +71,31 @@ struct delivery_facts {
 
 extern const struct column connection_columns[], channel_columns[], consumer_columns[];
 
-/* List the connections, channels or consumers of a vhost, or (NULL) of every vhost that the actor
- * may see, sorted by connection, channel and consumer tag. */
+/* Which of them are listed: NULL means any. */
+struct session_choice {
+    uint64_t id; /* of the connection; 0: any */
+    const struct slice *vhost;
+    const struct slice *user;
+    const struct slice *connection; /* its name */
+    const struct slice *channel;    /* its name; of all but connections */
+    const struct slice *queue;      /* of consumers and deliveries */
+};
+
+enum session_kind {
+    SESSION_CONNECTIONS,
+    SESSION_CHANNELS,
+    SESSION_CONSUMERS,
+    SESSION_DELIVERIES, /* by channel and queue */
+};
+
+/* Lists those that are chosen, sorted by connection, channel and consumer tag. Monitors see all,
+ * others their own. The rows are struct connection_facts, channel_facts, consumer_facts or
+ * delivery_facts. */
+bool manage_list_sessions(struct manage *m, const struct actor *actor, enum session_kind kind,
+                          const struct session_choice *choice, struct listing *ret,
+                          struct manage_error *error);
+
+/* The same for one kind, of a vhost or (NULL) all vhosts. */
 bool manage_list_connections(struct manage *m, const struct actor *actor, const struct slice *vhost,
                              struct listing *ret, struct manage_error *error);
 bool manage_list_channels(struct manage *m, const struct actor *actor, const struct slice *vhost,

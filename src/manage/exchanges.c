@@ -27,10 +27,11 @@ static void exchange_facts_free(void *facts)
 }
 
 /* References to an exchange cannot be held, so all of its facts are copied. */
-static void add_exchange(struct listing *l, struct exchange *x)
+static void add_exchange(struct listing *l, struct slice vhost, struct exchange *x)
 {
     const struct effective_policy *policy = atomic_load_explicit(&x->policy, memory_order_acquire);
     struct exchange_facts f = {
+        .vhost = vhost,
         .name = exchange_name(x),
         .policy = policy ? policy->names[POLICY_ORDINARY] : SLICE_EMPTY,
         .arguments = x->arguments,
@@ -41,7 +42,7 @@ static void add_exchange(struct listing *l, struct exchange *x)
         .delayed = x->delayed ? queue_ref(queue_of_entry(x->delayed)) : NULL,
     };
     exchange_counts_read(x, &f.in, &f.out);
-    listing_add(l, FACTS_COPY(&f, &f.name, &f.policy, &f.arguments));
+    listing_add(l, FACTS_COPY(&f, &f.vhost, &f.name, &f.policy, &f.arguments));
 }
 
 static int by_name(const void *a, const void *b)
@@ -70,10 +71,10 @@ bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct s
     if (!vhost)
         return false;
     struct lv_table_iter it;
-    add_exchange(ret, vhost->default_exchange); /* it is in no table */
+    add_exchange(ret, vhost_name, vhost->default_exchange); /* it is in no table */
     for (struct lv_table_node *node = lv_table_first(vhost->exchanges, &it); node;
          node = lv_table_next(vhost->exchanges, &it))
-        add_exchange(ret, lv_container_of(node, struct exchange, by_name));
+        add_exchange(ret, vhost_name, lv_container_of(node, struct exchange, by_name));
     listing_sort_by(ret, by_name);
     for (size_t i = 0; counts_delayed && i < ret->count; i++)
         count_delayed(m, ret->rows[i]);
@@ -82,17 +83,39 @@ bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct s
 
 /* --- bindings --------------------------------------------------------------------------------- */
 
+/* The bindings of a vhost, on their way into a listing. */
+struct binding_walk {
+    struct slice vhost;
+    const struct binding_ends *choice;
+    struct listing *listing;
+};
+
+static bool is_chosen(const struct binding_ends *choice, struct slice source,
+                      const struct destination *destination)
+{
+    if (choice->source && !slice_equal(*choice->source, source))
+        return false;
+    return !choice->destination ||
+           (slice_equal(*choice->destination, destination->name) &&
+            choice->is_to_queue == (destination->kind == DESTINATION_QUEUE));
+}
+
 static void add_binding(void *arg, struct slice source, const struct destination *destination,
                         struct slice routing_key, struct slice arguments)
 {
+    const struct binding_walk *walk = arg;
+    if (!is_chosen(walk->choice, source, destination))
+        return;
     struct binding_facts f = {
+        .vhost = walk->vhost,
         .source = source,
         .destination = destination->name,
         .routing_key = routing_key,
         .arguments = arguments,
         .is_to_queue = destination->kind == DESTINATION_QUEUE,
     };
-    listing_add(arg, FACTS_COPY(&f, &f.source, &f.destination, &f.routing_key, &f.arguments));
+    listing_add(walk->listing,
+                FACTS_COPY(&f, &f.vhost, &f.source, &f.destination, &f.routing_key, &f.arguments));
 }
 
 static int bindings_in_order(const void *a, const void *b)
@@ -107,8 +130,9 @@ static int bindings_in_order(const void *a, const void *b)
     return order ? order : slice_compare(p->arguments, q->arguments);
 }
 
-bool manage_list_bindings(struct manage *m, const struct actor *actor, struct slice vhost_name,
-                          struct listing *ret, struct manage_error *error)
+bool manage_find_bindings(struct manage *m, const struct actor *actor, struct slice vhost_name,
+                          const struct binding_ends *choice, struct listing *ret,
+                          struct manage_error *error)
 {
     *ret = (struct listing){.columns = binding_columns};
     if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name, error))
@@ -116,9 +140,15 @@ bool manage_list_bindings(struct manage *m, const struct actor *actor, struct sl
     struct vhost *vhost = manage_vhost(m, vhost_name, error);
     if (!vhost)
         return false;
-    binding_each(vhost, add_binding, ret);
+    binding_each(vhost, add_binding, &(struct binding_walk){vhost_name, choice, ret});
     listing_sort_by(ret, bindings_in_order);
     return true;
+}
+
+bool manage_list_bindings(struct manage *m, const struct actor *actor, struct slice vhost,
+                          struct listing *ret, struct manage_error *error)
+{
+    return manage_find_bindings(m, actor, vhost, &(struct binding_ends){NULL}, ret, error);
 }
 
 /* --- columns ---------------------------------------------------------------------------------- */

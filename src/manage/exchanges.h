@@ -8,8 +8,10 @@
 #include "topology/exchange.h"
 
 struct queue;
+struct statistics_answer;
 
 struct exchange_facts {
+    struct slice vhost;
     struct slice name; /* empty: the default exchange */
     struct slice policy;
     struct slice arguments; /* raw table */
@@ -20,10 +22,11 @@ struct exchange_facts {
     uint64_t in, out; /* messages published to it, and copies routed to queues */
     bool is_counted;  /* messages_delayed is known */
     uint64_t messages_delayed;
+    const struct statistics_answer *statistics; /* for whoever shows them; NULL */
 };
 
 struct binding_facts {
-    struct slice source, destination, routing_key, arguments;
+    struct slice vhost, source, destination, routing_key, arguments;
     bool is_to_queue; /* else to an exchange */
 };
 
@@ -34,9 +37,19 @@ extern const struct column exchange_columns[], binding_columns[];
 bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct slice vhost,
                            bool counts_delayed, struct listing *ret, struct manage_error *error);
 
+/* Which bindings are listed: NULL means any. */
+struct binding_ends {
+    const struct slice *source, *destination;
+    bool is_to_queue; /* what the destination is */
+};
+
 /* Lists the bindings of the vhost by source, destination, routing key and arguments. */
 bool manage_list_bindings(struct manage *m, const struct actor *actor, struct slice vhost,
                           struct listing *ret, struct manage_error *error);
+/* The same for those that are chosen. */
+bool manage_find_bindings(struct manage *m, const struct actor *actor, struct slice vhost,
+                          const struct binding_ends *choice, struct listing *ret,
+                          struct manage_error *error);
 
 /* --- changes: exchange_changes.c -------------------------------------------------------------- */
 

@@ -17,6 +17,14 @@ void listing_add(struct listing *l, void *facts)
     l->rows[l->count++] = facts;
 }
 
+void listing_join(struct listing *l, struct listing *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        listing_add(l, found->rows[i]);
+    found->count = 0;
+    listing_free(found);
+}
+
 void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void *b))
 {
     if (l->count > 0)
@@ -45,6 +53,19 @@ static int row_descending(const void *a, const void *b)
     return order ? order : p->before < q->before ? -1 : 1;
 }
 
+/* Takes the rows, which are as many as those of the listing and have their values. */
+static void sort_rows(struct listing *l, struct sorted *rows, bool is_descending)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        rows[i].before = i;
+        rows[i].facts = l->rows[i];
+    }
+    qsort(rows, l->count, sizeof *rows, is_descending ? row_descending : row_ascending);
+    for (size_t i = 0; i < l->count; i++)
+        l->rows[i] = rows[i].facts;
+    free(rows);
+}
+
 void listing_sort(struct listing *l, const struct manage *m, const struct column *column,
                   bool is_descending)
 {
@@ -52,11 +73,18 @@ void listing_sort(struct listing *l, const struct manage *m, const struct column
         return;
     struct sorted *rows = lv_malloc(l->count * sizeof *rows);
     for (size_t i = 0; i < l->count; i++)
-        rows[i] = (struct sorted){column->value(m, l->rows[i]), i, l->rows[i]};
-    qsort(rows, l->count, sizeof *rows, is_descending ? row_descending : row_ascending);
+        rows[i].value = column->value(m, l->rows[i]);
+    sort_rows(l, rows, is_descending);
+}
+
+void listing_sort_values(struct listing *l, const struct value *values)
+{
+    if (l->count == 0)
+        return;
+    struct sorted *rows = lv_malloc(l->count * sizeof *rows);
     for (size_t i = 0; i < l->count; i++)
-        l->rows[i] = rows[i].facts;
-    free(rows);
+        rows[i].value = values[i];
+    sort_rows(l, rows, false);
 }
 
 /* --- fewer rows ------------------------------------------------------------------------------- */

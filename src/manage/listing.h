@@ -17,11 +17,15 @@ struct listing {
 
 /* Appends a row. Takes the facts. */
 void listing_add(struct listing *l, void *facts);
+/* Moves the rows of `found`, which are freed in the same way, to the end of the listing. */
+void listing_join(struct listing *l, struct listing *found);
 /* Sorts the rows. `compare` is as for qsort(3), and is given pointers to elements of `rows`. */
 void listing_sort_by(struct listing *l, int (*compare)(const void *a, const void *b));
 /* Sorts by a column; rows with equal values keep their order. */
 void listing_sort(struct listing *l, const struct manage *m, const struct column *column,
                   bool is_descending);
+/* Sorts by these values, one for each row, ascending; rows with equal values keep their order. */
+void listing_sort_values(struct listing *l, const struct value *values);
 /* Keeps the rows in which the value of this column is a string that contains the text; upper and
  * lower case are the same. */
 void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,

@@ -98,6 +98,8 @@ bool actor_check_rank(const struct actor *actor, enum actor_rank rank, struct ma
  * do monitors, to see something (ACTOR_MANAGEMENT). */
 bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct slice vhost,
                        struct manage_error *error);
+/* Checks that the actor may see what is in the vhost: it has access to it, or is an administrator. */
+bool actor_check_content(const struct actor *actor, struct slice vhost, struct manage_error *error);
 /* Check that the actor has the permission that a client would need. */
 bool actor_check_queue(const struct actor *actor, enum auth_action action, struct slice vhost,
                        struct slice queue, struct manage_error *error);

@@ -53,9 +53,8 @@ static void vhost_names_check(const struct actor *actor, struct vhost_names *v)
 {
     struct manage_error ignored = {0};
     size_t kept = 0;
-    bool sees_all = actor_check_rank(actor, ACTOR_MONITORING, &ignored);
     for (size_t i = 0; i < v->count; i++) {
-        if (sees_all || actor_check_vhost(actor, ACTOR_MANAGEMENT, v->names[i], &ignored))
+        if (actor_check_content(actor, v->names[i], &ignored))
             v->names[kept++] = v->names[i];
         else
             free((void *)(uintptr_t)v->names[i].p);
@@ -83,8 +82,7 @@ static bool vhost_names_find(struct manage *m, const struct actor *actor,
             qsort(ret->names, ret->count, sizeof *ret->names, by_slice);
         return true;
     }
-    if (!manage_vhost(m, *page->vhost, error) ||
-        !actor_check_vhost(actor, ACTOR_MANAGEMENT, *page->vhost, error))
+    if (!manage_vhost(m, *page->vhost, error) || !actor_check_content(actor, *page->vhost, error))
         return false;
     lv_vec_room(ret->names, ret->count, ret->capacity);
     ret->names[ret->count++] = slice_copy(*page->vhost);

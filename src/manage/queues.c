@@ -37,6 +37,20 @@ bool manage_list_queues(struct manage *m, const struct actor *actor, struct slic
     return queue_facts_gather(m, ret, error);
 }
 
+bool manage_show_queue(struct manage *m, const struct actor *actor, struct slice vhost,
+                       struct slice name, struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = queue_columns, .free_row = queue_facts_free};
+    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost, error))
+        return false;
+    struct queue *q = manage_queue(m, vhost, name, error);
+    if (!q)
+        return false;
+    listing_add(ret, queue_facts_begin(q));
+    queue_unref(&q);
+    return queue_facts_gather(m, ret, error);
+}
+
 /* --- columns ---------------------------------------------------------------------------------- */
 
 static struct slice policy_name(const struct effective_policy *policy, enum policy_kind kind)

@@ -9,6 +9,8 @@
 #include "manage/statistics.h"
 #include "queue/queue.h"
 
+struct statistics_answer;
+
 /* The facts of a queue, all from one turn of its home. */
 struct queue_facts {
     struct queue *queue;             /* a reference: the slices point into it */
@@ -33,6 +35,7 @@ struct queue_facts {
     bool has_head_time; /* the first ready message is in memory and has a timestamp */
     uint64_t head_time; /* that timestamp, in seconds */
     struct queue_counters counters;
+    const struct statistics_answer *statistics; /* for whoever shows them; NULL */
 };
 
 extern const struct column queue_columns[];
@@ -44,6 +47,10 @@ void queue_facts_count(struct queue_facts *f);
 /* Lists the queues of the vhost by name. */
 bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost,
                         struct listing *ret, struct manage_error *error);
+
+/* Lists this queue alone. */
+bool manage_show_queue(struct manage *m, const struct actor *actor, struct slice vhost,
+                       struct slice name, struct listing *ret, struct manage_error *error);
 
 /* One page of a listing of queues. The queues of a vhost, or of all that the actor may see, are
  * chosen and put in order by what is known without asking their homes: their names, and what the

@@ -320,8 +320,10 @@ static bool answer_of(struct statistics *s, enum object_kind kind, uint64_t key,
     pthread_mutex_lock(&s->lock);
     const struct object *o = object_find(&s->objects[kind], key);
     bool is_known = o && o->noted_ms > 0;
-    if (is_known)
+    if (is_known) {
         answer_add(s, o, kind, ALL_GROUPS, ret);
+        ret->moved_ms = clock_wall_ms() - (now_ms(s) - o->moved_ms);
+    }
     pthread_mutex_unlock(&s->lock);
     if (is_known)
         answer_end(ret);

@@ -138,7 +138,8 @@ struct statistics_answer {
     /* Whether messages have been published to it, or delivered, got, acknowledged: if not, RabbitMQ
      * leaves these statistics out of message_stats. */
     bool has_published, has_delivered;
-    uint64_t *space; /* owned */
+    uint64_t moved_ms; /* wall clock: when the sampler last saw something of it change */
+    uint64_t *space;   /* owned */
 };
 
 /* The functions below fill in *ret, which the caller frees with statistics_answer_free(), and

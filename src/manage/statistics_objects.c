@@ -164,12 +164,17 @@ void object_note(struct object *o, enum object_kind kind, const struct retention
     unsigned count = object_figures[kind].count;
     uint64_t since_ms = o->noted_ms ? o->noted_ms : before_ms;
     o->interval_ms = since_ms ? (uint32_t)(now_ms - since_ms) : 0;
+    if (!o->noted_ms)
+        o->moved_ms = now_ms;
     o->noted_ms = now_ms;
     if (!o->history && are_all_zero(figures, count))
         return;
     if (!o->history)
         o->history = history_create(retention, count);
+    int64_t by[OBJECT_FIGURES_MAX];
     history_note(o->history, now_ms, figures);
+    if (history_last_change(o->history, by))
+        o->moved_ms = now_ms;
 }
 
 uint64_t object_figure(const struct object *o, unsigned i)

@@ -30,6 +30,7 @@ struct object {
     uint64_t key;
     struct history *history; /* NULL: every figure has always been 0 */
     uint64_t noted_ms;
+    uint64_t moved_ms;    /* when a figure was last seen to change, or all of them first */
     uint32_t interval_ms; /* since the figures before those; 0: there were none */
     uint32_t seen;        /* the round that has found it last */
     size_t at;            /* in object_set.all */

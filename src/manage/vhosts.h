@@ -5,11 +5,14 @@
 #include "manage/listing.h"
 #include "manage/manage.h"
 
+struct statistics_answer;
+
 struct vhost_facts {
     struct slice name, description;
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* "undefined" if none is set */
     bool is_traced;
+    const struct statistics_answer *statistics; /* for whoever shows them; NULL */
 };
 
 extern const struct column vhost_columns[];

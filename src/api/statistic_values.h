@@ -1,0 +1,33 @@
+/* Statistics as values of fields: of objects that keep a pointer to their statistics while they are
+ * shown (objects.h). */
+#ifndef LEVERET_API_STATISTIC_VALUES_H
+#define LEVERET_API_STATISTIC_VALUES_H
+
+#include "api/api_private.h"
+#include "manage/column.h"
+#include "manage/statistics.h"
+
+/* Return a statistic, and its rate and samples. They are absent if the object has none: `answer` is
+ * NULL, or it is of message_stats and nothing of the kind has happened yet. */
+struct value api_statistic(const struct statistics_answer *answer, enum statistic which);
+struct value api_statistic_details(const struct statistics_answer *answer, enum statistic which);
+#define VALUE_OF_STATISTIC(answer, which) api_statistic((answer), (which))
+/* The same, but a rate of 0 in place of what is absent. */
+struct value api_statistic_details_or_zero(const struct statistics_answer *answer,
+                                           enum statistic which);
+#define VALUE_OF_DETAILS_OR_ZERO(answer, which) api_statistic_details_or_zero((answer), (which))
+#define VALUE_OF_DETAILS(answer, which) api_statistic_details((answer), (which))
+
+/* Finds the statistic that a path names: "messages", "message_stats.publish", or its rate,
+ * "message_stats.publish_details.rate". Returns false if it names none. */
+bool api_statistic_of_path(struct slice path, enum statistic *ret, bool *ret_is_rate);
+
+/* Since when the object does nothing, if it has done nothing since the sampler's last look: since
+ * now if the sampler has not seen it yet. */
+struct value api_idle_since(const struct statistics_answer *answer, bool is_idle);
+#define VALUE_OF_IDLE_SINCE(answer, is) api_idle_since((answer), (is))
+
+/* Writes the value of api_statistic_details(). */
+void api_write_details(struct json_writer *w, const struct value *value);
+
+#endif
