@@ -3,12 +3,15 @@ import gzip
 import os
 import re
 import signal
+import ssl
 import subprocess
+import time
 import urllib.parse
 
 import pytest
 
 from brokers import Leveret, free_port
+from certificates import Authority
 from http_client import Http, Raw
 from wire import Peer, eventually
 
@@ -35,10 +38,21 @@ class Scrape:
 
 
 @pytest.fixture(scope='module')
-def scraped(workspace):
-    """A broker that serves metrics."""
-    broker = Leveret(os.path.join(workspace, 'scraped'))
-    broker.metrics_port = free_port()
+def ca(workspace):
+    return Authority(os.path.join(workspace, 'metrics-pki'))
+
+
+@pytest.fixture(scope='module')
+def scraped(workspace, ca):
+    """A broker that serves metrics, on one port with TLS."""
+    pair = ca.issue('metrics')
+    config = os.path.join(workspace, 'scraped.conf')
+    broker = Leveret(os.path.join(workspace, 'scraped'), flags=['--config', config])
+    broker.metrics_port, broker.tls_metrics_port = free_port(), free_port()
+    with open(config, 'w') as file:
+        file.write(f'prometheus.ssl.port = {broker.tls_metrics_port}\n'
+                   f'ssl_options.certfile = {pair.chain}\nssl_options.keyfile = {pair.key}\n')
+    broker.certificate = pair.chain
     broker.start()
     yield broker
     broker.stop()
@@ -141,6 +155,14 @@ def test_a_failed_login_is_counted(scraped, scrape):
     peer.send(0, 'connection.start-ok', client_properties={}, mechanism='PLAIN', response='\0guest\0wrong', locale='en_US')
     eventually(lambda: scrape().value('rabbitmq_auth_attempts_failed_total') == before + 1)
     peer.drop()
+
+
+def test_the_same_is_served_with_tls(scraped, ca):
+    trusting = ssl.create_default_context(cafile=ca.certificate)
+    answer = Http(scraped.tls_metrics_port, tls=trusting).request('GET', '/metrics')
+    assert answer.status == 200
+    expires = Scrape(answer.text).samples['leveret_tls_certificate_expires_seconds']
+    assert [labels['path'] for labels, at in expires if at > time.time()] == [scraped.certificate]
 
 
 @pytest.mark.parametrize('below', ['', '/per-object', '/memory-breakdown',
