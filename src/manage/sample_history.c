@@ -178,7 +178,9 @@ static uint32_t level_add(struct level *l, unsigned figure_count, uint64_t until
 /* Sets `ret` to what the level has noted last. */
 static void level_sum(const struct level *l, uint64_t *ret)
 {
-    for (const uint8_t *p = l->bytes; p < l->bytes + l->count;) {
+    const uint8_t *p = l->bytes; /* NULL: nothing is noted yet */
+    const uint8_t *end = l->count > 0 ? p + l->count : p;
+    while (p < end) {
         struct record r;
         p = get_record(p, &r);
         record_apply(&r, ret);
