@@ -198,8 +198,9 @@ struct getter {
     uint64_t bytes_max; /* of each payload at most this much is shown */
 };
 
-static void write_payload(struct json_writer *w, struct slice payload, bool is_text)
+void api_write_payload(struct api_call *c, struct slice payload, bool is_text)
 {
+    struct json_writer *w = &c->json;
     json_write_key(w, "payload");
     if (is_text)
         json_write_string(w, payload);
@@ -229,7 +230,7 @@ static bool visit_got(void *arg, const struct got_facts *facts)
     json_write_u64(w, facts->left);
     json_write_key(w, "properties");
     api_write_properties(g->call, facts->header);
-    write_payload(w, shown, !g->is_base64 && wire_is_utf8(shown));
+    api_write_payload(g->call, shown, !g->is_base64 && wire_is_utf8(shown));
     json_write_end(w, '}');
     return api_flush(g->call);
 }

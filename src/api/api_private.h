@@ -66,6 +66,7 @@ extern const struct api_route api_limit_routes[];
 extern const struct api_route api_definition_routes[];
 extern const struct api_route api_message_routes[];
 extern const struct api_route api_job_routes[];
+extern const struct api_route api_browse_routes[];
 
 /* All tables, ended by NULL. */
 extern const struct api_route *const api_families[];
@@ -110,6 +111,11 @@ struct slice api_part(const struct api_call *c, const char *name);
 struct slice api_query(const struct api_call *c, const char *name);
 /* Returns whether a query parameter is "true". */
 bool api_query_flag(const struct api_call *c, const char *name);
+
+/* Reads a query parameter that is a number up to `max`; *ret is `absent` if it is absent. Returns
+ * false after refusing. */
+bool api_query_number(struct api_call *c, const char *name, uint64_t absent, uint64_t max,
+                      uint64_t *ret);
 
 /* Return a member of the body, or what stands for an absent one: SLICE_EMPTY, `absent`. The type is
  * right: it was checked by the route's `body`. */
@@ -187,6 +193,8 @@ void api_write_value(struct api_call *c, const struct value *value);
 /* Writes the properties of a content header as an object; as an empty array if there are none, as
  * RabbitMQ does. */
 void api_write_properties(struct api_call *c, struct slice header);
+/* Writes the members payload and payload_encoding: a string, or base64 unless it is text. */
+void api_write_payload(struct api_call *c, struct slice payload, bool is_text);
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 

@@ -192,3 +192,51 @@ def test_an_exclusive_queue_gives_nothing_to_others(api, broker):
     assert answer.status == 400
     assert answer.json['reason'].startswith("405 RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'own'")
     peer.close()
+
+
+# --- looking without taking --------------------------------------------------------------------------------------------
+
+
+def test_messages_are_browsed_and_stay(api, queue):
+    fill(api, queue, 'a', 'b', 'c', 'd')
+    browse = lambda **query: api.get(path('queues', VHOST, queue, 'browse', **query))
+    assert payloads(browse()) == ['a', 'b', 'c', 'd']
+    answer = browse(**{'from': 1, 'count': 2})
+    assert [(message['payload'], message['position'], message['state']) for message in answer.json] == [
+        ('b', 1, 'ready'), ('c', 2, 'ready')]
+    assert payloads(browse(count=0)) == [] and payloads(browse(truncate=0)) == [''] * 4
+    assert payloads(get(api, queue, 10)) == ['a', 'b', 'c', 'd']
+    for query in {'count': 'x'}, {'from': '-1'}, {'count': 10001}, {'truncate': '1x'}:
+        assert browse(**query).status == 400
+    assert api.get(path('queues', VHOST, 'missing', 'browse')).status == 404
+    refused(api.get(path('queues', VHOST, queue, 'browse'), user='reader'), 401, 'not_authorised', 'Access refused.')
+
+
+def test_unacked_messages_are_shown(api, broker, queue):
+    fill(api, queue, 'a', 'b', 'c')
+    unacked = lambda **query: api.get(path('queues', VHOST, queue, 'unacked', **query))
+    assert payloads(unacked()) == []
+    peer = Peer(broker.address, vhost=VHOST)
+    peer.call(1, 'basic.qos', prefetch_count=2)
+    peer.send(1, 'basic.consume', queue=queue, consumer_tag='t')
+    eventually(lambda: len(unacked().json) == 2)
+    assert [(message['payload'], message['state']) for message in unacked().json] == [('a', 'unacked'), ('b', 'unacked')]
+    assert payloads(unacked(count=1)) == ['a']
+    assert payloads(api.get(path('queues', VHOST, queue, 'browse', unacked='true'))) == ['a', 'b', 'c']
+    peer.close()
+    eventually(lambda: payloads(unacked()) == [])
+    assert api.get(path('queues', VHOST, 'missing', 'unacked')).status == 404
+
+
+def test_a_route_is_explained(api, queue):
+    api.post(path('bindings', VHOST, 'e', 'amq.topic', 'q', queue), {'routing_key': 'a.*'})
+    explain = path('exchanges', VHOST, 'amq.topic', 'explain')
+    answer = api.get(explain + '?routing_key=a.b').json
+    assert (answer['routed'], answer['queues']) == (True, 1)
+    assert [(step['destination'], step['destination_kind']) for step in answer['steps']] == [(queue, 'queue')]
+    answer = api.post(explain, {'routing_key': 'none', 'cc': ['a.c'], 'headers': {'x': 1}}).json
+    assert answer['queues'] == 1
+    answer = api.get(explain + '?routing_key=none').json
+    assert (answer['routed'], answer['queues']) == (False, 0)
+    assert api.get(path('exchanges', VHOST, 'missing', 'explain')).status == 404
+    assert api.post(explain, {'cc': [5]}).status == 400
