@@ -54,7 +54,7 @@
     F(queue_disk_metrics, queues, OWN, ALWAYS, QUEUE_DISK_METRICS)                                 \
     F(listener_metrics, listeners, OWN, ALWAYS, LISTENER_METRICS)                                  \
     F(certificate_metrics, certificates, OWN, ALWAYS, CERTIFICATE_METRICS)                         \
-    F(node_memory, node, RABBITMQ, MEMORY, NODE_MEMORY)                                            \
+    F(node_memory, memory, RABBITMQ, MEMORY, NODE_MEMORY)                                            \
     F(queue_info, queue_infos, RABBITMQ, OBJECTS | DETAILED, QUEUE_INFO)                           \
     F(build_info, build, RABBITMQ, EVERYWHERE, BUILD_INFO)                                         \
     F(identity_info, identity, RABBITMQ, EVERYWHERE, IDENTITY_INFO)
@@ -109,9 +109,12 @@
     M(x, queues, GAUGE, "Queues", f->node.queues)
 
 #define NODE_MEMORY(M, x)                                                                          \
-    M(x, memory_code_module_bytes, GAUGE, "The program, its libraries and other files in memory", f->process.mapped_bytes) \
-    M(x, memory_runtime_allocated_unused_bytes, GAUGE, "Memory that is free, but between bytes in use", f->node.memory_spare_bytes) \
-    M(x, memory_other_system_bytes, GAUGE, "All other memory of the process", difference(f->node.memory_used_bytes, f->process.mapped_bytes + f->node.memory_spare_bytes))
+    M(x, memory_code_module_bytes, GAUGE, "The program, its libraries and other mapped files in memory", f->code) \
+    M(x, memory_client_connection_writer_bytes, GAUGE, "Output that clients have not read yet", f->connection_writers) \
+    M(x, memory_classic_queue_erlang_process_bytes, GAUGE, "Classic queues and their messages in memory", f->queue_procs) \
+    M(x, memory_quorum_queue_erlang_process_bytes, GAUGE, "Quorum queues and their messages in memory", f->quorum_queue_procs) \
+    M(x, memory_runtime_allocated_unused_bytes, GAUGE, "Memory that is free, but between bytes in use", f->allocated_unused) \
+    M(x, memory_other_erlang_process_bytes, GAUGE, "All other memory of the process: connections, definitions, caches, stacks", f->other_proc)
 
 /* --- logins ----------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "broker/parameters.h"
 #include "metrics/gather_sessions.h"
 #include "metrics/sources.h"
@@ -41,6 +42,18 @@ int store_gather(struct gathering *g)
     node_store_sizes(g->m, &sizes);
     gathering_add(g, &g->parts[0], SLICE_EMPTY, &sizes);
     return 0;
+}
+
+int memory_gather(struct gathering *g)
+{
+    struct node_memory memory;
+    struct manage_error error = {0};
+    bool is_known = node_memory_gather(g->m, &memory, &error);
+    g->part_count = 1;
+    if (is_known)
+        gathering_add(g, &g->parts[0], SLICE_EMPTY, &memory);
+    manage_error_free(&error);
+    return is_known ? 0 : ERR_CLOSED; /* the actor may do everything */
 }
 
 /* --- what listens ----------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "manage/manage.h"
 #include "manage/node.h"
+#include "manage/node_memory.h"
 #include "manage/process_facts.h"
 #include "manage/queues.h"
 #include "metrics/family.h"
@@ -58,6 +59,7 @@ bool gathering_wants_vhost(const struct gathering *g, struct slice vhost);
 /* S(source, type of the facts, labels, is_of_objects) */
 #define SOURCES(S)                                                                                 \
     S(node, struct node_figures, "", false)                                                        \
+    S(memory, struct node_memory, "", false)                                                       \
     S(auth, struct counters, "protocol", false)                                                    \
     S(protocol, struct protocol_figures, "protocol", false)                                        \
     S(queue_type, struct queue_type_figures, "protocol, queue_type", false)                        \
