@@ -113,8 +113,19 @@ static void publish_on_loop(struct loop *loop, void *arg)
     }
 }
 
+static void do_nothing(struct loop *loop, void *arg)
+{
+    (void)loop;
+    (void)arg;
+}
+
+/* The messages are sent to the queue's home at the end of the turn in which they are published: they
+ * are there once loop 0 has begun another turn, and home has delivered its mail. */
 void world_publish(struct world *w, const char *queue, unsigned count)
 {
     struct publishing p = {w, queue, count};
-    assert_int_equal(ask_loop(w->m.asker, loops_at(w->m.loops, 0), publish_on_loop, &p), 0);
+    struct loop *loop = loops_at(w->m.loops, 0);
+    assert_int_equal(ask_loop(w->m.asker, loop, publish_on_loop, &p), 0);
+    assert_int_equal(ask_loop(w->m.asker, loop, do_nothing, NULL), 0);
+    assert_int_equal(ask_every_loop(w->m.asker, do_nothing, NULL), 0);
 }

@@ -131,8 +131,10 @@ static bool check(struct vhost *vhost, const char *name, struct queue_flags flag
 {
     struct lv_buffer table = {0};
     world_argument(&table, "x-max-length", length);
-    const struct queue_declaration d = {
-        .name = slice_str(name), .flags = flags, .arguments = lv_buffer_slice(&table)};
+    const struct queue_declaration d = {.name = slice_str(name),
+                                        .flags = flags,
+                                        .arguments = lv_buffer_slice(&table),
+                                        .connection_id = 1}; /* as in world_queue() */
     bool is_fine = queue_check(vhost, &d, error);
     lv_buffer_free(&table);
     return is_fine;
@@ -142,7 +144,8 @@ static void a_check_answers_as_a_declaration_would_and_changes_nothing(void **st
 {
     (void)state;
     struct queue *q = limited(3, NULL);
-    const struct queue_flags flags = queue_entry(q)->flags, others = {.durable = !flags.durable};
+    const struct queue_flags flags = queue_entry(q)->flags;
+    const struct queue_flags others = {.durable = !flags.durable, .exclusive = flags.exclusive};
     struct broker_error error;
     assert_true(check(world.vhost, "q", flags, 3, &error));
     assert_false(check(world.vhost, "q", flags, 4, &error));
