@@ -40,6 +40,7 @@ extern const struct control_command control_policy_commands[];
 extern const struct control_command control_parameter_commands[];
 extern const struct control_command control_trace_commands[];
 extern const struct control_command control_log_commands[];
+extern const struct control_command control_node_commands[];
 extern const struct control_command control_limit_commands[];
 extern const struct control_command control_definition_commands[];
 extern const struct control_command control_job_commands[];

@@ -1,4 +1,5 @@
 """What the HTTP API says of the node, and its overview."""
+import json
 import os
 
 import pytest
@@ -54,6 +55,9 @@ def test_memory_is_told_apart_as_far_as_it_is_known(api, broker, peer, name):
     shown = api.get(path('nodes', broker.node_name, memory='true')).json['memory']
     assert shown['code'] > 0
     peer.call(1, 'queue.delete', queue=queue)
+    parts = json.loads(broker.ctl('memory_breakdown', '--formatter', 'json').out)
+    assert set(parts) == set(memory) - {'strategy', 'total'} and parts['code']['bytes'] > 0 and 0 < parts['code']['percentage'] < 100
+    assert ': ' in broker.ctl('memory_breakdown', '--unit', 'mb').out and ' mb (' in broker.ctl('memory_breakdown', '--unit', 'mb').out
 
 
 def test_the_overview_has_totals_and_says_what_the_broker_is(own_broker):

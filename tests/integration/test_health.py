@@ -51,7 +51,8 @@ def test_a_node_in_order_passes_every_check(broker):
     for path in '/aliveness-test/%2F', '/healthchecks/node', f'/healthchecks/node/{broker.node_name}':
         assert api.get(path).json == {'status': 'ok'}, path
     for command in ('check_alarms', 'check_local_alarms', 'check_running', 'check_virtual_hosts', 'check_port_connectivity',
-                    'check_if_node_is_quorum_critical', 'check_if_metadata_store_is_initialized', 'is_running', 'is_booting'):
+                    'check_if_node_is_quorum_critical', 'check_if_metadata_store_is_initialized', 'is_running', 'is_booting',
+                    'node_health_check'):
         assert broker.ctl(command).code == 0, command
 
 

@@ -13,8 +13,10 @@ int health_ask(struct invocation *i, const struct command *c, json_t **ret)
     int code = request_make(i, c, &request);
     if (code != EXIT_OK)
         return code;
-    json_object_set_new(request, "command", json_string("check"));
-    json_object_set_new(request, "check", json_string(c->request.check));
+    if (c->request.check) {
+        json_object_set_new(request, "command", json_string("check"));
+        json_object_set_new(request, "check", json_string(c->request.check));
+    }
     code = broker_ask(i, c, c->banner, request, NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;

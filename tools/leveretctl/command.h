@@ -181,6 +181,10 @@ int watermark_add(const struct invocation *i, const struct command *c, json_t *r
 int disk_limit_check(const struct invocation *i, const struct command *c);
 int disk_limit_add(const struct invocation *i, const struct command *c, json_t *request);
 int status_check_unit(const struct invocation *i, const struct command *c);
+const char *status_unit(const struct invocation *i);
+/* Writes "0.1359 gb": at most four decimals, at least one. Returns `out`. */
+const char *amount_text(char out[64], long long bytes, const char *unit);
+void memory_print(const struct invocation *i, const json_t *answer);
 void status_print(const struct invocation *i, const json_t *facts);
 int explain_add_message(const struct invocation *i, const struct command *c, json_t *request);
 

@@ -79,6 +79,12 @@ const struct command check_commands[] = {
      .banner = "Asking node $node to report its protocol listeners ...",
      .request = {.command = "status"},
      .answer = {.print = listeners_print}},
+    {.name = "node_health_check", .run = run_check,
+     .usage = "[--timeout <timeout>]",
+     .help = "Fails if an alarm is on, or if a loop of the broker does not answer.",
+     .banner = "Checking health of node $node ...",
+     .request = {.command = "check_node"},
+     .answer = {.done = "Health check passed"}},
     {.name = NULL},
 };
 /* clang-format on */

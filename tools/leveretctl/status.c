@@ -21,8 +21,7 @@ static void title(const char *name)
     printf("\n\033[1m%s\033[0m\n\n", name);
 }
 
-/* "0.1359 gb": at most four decimals, at least one. */
-static const char *amount(char out[64], long long bytes, const char *unit)
+const char *amount_text(char out[64], long long bytes, const char *unit)
 {
     double by = strcmp(unit, "gb") == 0 ? 1e9 : 1e6;
     if (strcmp(unit, "bytes") == 0) {
@@ -74,15 +73,15 @@ static void print_memory(const json_t *f, const char *unit)
     char used[64], limit[64], set[64];
     const json_t *setting = json_object_get(f, "memory_setting");
     title("Memory");
-    printf("Total memory used: %s\n", amount(used, number(f, "memory_used"), unit));
+    printf("Total memory used: %s\n", amount_text(used, number(f, "memory_used"), unit));
     printf("Calculation strategy: rss\n");
-    amount(limit, number(f, "memory_limit"), unit);
+    amount_text(limit, number(f, "memory_limit"), unit);
     if (json_is_real(setting))
         printf("Memory high watermark setting: %g of available memory, computed to: %s\n",
                json_real_value(setting), limit);
     else
         printf("Memory high watermark setting: %s, computed to: %s\n",
-               amount(set, (long long)json_integer_value(setting), unit), limit);
+               amount_text(set, (long long)json_integer_value(setting), unit), limit);
 }
 
 static void print_listeners(const json_t *f)
@@ -109,8 +108,9 @@ static void print_for_people(const struct invocation *i, const json_t *f, const 
     printf("Total: %lld, limit: %lld\n", number(f, "files_used"), number(f, "files_limit"));
     printf("Sockets: %lld, limit: %lld\n", number(f, "sockets_used"), number(f, "sockets_limit"));
     title("Free Disk Space");
-    printf("Low free disk space watermark: %s\n", amount(a, number(f, "disk_free_limit"), unit));
-    printf("Free disk space: %s\n", amount(b, number(f, "disk_free"), unit));
+    printf("Low free disk space watermark: %s\n",
+           amount_text(a, number(f, "disk_free_limit"), unit));
+    printf("Free disk space: %s\n", amount_text(b, number(f, "disk_free"), unit));
     title("Totals");
     printf("Connection count: %lld\n", number(f, "connections"));
     printf("Queue count: %lld\n", number(f, "queues"));
@@ -176,14 +176,14 @@ static void print_for_programs(const struct invocation *i, const json_t *f)
     say_json(out);
 }
 
-static const char *unit_of(const struct invocation *i)
+const char *status_unit(const struct invocation *i)
 {
     return is_given(i, OPTION_UNIT) ? i->values[OPTION_UNIT] : "gb";
 }
 
 int status_check_unit(const struct invocation *i, const struct command *c)
 {
-    const char *unit = unit_of(i);
+    const char *unit = status_unit(i);
     if (strcmp(unit, "gb") == 0 || strcmp(unit, "mb") == 0 || strcmp(unit, "bytes") == 0)
         return EXIT_OK;
     return usage_error(i, c, EXIT_USAGE,
@@ -195,5 +195,5 @@ void status_print(const struct invocation *i, const json_t *facts)
     if (i->format == FORMAT_JSON)
         print_for_programs(i, facts);
     else
-        print_for_people(i, facts, unit_of(i));
+        print_for_people(i, facts, status_unit(i));
 }

@@ -1,0 +1,28 @@
+/* Commands about the node that wait for loops. */
+#include "control/control_private.h"
+#include "manage/health.h"
+#include "manage/node_memory.h"
+
+static void run_memory_breakdown(struct request *r)
+{
+    struct node_memory memory;
+    struct manage_error error = {0};
+    bool is_done = node_memory_gather(r->manage, &memory, &error);
+    json_t *parts = json_object();
+    for (size_t i = 0; i < node_memory_part_count && is_done; i++)
+        json_object_set_new(parts, node_memory_parts[i].name,
+                            json_of_u64(node_memory_of(&memory, &node_memory_parts[i])));
+    request_end_with(r, is_done, json_pack("{s:o}", "memory", parts), &error);
+}
+
+static void run_check_node(struct request *r)
+{
+    struct health health = health_check_node(r->manage);
+    request_done(r, json_pack("{s:o}", "health", health.body));
+}
+
+const struct control_command control_node_commands[] = {
+    {"memory_breakdown", run_memory_breakdown, ""},
+    {"check_node", run_check_node, ""},
+    {NULL, NULL, NULL},
+};
