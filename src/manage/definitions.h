@@ -104,7 +104,8 @@ struct definitions_import {
  *   REFUSAL_MALFORMED     it is not JSON, or too large; the text says where
  *   REFUSAL_PRECONDITION  it has faults: the report has them, and so has the error's text
  *   REFUSAL_NOT_FOUND     there is no such vhost
- *   REFUSAL_INTERNAL      it could not be stored; it is in effect until the next start
+ *   REFUSAL_INTERNAL      it could not be stored; it is in effect until the next start. With
+ *                         ERR_CLOSED: the broker was stopped meanwhile, and a part may be stored
  *
  * Only an administrator may do it. If another client changes the same things during the import,
  * what can then no longer be done is reported as a fault, and the rest is done. */
