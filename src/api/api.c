@@ -15,6 +15,7 @@
 /* clang-format off */
 const struct api_route *const api_families[] = {
     api_general_routes,
+    api_document_routes,
     api_health_routes,
     api_login_routes,
     api_node_routes,

@@ -68,6 +68,8 @@ extern const struct api_route api_message_routes[];
 extern const struct api_route api_job_routes[];
 extern const struct api_route api_browse_routes[];
 
+extern const struct api_route api_document_routes[];
+
 /* All tables, ended by NULL. */
 extern const struct api_route *const api_families[];
 

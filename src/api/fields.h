@@ -295,6 +295,6 @@
  *     API_QUEUE_FIELDS(FIELD_VALUE)
  *     const struct column api_queue_fields[] = {API_QUEUE_FIELDS(FIELD_ROW) COLUMNS_END}; */
 #define FIELD_VALUE(name, field, ...) COLUMN_VALUE(field, __VA_ARGS__)
-#define FIELD_ROW(name, field, ...) {name, COLUMN_OF(field)},
+#define FIELD_ROW(name, field, type, ...) {name, COLUMN_OF(field), #type},
 
 #endif

@@ -141,6 +141,7 @@ static inline struct value value_of_samples(struct past_values s)
 struct column {
     const char *name;
     struct value (*value)(const struct manage *m, const void *facts);
+    const char *type; /* as in the row: "NUMBER"; NULL in tables that are not made from rows */
 };
 
 /* A listing's columns, ended by a NULL name, from its rows in columns.h:
@@ -157,7 +158,7 @@ struct column {
         (void)m, (void)f;                                                                          \
         return VALUE_OF_##type(__VA_ARGS__);                                                       \
     }
-#define COLUMN_ROW(column, type, ...) {#column, COLUMN_OF(column)},
+#define COLUMN_ROW(column, type, ...) {#column, COLUMN_OF(column), #type},
 #define COLUMNS_END                                                                                \
     {                                                                                              \
         NULL, NULL                                                                                 \
