@@ -34,7 +34,8 @@ static inline double *samples_values(struct samples *s, size_t row)
 
 static inline struct slice samples_labels(const struct samples *s, size_t row)
 {
-    return slice_of(s->labels.p + s->rows[row].labels, s->rows[row].label_bytes);
+    const struct samples_row *r = &s->rows[row];
+    return r->label_bytes > 0 ? slice_of(s->labels.p + r->labels, r->label_bytes) : SLICE_EMPTY;
 }
 
 #endif
