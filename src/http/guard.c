@@ -8,7 +8,7 @@
 
 #include "http/http_private.h"
 
-enum { HEADERS_MAX = 100, PARAMETERS_MAX = 500, LENGTH_DIGITS_MAX = 15 };
+enum { HEADERS_MAX = 100, PARAMETERS_MAX = 200, LENGTH_DIGITS_MAX = 15 };
 
 static const char token_marks[] = "!#$%&'*+-.^_`|~";
 

@@ -13,7 +13,7 @@
 #include "tls/tls.h"
 
 /* Headers, and the block of an answer that is being sent, are in one such piece of memory. */
-enum { CONNECTION_BYTES = 64 * 1024, BACKLOG = 1024 };
+enum { CONNECTION_BYTES = 32 * 1024, BACKLOG = 1024 };
 
 /* --- libmicrohttpd ---------------------------------------------------------------------------- */
 

@@ -77,7 +77,7 @@ def test_a_flood_of_headers_is_refused(raw, head, status):
     assert refused(raw, f'GET /api/whoami HTTP/1.1\r\n{HEAD}{head}\r\n') == status
 
 
-@pytest.mark.parametrize('query', ['&'.join(['a=b'] * 501), '&' * 501 + 'a'], ids=['named', 'empty'])
+@pytest.mark.parametrize('query', ['&'.join(['a=b'] * 201), '&' * 201 + 'a'], ids=['named', 'empty'])
 def test_too_many_parameters_are_refused(raw, query):
     assert refused(raw, f'GET /api/whoami?{query} HTTP/1.1\r\n{HEAD}\r\n') == 414
 
