@@ -366,8 +366,13 @@ struct lv_table_node *lv_table_first(struct lv_table *table, struct lv_table_ite
 
 struct lv_table_node *lv_table_next(struct lv_table *table, struct lv_table_iter *it)
 {
+    enum {
+        AHEAD = 16
+    }; /* nodes lie all over the memory: those that come soon are loaded meanwhile */
     (void)table;
     while (it->slots && it->next < it->slots->capacity) {
+        if (it->next + AHEAD < it->slots->capacity)
+            __builtin_prefetch(node_at(it->slots, it->next + AHEAD));
         struct lv_table_node *node = node_at(it->slots, it->next++);
         if (node && node != &removed)
             return node;

@@ -12,7 +12,7 @@
 #include "base/rcu.h"
 #include "manage/statistics_private.h"
 
-enum { INTERVAL_MS = 5000, NICENESS = 15, STACK_BYTES = 256 * 1024 };
+enum { INTERVAL_MS = 5000, NICENESS = 5, STACK_BYTES = 256 * 1024 };
 
 const struct statistic_kind statistic_kinds[STATISTICS_COUNT] = {
 #define STATISTIC_KIND(name, group) {#name, STATISTIC_##group},

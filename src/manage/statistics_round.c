@@ -88,8 +88,10 @@ static void meet_vhost(struct statistics *s, struct vhost *vhost)
     struct object *o = object_meet(s, OBJECT_VHOST, vhost_key(vhost_name(vhost)));
     struct lv_table_iter it;
     if (!o->sums) {
-        o->name = slice_copy(vhost_name(vhost));
         o->sums = lv_calloc(object_figures[OBJECT_VHOST].count, sizeof o->sums[0]);
+        pthread_mutex_lock(&s->lock);
+        o->name = slice_copy(vhost_name(vhost));
+        pthread_mutex_unlock(&s->lock);
     }
     struct vhost_ended_counts ended;
     vhost_ended_read(vhost, &ended);
