@@ -40,6 +40,7 @@ const struct api_route *const api_families[] = {
     api_message_routes,
     api_job_routes,
     api_browse_routes,
+    api_stream_routes,
     NULL,
 };
 /* clang-format on */

@@ -67,6 +67,7 @@ extern const struct api_route api_definition_routes[];
 extern const struct api_route api_message_routes[];
 extern const struct api_route api_job_routes[];
 extern const struct api_route api_browse_routes[];
+extern const struct api_route api_stream_routes[];
 
 extern const struct api_route api_document_routes[];
 

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "broker/event_exchange.h"
+#include "broker/event_tail.h"
 #include "broker/exchange_hooks.h"
 #include "broker/parameters.h"
 #include "broker/queue_ops.h"
@@ -18,6 +19,7 @@ struct broker *broker_create(struct loops *loops, struct definitions *definition
     topology_init(&broker->topology, loops, definitions);
     broker->topology.queue_ops_for = queue_ops_for;
     broker->topology.exchange_hooks = &broker_exchange_hooks;
+    broker->event_tail = event_tail_create(&broker->topology.events);
     event_exchange_begin(broker);
     int err = pthread_mutex_init(&broker->policy_lock, NULL);
     lv_assert(err == 0);
@@ -43,6 +45,7 @@ void broker_free(struct broker **broker)
     global_parameters_free(b);
     lv_rcu_barrier();
     lv_rcu_unregister_thread();
+    event_tail_free(&b->event_tail);
     pthread_mutex_destroy(&b->policy_lock);
     free(b);
 }

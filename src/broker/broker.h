@@ -7,6 +7,7 @@
 #include "topology/vhost.h"
 
 struct cluster_name;
+struct event_tail;
 struct parameter_list;
 
 struct broker {
@@ -15,6 +16,7 @@ struct broker {
                                           the topology lock */
     struct parameter_list *globals;    /* parameters.h; under the topology lock */
     struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter sets one */
+    struct event_tail *event_tail;     /* event_tail.h; owned */
     _Atomic unsigned alarms;           /* the BROKER_ALARM_... bits that are on; session/ decides
                                           which publishers they hold back */
     _Atomic bool is_short_of_memory;   /* while set, queues page out what they can */

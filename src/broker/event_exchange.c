@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "broker/event_tail.h"
 #include "broker/system_message.h"
 #include "message/events.h"
 #include "wire/table.h"
@@ -21,11 +22,12 @@ static void event_publish(struct loop *loop, struct broker *broker, struct event
     uint64_t now_ms = loop_wall_ms(loop);
     struct table_writer w;
     lv_assert(loop_index(loop) == 0);
-    if (!vhost)
-        return;
     table_begin(&w, &event->headers);
     table_put_long(&w, "timestamp_in_ms", (int64_t)now_ms);
     table_end(&w);
+    event_tail_put(broker->event_tail, event->key, lv_buffer_slice(&event->headers));
+    if (!vhost)
+        return;
     const struct properties properties = {
         .flags = PROPERTY_HEADERS | PROPERTY_DELIVERY_MODE | PROPERTY_TIMESTAMP,
         .headers = lv_buffer_slice(&event->headers),

@@ -130,6 +130,14 @@ void events_set_bound(struct events *events, bool is_bound)
         atomic_fetch_and(&events->state, ~(unsigned)EVENT_STATE_BOUND);
 }
 
+void events_set_followed(struct events *events, bool is_followed)
+{
+    if (is_followed)
+        atomic_fetch_or(&events->state, EVENT_STATE_FOLLOWED);
+    else
+        atomic_fetch_and(&events->state, ~(unsigned)EVENT_STATE_FOLLOWED);
+}
+
 void events_stop(struct events *events)
 {
     lv_assert(!loop_current());

@@ -71,7 +71,7 @@ struct event_field {
 /* The user who causes the event: events_actor(). */
 #define EVENT_ACTOR EVENT_STR("user_who_performed_action", events_actor())
 
-enum { EVENT_STATE_BOUND = 1, EVENT_STATE_STOPPED = 2 };
+enum { EVENT_STATE_BOUND = 1, EVENT_STATE_STOPPED = 2, EVENT_STATE_FOLLOWED = 4 };
 
 /* Whether events are published, and by what. Zero-initialised, no event is published. */
 struct events {
@@ -81,16 +81,19 @@ struct events {
     void (*publish)(struct events *events, const char *key, struct lv_buffer *headers);
 };
 
-/* Returns whether events are published: something is bound to the exchange, and events_stop() has
- * not been called. */
+/* Returns whether events are published: something is bound to the exchange or follows the events
+ * otherwise, and events_stop() has not been called. */
 static inline bool events_are_wanted(const struct events *events)
 {
     unsigned state = atomic_load_explicit(&events->state, memory_order_relaxed);
-    return __builtin_expect(state == EVENT_STATE_BOUND, false);
+    return __builtin_expect(state != 0, false) && !(state & EVENT_STATE_STOPPED);
 }
 
 /* Sets whether the event exchange has bindings. The caller holds the topology lock. */
 void events_set_bound(struct events *events, bool is_bound);
+
+/* Sets whether somebody follows the events beside the exchange (broker/event_tail.h). Any thread. */
+void events_set_followed(struct events *events, bool is_followed);
 
 /* Stops publishing events for good: the broker is shutting down. Call only after the loops have
  * stopped. */

@@ -1,0 +1,133 @@
+"""Streams of server-sent events over the HTTP API: the log, and what happens in the broker."""
+import json
+
+import pytest
+
+from http_client import Api, basic, path
+from wire import eventually
+
+pytestmark = pytest.mark.leveret
+
+
+class Stream:
+    """Reads a stream event by event."""
+
+    def __init__(self, api, target, user=('guest', 'guest')):
+        self.connection = api.connection()
+        self.connection.request('GET', '/api' + target, headers={'authorization': basic(*user)})
+        self.response = self.connection.getresponse()
+        self.status, self.headers = self.response.status, self.response.headers
+        if self.status == 200:
+            assert self.response.readline() == b':\n' and self.response.readline() == b'\n'
+
+    def next(self):
+        """(event, data), or None at the end."""
+        event = {}
+        while True:
+            line = self.response.readline().decode()
+            if line == '':
+                return None
+            if line == '\n' and event:
+                return event['event'], json.loads(event['data'])
+            if not line.startswith(':') and line != '\n':
+                name, value = line.rstrip('\n').split(': ', 1)
+                event[name] = value
+
+    def until(self, is_it):
+        while True:
+            event = self.next()
+            assert event is not None
+            if is_it(*event):
+                return event
+
+    def close(self):
+        self.connection.close()
+
+
+@pytest.fixture
+def api(broker):
+    return Api(broker)
+
+
+@pytest.fixture
+def stream(api):
+    made = []
+
+    def make(target, **how):
+        made.append(Stream(how.pop('api', api), target, **how))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_what_happens_is_streamed(api, stream, name):
+    events = stream('/events')
+    assert (events.status, events.headers['content-type']) == (200, 'text/event-stream')
+    queue = name('q')
+    api.put(path('queues', '/', queue))
+    created = events.until(lambda event, data: event == 'queue.created' and data['name'] == queue)[1]
+    assert (created['vhost'], created['user_who_performed_action']) == ('/', 'guest') and created['timestamp_in_ms'] > 0
+    api.delete(path('queues', '/', queue))
+    events.until(lambda event, data: event == 'queue.deleted' and data['name'] == queue)
+
+
+def test_the_log_is_streamed(api, stream, name):
+    lines = stream('/logs?lines=0')
+    assert (lines.status, lines.headers['content-type']) == (200, 'text/event-stream')
+    queue = name('q')
+    api.put(path('queues', '/', queue))
+    event, line = lines.until(lambda event, data: queue in data.get('msg', ''))
+    assert event == 'log' and line['level'] == 'info' and line['msg'].startswith('guest: queue ')
+    api.delete(path('queues', '/', queue))
+
+
+def test_recent_lines_alone_end(api, stream, name):
+    queue = name('q')
+    api.put(path('queues', '/', queue))
+    api.delete(path('queues', '/', queue))
+
+    def seen():
+        lines = stream('/logs?lines=100&follow=false')
+        return [data['msg'] for event, data in iter(lines.next, None) if queue in data['msg']]
+
+    eventually(lambda: len(seen()) == 2)
+    assert api.get('/logs?lines=x').status == 400
+
+
+def test_streams_are_for_monitors(api, broker):
+    broker.ctl('add_user', 'plain', 'plain')
+    broker.ctl('set_user_tags', 'plain', 'management')
+    for target in '/events', '/logs':
+        assert api.get(target, user='plain').json == {'error': 'not_authorised', 'reason': 'Not monitor user'}
+    broker.ctl('delete_user', 'plain')
+
+
+def test_streams_are_bounded_and_end_with_their_clients_and_users(api, broker, stream):
+    broker.ctl('add_user', 'follower', 'follower')
+    broker.ctl('set_user_tags', 'follower', 'monitoring')
+    own = [stream('/events', user=('follower', 'follower')) for _ in range(4)]
+    others = [stream('/logs?lines=0') for _ in range(4)]
+    assert [each.status for each in own + others] == [200] * 8
+    assert stream('/events').status == 503
+    for each in others:
+        each.close()
+    eventually(lambda: stream('/logs?lines=0').status == 200)
+    broker.ctl('delete_user', 'follower')
+    for each in own:
+        while each.next():
+            pass
+
+
+def test_streams_end_when_the_broker_stops(own_broker, stream):
+    broker = own_broker()
+    events = stream('/events', api=Api(broker))
+    lines = stream('/logs', api=Api(broker))
+    broker.stop()
+    for each in events, lines:
+        try:
+            while each.next():
+                pass
+        except (OSError, ValueError):
+            pass
