@@ -201,8 +201,8 @@ def test_what_the_file_raises_itself_counts(shop):
 
 
 def test_json_that_is_broken_is_refused_with_the_place(shop):
-    for text, wanted in [('{', ':unexpected_end_of_buffer, line 1, column 1'), ('{\n"a": x}', 'line 2, column 6'),
-                         ('', 'line 1, column 0'), ('{"queues": "\\ud800"}', 'line 1')]:
+    for text, wanted in [('{', '(error: :unexpected_end_of_buffer)'), ('{\n"a": x}', 'line 2, column 6'),
+                         ('', ':unexpected_end_of_buffer'), ('{"queues": "\\ud800"}', 'line 1')]:
         refused = imported(shop, text, check=False)
         assert refused.code == 65 and wanted in refused.err, refused
     deep = '{"queues":' + '[' * 200 + ']' * 200 + '}'

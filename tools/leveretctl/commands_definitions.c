@@ -131,16 +131,17 @@ static int read_source(const struct invocation *i, struct lv_buffer *text)
 /* Checks that the text is JSON: then it is UTF-8, too, and can be sent in strings. */
 static int check_json(const struct lv_buffer *text)
 {
+    static const char failed[] = "Failed to deserialise input (format: JSON) (error:";
     json_error_t fault;
     json_t *json = json_loadb(text->n ? (const char *)text->p : "", text->n,
                               JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
-    bool is_over = !json && (json_error_code(&fault) == json_error_premature_end_of_input);
     json_decref(json);
     if (json)
         return EXIT_OK;
-    return say_error(
-        EXIT_DATA, "Failed to deserialise input (format: JSON) (error: %sline %d, column %d: %s)",
-        is_over ? ":unexpected_end_of_buffer, " : "", fault.line, fault.column, fault.text);
+    if (json_error_code(&fault) == json_error_premature_end_of_input)
+        return say_error(EXIT_DATA, "%s :unexpected_end_of_buffer)", failed);
+    return say_error(EXIT_DATA, "%s line %d, column %d: %s)", failed, fault.line, fault.column,
+                     fault.text);
 }
 
 /* Sends the text in parts, none of which ends within a character. */
