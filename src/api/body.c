@@ -82,11 +82,18 @@ static bool member_check(struct api_call *c, const char *row, size_t n)
     return converted != NULL;
 }
 
-/* Returns about how many bytes the values of this text take, beside their strings. */
-static size_t memory_of(struct slice text)
+/* A value in a value ... of what clients send is a few levels deep. Whoever handles it calls itself
+ * for each. */
+enum { LEVELS_MAX = 128, MEMORY_OF_VALUE = 96 };
+
+struct weight {
+    size_t memory; /* about what its values take, beside their strings */
+    size_t levels;
+};
+
+static struct weight weigh(struct slice text)
 {
-    enum { MEMORY_OF_VALUE = 96 };
-    size_t values = 0;
+    size_t values = 0, level = 0, levels = 0;
     bool is_in_string = false;
     for (size_t i = 0; i < text.n; i++) {
         uint8_t byte = text.p[i];
@@ -94,10 +101,15 @@ static size_t memory_of(struct slice text)
             is_in_string = !is_in_string;
         else if (is_in_string && byte == '\\')
             i++;
-        else if (!is_in_string)
-            values += byte == ',' || byte == ':' || byte == '[' || byte == '{';
+        if (is_in_string)
+            continue;
+        bool begins = byte == '[' || byte == '{';
+        values += begins || byte == ',' || byte == ':';
+        level += begins;
+        level -= level > 0 && (byte == ']' || byte == '}');
+        levels = level > levels ? level : levels;
     }
-    return values * MEMORY_OF_VALUE;
+    return (struct weight){values * MEMORY_OF_VALUE, levels};
 }
 
 /* Parses the body. An empty one, and null, is an empty object. Returns false after refusing in
@@ -105,7 +117,12 @@ static size_t memory_of(struct slice text)
 static bool body_parse(struct api_call *c)
 {
     struct slice text = http_body(c->http);
-    if (!http_reserve(c->http, memory_of(text))) {
+    struct weight weight = weigh(text);
+    if (weight.levels > LEVELS_MAX) {
+        api_refuse(c, 400, "bad_request", "not_json");
+        return false;
+    }
+    if (!http_reserve(c->http, weight.memory)) {
         api_refuse(c, 503, "service_unavailable", "requests take too much memory: try again later");
         return false;
     }

@@ -15,7 +15,7 @@
 #include "base/rcu.h"
 #include "http/http_private.h"
 
-enum { STACK_BYTES = 512 * 1024, IDLE_S = 10, SHORT_MAX = 4, WAITING_MAX = 64 };
+enum { STACK_BYTES = 2 * 1024 * 1024, IDLE_S = 10, SHORT_MAX = 4, WAITING_MAX = 64 };
 
 /* The request whose handler this thread runs. */
 static _Thread_local struct http_request *running;
