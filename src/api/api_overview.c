@@ -58,7 +58,8 @@ static void count_all_sessions(struct overview_facts *f)
     f->consumers = difference(n.consumers_added, n.consumers_removed);
 }
 
-/* Counts the connections and channels that the user may see. Waits. Returns false with the error. */
+/* Counts the connections and channels that the user may see. Waits. Returns false with the error.
+ */
 static bool count_sessions(struct api_call *c, struct overview_facts *f, struct manage_error *error)
 {
     struct listing connections = {0}, channels = {0};

@@ -5,13 +5,13 @@
 #include "api/api_private.h"
 #include "manage/statistics.h"
 
-/* Reads which samples the query asks for: lengths_age and lengths_incr, msg_rates_..., data_rates_...
- * and node_stats_... in seconds. What is not a number asks for none. */
+/* Reads which samples the query asks for: lengths_age and lengths_incr, msg_rates_...,
+ * data_rates_... and node_stats_... in seconds. What is not a number asks for none. */
 void api_statistics_range(const struct api_call *c, struct statistics_range *ret);
 
-/* Rows of a table of fields (fields.h) for one statistic, of facts that have a member `statistics`, a
- * struct statistics_answer: the value, and NAME_details with its rate, and with samples if those are
- * asked for. They are left out unless `is`.
+/* Rows of a table of fields (fields.h) for one statistic, of facts that have a member `statistics`,
+ * a struct statistics_answer: the value, and NAME_details with its rate, and with samples if those
+ * are asked for. They are left out unless `is`.
  *
  *     STATISTIC_FIELDS(C, "message_stats.", publish, f->statistics.has_published) */
 /* clang-format off */

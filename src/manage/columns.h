@@ -152,17 +152,17 @@
 
 /* Jobs; `done` counts the skipped ones, too. */
 #define JOB_COLUMNS(C)                                                                             \
+    C(done, NUMBER, f->done)                                                                       \
+    C(ended, TIME, f->ended_ms)                                                                    \
+    C(error, STRING, f->error)                                                                     \
     C(id, NUMBER, f->id)                                                                           \
     C(kind, TEXT, f->kind)                                                                         \
-    C(what, STRING, f->what)                                                                       \
-    C(user, STRING, f->user)                                                                       \
-    C(state, TEXT, job_state_name(f->state))                                                       \
-    C(done, NUMBER, f->done)                                                                       \
     C(skipped, NUMBER, f->skipped)                                                                 \
-    C(total, NUMBER, f->total)                                                                     \
-    C(error, STRING, f->error)                                                                     \
     C(started, TIME, f->started_ms)                                                                \
-    C(ended, TIME, f->ended_ms)
+    C(state, TEXT, job_state_name(f->state))                                                       \
+    C(total, NUMBER, f->total)                                                                     \
+    C(user, STRING, f->user)                                                                       \
+    C(what, STRING, f->what)
 
 /* Messages that an exchange delays. */
 #define DELAYED_COLUMNS(C)                                                                         \

@@ -99,8 +99,8 @@ void node_each_setting(struct manage *m, node_setting_visit *visit, void *arg);
 /* Visits the places where lines of the log are written to, the file first. */
 void node_each_log(node_log_visit *visit, void *arg);
 
-/* An alarm beside those of the broker: a write or sync of the log has not returned for this long, so
- * that no publisher gets a confirm. */
+/* An alarm beside those of the broker: a write or sync of the log has not returned for this long,
+ * so that no publisher gets a confirm. */
 enum { NODE_ALARM_LOG_STALLED = 16, NODE_LOG_STALLED_MS = 5000 };
 
 /* The alarms that there may be. */
@@ -113,8 +113,8 @@ struct node_alarm {
 extern const struct node_alarm node_alarms[];
 extern const size_t node_alarm_count;
 
-/* Appends why an alarm that is on is on, with the numbers: "memory: 2000 bytes are in use, the limit
- * is 1000". */
+/* Appends why an alarm that is on is on, with the numbers: "memory: 2000 bytes are in use, the
+ * limit is 1000". */
 void node_alarm_explain(const struct node_facts *f, unsigned bit, struct lv_buffer *out);
 
 #endif

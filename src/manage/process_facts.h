@@ -1,5 +1,5 @@
-/* What the kernel tells about this process. Any thread; reads files of /proc. What cannot be read is
- * 0. */
+/* What the kernel tells about this process. Any thread; reads files of /proc. What cannot be read
+ * is 0. */
 #ifndef LEVERET_MANAGE_PROCESS_FACTS_H
 #define LEVERET_MANAGE_PROCESS_FACTS_H
 
@@ -20,8 +20,8 @@ struct process_facts {
 /* Takes about a microsecond for each open descriptor. */
 void process_facts_read(struct process_facts *ret);
 
-/* Returns the number after "NAME:" at the beginning of a line of /proc/self/status ("RssAnon"), or 0
- * if there is none. Pure. */
+/* Returns the number after "NAME:" at the beginning of a line of /proc/self/status ("RssAnon"), or
+ * 0 if there is none. Pure. */
 uint64_t status_number(struct slice text, const char *name);
 
 #endif
