@@ -145,8 +145,8 @@ static bool find_endpoint(const struct metrics_endpoint *endpoint, struct http_r
 
 enum { QUERY_VALUES_MAX = 256 };
 
-/* Copies the values of a parameter, at most QUERY_VALUES_MAX, and returns how many. The caller frees
- * *ret. */
+/* Copies the values of a parameter, at most QUERY_VALUES_MAX, and returns how many. The caller
+ * frees *ret. */
 static size_t query_values(const struct http_request *request, const char *name, struct slice **ret)
 {
     size_t count = 0;

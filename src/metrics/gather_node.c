@@ -145,7 +145,7 @@ void message_sizes_read(struct manage *m, struct lv_buffer *labels, struct histo
     ret->sum = (double)c.published_bytes;
 }
 
-/* --- histograms whose bounds double ------------------------------------------------------------ */
+/* --- histograms whose bounds double ----------------------------------------------------------- */
 
 /* Reads the counters of a COUNTERS_DOUBLING(). `sum` is in the unit of the metric, `unit` the first
  * bound. */
