@@ -110,9 +110,9 @@ static void unbind_exchange(struct api_call *c)
 
 const struct api_route api_binding_change_routes[] = {
     {"POST", "/bindings/{vhost}/e/{source}/q/{destination}", API_VHOST, bind_queue,
-     BIND_SUMMARY("a queue"), .body = "routing_key:string arguments:object"},
+     BIND_SUMMARY("a queue"), .body = "routing_key:text arguments:object"},
     {"POST", "/bindings/{vhost}/e/{source}/e/{destination}", API_VHOST, bind_exchange,
-     BIND_SUMMARY("an exchange"), .body = "routing_key:string arguments:object"},
+     BIND_SUMMARY("an exchange"), .body = "routing_key:text arguments:object"},
     {"DELETE", "/bindings/{vhost}/e/{source}/q/{destination}/{props}", API_VHOST, unbind_queue,
      UNBIND_SUMMARY},
     {"DELETE", "/bindings/{vhost}/e/{source}/e/{destination}/{props}", API_VHOST, unbind_exchange,

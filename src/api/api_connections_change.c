@@ -1,5 +1,6 @@
 /* Closing connections. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/api_private.h"
 #include "manage/connections.h"
@@ -11,11 +12,20 @@ static char *reason_of(const struct api_call *c)
     return slice_strdup(reason.n ? reason : slice_str("Closed via management plugin"));
 }
 
+/* Whether a connection can have this name. If there is none, it has ended: closing it once more is
+ * no mistake. */
+static bool is_name(struct slice name)
+{
+    return memmem(name.p, name.n, " -> ", 4) != NULL;
+}
+
 static void close_connection(struct api_call *c)
 {
     struct manage_error error = {0};
     char *reason = reason_of(c);
     if (manage_close_connection_named(c->manage, &c->actor, api_part(c, "name"), reason, &error))
+        api_done(c, 204);
+    else if (error.refusal == REFUSAL_NOT_FOUND && is_name(api_part(c, "name")))
         api_done(c, 204);
     else if (error.refusal == REFUSAL_ACCESS)
         api_refuse(c, 401, "not_authorised", "User not authorised to access object");
@@ -43,7 +53,7 @@ static void close_connections_of_user(struct api_call *c)
 
 const struct api_route api_connection_change_routes[] = {
     {"DELETE", "/connections/{name}", API_MANAGEMENT, close_connection,
-     "Closes a connection, if there is one of this name. The header `X-Reason` is what its client "
+     "Closes a connection; also succeeds if it has ended. The header `X-Reason` is what its client "
      "is told. Who is not an administrator may close connections of their own."},
     {"DELETE", "/connections/username/{user}", API_MANAGEMENT, close_connections_of_user,
      "Closes the connections of a user."},

@@ -335,13 +335,13 @@ static void find_named_on_loop(struct loop *loop, void *arg)
     sessions_visit(loop, &(struct session_visitor){.connection = note_if_named}, arg);
 }
 
-/* Closes the connection that was found; nothing if there is none. */
+/* Closes the connection that was found. */
 static bool close_named(struct manage *m, const struct actor *actor, const struct naming *n,
                         const char *reason, struct manage_error *error)
 {
     struct closing c = {.id = n->id, .reason = reason};
     if (!n->id)
-        return true;
+        return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_NONE, "Connection not found");
     bool is_own = actor->identity && slice_is(actor->name, n->user);
     if (!is_own && !actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
         return false;

@@ -110,8 +110,8 @@ bool manage_list_deliveries(struct manage *m, const struct actor *actor, const s
  * connection with this id. */
 bool manage_close_connection(struct manage *m, const struct actor *actor, uint64_t id,
                              const char *reason, bool *ret_closed, struct manage_error *error);
-/* Closes the connection of this name, if there is one. Administrators may close all, others those
- * of their own. */
+/* Closes the connection of this name. Administrators may close all, others those of their own.
+ * REFUSAL_NOT_FOUND: there is none. */
 bool manage_close_connection_named(struct manage *m, const struct actor *actor, struct slice name,
                                    const char *reason, struct manage_error *error);
 /* Closes the connections of the user to the vhost; an empty user or vhost means any. Sets

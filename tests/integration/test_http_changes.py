@@ -151,7 +151,6 @@ def test_reserved_exchanges_are_not_changed(api, name):
 @pytest.mark.parametrize('key, arguments, location', [
     ('', {}, '~'),
     ('key', {}, 'key'),
-    (5, {}, '5'),
     ('a/b c%~ü', {}, 'a%252Fb%2Bc%2525%257E%25C3%25BC'),
     ('a\r\nSet-Cookie: x=1', {}, 'a%250D%250ASet-Cookie%253A%2Bx%253D1'),
     ('key', {'z': {'y': 1, 'b': 2}, 'a': 1.5, 'l': [True, 'x']}, None),
@@ -176,6 +175,11 @@ def test_exchanges_are_bound_to_exchanges(api, broker):
     assert bindings(broker, 'amq.topic') == [('amq.fanout', 'a.#')]
     assert api.delete(binding('amq.topic', 'e', 'amq.fanout', 'a.%23')).status == 204
     assert bindings(broker, 'amq.topic') == []
+
+
+def test_a_routing_key_is_a_string(api):
+    answer = api.post(binding('amq.topic', 'e', 'amq.fanout'), {'routing_key': 5})
+    assert (answer.status, 'routing_key' in answer.json['reason']) == (400, True)
 
 
 def test_bindings_of_what_is_missing_or_implied_are_refused(api):
@@ -214,7 +218,8 @@ def test_connections_are_closed_with_the_reason(api, broker):
     refused(api.delete(path('connections', name), user='watcher'), 401, 'not_authorised', 'User not authorised to access object')
     assert api.delete(path('connections', name), headers={'x-reason': 'go away'}).status == 204
     assert peer.next().reply_text == 'CONNECTION_FORCED - go away'
-    assert api.delete(path('connections', 'none')).status == 204
+    assert api.delete(path('connections', name)).status == 204
+    assert api.delete(path('connections', 'none')).status == 404
     peer.socket.close()
 
 
