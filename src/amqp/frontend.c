@@ -89,6 +89,7 @@ const struct frontend amqp_frontend = {
     .name = "amqp",
     .purpose = "AMQP 0-9-1",
     .protocol = "{0,9,1}",
+    .counted = "amqp091",
     .accepted = connection_accepted,
     .close = amqp_close,
     .execute = amqp_execute,

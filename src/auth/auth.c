@@ -55,6 +55,7 @@ struct auth *auth_create(struct definitions *definitions)
     auth->checked = login_cache_create(CHECKED_MS);
     password_hash_of_nothing(PASSWORD_SHA256, auth->fast_dummy);
     password_hash_of_nothing(PASSWORD_SCRYPT, auth->slow_dummy);
+    auth->attempts = auth_attempts_create();
     auth->hashing = ask_pool_create("hashing", 0, true);
     auth->is_single_threaded = true;
     auth_set_decisions(auth, FRESH_MS);
@@ -104,6 +105,7 @@ void auth_free(struct auth **pointer)
     chains_free(auth);
     ask_pool_free(&auth->hashing);
     login_cache_free(&auth->checked);
+    auth_attempts_free(&auth->attempts);
     for (size_t i = 0; i < auth->users.count; i++)
         auth_user_free(auth->users.items[i]);
     free(auth->users.items);

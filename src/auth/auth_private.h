@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "auth/ask.h"
+#include "auth/attempts.h"
 #include "auth/auth.h"
 #include "auth/login_cache.h"
 #include "base/assert.h"
@@ -97,6 +98,8 @@ struct auth {
     struct lv_list chains;      /* struct auth_chain.link: this one, and older ones in use */
     struct ask_pool *freeing;   /* frees chains that were replaced */
     _Atomic uint64_t fresh_ms;  /* auth_set_decisions() */
+
+    struct auth_attempts *attempts; /* has a lock of its own */
 
     _Atomic size_t identities; /* how many have not been freed */
 };

@@ -379,12 +379,12 @@ static void waiting_done(void *arg, const struct auth_login_answer *answer)
     sem_post(&w->is_done);
 }
 
-bool auth_login(struct auth *auth, struct slice user, struct slice password, bool is_from_loopback,
-                struct auth_identity **ret, struct lv_buffer *reason)
+bool auth_login_with(struct auth *auth, const struct auth_credentials *credentials,
+                     bool is_from_loopback, struct auth_identity **ret, struct lv_buffer *reason)
 {
     struct waiting w = {.ret = ret, .reason = reason};
     const struct auth_login_request r = {
-        .credentials = {.user = user, .password = password, .has_password = true},
+        .credentials = *credentials,
         .is_from_loopback = is_from_loopback,
         .done = waiting_done,
         .arg = &w,
@@ -394,4 +394,12 @@ bool auth_login(struct auth *auth, struct slice user, struct slice password, boo
     semaphore_wait(&w.is_done);
     sem_destroy(&w.is_done);
     return w.is_in;
+}
+
+bool auth_login(struct auth *auth, struct slice user, struct slice password, bool is_from_loopback,
+                struct auth_identity **ret, struct lv_buffer *reason)
+{
+    const struct auth_credentials credentials = {
+        .user = user, .password = password, .has_password = true};
+    return auth_login_with(auth, &credentials, is_from_loopback, ret, reason);
 }

@@ -32,6 +32,9 @@ struct auth_login_request {
  * Otherwise returns the login: it is over when done() is called, and the caller must not use it
  * then. Call on r->loop; if that is NULL, on any thread. */
 struct auth_login *auth_log_in(struct auth *auth, const struct auth_login_request *r);
+/* Like auth_login() (auth.h), for a caller that tells more of the login than user and password. */
+bool auth_login_with(struct auth *auth, const struct auth_credentials *credentials,
+                     bool is_from_loopback, struct auth_identity **ret, struct lv_buffer *reason);
 /* Ends a login under way whose answer is no longer wanted: done() is not called. Clears the
  * pointer. NULL is fine. Call on the loop that asked. */
 void auth_login_forget(struct auth_login **login);

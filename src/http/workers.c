@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/rcu.h"
 #include "http/http_private.h"
@@ -163,6 +164,7 @@ static void *worker_thread(void *arg)
     pthread_setname_np(pthread_self(), "http worker");
     lv_rcu_register_thread();
     lv_rcu_offline();
+    counters_register();
     pthread_mutex_lock(&w->lock);
     w->starting--;
     while ((r = worker_wait(w)) != NULL) {
@@ -173,6 +175,7 @@ static void *worker_thread(void *arg)
         pthread_mutex_lock(&w->lock);
         lane->running--;
     }
+    counters_unregister();
     lv_rcu_unregister_thread();
     w->threads--;
     pthread_cond_broadcast(&w->changed); /* workers_stop() waits for the last one */

@@ -51,6 +51,7 @@ struct frontend {
     const char *name;     /* "amqp": of its listeners, in the log and in `leveretctl status` */
     const char *purpose;  /* "AMQP 0-9-1": the same, for people */
     const char *protocol; /* "{0,9,1}": of its sessions, in listings and events */
+    const char *counted;  /* "amqp091": of its logins, where they are counted; NULL: the name */
 
     /* A client has connected; `arg` is the struct session_server. Makes a connection, and calls
      * session_begin() and net_attach() for it. */

@@ -1,6 +1,6 @@
 /* The events of sessions (message/events.h). */
+#include "auth/attempts.h"
 #include "auth/login.h"
-#include "base/counters.h"
 #include "message/events.h"
 #include "queue/queue.h"
 #include "session/session_private.h"
@@ -31,8 +31,14 @@ void session_event_login(struct session *s, const struct auth_login_answer *answ
 {
     const struct net_peer *peer = &s->peer;
     bool is_success = answer->identity != NULL;
-    COUNT_MANY(logins_accepted, is_success);
-    COUNT_MANY(logins_refused, !is_success);
+    const struct auth_attempts_row attempt = {
+        .protocol = s->frontend->counted ? s->frontend->counted : s->frontend->name,
+        .address = slice_str(peer->peer.text),
+        .user = answer->user,
+        .accepted = is_success,
+        .refused = !is_success,
+    };
+    auth_count_attempt(s->server->auth, &attempt);
     event_emit(
         broker_events(broker_of(s)),
         is_success ? "user.authentication.success" : "user.authentication.failure",
