@@ -69,6 +69,17 @@
 #define API_USER_LIMIT_FIELDS(C)                                                                   \
     C("user", user, STRING, f->name)                                                               \
     C("value", value, JSON, f->limits)
+
+#define API_ATTEMPTS_FIELDS(C)                                                                     \
+    C("auth_attempts", auth_attempts, NUMBER, f->accepted + f->refused)                            \
+    C("auth_attempts_failed", auth_attempts_failed, NUMBER, f->refused)                            \
+    C("auth_attempts_succeeded", auth_attempts_succeeded, NUMBER, f->accepted)                     \
+    C("protocol", protocol, TEXT, f->protocol)
+
+#define API_SOURCE_FIELDS(C)                                                                       \
+    API_ATTEMPTS_FIELDS(C)                                                                         \
+    C("remote_address", remote_address, STRING, f->address)                                        \
+    C("username", username, STRING, f->user)
 /* clang-format on */
 
 #endif

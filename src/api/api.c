@@ -50,11 +50,14 @@ struct api *api_create(struct manage *manage, const struct api_settings *setting
     struct api *api = lv_calloc(1, sizeof *api);
     api->manage = manage;
     api->settings = *settings;
+    cookie_key_make(api->cookie_key);
     return api;
 }
 
 void api_free(struct api **api)
 {
+    if (*api)
+        explicit_bzero((*api)->cookie_key, COOKIE_KEY_BYTES);
     free(*api);
     *api = NULL;
 }

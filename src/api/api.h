@@ -17,7 +17,9 @@ struct api_settings {
     /* Pages of these origins ("https://console.example.com") may call the API; "*": of any. */
     const char *const *origins;
     size_t origin_count;
-    int64_t cors_s; /* for which browsers remember that; below 0: they are not told */
+    int64_t cors_s;           /* for which browsers remember that; below 0: they are not told */
+    uint32_t session_minutes; /* for which a login by the form lasts */
+    bool disables_basic;      /* only tokens log in */
 };
 
 /* Creates the API, which the caller owns. The manage is borrowed. */

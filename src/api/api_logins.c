@@ -1,116 +1,85 @@
-/* Logging in, and how often it was tried. */
-#include <string.h>
+/* Logging in by a form, and how many logins were tried. */
+#include "api/admin.h"
+#include "api/admin_fields.h"
+#include "manage/login_attempts.h"
 
-#include "api/api_private.h"
-#include "base/counters.h"
+#define F struct login_attempts_facts
+#define COLUMN_OF(field) attempts_field_##field
+API_ATTEMPTS_FIELDS(FIELD_VALUE)
+static const struct column attempts_fields[] = {API_ATTEMPTS_FIELDS(FIELD_ROW) COLUMNS_END};
+#undef COLUMN_OF
 
-/* --- login ------------------------------------------------------------------------------------ */
+#define COLUMN_OF(field) source_field_##field
+API_SOURCE_FIELDS(FIELD_VALUE)
+static const struct column source_fields[] = {API_SOURCE_FIELDS(FIELD_ROW) COLUMNS_END};
 
-/* Appends a field of a form, "username=guest&password=guest", decoded. Returns false if there is
- * none, or it is malformed. */
-static bool form_field(struct slice form, const char *name, struct lv_buffer *out)
+/* The page has no use for a provider of tokens; both generations of RabbitMQ's page ask. */
+static void show_settings(struct api_call *c)
 {
-    size_t length = strlen(name);
-    while (form.n > 0) {
-        const uint8_t *end = memchr(form.p, '&', form.n);
-        size_t n = end ? (size_t)(end - form.p) : form.n;
-        if (n > length && form.p[length] == '=' && memcmp(form.p, name, length) == 0)
-            return http_decode(out, slice_of(form.p + length + 1, n - length - 1), true) == 0;
-        n += end != NULL;
-        form = slice_of(form.p + n, form.n - n);
-    }
+    json_write_begin(&c->json, '{');
+    json_write_key(&c->json, "enable_uaa");
+    json_write_bool(&c->json, false);
+    json_write_key(&c->json, "uaa_client_id");
+    json_write_text(&c->json, "");
+    json_write_key(&c->json, "uaa_location");
+    json_write_text(&c->json, "");
+    json_write_key(&c->json, "oauth_enabled");
+    json_write_bool(&c->json, false);
+    json_write_end(&c->json, '}');
+}
+
+static bool is_this_node(struct api_call *c)
+{
+    if (slice_is(api_part(c, "node"), c->manage->node_name))
+        return true;
+    api_refuse_not_found(c);
     return false;
 }
 
-/* Checks the user and the password of a form, as the management UI sends it. */
-static void log_in(struct api_call *c)
+static void list(struct api_call *c, bool by_source, const struct column *fields)
 {
-    struct lv_buffer user = {0}, password = {0};
-    struct slice form = http_body(c->http);
-    if (!form_field(form, "username", &user) || !form_field(form, "password", &password))
-        api_refuse(c, 400, "bad_request", "expected a form with username and password");
-    else if (api_log_in_as(c, lv_buffer_slice(&user), lv_buffer_slice(&password)) &&
-             api_check_access(c))
-        json_write_text(&c->json, "ok");
-    lv_buffer_free(&user);
-    lv_buffer_free(&password);
-}
-
-/* What the management UI asks before anybody has logged in. */
-static void show_login_settings(struct api_call *c)
-{
-    json_write_tree(&c->json,
-                    json_pack("{s:b, s:b, s:s, s:s}", "enable_uaa", false, "oauth_enabled", false,
-                              "uaa_client_id", "", "uaa_location", ""));
-}
-
-/* --- attempts --------------------------------------------------------------------------------- */
-
-/* Of clients of AMQP, since the start. */
-static struct api_attempts attempts_of_clients(void)
-{
-    struct counters all;
-    counters_read(&all);
-    return (struct api_attempts){all.logins_accepted, all.logins_refused};
-}
-
-static void write_attempts(struct json_writer *w, const char *protocol, uint64_t accepted,
-                           uint64_t refused)
-{
-    json_write_begin(w, '{');
-    json_write_key(w, "auth_attempts");
-    json_write_u64(w, accepted + refused);
-    json_write_key(w, "auth_attempts_failed");
-    json_write_u64(w, refused);
-    json_write_key(w, "auth_attempts_succeeded");
-    json_write_u64(w, accepted);
-    json_write_key(w, "protocol");
-    json_write_text(w, protocol);
-    json_write_end(w, '}');
-}
-
-/* Returns false after answering 404, if the path names another node. */
-static bool is_this_node(struct api_call *c)
-{
-    bool is_this = slice_is(api_part(c, "node"), c->manage->node_name);
-    if (!is_this)
-        api_refuse_not_found(c);
-    return is_this;
+    struct listing l = {0};
+    struct manage_error error = {0};
+    if (!is_this_node(c))
+        return;
+    bool is_done = manage_list_login_attempts(c->manage, &c->actor, by_source, &l, &error);
+    l.columns = fields;
+    api_answer_listing(c, is_done, &l, &error);
 }
 
 static void list_attempts(struct api_call *c)
 {
-    struct api_logins *logins = &c->api->logins;
-    struct api_attempts clients = attempts_of_clients();
-    if (!is_this_node(c))
-        return;
-    json_write_begin(&c->json, '[');
-    write_attempts(&c->json, "amqp091", clients.accepted - logins->clients_before.accepted,
-                   clients.refused - logins->clients_before.refused);
-    write_attempts(&c->json, "http", logins->http.accepted, logins->http.refused);
-    json_write_end(&c->json, ']');
+    list(c, false, attempts_fields);
 }
 
-static void reset_attempts(struct api_call *c)
+static void list_attempts_by_source(struct api_call *c)
 {
-    struct api_logins *logins = &c->api->logins;
-    struct api_attempts clients = attempts_of_clients();
-    if (!is_this_node(c))
-        return;
-    logins->clients_before.accepted = clients.accepted;
-    logins->clients_before.refused = clients.refused;
-    logins->http.accepted = 0;
-    logins->http.refused = 0;
-    api_done(c, 204);
+    list(c, true, source_fields);
+}
+
+static void forget_attempts(struct api_call *c)
+{
+    struct manage_error error = {0};
+    if (is_this_node(c))
+        api_end(c, manage_forget_login_attempts(c->manage, &c->actor, &error), false, &error);
 }
 
 const struct api_route api_login_routes[] = {
-    {"GET", "/auth", API_PUBLIC, show_login_settings, "Shows how users log in to a page."},
+    {"GET", "/auth", API_PUBLIC, show_settings,
+     "Shows which provider of tokens a page is to use: none."},
+    {"POST", "/login", API_PUBLIC, api_log_in_by_form,
+     "Logs a browser in: takes a form with username and password, and sets a cookie that stands "
+     "for them until the login ends. Scripts cannot read it, and other sites cannot use it."},
+    {"DELETE", "/login", API_PUBLIC, api_log_out, "Takes the cookie away."},
     {"GET", "/auth/attempts/{node}", API_MONITORING, list_attempts,
-     "Shows how often users and clients have logged in, and how often in vain."},
-    {"DELETE", "/auth/attempts/{node}", API_ADMINISTRATOR, reset_attempts,
-     "Begins to count attempts to log in anew."},
-    {"POST", "/login", API_PUBLIC, log_in,
-     "Checks the username and password of a form (application/x-www-form-urlencoded)."},
+     "Lists how many logins were tried, by protocol.", .answer = attempts_fields, .is_list = true},
+    {"DELETE", "/auth/attempts/{node}", API_ADMINISTRATOR, forget_attempts,
+     "Counts login attempts from 0 again."},
+    {"GET", "/auth/attempts/{node}/source", API_MONITORING, list_attempts_by_source,
+     "Lists how many logins were tried, by address, user and protocol, if "
+     "track_auth_attempt_source is on.",
+     .answer = source_fields, .is_list = true},
+    {"DELETE", "/auth/attempts/{node}/source", API_ADMINISTRATOR, forget_attempts,
+     "Counts login attempts from 0 again."},
     {NULL},
 };

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "api/api.h"
+#include "api/cookie.h"
 #include "base/json_write.h"
 #include "manage/listing.h"
 #include "manage/statistics.h"
@@ -92,20 +93,10 @@ struct api_call {
     struct statistics_range range; /* of samples, once api_read_range() has been called */
 };
 
-/* How often it was tried to log in. */
-struct api_attempts {
-    _Atomic uint64_t accepted, refused;
-};
-
-struct api_logins {
-    struct api_attempts http;
-    struct api_attempts clients_before; /* of AMQP, when they were last reset */
-};
-
 struct api {
     struct manage *manage;
     struct api_settings settings;
-    struct api_logins logins;
+    uint8_t cookie_key[COOKIE_KEY_BYTES];
 };
 
 /* Returns the decoded part of the path that the route calls {name}. */
@@ -201,11 +192,12 @@ void api_write_payload(struct api_call *c, struct slice payload, bool is_text);
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 
-/* Checks a user's password, and fills in c->identity and c->actor. Returns false after answering
- * 401. */
-bool api_log_in_as(struct api_call *c, struct slice user, struct slice password);
 /* Finds out who asks, and fills in c->identity and c->actor. Returns false after answering 401. */
 bool api_log_in(struct api_call *c);
+/* Handlers of /login: check the form's user and password, and set a cookie that stands for them; or
+ * take it away. */
+void api_log_in_by_form(struct api_call *c);
+void api_log_out(struct api_call *c);
 /* Checks c->route->access. Returns false after answering 401. */
 bool api_check_access(struct api_call *c);
 

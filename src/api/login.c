@@ -1,82 +1,248 @@
-/* Who asks: Basic credentials, or a Bearer token, which is a password without a user. */
+/* Who asks, and whether they may.
+ *
+ * Credentials are those of the header "authorization": Basic, or a Bearer token, which is a password
+ * without a user. In their place a browser has the cookie that POST /login has set (cookie.h), and a
+ * download of definitions may have them in its URL (?auth=), as in RabbitMQ. All of them end in the
+ * same login, which counts as an attempt by "http". */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "api/api_private.h"
 #include "api/base64.h"
+#include "api/cookie.h"
+#include "auth/attempts.h"
+#include "auth/login.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "manage/compute_slots.h"
 #include "topology/vhost.h"
 
-static bool refuse_login(struct api_call *c, unsigned status)
+#define COOKIE_NAME "auth"
+
+/* --- refusals --------------------------------------------------------------------------------- */
+
+static void ask_for_credentials(struct api_call *c)
 {
-    if (status == 401)
-        http_add_header(c->http, "www-authenticate",
-                        slice_str("Basic realm=\"RabbitMQ Management\""));
-    api_refuse(c, status, "not_authorized", "Login failed");
+    http_add_header(c->http, "www-authenticate", slice_str("Basic realm=\"RabbitMQ Management\""));
+}
+
+static bool refuse_login(struct api_call *c)
+{
+    ask_for_credentials(c);
+    api_refuse(c, 401, "not_authorized", "Login failed");
     return false;
 }
 
-/* Answers a request without credentials, or whose credentials make no sense, without a body. */
-static bool refuse_empty(struct api_call *c, unsigned status)
+/* Answers a request without credentials, without a body. */
+static bool refuse_nobody(struct api_call *c)
 {
-    refuse_login(c, status);
-    api_refuse_empty(c, status);
+    ask_for_credentials(c);
+    api_refuse_empty(c, 401);
     return false;
 }
 
-bool api_log_in_as(struct api_call *c, struct slice user, struct slice password)
+/* Answers credentials that make no sense. */
+static bool refuse_malformed(struct api_call *c)
 {
-    bool is_from_loopback = http_request_peer(c->http)->is_loopback;
-    bool is_in = auth_login(c->manage->auth, user, password, is_from_loopback, &c->identity, NULL);
-    struct api_attempts *attempts = &c->api->logins.http;
-    atomic_fetch_add_explicit(is_in ? &attempts->accepted : &attempts->refused, 1,
-                              memory_order_relaxed);
-    if (!is_in)
-        return refuse_login(c, 401);
-    c->actor = (struct actor){auth_identity_name(c->identity), c->identity};
-    return true;
+    api_refuse_empty(c, 400);
+    return false;
 }
+
+/* --- a login ---------------------------------------------------------------------------------- */
+
+static void count_attempt(struct api_call *c, struct slice user, bool is_accepted)
+{
+    const struct auth_attempts_row attempt = {
+        .protocol = "http",
+        .address = slice_str(http_request_peer(c->http)->address),
+        .user = user,
+        .accepted = is_accepted,
+        .refused = !is_accepted,
+    };
+    auth_count_attempt(c->manage->auth, &attempt);
+}
+
+/* Checks user and password, which may be a token. Returns false after refusing. */
+static bool log_in(struct api_call *c, struct slice user, struct slice password)
+{
+    const struct http_peer *peer = http_request_peer(c->http);
+    const struct auth_credentials credentials = {
+        .user = user,
+        .password = password,
+        .has_password = true,
+        .peer_address = slice_str(peer->address),
+    };
+    struct lv_buffer reason = {0};
+    bool had_slot = compute_slot_pause();
+    bool is_in =
+        auth_login_with(c->manage->auth, &credentials, peer->is_loopback, &c->identity, &reason);
+    compute_slot_resume(had_slot);
+    count_attempt(c, is_in ? auth_identity_name(c->identity) : user, is_in);
+    if (is_in)
+        c->actor = (struct actor){auth_identity_name(c->identity), c->identity};
+    else
+        log_warning("HTTP access denied to %s: %.*s", peer->address,
+                    SLICE_ARG(lv_buffer_slice(&reason)));
+    lv_buffer_free(&reason);
+    return is_in || refuse_login(c);
+}
+
+/* Refuses passwords if only tokens are to be used. */
+static bool passwords_are_allowed(struct api_call *c)
+{
+    if (!c->api->settings.disables_basic)
+        return true;
+    api_refuse(c, 401, "not_authorised", "HTTP access denied: basic auth disabled");
+    return false;
+}
+
+/* --- Basic ------------------------------------------------------------------------------------ */
 
 static bool log_in_basic(struct api_call *c, struct slice text)
 {
     struct lv_buffer credentials = {0};
     const uint8_t *colon = NULL;
+    if (!passwords_are_allowed(c))
+        return false;
     if (base64_decode(text, &credentials))
         colon = memchr(credentials.p, ':', credentials.n);
     bool is_fine;
     if (colon) {
         size_t n = (size_t)(colon - credentials.p);
-        is_fine = api_log_in_as(c, slice_of(credentials.p, n),
-                                slice_of(colon + 1, credentials.n - n - 1));
+        is_fine = log_in(c, slice_of(credentials.p, n), slice_of(colon + 1, credentials.n - n - 1));
     } else {
-        is_fine = refuse_empty(c, 400);
+        is_fine = refuse_malformed(c);
     }
+    password_wipe(lv_buffer_slice(&credentials));
     lv_buffer_free(&credentials);
     return is_fine;
 }
 
-/* Returns what follows the scheme's name and a space, or a slice without bytes. */
-static struct slice after_scheme(struct slice header, const char *scheme)
+/* Finds out whether the header is of this scheme; *ret is what follows the scheme's name. */
+static bool has_scheme(struct slice header, const char *scheme, struct slice *ret)
 {
     size_t n = strlen(scheme);
-    if (header.n <= n || strncasecmp((const char *)header.p, scheme, n) != 0 || header.p[n] != ' ')
-        return SLICE_EMPTY;
-    return slice_of(header.p + n + 1, header.n - n - 1);
+    if (header.n < n || strncasecmp((const char *)header.p, scheme, n) != 0 ||
+        (header.n > n && header.p[n] != ' '))
+        return false;
+    while (n < header.n && header.p[n] == ' ')
+        n++;
+    *ret = slice_of(header.p + n, header.n - n);
+    return true;
 }
+
+/* --- the cookie ------------------------------------------------------------------------------- */
+
+static uint64_t now_s(void)
+{
+    return (uint64_t)time(NULL);
+}
+
+/* Logs in by a cookie. A cookie that has ended, or is not ours, is as none. */
+static bool log_in_by_cookie(struct api_call *c, struct slice value)
+{
+    struct lv_buffer space = {0};
+    struct cookie_content content;
+    bool is_valid =
+        cookie_open(c->api->cookie_key, value, &space, &content) && content.ends_at_s > now_s();
+    bool is_in = is_valid ? passwords_are_allowed(c) && log_in(c, content.user, content.password)
+                          : refuse_nobody(c);
+    password_wipe(lv_buffer_slice(&space));
+    lv_buffer_free(&space);
+    return is_in;
+}
+
+/* Returns whether the browser's connection is over TLS, perhaps to a proxy. */
+static bool is_over_tls(struct api_call *c)
+{
+    return http_request_peer(c->http)->is_tls ||
+           slice_is(http_header(c->http, "x-forwarded-proto"), "https");
+}
+
+/* Scripts cannot read the cookie, and pages of other sites cannot have it sent. */
+static void set_cookie(struct api_call *c, struct slice value, uint64_t seconds)
+{
+    struct lv_buffer header = {0};
+    lv_buffer_printf(
+        &header, COOKIE_NAME "=%.*s; Path=/; Max-Age=%llu; HttpOnly; SameSite=Strict%s",
+        SLICE_ARG(value), (unsigned long long)seconds, is_over_tls(c) ? "; Secure" : "");
+    http_add_header(c->http, "set-cookie", lv_buffer_slice(&header));
+    lv_buffer_free(&header);
+}
+
+/* --- the form --------------------------------------------------------------------------------- */
+
+/* Appends the value of a field of the form, "username=a&password=b". Returns false if there is none,
+ * or it is malformed. */
+static bool form_field(struct slice form, const char *name, struct lv_buffer *out)
+{
+    size_t n = strlen(name);
+    while (form.n > 0) {
+        const uint8_t *end = memchr(form.p, '&', form.n);
+        size_t one = end ? (size_t)(end - form.p) : form.n;
+        if (one > n && memcmp(form.p, name, n) == 0 && form.p[n] == '=')
+            return http_decode(out, slice_of(form.p + n + 1, one - n - 1), true) == 0;
+        one += end != NULL;
+        form = slice_of(form.p + one, form.n - one);
+    }
+    return false;
+}
+
+static void answer_cookie(struct api_call *c, struct slice user, struct slice password)
+{
+    uint64_t seconds = (uint64_t)c->api->settings.session_minutes * 60;
+    const struct cookie_content content = {user, password, now_s() + seconds};
+    struct lv_buffer value = {0};
+    if (cookie_seal(c->api->cookie_key, &content, &value)) {
+        set_cookie(c, lv_buffer_slice(&value), seconds);
+        json_write_text(&c->json, "ok");
+    } else {
+        api_refuse(c, 500, "internal_error", "the cookie cannot be made");
+    }
+    lv_buffer_free(&value);
+}
+
+void api_log_in_by_form(struct api_call *c)
+{
+    static const char *const types[] = {"application/x-www-form-urlencoded", NULL};
+    struct lv_buffer user = {0}, password = {0};
+    struct slice form = http_body(c->http);
+    if (!http_list_has(http_header(c->http, "content-type"), types))
+        api_refuse_empty(c, 415);
+    else if (!form_field(form, "username", &user) || !form_field(form, "password", &password))
+        refuse_malformed(c);
+    else if (passwords_are_allowed(c) &&
+             log_in(c, lv_buffer_slice(&user), lv_buffer_slice(&password)) && api_check_access(c))
+        answer_cookie(c, lv_buffer_slice(&user), lv_buffer_slice(&password));
+    password_wipe(lv_buffer_slice(&password));
+    lv_buffer_free(&password);
+    lv_buffer_free(&user);
+}
+
+void api_log_out(struct api_call *c)
+{
+    set_cookie(c, SLICE_EMPTY, 0);
+    api_done(c, 204);
+}
+
+/* --- who asks --------------------------------------------------------------------------------- */
 
 bool api_log_in(struct api_call *c)
 {
-    struct slice header = http_header(c->http, "authorization");
-    struct slice basic = after_scheme(header, "basic"), bearer = after_scheme(header, "bearer");
-    if (basic.n > 0)
-        return log_in_basic(c, basic);
-    if (bearer.n > 0)
-        return api_log_in_as(c, SLICE_EMPTY, bearer);
-    struct slice in_query = c->route->may_log_in_by_query ? api_query(c, "auth") : SLICE_EMPTY;
-    if (header.n == 0 && in_query.n > 0)
-        return log_in_basic(c, in_query);
-    return refuse_empty(c, 401);
+    struct slice header = http_header(c->http, "authorization"), text;
+    if (has_scheme(header, "basic", &text))
+        return log_in_basic(c, text);
+    if (has_scheme(header, "bearer", &text))
+        return text.n > 0 ? log_in(c, SLICE_EMPTY, text) : refuse_malformed(c);
+    if (header.n > 0)
+        return refuse_nobody(c);
+    if (c->route->may_log_in_by_query && (text = api_query(c, "auth")).n > 0)
+        return log_in_basic(c, text);
+    if ((text = cookie_find(http_header(c->http, "cookie"), COOKIE_NAME)).n > 0)
+        return log_in_by_cookie(c, text);
+    return refuse_nobody(c);
 }
 
 /* Whether the actor may see what is in the vhost of the path. That a vhost does not exist is for the

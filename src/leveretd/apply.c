@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/attempts.h"
 #include "auth/sasl.h"
 #include "base/assert.h"
 #include "base/error.h"
@@ -138,6 +139,7 @@ void leveretd_apply(struct leveretd *d)
     leveretd_apply_hashing(d);
     apply_validator(d);
     auth_set_decisions(d->auth, (uint64_t)d->config->auth_cache_ttl_ms);
+    auth_track_sources(d->auth, d->config->tracks_auth_sources);
     apply_to_sessions(d);
     apply_mechanisms(d);
     apply_to_broker(d);

@@ -212,6 +212,9 @@
 /* --- Mechanisms, and logging in by certificate ------------------------------------------------ */
 
 #define CONFIG_SETTINGS_CERTIFICATES(S)                                                            \
+    S(tracks_auth_sources, "track_auth_attempt_source", BOOL, "false", true, 0, 0,                 \
+      "Whether login attempts are also counted by user and address, for "                          \
+      "/api/auth/attempts/NODE/source: at most 10,000 of these.")                                  \
     S(auth_mechanisms, "auth_mechanisms.*", LIST, "PLAIN AMQPLAIN", true, CONFIG_MECHANISMS, 1,    \
       "auth_mechanisms.N = PLAIN, AMQPLAIN, EXTERNAL or ANONYMOUS: the SASL mechanisms that "      \
       "clients may log in by. EXTERNAL takes the user's name from the client's certificate, and "  \
@@ -456,6 +459,10 @@
       "origin (https://console.example.com); * means any.")                                        \
     S(management_cors_s, "management.cors.max_age", NUMBER_OR_NONE, "1800", false, 0, INT32_MAX,   \
       "Seconds for which browsers remember that they may.")                                        \
+    S(management_session_minutes, "management.login_session_timeout", NUMBER, "480", false, 1,     \
+      525600, "Minutes that a login by POST /api/login lasts.")                                    \
+    S(management_disables_basic, "management.disable_basic_auth", BOOL, "false", false, 0, 0,      \
+      "Whether the API takes tokens alone, and no passwords.")                                     \
     S(management_csp, "management.csp.policy", STRING,                                             \
       "script-src 'self' 'unsafe-eval' 'unsafe-inline'; object-src 'self'", false, 0, 0,           \
       "Value of the header content-security-policy; none means that it is not sent.")              \

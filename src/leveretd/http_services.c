@@ -143,6 +143,8 @@ static void create_api(struct leveretd *d, struct http_services *http)
         .origins = http->origins,
         .origin_count = c->management_origins.count,
         .cors_s = c->management_cors_s == CONFIG_NONE ? -1 : c->management_cors_s,
+        .session_minutes = (uint32_t)c->management_session_minutes,
+        .disables_basic = c->management_disables_basic,
     };
     http->api = api_create(&d->manage, &settings);
 }

@@ -323,6 +323,7 @@ def test_each_tag_opens_what_it_opens_in_rabbitmq(api, vhost, name, make_user):
         sees_all = tag in ('monitoring', 'administrator')
         assert (other in [v['name'] for v in api.get('/vhosts', user=user).json]) == sees_all
         assert api.get(path('policies', other), user=user).status == (200 if tag == 'administrator' else 401)
+        assert api.get(path('vhost-limits', other), user=user).status == (200 if sees_all else 401)
     assert api.get('/vhosts', user=make_user('', vhost)).json == {'error': 'not_authorised', 'reason': 'Not management user'}
     api.delete(path('vhosts', other))
     api.delete(path('global-parameters', name('g')))
