@@ -139,6 +139,7 @@ def test_a_body_that_is_no_json_is_refused(api, name, body):
     assert api.call('PUT', '/queues/%2F/' + name('q'), body, headers={'content-type': 'application/json'}).status == 400
 
 
+@pytest.mark.once
 def test_a_body_that_would_take_much_memory_is_refused(broker, api, name):
     before = memory(broker)
     answer = api.call('PUT', '/queues/%2F/' + name('q'), b'{"arguments": [' + b'0,' * (31 << 20) + b'0]}', headers={'content-type': 'application/json'})
