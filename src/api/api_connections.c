@@ -5,6 +5,7 @@
 #include "api/objects.h"
 #include "api/pages.h"
 #include "api/sessions.h"
+#include "base/clock.h"
 #include "topology/vhost.h"
 #include "wire/table.h"
 
@@ -55,17 +56,6 @@ static const struct api_kind connection_kind = {connection_fields, connection_st
 
 /* --- channels --------------------------------------------------------------------------------- */
 
-/* Whether nothing has happened since the sampler has looked. */
-static bool channel_is_idle(const struct channel_facts *f)
-{
-    bool is_idle = f->statistics != NULL;
-#define IS_SAME(name)                                                                              \
-    is_idle = is_idle && f->statistics->of[STATISTIC_##name].value == f->counts.name;
-    CHANNEL_COUNTS(IS_SAME)
-#undef IS_SAME
-    return is_idle;
-}
-
 #define F struct channel_facts
 #define COLUMN_OF(field) channel_field_##field
 API_CHANNEL_FIELDS(FIELD_VALUE)
@@ -77,7 +67,16 @@ static bool channel_statistics(const struct api_call *c, const void *facts,
                                struct statistics_answer *ret)
 {
     const struct channel_facts *f = facts;
-    return statistics_channel(c->manage->statistics, f->connection, f->number, &c->range, ret);
+    struct statistics *s = c->manage->statistics;
+    if (!s || statistics_settings(s)->is_disabled)
+        return false;
+    if (!statistics_channel(s, f->connection, f->number, &c->range, ret))
+        ret->moved_ms = clock_wall_ms();
+#define COUNT_NOW(name) api_statistic_now(ret, STATISTIC_##name, f->counts.name);
+    CHANNEL_COUNTS(COUNT_NOW)
+#undef COUNT_NOW
+    api_statistic_end_now(ret);
+    return true;
 }
 
 static const struct api_kind channel_kind = {channel_fields, channel_statistics,

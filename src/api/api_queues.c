@@ -8,6 +8,7 @@
 #include "api/pages.h"
 #include "api/sessions.h"
 #include "api/vhosts_seen.h"
+#include "base/clock.h"
 #include "manage/compute_slots.h"
 #include "manage/exchanges.h"
 #include "manage/queues.h"
@@ -16,23 +17,14 @@
 /* A page of more queues than this is chosen by what the sampler has seen (manage/queues.h); of
  * fewer, all are asked for, so that their order is that of this moment. */
 enum { ASKED_FOR_MAX = 2000 };
+/* How many of many queues are gathered at once for a listing without pages. */
+enum { PART = 5000 };
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
 static struct slice policy_name(const struct queue_facts *f, enum policy_kind kind)
 {
     return f->policy ? f->policy->names[kind] : SLICE_EMPTY;
-}
-
-/* Whether nothing has happened since the sampler has looked. */
-static bool queue_is_idle(const struct queue_facts *f)
-{
-    const struct statistic_answer *of = f->statistics ? f->statistics->of : NULL;
-    return of && of[STATISTIC_messages].value == f->ready + f->unacked + f->dead_letters &&
-           of[STATISTIC_messages_ready].value == f->ready &&
-           of[STATISTIC_publish].value == f->counters.published &&
-           of[STATISTIC_deliver].value == f->counters.delivered &&
-           of[STATISTIC_deliver_no_ack].value == f->counters.delivered_no_ack;
 }
 
 #define API_QUEUE_FIELDS(C)                                                                        \
@@ -53,7 +45,24 @@ static bool find_statistics(const struct api_call *c, const void *facts,
                             struct statistics_answer *ret)
 {
     const struct queue_facts *f = facts;
-    return statistics_queue(c->manage->statistics, queue_id(f->queue), &c->range, ret);
+    const struct queue_counters *n = &f->counters;
+    if (!c->manage->statistics || statistics_settings(c->manage->statistics)->is_disabled)
+        return false;
+    if (!statistics_queue(c->manage->statistics, queue_id(f->queue), &c->range, ret))
+        ret->moved_ms = clock_wall_ms();
+    api_statistic_now(ret, STATISTIC_messages, f->ready + f->unacked + f->dead_letters);
+    api_statistic_now(ret, STATISTIC_messages_ready, f->ready);
+    api_statistic_now(ret, STATISTIC_messages_unacknowledged, f->unacked);
+    api_statistic_now(ret, STATISTIC_publish, n->published);
+    api_statistic_now(ret, STATISTIC_deliver, n->delivered);
+    api_statistic_now(ret, STATISTIC_deliver_no_ack, n->delivered_no_ack);
+    api_statistic_now(ret, STATISTIC_get, n->got);
+    api_statistic_now(ret, STATISTIC_get_no_ack, n->got_no_ack);
+    api_statistic_now(ret, STATISTIC_get_empty, n->got_empty);
+    api_statistic_now(ret, STATISTIC_redeliver, n->redelivered);
+    api_statistic_now(ret, STATISTIC_ack, n->acked);
+    api_statistic_end_now(ret);
+    return true;
 }
 
 static const struct api_kind plain_kind = {.fields = plain_fields};
@@ -91,7 +100,8 @@ static bool find_order(const struct api_call *c, struct queue_page *page)
 {
     struct slice path = api_query(c, "sort");
     page->is_descending = api_query_flag(c, "sort_reverse");
-    if (path.n == 0 || (slice_is(path, "name") && strstr(c->route->path, "{vhost}")))
+    bool is_one_vhost = page->vhost || lv_table_count(c->manage->broker->topology.vhosts) == 1;
+    if (path.n == 0 || (slice_is(path, "name") && is_one_vhost))
         return true;
     page->is_by_statistic = true;
     return api_statistic_of_path(path, &page->statistic, &page->is_rate);
@@ -104,11 +114,6 @@ static void answer_page(struct api_call *c, struct api_page *page, struct queue_
     struct api_counts counts;
     struct listing l = {0};
     struct manage_error error = {0};
-    struct slice vhost = SLICE_EMPTY;
-    if (strstr(c->route->path, "{vhost}")) {
-        vhost = api_part(c, "vhost");
-        wanted->vhost = &vhost;
-    }
     wanted->matches = page->name.n > 0 ? api_page_matches : NULL;
     wanted->arg = page;
     wanted->first = api_page_first(page);
@@ -123,16 +128,54 @@ static void answer_page(struct api_call *c, struct api_page *page, struct queue_
     listing_free(&l);
 }
 
+/* Writes many queues, a part after the other, so that they take little memory. When a queue is
+ * declared or deleted meanwhile, another may appear twice, or not at all. */
+static void answer_in_parts(struct api_call *c, struct queue_page *wanted)
+{
+    struct api_show show;
+    struct api_counts counts;
+    struct manage_error error = {0};
+    bool is_begun = false, has_more = true;
+    api_show_begin(&show, c, kind_of(c, true));
+    for (wanted->count = PART; has_more; wanted->first += PART) {
+        struct listing l = {0};
+        size_t i = 0;
+        if (!manage_page_queues(c->manage, &c->actor, wanted, &l, &counts.total, &counts.matching,
+                                &error))
+            break;
+        if (!is_begun)
+            json_write_begin(&c->json, '[');
+        is_begun = true;
+        for (; i < l.count && api_flush(c); i++)
+            api_show(&show, l.rows[i]);
+        has_more = i == PART;
+        listing_free(&l);
+    }
+    if (is_begun)
+        json_write_end(&c->json, ']');
+    else
+        api_refuse_as(c, &error);
+    manage_error_free(&error);
+}
+
 static void list_queues(struct api_call *c)
 {
     struct api_page page = {.is_asked_for = false};
     struct queue_page wanted = {NULL};
     struct listing listing = {0};
     struct manage_error error = {0};
+    struct slice vhost = SLICE_EMPTY;
     bool is_fine = api_read_range(c, &c->range) && api_page_read(c, &page);
-    if (is_fine && page.is_asked_for && find_order(c, &wanted) && count_queues(c) > ASKED_FOR_MAX) {
+    if (strstr(c->route->path, "{vhost}")) {
+        vhost = api_part(c, "vhost");
+        wanted.vhost = &vhost;
+    }
+    if (is_fine && count_queues(c) > ASKED_FOR_MAX && find_order(c, &wanted)) {
         compute_slot_take();
-        answer_page(c, &page, &wanted);
+        if (page.is_asked_for)
+            answer_page(c, &page, &wanted);
+        else
+            answer_in_parts(c, &wanted);
     } else if (is_fine) {
         bool is_done = api_list_vhosts(c, list_one, &listing, &error);
         api_answer_kind(c, kind_of(c, true), is_done, &listing, &error);

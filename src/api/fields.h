@@ -56,7 +56,7 @@
     C("effective_policy_definition", effective_policy_definition, DEFINITION, f->policy)           \
     C("exclusive_consumer_tag", exclusive_consumer_tag, STRING_OR_NULL, f->exclusive_tag)          \
     C("head_message_timestamp", head_message_timestamp, NUMBER_IF, f->has_head_time, f->head_time) \
-    C("idle_since", idle_since, IDLE_SINCE, f->statistics, queue_is_idle(f))                       \
+    C("idle_since", idle_since, IDLE_SINCE, f->statistics)                                         \
     C("leader", leader, STRING_WHERE, f->is_quorum, slice_str(m->node_name))                       \
     C("members", members, NODES_WHERE, f->is_quorum)                                               \
     C("memory", memory, NUMBER, f->memory)                                                         \
@@ -153,7 +153,7 @@
     C("connection_details.peer_port", peer_port, NUMBER, f->peer.peer.port)                        \
     C("consumer_count", consumer_count, NUMBER, f->consumers)                                      \
     C("global_prefetch_count", global_prefetch_count, NUMBER, f->global_prefetch_count)            \
-    C("idle_since", idle_since, IDLE_SINCE, f->statistics, channel_is_idle(f))                     \
+    C("idle_since", idle_since, IDLE_SINCE, f->statistics)                                         \
     DELIVERY_FIELDS(C)                                                                             \
     PUBLISHER_FIELDS(C)                                                                            \
     C("messages_unacknowledged", messages_unacknowledged, NUMBER, f->unacknowledged)               \

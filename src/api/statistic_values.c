@@ -116,9 +116,32 @@ struct value api_statistic_details_or_zero(const struct statistics_answer *answe
     return value;
 }
 
-struct value api_idle_since(const struct statistics_answer *answer, bool is_idle)
+void api_statistic_now(struct statistics_answer *answer, enum statistic which, uint64_t value)
 {
-    return VALUE_OF_CLOCK_WHERE(!answer || is_idle, answer ? answer->moved_ms : clock_wall_ms());
+    struct statistic_answer *of = &answer->of[which];
+    if (of->is_known && of->value != value)
+        answer->moved_ms = 0;
+    of->is_known = true;
+    of->value = value;
+}
+
+void api_statistic_end_now(struct statistics_answer *answer)
+{
+    struct statistic_answer *of = answer->of;
+    of[STATISTIC_deliver_get].is_known = true;
+    of[STATISTIC_deliver_get].value = of[STATISTIC_deliver].value +
+                                      of[STATISTIC_deliver_no_ack].value + of[STATISTIC_get].value +
+                                      of[STATISTIC_get_no_ack].value;
+    answer->has_published = of[STATISTIC_publish].value > 0;
+    answer->has_delivered = of[STATISTIC_deliver_get].value > 0 ||
+                            of[STATISTIC_get_empty].value > 0 || of[STATISTIC_ack].value > 0 ||
+                            of[STATISTIC_redeliver].value > 0;
+}
+
+struct value api_idle_since(const struct statistics_answer *answer)
+{
+    return VALUE_OF_CLOCK_WHERE(!answer || answer->moved_ms > 0,
+                                answer ? answer->moved_ms : clock_wall_ms());
 }
 
 static void write_samples(struct json_writer *w, const struct statistics_answer *answer,

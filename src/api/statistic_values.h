@@ -22,10 +22,16 @@ struct value api_statistic_details_or_zero(const struct statistics_answer *answe
  * "message_stats.publish_details.rate". Returns false if it names none. */
 bool api_statistic_of_path(struct slice path, enum statistic *ret, bool *ret_is_rate);
 
+/* Puts what an object counts now in the place of what the sampler has last seen, so that a new
+ * message is seen at once; rates stay. If there is a difference, it is not idle: moved_ms is 0.
+ * api_statistic_end_now() completes sums. */
+void api_statistic_now(struct statistics_answer *answer, enum statistic which, uint64_t value);
+void api_statistic_end_now(struct statistics_answer *answer);
+
 /* Since when the object does nothing, if it has done nothing since the sampler's last look: since
  * now if the sampler has not seen it yet. */
-struct value api_idle_since(const struct statistics_answer *answer, bool is_idle);
-#define VALUE_OF_IDLE_SINCE(answer, is) api_idle_since((answer), (is))
+struct value api_idle_since(const struct statistics_answer *answer);
+#define VALUE_OF_IDLE_SINCE(answer) api_idle_since(answer)
 
 /* Writes the value of api_statistic_details(). */
 void api_write_details(struct json_writer *w, const struct value *value);

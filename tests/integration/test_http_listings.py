@@ -156,7 +156,7 @@ def test_a_queue_shows_its_messages_and_consumers(api, busy):
 
 def test_samples_are_shown_if_they_are_asked_for(api, busy):
     target = path('queues', VHOST, 'live', lengths_age=60, lengths_incr=5, msg_rates_age=60, msg_rates_incr=5)
-    shown = api.wait(target, lambda answer: 'message_stats' in answer.json).json
+    shown = api.wait(target, lambda answer: 'samples' in answer.json['message_stats']['publish_details']).json
     for details in shown['messages_details'], shown['message_stats']['publish_details']:
         assert set(details) == {'rate', 'avg', 'avg_rate', 'samples'}
         times = [sample['timestamp'] for sample in details['samples']]
@@ -254,3 +254,28 @@ def test_users_see_their_own_connections_and_monitors_all(api, busy, broker):
 def test_what_is_missing_is_not_found(api, target):
     answer = api.get(target)
     assert answer.status == 404 and answer.json == OBJECT_NOT_FOUND
+
+
+def test_many_queues_are_listed_in_parts_and_in_pages(api, broker):
+    many, count = 'listings/many', 2100
+    broker.ctl('add_vhost', many)
+    broker.ctl('set_permissions', '-p', many, 'guest', '.*', '.*', '.*')
+    expected = [f'm-{n:04}' for n in range(count)]
+    with Peer(broker.address, vhost=many) as peer:
+        for queue in expected:
+            peer.send(1, 'queue.declare', queue=queue)
+        for _ in expected:
+            peer.expect('queue.declare-ok')
+        for n in range(3):
+            for _ in range(n):
+                peer.publish(routing_key=f'm-{n:04}', body=b'x')
+        peer.declare('m-0000')
+        assert names(api.get(path('queues', many))) == expected
+        target = path('queues', many, page=2, page_size=10, sort='name', columns='name')
+        assert api.get(target).json['items'] == [{'name': name} for name in expected[10:20]]
+        target = path('queues', many, page=1, page_size=2, sort='messages', sort_reverse='true')
+        page = api.wait(target, lambda answer: answer.json['items'][0]['messages'] == 2 and names(answer) == ['m-0002', 'm-0001']).json
+        assert page['total_count'] == page['filtered_count'] == count
+        assert api.get(path('queues', many, page=1, name='m-000')).json['filtered_count'] == 10
+        assert api.get(path('queues', many, page=22)).json['error'] == 'page_out_of_range'
+    broker.ctl('delete_vhost', many)
