@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""What the HTTP API and the metrics cost with very many objects: how long pages and scrapes take, what they add to the
+broker's memory, and what they do to the latency of messages.
+
+    management.py [--queues 100000] [--connections 10000] [--rounds 3] [--seconds 5]
+
+The latencies are measured in turns on the same broker: quiet, while pages are read, while all objects are scraped. Only
+their ratios mean something. LEVERETD names the broker; programs are in BENCH_BUILD (build-bench).
+"""
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'tests', 'integration'))
+from compare import LOAD_CPUS, PROGRAMS, anew, load, on, ops, resident_mb  # noqa: E402
+from brokers import Leveret, free_port  # noqa: E402
+from http_client import Http, basic  # noqa: E402
+
+PAGES = {
+    'queues by messages': '/api/queues?page=1&page_size=100&sort=messages&sort_reverse=true',
+    'queues by rate': '/api/queues?page=1&page_size=100&sort=message_stats.publish_details.rate&sort_reverse=true',
+    'queues by name': '/api/queues?page=500&page_size=100&sort=name',
+    'connections by bytes': '/api/connections?page=1&page_size=100&sort=recv_oct&sort_reverse=true',
+    'channels': '/api/channels?page=1&page_size=100',
+    'overview': '/api/overview',
+    'one queue': '/api/queues/%2F/bench.name.0.0',
+}
+SCRAPES = {'aggregated': '/metrics', 'per object': '/metrics/per-object'}
+
+
+def timed(http, path):
+    """How many milliseconds it took, and how many octets came."""
+    begun = time.monotonic()
+    answer = http.request('GET', path, headers={'authorization': basic('guest', 'guest')})
+    if answer.status != 200:
+        raise RuntimeError(f'{path}: {answer!r}'[:300])
+    return (time.monotonic() - begun) * 1000, len(answer.body)
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def show_times(http, targets, times):
+    for name, path in targets.items():
+        taken = [timed(http, path) for _ in range(times)]
+        ms = [one[0] for one in taken]
+        print(f'{name:24} median {statistics.median(ms):8.1f} ms  worst {max(ms):8.1f} ms  {taken[-1][1]:>12,} bytes', flush=True)
+
+
+class Repeated:
+    """Reads these paths over and over, until the block ends."""
+
+    def __init__(self, http, targets, pause_s):
+        self.http, self.targets, self.pause_s = http, list(targets.values()), pause_s
+        self.is_over = threading.Event()
+        self.count = 0
+
+    def run(self):
+        while not self.is_over.is_set():
+            timed(self.http, self.targets[self.count % len(self.targets)])
+            self.count += 1
+            self.is_over.wait(self.pause_s)
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+
+class Quiet:
+    count = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def latency(broker, seconds):
+    return load(broker, '--bytes', 16, '--rate', 5000, '--seconds', seconds)['latency_p99']
+
+
+def show_latencies(broker, api, metrics, rounds, seconds):
+    states = {
+        'quiet': Quiet,
+        'a page every 200 ms': lambda: Repeated(api, PAGES, 0.2),
+        'scrapes without a pause': lambda: Repeated(metrics, SCRAPES, 0),
+    }
+    figures = {name: [] for name in states}
+    for _ in range(rounds):
+        for name, state in states.items():
+            with state():
+                figures[name].append(latency(broker, seconds))
+    quiet = statistics.median(figures['quiet'])
+    for name, values in figures.items():
+        print(f'p99, {name:24} {statistics.median(values):8.0f} us  {statistics.median(values) / quiet:6.2f} of quiet', flush=True)
+
+
+def hold_connections(broker, count):
+    on(LOAD_CPUS)
+    holder = subprocess.Popen([f'{PROGRAMS}/ops', str(broker.port), 'hold', str(count)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    return holder
+
+
+def measure(broker, chosen):
+    anew(broker)
+    print(f'memory, empty            {resident_mb(broker):8.1f} MB')
+    ops(broker, 'keep', chosen.queues)
+    holder = hold_connections(broker, chosen.connections)
+    print(f'memory, with all objects {resident_mb(broker):8.1f} MB')
+    time.sleep(30)
+    before = resident_mb(broker)
+    print(f'memory, 30 s later       {before:8.1f} MB', flush=True)
+    api, metrics = Http(broker.management_port), Http(broker.metrics_port)
+    show_times(api, PAGES, 20)
+    show_times(metrics, SCRAPES, 5)
+    print(f'memory, after scrapes    {resident_mb(broker):8.1f} MB', flush=True)
+    show_latencies(broker, api, metrics, chosen.rounds, chosen.seconds)
+    holder.communicate()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--queues', type=int, default=100000)
+    parser.add_argument('--connections', type=int, default=10000)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--seconds', type=int, default=5)
+    chosen = parser.parse_args()
+    place = tempfile.mkdtemp(prefix='bench-')
+    broker = Leveret(os.path.join(place, 'leveret'), loops=1)
+    broker.metrics_port = free_port()
+    try:
+        measure(broker, chosen)
+    finally:
+        broker.stop()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == '__main__':
+    main()
