@@ -100,8 +100,7 @@ static void client_say(struct client *c, const char *error, const char *text)
 static void wait_for_queues(const struct service *s)
 {
     struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
-    while (atomic_load(&s->manage->broker->topology.is_restoring) &&
-           poll(&stop, 1, RESTORING_LOOK_MS) == 0)
+    while (manage_is_restoring(s->manage) && poll(&stop, 1, RESTORING_LOOK_MS) == 0)
         continue;
 }
 

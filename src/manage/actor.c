@@ -52,6 +52,11 @@ void manage_error_free(struct manage_error *error)
     lv_buffer_free(&error->text);
 }
 
+bool manage_is_restoring(const struct manage *m)
+{
+    return atomic_load(&m->broker->topology.is_restoring);
+}
+
 struct vhost *manage_vhost(struct manage *m, struct slice name, struct manage_error *error)
 {
     struct vhost *vhost = vhost_find(&m->broker->topology, name);

@@ -113,6 +113,10 @@ bool manage_refuse_as_broker(struct manage_error *error, enum subject subject,
 void actor_log(const struct actor *actor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Returns whether queues still wait for the messages that the log has of them: until then a question
+ * to a queue must not be asked by a caller that cannot wait for it. Any thread. */
+bool manage_is_restoring(const struct manage *m);
+
 /* Returns the vhost of this name, or NULL after refusing. Valid until the thread waits. */
 struct vhost *manage_vhost(struct manage *m, struct slice name, struct manage_error *error);
 

@@ -55,6 +55,17 @@ static void round_ended(struct statistics *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Waits until the messages of the log are in their queues. Returns 0, or ERR_CLOSED if the broker
+ * has stopped. */
+static int wait_for_queues(struct statistics *s)
+{
+    enum { LOOK_MS = 50 };
+    int err = 0;
+    while (err == 0 && atomic_load(&s->broker->topology.is_restoring))
+        err = ask_pause(s->asker, LOOK_MS);
+    return err;
+}
+
 static void *sampler_main(void *arg)
 {
     struct statistics *s = arg;
@@ -63,6 +74,8 @@ static void *sampler_main(void *arg)
     lv_rcu_register_thread();
     uint64_t due_ms = clock_read_ms(CLOCK_MONOTONIC);
     while (wait_for_round(s, due_ms)) {
+        if (wait_for_queues(s) < 0)
+            break;
         uint64_t begun_ms = clock_read_ms(CLOCK_MONOTONIC);
         s->now_ms = now_ms(s);
         if (statistics_round(s) < 0)
