@@ -103,8 +103,8 @@ const struct api_route api_vhost_routes[] = {
     {"GET", "/vhosts/{vhost}", API_ADMINISTRATOR, show_vhost, "Shows a vhost.",
      .answer = vhost_fields},
     {"PUT", "/vhosts/{vhost}", API_ADMINISTRATOR, put_vhost,
-     "Creates a vhost, or changes what the body names of one that exists. Its creator gets all "
-     "permissions in it.",
+     "Creates a vhost, whose creator gets all permissions in it; or changes the description, the tags "
+     "and the tracing, as far as the body names them, of one that exists.",
      "description:string tags:any default_queue_type:string defaultqueuetype:string "
      "tracing:boolean"},
     {"DELETE", "/vhosts/{vhost}", API_ADMINISTRATOR, delete_vhost,

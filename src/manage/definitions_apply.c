@@ -205,7 +205,7 @@ static void vhost_change(struct applying *a, struct vhost *vhost, const struct d
     bool is_same = slice_equal(description, vhost->description) && slice_equal(tags, vhost->tags);
     bool has_other_tags = !slice_equal(tags, vhost->tags);
     topology_unlock(t);
-    if (!is_same && vhost_describe(vhost, description, tags, not_reported) == 0 && has_other_tags)
+    if (!is_same && vhost_describe(vhost, &description, &tags, not_reported) == 0 && has_other_tags)
         announce_vhost_tags(a->m, a->actor, v->head.name, tags);
     free((void *)(uintptr_t)description.p);
     free((void *)(uintptr_t)tags.p);

@@ -171,22 +171,31 @@ void announce_vhost_tags(struct manage *m, const struct actor *actor, struct sli
     actor_log(actor, "vhost '%.*s' has the tags '%.*s'", SLICE_ARG(vhost), SLICE_ARG(tags));
 }
 
-bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice name,
-                           struct slice tags, struct manage_error *error)
+/* Replaces the texts that are not NULL. */
+static bool describe(struct manage *m, const struct actor *actor, struct slice name,
+                     const struct slice *description, const struct slice *tags,
+                     struct manage_error *error)
 {
-    struct lv_buffer tidy = {0};
-    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
-        return false;
     struct vhost *vhost = manage_vhost(m, name, error);
     if (!vhost)
         return false;
+    struct lv_buffer tidy = {0};
+    struct slice tidied = tags ? tags_tidy(*tags, &tidy) : SLICE_EMPTY;
     struct change change;
-    int err = vhost_set_tags(vhost, tags_tidy(tags, &tidy), change_begin(&change, actor));
+    int err =
+        vhost_describe(vhost, description, tags ? &tidied : NULL, change_begin(&change, actor));
     err = change_end(&change, err);
-    if (err == 0)
-        announce_vhost_tags(m, actor, name, lv_buffer_slice(&tidy));
+    if (err == 0 && tags)
+        announce_vhost_tags(m, actor, name, tidied);
     lv_buffer_free(&tidy);
     return vhost_change_end(error, name, err);
+}
+
+bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice name,
+                           struct slice tags, struct manage_error *error)
+{
+    return actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) &&
+           describe(m, actor, name, NULL, &tags, error);
 }
 
 struct announcing {
@@ -280,9 +289,10 @@ bool manage_put_vhost(struct manage *m, const struct actor *actor, const struct 
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
         return false;
     bool is_new = !vhost_find(&m->broker->topology, wish->name);
-    bool is_done = is_new       ? create_as_wished(m, actor, wish, error)
-                   : wish->tags ? manage_set_vhost_tags(m, actor, wish->name, *wish->tags, error)
-                                : true;
+    bool is_described = wish->description || wish->tags;
+    bool is_done = is_new ? create_as_wished(m, actor, wish, error)
+                          : !is_described || describe(m, actor, wish->name, wish->description,
+                                                      wish->tags, error);
     if (is_done && wish->is_traced)
         is_done = manage_trace(m, actor, wish->name, *wish->is_traced, error);
     if (is_done)

@@ -29,7 +29,8 @@ bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct list
 bool manage_add_vhost(struct manage *m, const struct actor *actor,
                       const struct definition_vhost *vhost, struct manage_error *error);
 
-/* What a vhost shall be. What is NULL stays as it is, or is empty in a new vhost. */
+/* What a vhost shall be. What is NULL stays as it is, or is empty in a new vhost. The default queue
+ * type is that of a new vhost: later it stays as it is. */
 struct vhost_wish {
     struct slice name;
     const struct slice *description;

@@ -138,9 +138,8 @@ static void text_replace(struct slice *text, struct slice with)
     *text = copy;
 }
 
-/* Replaces both texts, or only the tags if `description` is NULL. */
-static int vhost_set_texts(struct vhost *vhost, const struct slice *description, struct slice tags,
-                           struct durable_done done)
+int vhost_describe(struct vhost *vhost, const struct slice *description, const struct slice *tags,
+                   struct durable_done done)
 {
     struct durable_changes changes;
     topology_lock(vhost->topology);
@@ -148,7 +147,8 @@ static int vhost_set_texts(struct vhost *vhost, const struct slice *description,
         topology_unlock(vhost->topology);
         return ERR_NOT_FOUND;
     }
-    text_replace(&vhost->tags, tags);
+    if (tags)
+        text_replace(&vhost->tags, *tags);
     if (description)
         text_replace(&vhost->description, *description);
     struct definition_vhost row = vhost_definition(vhost);
@@ -160,17 +160,6 @@ static int vhost_set_texts(struct vhost *vhost, const struct slice *description,
     if (result == CHANGE_DONE && done.fn)
         done.fn(done.arg, 0);
     return 0;
-}
-
-int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done)
-{
-    return vhost_set_texts(vhost, NULL, tags, done);
-}
-
-int vhost_describe(struct vhost *vhost, struct slice description, struct slice tags,
-                   struct durable_done done)
-{
-    return vhost_set_texts(vhost, &description, tags, done);
 }
 
 /* --- drafts ----------------------------------------------------------------------------------- */

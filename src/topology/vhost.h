@@ -47,13 +47,11 @@ struct vhost *vhost_draft(struct topology *topology, struct slice name,
 /* Frees a draft and clears the pointer. NULL is fine. */
 void vhost_draft_free(struct vhost **draft);
 
-/* Replaces the description and the tags, a list separated by commas, as vhost_set_tags() does. */
-int vhost_describe(struct vhost *vhost, struct slice description, struct slice tags,
+/* Replaces the description, and the tags, a list separated by commas; NULL: that stays as it is.
+ * Returns ERR_NOT_FOUND, without calling `done`, if the vhost has been deleted; else 0. If nothing
+ * is stored, `done` is called before this function returns. Any thread; takes the topology lock. */
+int vhost_describe(struct vhost *vhost, const struct slice *description, const struct slice *tags,
                    struct durable_done done);
-/* Replaces the tags, a list separated by commas. Returns ERR_NOT_FOUND, without calling `done`, if
- * the vhost has been deleted; else 0. If nothing is stored, `done` is called before this function
- * returns. Any thread; takes the topology lock. */
-int vhost_set_tags(struct vhost *vhost, struct slice tags, struct durable_done done);
 
 /* Returns the type of the exchange of this name that every vhost has from the beginning
  * ("amq.direct"), or NULL if there is none. */

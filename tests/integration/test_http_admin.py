@@ -59,6 +59,9 @@ def test_a_vhost_is_created_shown_changed_and_deleted(api, name):
     assert api.put(where, {'tags': ['three']}).status == 204
     shown = api.get(where).json
     assert (shown['tracing'], shown['tags'], shown['description']) == (True, ['three'], 'for tests')
+    assert api.put(where, {'description': 'for more'}).status == 204
+    shown = api.get(where).json
+    assert (shown['tags'], shown['description']) == (['three'], 'for more')
     assert api.delete(where).status == 204
     refused(api.delete(where), 404, 'Not Found', 'Object Not Found')
     refused(api.get(where), 404, 'Not Found', 'Object Not Found')
