@@ -9,7 +9,8 @@
 static void print_value(const char *value)
 {
     size_t n = strlen(value);
-    bool is_plain = n > 0 && !strpbrk(value, "#\'\n") && value[0] != ' ' && value[n - 1] != ' ';
+    bool is_plain = n > 0 && !strpbrk(value, "#\n") && value[0] != '\'' && value[0] != ' ' &&
+                    value[n - 1] != ' ';
     if (is_plain)
         printf("%s", value);
     else if (strpbrk(value, "\'\n"))
