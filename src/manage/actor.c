@@ -183,6 +183,7 @@ void actor_log(const struct actor *actor, const char *format, ...)
     va_start(args, format);
     lv_buffer_vprintf(&text, format, args);
     va_end(args);
-    log_info("%.*s: %.*s", SLICE_ARG(actor->name), SLICE_ARG(lv_buffer_slice(&text)));
+    log_line_of(LOG_INFO, (uintptr_t)format, "%.*s: %.*s", SLICE_ARG(actor->name),
+                SLICE_ARG(lv_buffer_slice(&text)));
     lv_buffer_free(&text);
 }

@@ -171,8 +171,8 @@ def test_connections_and_channels_are_listed_and_shown(api, busy):
     assert shown['ssl_protocol'] == '' and shown['name'] == row['name']
     assert [row['number'] for row in api.get(path('connections', row['name'], 'channels')).json] == [1, 2]
     assert api.get(path('connections', row['name'], 'sessions')).json == []
-    assert api.get(path('connections', 'username', 'guest', page=1)).json['items'] == [
-        {'name': row['name'], 'node': row['node'], 'user': 'guest', 'vhost': VHOST}]
+    assert {'name': row['name'], 'node': row['node'], 'user': 'guest', 'vhost': VHOST} in \
+        api.get(path('connections', 'username', 'guest', page=1)).json['items']
     counted = ('publish', 5), ('confirm', 5), ('drop_unroutable', 1), ('deliver', 4), ('ack', 0)
     channel = api.wait(path('channels', row['name'] + ' (1)'),
                        lambda answer: answer.json.get('message_stats', {}).get('deliver') == 4).json
