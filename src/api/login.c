@@ -106,7 +106,7 @@ static bool log_in_basic(struct api_call *c, struct slice text)
     const uint8_t *colon = NULL;
     if (!passwords_are_allowed(c))
         return false;
-    if (base64_decode(text, &credentials))
+    if (base64_decode(text, &credentials) && credentials.n > 0)
         colon = memchr(credentials.p, ':', credentials.n);
     bool is_fine;
     if (colon) {
