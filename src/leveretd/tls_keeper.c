@@ -28,7 +28,7 @@ struct kept {
 struct tls_keeper {
     struct loops *loops;
     struct kept kept[CONFIG_TLS_COUNT];
-    const struct config *config; /* borrowed; NULL: none was given yet */
+    const struct config *_Atomic config; /* borrowed; NULL: none was given yet */
     struct loop_timer timer;
     uint64_t warn_at_ms; /* of loop_now_ms() */
 };
