@@ -240,6 +240,7 @@ static const struct statistics_answer **statistics_at(const struct api_kind *kin
 void api_statistics_begin(const struct api_call *c, const struct api_kind *kind, void *facts,
                           struct statistics_answer *answer)
 {
+    *answer = (struct statistics_answer){.space = NULL};
     if (kind->find_statistics(c, facts, answer))
         *statistics_at(kind, facts) = answer;
 }
