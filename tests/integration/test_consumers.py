@@ -9,6 +9,7 @@ import textwrap
 
 import pytest
 
+from patience import patience_with
 from wire import eventually
 
 
@@ -356,7 +357,8 @@ def test_kill_9_of_a_consumer_process_redelivers_to_another_at_once(broker, conn
         channel.start_consuming()
     ''')], stdout=subprocess.PIPE, text=True)
     try:
-        assert child.stdout.readline() == 'holding\n'
+        with patience_with(child):
+            assert child.stdout.readline() == 'holding\n'
         consume(peer, name('q'))
         os.kill(child.pid, signal.SIGKILL)
         messages = peer.contents(10)

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from patience import PATIENCE_S
 from wire import Peer, eventually
 
 pytestmark = pytest.mark.leveret
@@ -17,7 +18,7 @@ class Client:
     def __init__(self, broker):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(f'{broker.data}/control.sock')   # waits, unlike one with a time limit
-        self.socket.settimeout(60)
+        self.socket.settimeout(PATIENCE_S)
         self.file = self.socket.makefile('r')
 
     def send(self, *requests):

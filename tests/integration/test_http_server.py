@@ -10,6 +10,7 @@ import pytest
 from brokers import Leveret
 from http_client import Api, Raw, basic, path
 from patience import PATIENCE_S
+from wire import eventually
 
 pytestmark = pytest.mark.leveret
 
@@ -87,7 +88,7 @@ def test_head_is_answered_without_a_body(raw):
 
 
 def test_http_is_one_of_the_listeners(broker):
-    assert f'started TCP listener on 127.0.0.1:{broker.management_port}\n' in broker.log()
+    eventually(lambda: f'started TCP listener on 127.0.0.1:{broker.management_port}\n' in broker.log())
 
 
 # --- methods --------------------------------------------------------------------------------------

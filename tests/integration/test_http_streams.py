@@ -1,16 +1,18 @@
 """Streams of server-sent events over the HTTP API: the log, and what happens in the broker."""
 import json
+import time
 
 import pytest
 
 from http_client import Api, basic, path
+from patience import PATIENCE_S
 from wire import eventually
 
 pytestmark = pytest.mark.leveret
 
 
 class Stream:
-    """Reads a stream event by event."""
+    """Reads a stream event by event. A stream is never silent for long, so what is awaited has a deadline of its own."""
 
     def __init__(self, api, target, user=('guest', 'guest')):
         self.connection = api.connection()
@@ -20,11 +22,12 @@ class Stream:
         if self.status == 200:
             assert self.response.readline() == b':\n' and self.response.readline() == b'\n'
 
-    def next(self):
-        """(event, data), or None at the end."""
-        event = {}
+    def next(self, end=None):
+        """(event, data), or None at the end of the stream. `end`: not later than this."""
+        event, end = {}, end or time.monotonic() + PATIENCE_S
         while True:
             line = self.response.readline().decode()
+            assert time.monotonic() < end, f'nothing but comments within {PATIENCE_S} s'
             if line == '':
                 return None
             if line == '\n' and event:
@@ -34,14 +37,26 @@ class Stream:
                 event[name] = value
 
     def until(self, is_it):
-        while True:
-            event = self.next()
-            assert event is not None
-            if is_it(*event):
-                return event
+        """The first event that is it. Fails with what came instead."""
+        seen, end = [], time.monotonic() + PATIENCE_S
+        try:
+            while True:
+                event = self.next(end)
+                seen.append(event)
+                assert event is not None, 'the stream has ended'
+                if is_it(*event):
+                    return event
+        except (AssertionError, OSError) as error:
+            raise AssertionError(f'{error}; seen: {seen}') from None
 
     def close(self):
         self.connection.close()
+
+
+@pytest.fixture
+def broker(own_broker):
+    """Nothing else happens in it: of many lines and events at once, not all are streamed."""
+    return own_broker()
 
 
 @pytest.fixture
@@ -54,7 +69,7 @@ def stream(api):
     made = []
 
     def make(target, **how):
-        made.append(Stream(how.pop('api', api), target, **how))
+        made.append(Stream(api, target, **how))
         return made[-1]
 
     yield make
@@ -80,7 +95,6 @@ def test_the_log_is_streamed(api, stream, name):
     api.put(path('queues', '/', queue))
     event, line = lines.until(lambda event, data: queue in data.get('msg', ''))
     assert event == 'log' and line['level'] == 'info' and line['msg'].startswith('guest: queue ')
-    api.delete(path('queues', '/', queue))
 
 
 def test_recent_lines_alone_end(api, stream, name):
@@ -101,7 +115,6 @@ def test_streams_are_for_monitors(api, broker):
     broker.ctl('set_user_tags', 'plain', 'management')
     for target in '/events', '/logs':
         assert api.get(target, user='plain').json == {'error': 'not_authorised', 'reason': 'Not monitor user'}
-    broker.ctl('delete_user', 'plain')
 
 
 def test_streams_are_bounded_and_end_with_their_clients_and_users(api, broker, stream):
@@ -120,10 +133,8 @@ def test_streams_are_bounded_and_end_with_their_clients_and_users(api, broker, s
             pass
 
 
-def test_streams_end_when_the_broker_stops(own_broker, stream):
-    broker = own_broker()
-    events = stream('/events', api=Api(broker))
-    lines = stream('/logs', api=Api(broker))
+def test_streams_end_when_the_broker_stops(broker, stream):
+    events, lines = stream('/events'), stream('/logs')
     broker.stop()
     for each in events, lines:
         try:

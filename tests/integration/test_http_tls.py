@@ -8,6 +8,7 @@ import pytest
 from brokers import free_port
 from certificates import Authority
 from http_client import Api
+from patience import PATIENCE_S
 from wire import eventually
 
 pytestmark = pytest.mark.leveret
@@ -62,7 +63,7 @@ def test_the_api_has_a_certificate_of_its_own_that_may_change(secure, ca):
 
 def subject(port, ca):
     """The common name in the certificate that the port shows."""
-    with trusting(ca).wrap_socket(socket.create_connection(('127.0.0.1', port)), server_hostname='localhost') as one:
+    with trusting(ca).wrap_socket(socket.create_connection(('127.0.0.1', port), PATIENCE_S), server_hostname='localhost') as one:
         return dict(pair[0] for pair in one.getpeercert()['subject'])['commonName']
 
 

@@ -265,8 +265,9 @@ def test_status_shows_every_alarm(broker, workspace):
         listener.bind(f'{directory}/control.sock')
         listener.listen()
         asking = subprocess.Popen([broker.control, '--data-dir', directory, 'status'], stdout=subprocess.PIPE, text=True)
-        listener.settimeout(60)
+        listener.settimeout(PATIENCE_S)
         with listener.accept()[0] as asked:
+            asked.settimeout(PATIENCE_S)
             asked.recv(1 << 16)
             asked.sendall(json.dumps(facts).encode() + b'\n')
             shown = asking.communicate(timeout=PATIENCE_S)[0]

@@ -10,7 +10,7 @@ import threading
 import pika
 import pytest
 
-from patience import PATIENCE_S
+from patience import PATIENCE_S, patience_with
 from wire import Peer, eventually
 
 pytestmark = pytest.mark.leveret
@@ -226,13 +226,16 @@ def test_log_tail_stream_prints_lines_as_they_come(logging_to):
                 own.ctl('delete_user', 'ann', check=False)
         maker = threading.Thread(target=log_lines)      # the stream may begin later than the first line
         maker.start()
+        seen = []
         try:
-            for line in stream.stdout:
-                assert PLAIN.match(line), line
-                if 'ann' in line:
-                    break
-            else:
-                pytest.fail('the stream has ended')
+            with patience_with(stream):
+                for line in stream.stdout:
+                    seen.append(line)
+                    assert PLAIN.match(line), line
+                    if 'ann' in line:
+                        break
+                else:
+                    pytest.fail(f'the stream has ended: {seen}')
         finally:
             is_seen.set()
             maker.join()

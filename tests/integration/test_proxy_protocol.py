@@ -113,6 +113,7 @@ def test_only_trusted_peers_pass_on_addresses(proxied):
     refused.expect_closed()
     eventually(lambda: 'the PROXY protocol, which is not expected here' in broker.log())
     with socket.socket() as from_proxy:
+        from_proxy.settimeout(PATIENCE_S)
         from_proxy.bind(('127.0.0.2', 0))
         from_proxy.connect(broker.address)
         from_proxy.sendall(binary('192.0.2.1') + HEADER)

@@ -11,6 +11,7 @@ import pytest
 
 from brokers import free_port
 from certificates import Authority
+from patience import PATIENCE_S
 from user_service import UserService
 from wire import HEADER, Peer, eventually
 
@@ -161,7 +162,7 @@ def test_reloads_while_everything_is_in_use(changing):
     def comes_over_tls(_):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with context.wrap_socket(socket.create_connection(changing.tls_address)) as peer:
+        with context.wrap_socket(socket.create_connection(changing.tls_address, PATIENCE_S)) as peer:
             peer.sendall(HEADER)
             assert peer.recv(1) == b'\x01'
 
