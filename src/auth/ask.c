@@ -14,10 +14,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/memory.h"
 
@@ -26,7 +26,6 @@ enum {
     STACK_BYTES = 512 * 1024, /* libraries of backends are called on it */
     SOURCE_NAME_MAX = 64,
     BUCKETS = 256,
-    MODEST_NICE = 10,
 };
 
 struct ask_source {
@@ -182,7 +181,7 @@ static void *thread_main(void *arg)
     struct ask_pool *pool = t->pool;
     pthread_setname_np(pthread_self(), pool->name);
     if (pool->is_modest)
-        setpriority(PRIO_PROCESS, (id_t)gettid(), MODEST_NICE); /* else it is less polite */
+        thread_enter_background();
     pthread_mutex_lock(&pool->lock);
     for (bool goes_on = true; goes_on;) {
         struct ask *ask = ask_take(pool);

@@ -9,18 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/background.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 
 enum {
     READ_BYTES = 64 * 1024,
     STACK_BYTES = 512 * 1024,
-    NICENESS = 15,
     RESTORING_LOOK_MS = 10, /* between looks at whether queues are restored */
 };
 
@@ -108,7 +107,7 @@ static void *client_thread(void *arg)
 {
     struct client *c = arg;
     pthread_setname_np(pthread_self(), "control-request");
-    (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone: loops come first */
+    thread_enter_background();
     lv_rcu_register_thread();
     lv_rcu_offline();
     wait_for_queues(c->service);

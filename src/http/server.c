@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/background.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -25,11 +26,21 @@ static size_t leave_escapes(void *arg, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
+/* Gives libmicrohttpd's thread, which calls this, its priority. */
+static void daemon_thread_begins(void)
+{
+    static _Thread_local bool has_begun;
+    if (!has_begun)
+        thread_enter_background();
+    has_begun = true;
+}
+
 /* An MHD_NotifyConnectionCallback. */
 static void connection_changed(void *arg, struct MHD_Connection *mhd, void **context,
                                enum MHD_ConnectionNotificationCode code)
 {
     struct http_server *s = arg;
+    daemon_thread_begins();
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         http_conn_unref(*context);
         return;
@@ -142,6 +153,7 @@ static void *server_thread(void *arg)
 {
     struct http_server *s = arg;
     pthread_setname_np(pthread_self(), "http");
+    thread_enter_background();
     loops_run(s->loops);
     return NULL;
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/background.h"
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/rcu.h"
@@ -162,6 +163,7 @@ static void *worker_thread(void *arg)
     struct http_workers *w = arg;
     struct http_request *r;
     pthread_setname_np(pthread_self(), "http worker");
+    thread_enter_background();
     lv_rcu_register_thread();
     lv_rcu_offline();
     counters_register();

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
@@ -104,6 +105,7 @@ static void *job_thread(void *arg)
     struct job *j = arg;
     struct jobs *jobs = j->jobs;
     pthread_setname_np(pthread_self(), "job");
+    thread_enter_background();
     lv_rcu_register_thread();
     bool is_done = j->work.run(jobs->m, &j->actor, j->work.arg, &j->progress, &j->error);
     compute_slot_give();

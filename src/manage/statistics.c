@@ -3,16 +3,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/assert.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "manage/statistics_private.h"
 
-enum { INTERVAL_MS = 5000, NICENESS = 5, STACK_BYTES = 256 * 1024 };
+enum { INTERVAL_MS = 5000, STACK_BYTES = 256 * 1024 };
 
 const struct statistic_kind statistic_kinds[STATISTICS_COUNT] = {
 #define STATISTIC_KIND(name, group) {#name, STATISTIC_##group},
@@ -70,7 +70,7 @@ static void *sampler_main(void *arg)
 {
     struct statistics *s = arg;
     pthread_setname_np(pthread_self(), "statistics");
-    (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread alone: loops come first */
+    thread_enter_background();
     lv_rcu_register_thread();
     uint64_t due_ms = clock_read_ms(CLOCK_MONOTONIC);
     while (wait_for_round(s, due_ms)) {
