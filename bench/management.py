@@ -3,6 +3,10 @@
 broker's memory, and what they do to the latency of messages.
 
     management.py [--queues 100000] [--connections 10000] [--rounds 3] [--seconds 5]
+    management.py --memory [--busy 2000] [--seconds 60]
+
+With --memory it tells what the statistics of busy objects take: the same load on a broker with statistics and on one
+without; each queue has a publisher and a consumer, so there are five objects with a history for each queue.
 
 The latencies are measured in turns on the same broker: quiet, while pages are read, while all objects are scraped. Only
 their ratios mean something. LEVERETD names the broker; programs are in BENCH_BUILD (build-bench).
@@ -118,6 +122,15 @@ def hold_connections(broker, count):
     return holder
 
 
+def measure_pages(place, chosen):
+    broker = Leveret(os.path.join(place, 'leveret'), loops=1)
+    broker.metrics_port = free_port()
+    try:
+        measure(broker, chosen)
+    finally:
+        broker.stop()
+
+
 def measure(broker, chosen):
     anew(broker)
     print(f'memory, empty            {resident_mb(broker):8.1f} MB')
@@ -135,20 +148,54 @@ def measure(broker, chosen):
     holder.communicate()
 
 
+SAMPLE_S = 5
+OBJECTS_EACH = 5                # the queue, two connections, two channels
+
+
+def memory_under_load(place, chosen, disables):
+    config = os.path.join(place, 'leveret.conf')
+    with open(config, 'w') as file:
+        file.write(f'management.disable_stats = {disables}\n')
+    broker = Leveret(os.path.join(place, disables), loops=1, environment={'RABBITMQ_CONFIG_FILES': config})
+    try:
+        anew(broker)
+        words = ['--queues', chosen.busy, '--publishers', chosen.busy, '--consumers', chosen.busy, '--rate', chosen.busy,
+                 '--seconds', chosen.seconds + SAMPLE_S]
+        loading = threading.Thread(target=load, args=(broker, *words))
+        loading.start()
+        time.sleep(chosen.seconds)
+        found = resident_mb(broker)
+        loading.join()
+        return found
+    finally:
+        broker.stop()
+
+
+def measure_memory(place, chosen):
+    without, with_them = (memory_under_load(place, chosen, disables) for disables in ('true', 'false'))
+    samples = chosen.seconds // SAMPLE_S
+    each = (with_them - without) * 1e6 / (chosen.busy * OBJECTS_EACH * samples)
+    print(f'memory without statistics {without:8.1f} MB, with {with_them:8.1f} MB: {each:6.1f} bytes an object and sample '
+          f'({chosen.busy * OBJECTS_EACH} objects, {samples} samples)')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--queues', type=int, default=100000)
     parser.add_argument('--connections', type=int, default=10000)
     parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--seconds', type=int, default=5)
+    parser.add_argument('--memory', action='store_true')
+    parser.add_argument('--busy', type=int, default=2000)
+    parser.add_argument('--seconds', type=int)
     chosen = parser.parse_args()
+    chosen.seconds = chosen.seconds or (60 if chosen.memory else 5)
     place = tempfile.mkdtemp(prefix='bench-')
-    broker = Leveret(os.path.join(place, 'leveret'), loops=1)
-    broker.metrics_port = free_port()
     try:
-        measure(broker, chosen)
+        if chosen.memory:
+            measure_memory(place, chosen)
+        else:
+            measure_pages(place, chosen)
     finally:
-        broker.stop()
         shutil.rmtree(place, ignore_errors=True)
 
 
