@@ -382,6 +382,14 @@ void channel_look_for_timeouts(struct channel *ch);
 
 /* Cancels the consumers of queues that the user may no longer read. */
 void channel_cancel_revoked(struct channel *ch);
+/* Cancels a consumer of this channel, and tells the client if it has asked to be told. */
+void channel_cancel_forced(struct channel *ch, struct consumer *consumer);
+
+/* --- cmd_basic.c ------------------------------------------------------------------------------ */
+
+/* Sets the prefetch of consumers that are started from now on (0: no limit), and of the present
+ * ones that acknowledge, if it `reaches_running`. */
+void channel_set_prefetch(struct channel *ch, uint32_t count, bool reaches_running);
 
 /* --- the commands: one function for each, named after it -------------------------------------- */
 

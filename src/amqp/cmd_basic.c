@@ -29,13 +29,10 @@ static void shared_credit_apply(struct channel *ch, uint32_t count)
     shared_credit_set(ch->limit, count);
 }
 
-/* Sets the prefetch of consumers that are started from now on; that of existing ones only if
- * `qos_reaches_running` is configured. */
-static void prefetch_apply(struct channel *ch, uint32_t count)
+void channel_set_prefetch(struct channel *ch, uint32_t count, bool reaches_running)
 {
     ch->prefetch_count = count;
-    if (!atomic_load_explicit(&connection_server(ch->connection)->settings.qos_reaches_running,
-                              memory_order_relaxed))
+    if (!reaches_running)
         return;
     struct lv_list *it, *after;
     lv_list_each (it, after, &ch->consumers) {
@@ -43,6 +40,12 @@ static void prefetch_apply(struct channel *ch, uint32_t count)
         if (!c->no_ack)
             consumer_set_prefetch(c, count);
     }
+}
+
+static bool qos_reaches_running(const struct channel *ch)
+{
+    return atomic_load_explicit(&connection_server(ch->connection)->settings.qos_reaches_running,
+                                memory_order_relaxed);
 }
 
 void cmd_basic_qos(struct channel *ch, struct slice args)
@@ -54,7 +57,7 @@ void cmd_basic_qos(struct channel *ch, struct slice args)
         return;
     }
     if (!m.global)
-        prefetch_apply(ch, m.prefetch_count);
+        channel_set_prefetch(ch, m.prefetch_count, qos_reaches_running(ch));
     /* without `global` RabbitMQ, too, removes the channel's limit */
     shared_credit_apply(ch, m.global ? m.prefetch_count : 0);
     CHANNEL_SEND(ch, basic_qos_ok, .none = 0);

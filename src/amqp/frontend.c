@@ -85,6 +85,30 @@ static void amqp_permissions_changed(struct session *s)
     }
 }
 
+/* Returns the channel of this number if it is open, else NULL. */
+static struct channel *open_channel(struct session *s, uint16_t number)
+{
+    struct channel *ch = connection_find_channel(connection_of(s), number);
+    return ch && ch->state == CHANNEL_OPEN ? ch : NULL;
+}
+
+static bool amqp_set_prefetch(struct session *s, uint16_t channel, uint32_t count)
+{
+    struct channel *ch = open_channel(s, channel);
+    if (ch)
+        channel_set_prefetch(ch, count, true);
+    return ch != NULL;
+}
+
+static bool amqp_cancel_consumer(struct session *s, uint16_t channel, struct slice tag)
+{
+    struct channel *ch = open_channel(s, channel);
+    struct consumer *c = ch ? channel_find_consumer(ch, tag) : NULL;
+    if (c)
+        channel_cancel_forced(ch, c);
+    return c != NULL;
+}
+
 const struct frontend amqp_frontend = {
     .name = "amqp",
     .purpose = "AMQP 0-9-1",
@@ -100,6 +124,8 @@ const struct frontend amqp_frontend = {
     .queues_ended = amqp_queues_ended,
     .timeouts_changed = amqp_timeouts_changed,
     .permissions_changed = amqp_permissions_changed,
+    .set_prefetch = amqp_set_prefetch,
+    .cancel_consumer = amqp_cancel_consumer,
     .add_facts = connection_add_facts,
     .visit_channels = connection_visit_channels,
 };

@@ -1,8 +1,16 @@
-/* Consumers whose user may no longer read their queue are cancelled; they keep what they hold. */
+/* Consumers are cancelled that their clients have not cancelled: because their user may no longer
+ * read the queue, or an operator wishes so. They keep what they hold. */
 #define LOG_CATEGORY LOG_ABOUT_CHANNEL
 
 #include "amqp/channel.h"
 #include "base/log.h"
+
+void channel_cancel_forced(struct channel *ch, struct consumer *c)
+{
+    if (ch->connection->can.consumer_cancel_notify)
+        CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
+    channel_cancel_consumer(ch, c, false);
+}
 
 void channel_cancel_revoked(struct channel *ch)
 {
@@ -20,8 +28,6 @@ void channel_cancel_revoked(struct channel *ch)
         log_warning("connection %s: its user may no longer read queue '%.*s': cancelling "
                     "consumer '%.*s'",
                     CHANNEL_TITLE(ch), SLICE_ARG(queue_name(c->queue)), SLICE_ARG(c->tag));
-        if (ch->connection->can.consumer_cancel_notify)
-            CHANNEL_SEND(ch, basic_cancel, .consumer_tag = c->tag, .no_wait = true);
-        channel_cancel_consumer(ch, c, false);
+        channel_cancel_forced(ch, c);
     }
 }

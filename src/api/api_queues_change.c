@@ -127,6 +127,24 @@ static bool check_replica(struct api_call *c)
     return false;
 }
 
+/* There is no Raft log, so the fields of one are left out. */
+static void show_replicas(struct api_call *c)
+{
+    struct queue *q = find_queue(c);
+    if (!q)
+        return;
+    bool is_quorum = queue_type(q) == QUEUE_QUORUM;
+    queue_unref(&q);
+    if (is_quorum) {
+        json_write_tree(&c->json, json_pack("[{s:s, s:s, s:s}]", "Node Name", c->manage->node_name,
+                                            "Raft State", "leader", "Membership", "voter"));
+    } else {
+        http_status(c->http, 503);
+        json_write_tree(&c->json, json_pack("{s:s, s:s}", "status", "failed", "reason",
+                                            "classic_queue_not_supported"));
+    }
+}
+
 static void add_replica(struct api_call *c)
 {
     if (check_replica(c))
@@ -159,6 +177,8 @@ const struct api_route api_queue_change_routes[] = {
     {"POST", "/queues/{vhost}/{name}/actions", API_VHOST, act_on_queue,
      "Accepts the actions `sync` and `cancel_sync`, which have no effect.",
      .body = "action:string!"},
+    {"GET", "/queues/quorum/{vhost}/{name}/status", API_VHOST, show_replicas,
+     "Shows the replicas of a quorum queue: the only one, on this node; 503 for a classic queue."},
     {"POST", "/queues/quorum/{vhost}/{name}/replicas/add", API_ADMINISTRATOR, add_replica,
      "Accepts this node, which has the one replica of every quorum queue.", .body = "node:string!"},
     {"DELETE", "/queues/quorum/{vhost}/{name}/replicas/delete", API_ADMINISTRATOR, delete_replica,

@@ -60,6 +60,13 @@ struct consumer_facts {
     struct slice arguments; /* raw table */
 };
 
+/* Where a consumer is. */
+struct consumer_place {
+    struct slice vhost, connection; /* the name of the connection */
+    uint16_t channel;
+    struct slice tag;
+};
+
 /* What a channel has got from one queue by one consumer that it still has, or by basic.get. */
 struct delivery_facts {
     uint64_t connection; /* its id */
@@ -119,6 +126,19 @@ bool manage_close_connection_named(struct manage *m, const struct actor *actor, 
 bool manage_close_connections(struct manage *m, const struct actor *actor, struct slice vhost,
                               struct slice user, const char *reason, uint64_t *ret_closed,
                               struct manage_error *error);
+
+/* --- changing channels: session_changes.c ------------------------------------------------------ */
+
+/* Administrators may change all channels, others those of their own connections.
+ * REFUSAL_NOT_FOUND: there is none. */
+
+/* Sets the prefetch of the channel of this name ("127.0.0.1:51044 -> 127.0.0.1:5672 (1)"), and of
+ * its consumers that acknowledge; 0: no limit. */
+bool manage_set_prefetch(struct manage *m, const struct actor *actor, struct slice channel,
+                         uint32_t count, struct manage_error *error);
+/* Cancels a consumer of a connection to the vhost; its client is told. */
+bool manage_cancel_consumer(struct manage *m, const struct actor *actor,
+                            const struct consumer_place *place, struct manage_error *error);
 
 /* --- after changes of users and vhosts -------------------------------------------------------- */
 

@@ -80,6 +80,10 @@ struct frontend {
      * promise. (optional) */
     void (*timeouts_changed)(struct session *s);
     void (*permissions_changed)(struct session *s);
+    /* Do for this session, which is RUNNING, what sessions_set_prefetch() and
+     * sessions_cancel_consumer() promise. (optional) */
+    bool (*set_prefetch)(struct session *s, uint16_t channel, uint32_t count);
+    bool (*cancel_consumer)(struct session *s, uint16_t channel, struct slice tag);
 
     /* Fills in what is not the same for all protocols: channels, channel_max, frame_bytes_max,
      * heartbeat_s, and `state` where it has a better word than starting, running, closing, closed.

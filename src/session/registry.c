@@ -297,17 +297,41 @@ void sessions_close_all(struct loop *loop, const char *reason)
     sessions_close_matching(loop, SLICE_EMPTY, SLICE_EMPTY, reason);
 }
 
-bool sessions_close(struct loop *loop, uint64_t id, const char *reason)
+/* Returns the session with this id, or NULL. */
+static struct session *find(struct loop *loop, uint64_t id)
 {
     struct session *s;
     SESSIONS_EACH(s, loop)
     {
-        if (s->id == id && s->state != SESSION_GONE) {
-            session_close_for(s, REPLY_CONNECTION_FORCED, "%s", reason);
-            return true;
-        }
+        if (s->id == id)
+            return s;
     }
-    return false;
+    return NULL;
+}
+
+bool sessions_close(struct loop *loop, uint64_t id, const char *reason)
+{
+    struct session *s = find(loop, id);
+    if (!s || s->state == SESSION_GONE)
+        return false;
+    session_close_for(s, REPLY_CONNECTION_FORCED, "%s", reason);
+    return true;
+}
+
+/* --- changing channels ------------------------------------------------------------------------ */
+
+bool sessions_set_prefetch(struct loop *loop, uint64_t id, uint16_t channel, uint32_t count)
+{
+    struct session *s = find(loop, id);
+    return s && s->state == SESSION_RUNNING && s->frontend->set_prefetch &&
+           s->frontend->set_prefetch(s, channel, count);
+}
+
+bool sessions_cancel_consumer(struct loop *loop, uint64_t id, uint16_t channel, struct slice tag)
+{
+    struct session *s = find(loop, id);
+    return s && s->state == SESSION_RUNNING && s->frontend->cancel_consumer &&
+           s->frontend->cancel_consumer(s, channel, tag);
 }
 
 /* --- listings --------------------------------------------------------------------------------- */

@@ -91,6 +91,17 @@ bool sessions_close(struct loop *loop, uint64_t id, const char *reason);
 void sessions_close_matching(struct loop *loop, struct slice vhost, struct slice user,
                              const char *reason);
 
+/* --- changing channels ------------------------------------------------------------------------ */
+
+/* Act on the channel of this number of the session with this id. Return false if either is not on
+ * this loop, or the protocol has no such thing.
+ *
+ * Sets the prefetch of the channel, and of its consumers that acknowledge; 0: no limit. */
+bool sessions_set_prefetch(struct loop *loop, uint64_t id, uint16_t channel, uint32_t count);
+/* Cancels the consumer of this tag, and tells its client if that wants to know. What it holds stays
+ * with it. */
+bool sessions_cancel_consumer(struct loop *loop, uint64_t id, uint16_t channel, struct slice tag);
+
 /* --- listings: visitors must not keep the pointers -------------------------------------------- */
 
 /* A connection's encryption; the texts are empty if there is none. */

@@ -234,3 +234,60 @@ def test_users_close_their_own_connections_and_administrators_all(api, broker):
     assert api.delete(path('connections', 'username', 'clerk')).status == 204
     assert peer.next().reply_text == 'CONNECTION_FORCED - Closed via management plugin'
     peer.socket.close()
+
+
+# channels and consumers, which RabbitMQ cannot change
+
+@pytest.fixture
+def consuming(api, broker):
+    """A client that consumes from `mine-held`, which has five messages, and holds two: peer, name of its connection."""
+    api.put(queue('mine-held'))
+    with Peer(broker.address, vhost=VHOST, user='clerk', password='clerk') as peer:
+        for _ in range(5):
+            assert api.post(path('exchanges', VHOST, 'amq.default', 'publish'),
+                            {'properties': {}, 'routing_key': 'mine-held', 'payload': 'm', 'payload_encoding': 'string'}).json['routed']
+        peer.call(1, 'basic.qos', prefetch_count=2)
+        peer.call(1, 'basic.consume', queue='mine-held', consumer_tag='c/1')
+        peer.contents(2)
+        name, = name_of(broker, 'clerk')
+        yield peer, name
+    api.delete(queue('mine-held'))
+
+
+def test_the_prefetch_of_a_channel_is_changed(api, consuming):
+    peer, name = consuming
+    channel = path('channels', name + ' (1)')
+    refused(api.put(channel, {'prefetch': 5}, user='watcher'), 401, 'not_authorised', 'User not authorised to access object')
+    refused(api.put(channel, {}), 400, 'bad_request', 'key_missing: prefetch')
+    refused(api.put(channel, {'prefetch': 65536}), 400, 'bad_request', 'prefetch: expected a number from 0 to 65535, got 65536')
+    assert api.put(path('channels', name + ' (2)'), {'prefetch': 5}).status == 404
+    assert api.put(channel, {'prefetch': 4}, user='clerk').status == 204
+    assert len(peer.contents(2)) == 2
+    assert api.get(channel).json['prefetch_count'] == 4
+
+
+def test_a_consumer_is_cancelled_and_keeps_what_it_holds(api, consuming):
+    peer, name = consuming
+    consumer = path('consumers', VHOST, name, 1, 'c/1')
+    for other in (path('consumers', VHOST, name, 1, 'none'), path('consumers', VHOST, name, 2, 'c/1'),
+                  path('consumers', '/', name, 1, 'c/1'), path('consumers', VHOST, name, 'x', 'c/1')):
+        assert api.delete(other).status == 404
+    assert api.delete(consumer, user='watcher').status == 401
+    assert api.delete(consumer).status == 204
+    assert peer.expect('basic.cancel').consumer_tag == 'c/1'
+    assert api.delete(consumer).status == 404
+    shown = api.wait(path('queues', VHOST, 'mine-held'), lambda answer: answer.json['consumers'] == 0)
+    assert shown.json['messages_unacknowledged'] == 2
+
+
+def test_a_quorum_queue_has_one_replica(api):
+    api.put(queue('qq'), {'durable': True, 'arguments': {'x-queue-type': 'quorum'}})
+    api.put(queue('classic'))
+    status = path('queues', 'quorum', VHOST, 'qq', 'status')
+    node = api.get('/nodes').json[0]['name']
+    assert api.get(status).json == [{'Node Name': node, 'Raft State': 'leader', 'Membership': 'voter'}]
+    answer = api.get(path('queues', 'quorum', VHOST, 'classic', 'status'))
+    assert (answer.status, answer.json) == (503, {'status': 'failed', 'reason': 'classic_queue_not_supported'})
+    assert api.get(path('queues', 'quorum', VHOST, 'none', 'status')).status == 404
+    for name in 'qq', 'classic':
+        api.delete(queue(name))
