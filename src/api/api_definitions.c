@@ -1,5 +1,7 @@
 /* Definitions: exported as a file, imported from a body or from a form with a file. */
-#include "api/api_private.h"
+#include <stdlib.h>
+
+#include "api/api_jobs.h"
 #include "api/multipart.h"
 #include "manage/compute_slots.h"
 #include "manage/definitions.h"
@@ -79,34 +81,61 @@ static void refuse_text(struct api_call *c, struct slice message)
     json_write_end(&c->json, '}');
 }
 
-static void refuse_import(struct api_call *c, struct manage_error *error)
+static void refuse_import(struct api_call *c, const struct job_facts *f)
 {
-    if (error->refusal == REFUSAL_MALFORMED)
-        refuse_text(c, lv_buffer_slice(&error->text));
+    struct manage_error error = {.refusal = f->refusal, .subject = f->subject};
+    if (f->refusal == REFUSAL_MALFORMED) {
+        refuse_text(c, f->error);
+        return;
+    }
+    lv_buffer_add_slice(&error.text, f->error);
+    api_refuse_as(c, &error);
+}
+
+static void answer_ended(struct api_call *c, const struct job_facts *f, struct slice redirect)
+{
+    if (f->state == JOB_FAILED)
+        refuse_import(c, f);
+    else if (f->state == JOB_CANCELLED)
+        api_refuse(c, 409, "conflict", "the import was cancelled: nothing is changed");
     else
-        api_refuse_as(c, error);
-    manage_error_free(error);
+        answer_import(c, redirect);
+}
+
+static void memory_free(void *hold)
+{
+    struct http_hold *h = hold;
+    http_hold_free(&h);
+}
+
+/* Starts the job, with the body and what is reserved of memory. */
+static struct job_facts *start_import(struct api_call *c, struct slice text,
+                                      const struct slice *vhost)
+{
+    struct import_order order = {
+        .text = text.n > 0 ? text : slice_str("{}"), .vhost = vhost, .free_memory = memory_free};
+    struct manage_error error = {0};
+    uint64_t id = 0;
+    order.memory = http_take_body(c->http, &order.body);
+    bool is_started = job_start_import(c->manage->jobs, &c->actor, &order, &id, &error);
+    return api_await_job(c, is_started, id, &error);
 }
 
 static void import_text(struct api_call *c, struct slice text, struct slice redirect,
                         const struct slice *vhost)
 {
-    const struct definitions_source source = {.text = text.n > 0 ? text : slice_str("{}")};
-    const struct definitions_import what = {.sources = &source, .source_count = 1, .vhost = vhost};
-    struct definitions_report report = {0};
-    struct manage_error error = {0};
     if (!http_reserve(c->http, definitions_memory(text))) {
         api_refuse(c, 503, "service_unavailable", "there is no memory for a request of this size");
         return;
     }
-    compute_slot_take();
-    bool is_done = manage_import_definitions(c->manage, &c->actor, &what, &report, &error);
-    definitions_report_log(&report);
-    definitions_report_free(&report);
-    if (is_done)
-        answer_import(c, redirect);
-    else
-        refuse_import(c, &error);
+    struct slice location = slice_copy(redirect); /* the body is taken */
+    struct job_facts *f = start_import(c, text, vhost);
+    if (f && (f->state == JOB_RUNNING || api_query_flag(c, "async")))
+        api_show_job(c, f);
+    else if (f)
+        answer_ended(c, f, location);
+    free((void *)(uintptr_t)location.p);
+    free(f);
 }
 
 static void import_into(struct api_call *c, const struct slice *vhost)
@@ -153,9 +182,13 @@ static void import_vhost(struct api_call *c)
         import_into(c, &vhost);
 }
 
+#define IMPORT_ANSWER                                                                              \
+    " Answers with 204 once all of it is stored; with 202, the job and its address in `Location` " \
+    "if that takes longer than 10 s, or at once with `async=true`."
+
 static const char import_summary[] =
     "Imports definitions, all of them or none: JSON, or a form with a part `file`, and perhaps "
-    "`redirect`, a path that the answer leads to.";
+    "`redirect`, a path that the answer leads to." IMPORT_ANSWER;
 
 const struct api_route api_definition_routes[] = {
     {"GET", "/definitions", API_ADMINISTRATOR, export_all,
@@ -168,6 +201,6 @@ const struct api_route api_definition_routes[] = {
     {"GET", "/definitions/{vhost}", API_ADMINISTRATOR, export_vhost,
      "Exports the definitions of a vhost.", .may_log_in_by_query = true},
     {"POST", "/definitions/{vhost}", API_ADMINISTRATOR, import_vhost,
-     "Imports definitions into a vhost, all of them or none."},
+     "Imports definitions into a vhost, all of them or none." IMPORT_ANSWER},
     {NULL},
 };

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "manage/jobs.h"
-
 enum { WAIT_MS = 10000 };
 
 /* --- a job ------------------------------------------------------------------------------------ */
@@ -28,22 +26,37 @@ static void refuse_failed(struct api_call *c, const struct job_facts *f)
         api_refuse_change(c, &error);
 }
 
+struct job_facts *api_await_job(struct api_call *c, bool is_started, uint64_t id,
+                                struct manage_error *error)
+{
+    unsigned ms = api_query_flag(c, "async") ? 0 : WAIT_MS;
+    struct job_facts *f = is_started ? job_wait(c->manage->jobs, &c->actor, id, ms, error) : NULL;
+    if (f)
+        return f;
+    if (error->refusal == REFUSAL_LIMIT)
+        api_refuse(c, 503, "service_unavailable", "%.*s", SLICE_ARG(lv_buffer_slice(&error->text)));
+    else
+        api_refuse_as(c, error);
+    manage_error_free(error);
+    return NULL;
+}
+
+void api_show_job(struct api_call *c, const struct job_facts *f)
+{
+    if (api_query_flag(c, "async") || f->state == JOB_RUNNING) {
+        http_status(c->http, 202);
+        add_location(c, f->id);
+    }
+    api_write_fields(c, job_columns, f);
+}
+
 void api_answer_job(struct api_call *c, bool is_started, uint64_t id, struct manage_error *error)
 {
-    bool is_async = api_query_flag(c, "async");
-    struct job_facts *f =
-        is_started ? job_wait(c->manage->jobs, &c->actor, id, is_async ? 0 : WAIT_MS, error) : NULL;
-    if (!f) {
-        api_refuse_as(c, error);
-    } else if (f->state == JOB_FAILED && !is_async) {
+    struct job_facts *f = api_await_job(c, is_started, id, error);
+    if (f && f->state == JOB_FAILED && !api_query_flag(c, "async"))
         refuse_failed(c, f);
-    } else {
-        if (is_async || f->state == JOB_RUNNING) {
-            http_status(c->http, 202);
-            add_location(c, id);
-        }
-        api_write_fields(c, job_columns, f);
-    }
+    else if (f)
+        api_show_job(c, f);
     free(f);
 }
 
@@ -133,6 +146,7 @@ const struct api_route api_job_routes[] = {
     {"GET", "/jobs/{id}", API_MANAGEMENT, show_job, "Shows a job and its progress.",
      .answer = job_columns},
     {"DELETE", "/jobs/{id}", API_MANAGEMENT, cancel_job,
-     "Cancels a job that is running: what it has done stays done."},
+     "Cancels a job that is running: what it has done stays done. An import of definitions that has "
+     "begun to change something can no longer be cancelled (400)."},
     {NULL},
 };

@@ -1,8 +1,13 @@
 /* Exporting and importing definitions. A file may be larger than a request, so a client sends it in
  * parts before it asks for the import. */
+#include <stdlib.h>
+
 #include "control/control_private.h"
 #include "manage/compute_slots.h"
 #include "manage/definitions.h"
+#include "manage/jobs.h"
+
+enum { WAIT_MS = 1000 };
 
 /* A part of an export is a row with one string. */
 static bool part_write(void *request, struct slice part)
@@ -32,26 +37,50 @@ static void run_upload(struct request *r)
     request_done(r, NULL);
 }
 
+static void answer_import(struct request *r, const struct job_facts *f)
+{
+    struct manage_error error = {
+        .refusal = f->refusal, .subject = f->subject, .error = f->error_code};
+    lv_buffer_add_slice(&error.text, f->error);
+    if (f->state == JOB_CANCELLED)
+        manage_refuse(&error, REFUSAL_PRECONDITION, SUBJECT_NONE,
+                      "the import was cancelled: nothing is changed");
+    request_end_with(r, f->state == JOB_DONE,
+                     json_pack("{s:b, s:s%}", "unchanged", f->is_unchanged, "notes",
+                               f->notes.n ? (const char *)f->notes.p : "", f->notes.n),
+                     &error);
+}
+
+/* Waits for the end of the job, as long as the client does. */
+static void await_import(struct request *r, uint64_t id)
+{
+    struct manage_error error = {0};
+    struct job_facts *f = NULL;
+    do {
+        free(f);
+        f = job_wait(r->manage->jobs, &actor_cli, id, WAIT_MS, &error);
+    } while (f && f->state == JOB_RUNNING && !request_is_cut(r));
+    if (f)
+        answer_import(r, f);
+    else
+        request_end(r, false, &error);
+    free(f);
+}
+
 static void run_import_definitions(struct request *r)
 {
-    const struct definitions_source source = {.text = lv_buffer_slice(r->upload)};
-    const struct definitions_import what = {
-        .sources = &source,
-        .source_count = 1,
+    const struct import_order order = {
+        .body = *r->upload,
+        .text = lv_buffer_slice(r->upload),
         .skip_if_unchanged = request_flag(r, "skip_if_unchanged"),
     };
-    struct definitions_report report = {0};
     struct manage_error error = {0};
-    compute_slot_take();
-    bool is_done = manage_import_definitions(r->manage, &actor_cli, &what, &report, &error);
-    if (!is_done || report.note_count > 0)
-        definitions_report_log(&report);
-    request_end_with(r, is_done,
-                     json_pack("{s:b, s:s%}", "unchanged", report.is_unchanged, "notes",
-                               report.notes.n ? (const char *)report.notes.p : "", report.notes.n),
-                     &error);
-    definitions_report_free(&report);
-    lv_buffer_free(r->upload);
+    uint64_t id = 0;
+    *r->upload = (struct lv_buffer){0};
+    if (job_start_import(r->manage->jobs, &actor_cli, &order, &id, &error))
+        await_import(r, id);
+    else
+        request_end(r, false, &error);
 }
 
 const struct control_command control_definition_commands[] = {

@@ -18,6 +18,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
+struct http_hold;
 struct http_listener;
 struct http_request;
 struct http_server;
@@ -86,6 +87,12 @@ struct slice http_body(const struct http_request *request);
  * together take no more than memory_bytes_max. Returns false if that is exceeded: nothing is
  * counted, and the handler should answer 503. */
 bool http_reserve(struct http_request *request, size_t bytes);
+/* Takes the body, for work that goes on after the request: from then on the request has none. What
+ * the request has reserved is counted until http_hold_free(), which may be called after the request
+ * and the server have ended, on any thread. The caller owns both. */
+struct http_hold *http_take_body(struct http_request *request, struct lv_buffer *ret);
+/* Clears the pointer. NULL is fine. */
+void http_hold_free(struct http_hold **hold);
 
 struct http_peer {
     char address[64];

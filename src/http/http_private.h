@@ -57,8 +57,8 @@ struct http_server {
     struct http_listener *listeners; /* owned; changed before the start alone */
     struct http_workers workers;
     struct spool_budget budget;
-    _Atomic size_t memory_bytes; /* of bodies, and what handlers have reserved */
-    pthread_t thread;            /* runs the loop */
+    struct http_budget *memory; /* of bodies, and what handlers have reserved; a reference */
+    pthread_t thread;           /* runs the loop */
     bool has_thread;
     pthread_mutex_t lock;     /* for what follows, and for is_suspended of every request */
     struct lv_list requests;  /* all that exist */
@@ -156,7 +156,7 @@ struct http_request {
     struct lv_buffer body;
     unsigned refusal; /* the status, if the body is dropped as it arrives; else 0 */
     size_t dropped_bytes;
-    size_t reserved_bytes; /* of server->memory_bytes */
+    size_t reserved_bytes; /* of server->memory */
     /* The answer. */
     unsigned status;
     struct http_pairs answer_headers; /* the names are static */
@@ -185,6 +185,16 @@ void request_cut_off(struct http_request *r);
 /* Makes libmicrohttpd go on with the request. The caller holds server->lock. */
 void request_resume(struct http_request *r);
 void request_unref(struct http_request *r);
+
+/* --- budget.c --------------------------------------------------------------------------------- */
+
+/* Returns a reference to a budget of which nothing is taken. */
+struct http_budget *budget_create(size_t bytes_max);
+/* Releases the reference and clears the pointer. NULL is fine. */
+void budget_unref(struct http_budget **budget);
+/* Takes a part. Returns false if that would be too much: nothing is taken. Any thread. */
+bool budget_take(struct http_budget *budget, size_t bytes);
+void budget_give(struct http_budget *budget, size_t bytes);
 
 /* --- guard.c ---------------------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ void request_unref(struct http_request *r)
     pairs_free(&r->query, true);
     pairs_free(&r->answer_headers, false);
     lv_buffer_free(&r->body);
-    atomic_fetch_sub(&s->memory_bytes, r->reserved_bytes);
+    budget_give(s->memory, r->reserved_bytes);
     lv_buffer_free(&r->out);
     packer_free(&r->packer);
     spool_free(&r->spool);
@@ -149,19 +149,6 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **request,
 /* Of a body, this much is not counted, so that small ones come through when there is no memory for
  * more. */
 enum { BODY_BYTES_FREE = 16 * 1024 };
-
-bool http_reserve(struct http_request *r, size_t bytes)
-{
-    struct http_server *s = r->server;
-    size_t max = s->options.memory_bytes_max;
-    size_t before = atomic_fetch_add(&s->memory_bytes, bytes);
-    if (before > max || bytes > max - before) {
-        atomic_fetch_sub(&s->memory_bytes, bytes);
-        return false;
-    }
-    r->reserved_bytes += bytes;
-    return true;
-}
 
 /* Answers without running a handler, and closes the connection: what follows is not read. */
 static enum MHD_Result refuse_at_once(struct http_request *r, unsigned status)

@@ -87,6 +87,7 @@ int http_server_create(const struct http_options *options, struct http_server **
 {
     struct http_server *s = lv_calloc(1, sizeof *s);
     s->options = *options;
+    s->memory = budget_create(options->memory_bytes_max);
     pthread_mutex_init(&s->lock, NULL);
     lv_list_init(&s->requests);
     workers_init(&s->workers, options->workers_max);
@@ -209,6 +210,7 @@ void http_server_stop(struct http_server **server)
     lv_assert(lv_list_is_empty(&s->requests));
     workers_destroy(&s->workers);
     pthread_mutex_destroy(&s->lock);
+    budget_unref(&s->memory);
     free(s->by_fd);
     free(s);
 }

@@ -150,7 +150,7 @@ static int import(struct leveretd *d, const struct loading *l)
     };
     struct definitions_report report = {0};
     struct manage_error error = {0};
-    bool is_done = manage_import_definitions(&m, &actor, &what, &report, &error);
+    bool is_done = manage_import_definitions(&m, &actor, &what, NULL, &report, &error);
     int code = log_result(d, l, is_done, &report, &error);
     definitions_report_free(&report);
     manage_error_free(&error);

@@ -181,6 +181,8 @@ void leveretd_free(struct leveretd *d)
     lv_assert(!loop_current());
     if (d->manage.asker)
         asker_close(d->manage.asker);
+    if (d->manage.jobs)
+        jobs_close(d->manage.jobs);
     http_services_stop(&d->http);
     control_stop(&d->control);
     jobs_free(&d->manage.jobs);

@@ -157,6 +157,7 @@
     C(error, STRING, f->error)                                                                     \
     C(id, NUMBER, f->id)                                                                           \
     C(kind, TEXT, f->kind)                                                                         \
+    C(notes, STRING, f->notes)                                                                     \
     C(skipped, NUMBER, f->skipped)                                                                 \
     C(started, TIME, f->started_ms)                                                                \
     C(state, TEXT, job_state_name(f->state))                                                       \

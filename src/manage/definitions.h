@@ -11,6 +11,7 @@
 #ifndef LEVERET_MANAGE_DEFINITIONS_H
 #define LEVERET_MANAGE_DEFINITIONS_H
 
+#include "base/progress.h"
 #include "manage/manage.h"
 
 /* A larger file is refused, and one that is nested deeper, or has more objects and arrays. */
@@ -107,10 +108,13 @@ struct definitions_import {
  *   REFUSAL_INTERNAL      it could not be stored; it is in effect until the next start. With
  *                         ERR_CLOSED: the broker was stopped meanwhile, and a part may be stored
  *
+ * Counts rows in `progress`, which may be NULL. Can be cancelled until something is changed: then it
+ * has changed nothing, and returns true.
+ *
  * Only an administrator may do it. If another client changes the same things during the import,
  * what can then no longer be done is reported as a fault, and the rest is done. */
 bool manage_import_definitions(struct manage *m, const struct actor *actor,
-                               const struct definitions_import *what,
+                               const struct definitions_import *what, struct progress *progress,
                                struct definitions_report *report, struct manage_error *error);
 
 #endif

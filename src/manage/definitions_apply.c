@@ -31,6 +31,8 @@ struct applying {
     const struct actor *actor;
     struct definitions_file *file;
     struct definitions_report *report;
+    struct progress *progress;
+    uint64_t done; /* rows, of all lists */
     /* On the loop: which rows are next. */
     enum defined_kind kind;
     void (*apply)(struct applying *a, struct loop *loop, struct defined *row);
@@ -286,14 +288,22 @@ static void apply_binding(struct applying *a, struct loop *loop, struct defined 
         report_race(a, DEFINED_BINDINGS, row, error.text);
 }
 
+static void count(struct applying *a, uint64_t rows)
+{
+    a->done += rows;
+    progress_set(a->progress, a->done, 0);
+}
+
 static void apply_on_loop(struct loop *loop, void *arg)
 {
     struct applying *a = arg;
     const struct defined_list *list = &a->file->lists[a->kind];
     struct slice before = events_act_as(a->actor->name);
-    for (size_t n = 0; n < ROWS_AT_ONCE && a->next < list->count; n++)
+    size_t first = a->next;
+    while (a->next < first + ROWS_AT_ONCE && a->next < list->count)
         a->apply(a, loop, defined_at(list, a->next++));
     events_act_as(before);
+    count(a, a->next - first);
 }
 
 /* Applies a list, some rows in each turn of loop 0. Returns 0 or ERR_CLOSED. */
@@ -327,6 +337,8 @@ static void list_apply_here(struct applying *a, enum defined_kind kind,
         lv_rcu_quiescent();
     }
     events_act_as(before);
+    if (kind != DEFINED_VHOSTS) /* list_apply() has counted these */
+        count(a, list->count);
 }
 
 /* Gives a vhost that was created what new vhosts begin with. What the file says of it follows. */
@@ -382,9 +394,10 @@ static int wait_for_loops(struct applying *a)
 }
 
 int definitions_apply(struct manage *m, const struct actor *actor, struct definitions_file *file,
-                      struct definitions_report *report)
+                      struct progress *progress, struct definitions_report *report)
 {
-    struct applying a = {.m = m, .actor = actor, .file = file, .report = report};
+    struct applying a = {
+        .m = m, .actor = actor, .file = file, .report = report, .progress = progress};
     struct definitions *d = m->broker->topology.definitions;
     struct commit commit;
     if (!d)

@@ -59,45 +59,18 @@ static bool refuse_faults(const struct definitions_report *report, struct manage
 
 /* Hashes are made before anything is changed, for they may fail, and take long. */
 static bool hash_passwords(struct manage *m, struct definitions_file *file,
-                           struct manage_error *error)
+                           struct progress *progress, struct manage_error *error)
 {
+    const size_t count = file->lists[DEFINED_USERS].count;
     int err = 0;
     bool had_slot = compute_slot_pause();
-    for (size_t i = 0; err == 0 && i < file->lists[DEFINED_USERS].count; i++) {
+    for (size_t i = 0; err == 0 && i < count && !progress_is_cancelled(progress); i++) {
         struct defined_user *u = (struct defined_user *)defined_at(&file->lists[DEFINED_USERS], i);
         if (u->has_password && u->password.n > 0)
             err = auth_hash_password(m->auth, u->password, &u->new_algorithm, u->new_hash);
     }
     compute_slot_resume(had_slot);
     return manage_end(error, err);
-}
-
-static bool import_checked(struct manage *m, const struct actor *actor,
-                           struct definitions_file *file, struct definitions_report *report,
-                           struct manage_error *error)
-{
-    struct defined_scopes scopes = {0};
-    definitions_check(m, file, report, &scopes);
-    defined_scopes_free(&scopes);
-    if (report->fault_count > 0)
-        return refuse_faults(report, error);
-    if (!hash_passwords(m, file, error))
-        return false;
-    int err = definitions_apply(m, actor, file, report);
-    if (err == 0 && report->fault_count > 0)
-        return refuse_faults(report, error);
-    return manage_end(error, err);
-}
-
-static bool import_sources(struct manage *m, const struct actor *actor,
-                           const struct definitions_import *what, struct definitions_report *report,
-                           struct manage_error *error)
-{
-    struct definitions_file file;
-    bool is_done = definitions_read(what, report, &file, error) &&
-                   import_checked(m, actor, &file, report, error);
-    definitions_file_free(&file);
-    return is_done;
 }
 
 static void log_import(const struct actor *actor, const struct definitions_report *report)
@@ -112,8 +85,53 @@ static void log_import(const struct actor *actor, const struct definitions_repor
     lv_buffer_free(&text);
 }
 
+static bool import_checked(struct manage *m, const struct actor *actor,
+                           struct definitions_file *file, struct progress *progress,
+                           struct definitions_report *report, struct manage_error *error)
+{
+    if (!hash_passwords(m, file, progress, error))
+        return false;
+    if (!progress_finish(progress)) {
+        actor_log(actor, "an import of definitions is cancelled: nothing is changed");
+        return true;
+    }
+    int err = definitions_apply(m, actor, file, progress, report);
+    if (err == 0 && report->fault_count > 0)
+        return refuse_faults(report, error);
+    if (err == 0)
+        log_import(actor, report);
+    return manage_end(error, err);
+}
+
+static void count_rows(const struct definitions_report *report, struct progress *progress)
+{
+    uint64_t total = 0;
+    for (enum defined_kind kind = 0; kind < DEFINED_KINDS; kind++)
+        total += report->listed[kind];
+    progress_set_total(progress, total);
+}
+
+static bool import_sources(struct manage *m, const struct actor *actor,
+                           const struct definitions_import *what, struct progress *progress,
+                           struct definitions_report *report, struct manage_error *error)
+{
+    struct definitions_file file;
+    struct defined_scopes scopes = {0};
+    bool is_done = definitions_read(what, report, &file, error);
+    if (is_done) {
+        count_rows(report, progress);
+        definitions_check(m, &file, report, &scopes);
+        defined_scopes_free(&scopes);
+        is_done = report->fault_count == 0
+                      ? import_checked(m, actor, &file, progress, report, error)
+                      : refuse_faults(report, error);
+    }
+    definitions_file_free(&file);
+    return is_done;
+}
+
 bool manage_import_definitions(struct manage *m, const struct actor *actor,
-                               const struct definitions_import *what,
+                               const struct definitions_import *what, struct progress *progress,
                                struct definitions_report *report, struct manage_error *error)
 {
     char hash[HASH_TEXT_MAX];
@@ -124,8 +142,8 @@ bool manage_import_definitions(struct manage *m, const struct actor *actor,
     report->is_unchanged = what->skip_if_unchanged && is_unchanged(m, hash);
     if (report->is_unchanged)
         return true;
-    if (!import_sources(m, actor, what, report, error))
+    if (!import_sources(m, actor, what, progress, report, error))
         return false;
-    log_import(actor, report);
-    return !what->skip_if_unchanged || manage_end(error, remember_hash(m, hash));
+    bool is_to_be_kept = what->skip_if_unchanged && !progress_is_cancelled(progress);
+    return !is_to_be_kept || manage_end(error, remember_hash(m, hash));
 }

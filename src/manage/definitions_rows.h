@@ -156,10 +156,10 @@ void definitions_check(struct manage *m, struct definitions_file *file,
                        struct definitions_report *report, struct defined_scopes *ret);
 void defined_scopes_free(struct defined_scopes *scopes);
 
-/* Applies a file without faults. Returns 0 once it is durable, or the error of the commit, or
- * ERR_CLOSED. */
+/* Applies a file without faults, and counts its rows. Returns 0 once it is durable, or the error of
+ * the commit, or ERR_CLOSED. */
 int definitions_apply(struct manage *m, const struct actor *actor, struct definitions_file *file,
-                      struct definitions_report *report);
+                      struct progress *progress, struct definitions_report *report);
 
 /* The global parameter that keeps the hash of what was imported (definitions_import). */
 #define IMPORTED_HASH_PARAMETER "imported_definition_hash_value"

@@ -27,6 +27,7 @@ struct job {
     enum job_state state;
     uint64_t ended_ms;
     struct manage_error error; /* of a failed one */
+    struct job_result result;  /* of one that has ended */
 };
 
 struct jobs {
@@ -37,6 +38,7 @@ struct jobs {
     uint64_t last_id;
     unsigned running, ended;
     unsigned threads; /* may be more than `running` for a moment */
+    bool is_closed;
 };
 
 /* --- the set of jobs -------------------------------------------------------------------------- */
@@ -58,9 +60,20 @@ static void job_free(struct job *j)
         j->work.free_arg(j->work.arg);
     auth_identity_unref(&j->identity);
     manage_error_free(&j->error);
+    lv_buffer_free(&j->result.notes);
     free((void *)(uintptr_t)j->work.what.p);
     free((void *)(uintptr_t)j->user.p);
     free(j);
+}
+
+void jobs_close(struct jobs *jobs)
+{
+    struct lv_list *it, *after;
+    pthread_mutex_lock(&jobs->lock);
+    jobs->is_closed = true;
+    lv_list_each (it, after, &jobs->all)
+        progress_cancel(&lv_list_item(it, struct job, link)->progress);
+    pthread_mutex_unlock(&jobs->lock);
 }
 
 void jobs_free(struct jobs **ret)
@@ -71,8 +84,7 @@ void jobs_free(struct jobs **ret)
     if (!jobs)
         return;
     pthread_mutex_lock(&jobs->lock);
-    lv_list_each (it, after, &jobs->all)
-        atomic_store(&lv_list_item(it, struct job, link)->progress.is_cancelled, true);
+    lv_assert(jobs->is_closed);
     while (jobs->threads > 0)
         pthread_cond_wait(&jobs->changed, &jobs->lock);
     pthread_mutex_unlock(&jobs->lock);
@@ -107,7 +119,8 @@ static void *job_thread(void *arg)
     pthread_setname_np(pthread_self(), "job");
     thread_enter_background();
     lv_rcu_register_thread();
-    bool is_done = j->work.run(jobs->m, &j->actor, j->work.arg, &j->progress, &j->error);
+    bool is_done =
+        j->work.run(jobs->m, &j->actor, j->work.arg, &j->progress, &j->result, &j->error);
     compute_slot_give();
     lv_rcu_unregister_thread();
     pthread_mutex_lock(&jobs->lock);
@@ -153,6 +166,8 @@ static struct job *job_create(struct jobs *jobs, const struct actor *actor,
 static bool job_run(struct jobs *jobs, struct job *j, struct manage_error *error)
 {
     forget_old(jobs);
+    if (jobs->is_closed)
+        return manage_end(error, ERR_CLOSED);
     if (jobs->running >= JOBS_RUNNING_MAX)
         return manage_refuse(error, REFUSAL_LIMIT, SUBJECT_NONE, "%d jobs are running already",
                              JOBS_RUNNING_MAX);
@@ -211,17 +226,20 @@ static struct job_facts *facts_of(const struct job *j)
         .kind = j->work.kind,
         .what = j->work.what,
         .user = j->user,
+        .notes = j->state == JOB_RUNNING ? SLICE_EMPTY : lv_buffer_slice(&j->result.notes),
+        .is_unchanged = j->state != JOB_RUNNING && j->result.is_unchanged,
         .error = j->state == JOB_FAILED ? lv_buffer_slice(&j->error.text) : SLICE_EMPTY,
         .state = j->state,
         .refusal = j->state == JOB_FAILED ? j->error.refusal : REFUSAL_NONE,
         .subject = j->state == JOB_FAILED ? j->error.subject : SUBJECT_NONE,
+        .error_code = j->state == JOB_FAILED ? j->error.error : 0,
         .done = atomic_load(&j->progress.done),
         .skipped = atomic_load(&j->progress.skipped),
         .total = atomic_load(&j->progress.total),
         .started_ms = j->started_ms,
         .ended_ms = j->ended_ms,
     };
-    return FACTS_COPY(&f, &f.what, &f.user, &f.error);
+    return FACTS_COPY(&f, &f.what, &f.user, &f.notes, &f.error);
 }
 
 void jobs_list(struct jobs *jobs, const struct actor *actor, struct listing *ret)
@@ -289,21 +307,28 @@ struct job_facts *job_wait(struct jobs *jobs, const struct actor *actor, uint64_
     return facts;
 }
 
+/* The caller holds the lock. */
+static bool cancel(struct job *j, const struct actor *actor, struct manage_error *error)
+{
+    if (!is_own(j, actor) && !actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    if (j->state == JOB_RUNNING && !progress_cancel(&j->progress))
+        return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_NONE,
+                             "job %llu is about to end, and can no longer be cancelled",
+                             (unsigned long long)j->id);
+    return true;
+}
+
 bool job_cancel(struct jobs *jobs, const struct actor *actor, uint64_t id,
                 struct manage_error *error)
 {
     pthread_mutex_lock(&jobs->lock);
     struct job *j = find(jobs, actor, id);
-    bool is_allowed =
-        j && (is_own(j, actor) || actor_check_rank(actor, ACTOR_ADMINISTRATOR, error));
-    if (is_allowed && j->state == JOB_RUNNING)
-        atomic_store(&j->progress.is_cancelled, true);
+    bool is_cancelled = j ? cancel(j, actor, error) : refuse_missing(id, error);
     pthread_mutex_unlock(&jobs->lock);
-    if (!j)
-        return refuse_missing(id, error);
-    if (is_allowed)
+    if (is_cancelled)
         actor_log(actor, "job %llu is cancelled", (unsigned long long)id);
-    return is_allowed;
+    return is_cancelled;
 }
 
 #define F struct job_facts

@@ -44,10 +44,12 @@ static bool queue_job_start(struct jobs *jobs, const struct actor *actor, struct
 }
 
 static bool run_purge(struct manage *m, const struct actor *actor, void *arg,
-                      struct progress *progress, struct manage_error *error)
+                      struct progress *progress, struct job_result *result,
+                      struct manage_error *error)
 {
     const struct queue_job *j = arg;
     uint64_t dropped;
+    (void)result;
     if (!manage_purge_queue(m, actor, j->vhost, j->queue, progress, &dropped, error))
         return false;
     progress_set_total(progress, dropped);
@@ -55,11 +57,13 @@ static bool run_purge(struct manage *m, const struct actor *actor, void *arg,
 }
 
 static bool run_retry(struct manage *m, const struct actor *actor, void *arg,
-                      struct progress *progress, struct manage_error *error)
+                      struct progress *progress, struct job_result *result,
+                      struct manage_error *error)
 {
     const struct queue_job *j = arg;
-    struct retry_progress result;
-    return manage_retry_dead_letters(m, actor, j->vhost, j->queue, &j->options, progress, &result,
+    struct retry_progress ended;
+    (void)result;
+    return manage_retry_dead_letters(m, actor, j->vhost, j->queue, &j->options, progress, &ended,
                                      error);
 }
 

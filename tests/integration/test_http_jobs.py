@@ -1,4 +1,4 @@
-"""Jobs over the HTTP API: moving messages, retrying dead letters, purging; progress, cancelling, who may see them."""
+"""Jobs over the HTTP API: moving messages, retrying dead letters, purging, importing; progress, cancelling, who may see them."""
 import json
 
 import pytest
@@ -129,6 +129,33 @@ def test_a_purge_may_be_a_job(api, broker, queues):
     assert payloads(api, full) == []
     job = ended(api, api.delete(target('missing', 'contents', **{'async': 'true'})))
     assert (job['state'], job['error']) == ('failed', 'Queue not found')
+
+
+def test_an_import_may_be_a_job(api, queues):
+    vhost = {'vhosts': [{'name': VHOST}], 'queues': [{'name': queues('old'), 'vhost': VHOST, 'hat': 1}]}
+    job = ended(api, api.post('/definitions?async=true', vhost))
+    assert [job[key] for key in ('kind', 'what', 'state', 'done', 'total', 'error', 'notes')] == [
+        'import', 'definitions', 'done', 2, 2, '', "queues: the unknown field 'hat' is ignored\n"]
+    wrong = {'queues': [{'name': 'new'}]}
+    job = ended(api, api.post(path('definitions', VHOST, **{'async': 'true'}), wrong))
+    assert (job['what'], job['state'], job['done'], job['total']) == (f"definitions of vhost '{VHOST}'", 'done', 1, 1)
+    api.delete(target('new'))
+    job = ended(api, api.post('/definitions?async=true', wrong))
+    assert (job['state'], job['error'].strip()) == ('failed', "queues[0] 'new': vhost is missing")
+    assert 'line 1' in ended(api, api.post('/definitions?async=true', '{"queues": x}'))['error']
+
+
+def test_an_import_that_is_cancelled_has_changed_nothing(api, broker):
+    """Passwords take long: the job is cancelled while it makes hashes of them."""
+    many = {'users': [{'name': f'many-{n}', 'password': 'p', 'tags': ''} for n in range(3000)]}
+    begun = api.post('/definitions?async=true', many)
+    place = path('jobs', begun.json['id'])
+    assert api.get(place).json['state'] == 'running'
+    assert api.delete(place).status == 204
+    job = ended(api, begun)
+    assert (job['state'], job['done'], job['total']) == ('cancelled', 0, 3000)
+    assert api.get('/users/many-0').status == 404
+    eventually(lambda: 'an import of definitions is cancelled: nothing is changed' in broker.log())
 
 
 def test_jobs_are_seen_by_their_users_and_by_monitors(api, broker, queues):

@@ -110,7 +110,8 @@ const struct command queue_commands[] = {
      .failures = job_fails},
     {.name = "list_jobs", .run = run_listing,
      .usage = LISTING_USAGE "[<column> ...]" TIMEOUT_USAGE,
-     .help = "Lists jobs: long work, such as moving messages, that was begun over the HTTP API.",
+     .help = "Lists jobs: long work, such as moving messages over the HTTP API, and imports of "
+             "definitions.",
      .banner = "Listing jobs ...",
      .arguments = {.max = MANY, .options = NO_HEADERS},
      .listing = {.columns = "id kind what user state done skipped total error",

@@ -1,4 +1,5 @@
-/* The small things of base/: vec.h, search.h, bits.h, digits.h, byte_size.h, slice_copy(). */
+/* The small things of base/: vec.h, search.h, bits.h, digits.h, byte_size.h, progress.h,
+ * slice_copy(). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include "base/byte_size.h"
 #include "base/digits.h"
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/search.h"
 #include "base/vec.h"
 
@@ -150,6 +152,18 @@ static void sizes_have_rabbitmqs_units(void **state)
     }
 }
 
+static void work_is_cancelled_or_becomes_final_but_not_both(void **state)
+{
+    (void)state;
+    struct progress cancelled = {0}, final = {0};
+    assert_false(progress_is_cancelled(&cancelled));
+    assert_true(progress_cancel(&cancelled) && progress_cancel(&cancelled));
+    assert_true(progress_is_cancelled(&cancelled));
+    assert_false(progress_finish(&cancelled));
+    assert_true(progress_finish(&final) && progress_finish(NULL));
+    assert_false(progress_cancel(&final) || progress_is_cancelled(&final));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +173,7 @@ int main(void)
         cmocka_unit_test(sizes_have_rabbitmqs_units),
         cmocka_unit_test(digits_are_read_up_to_the_first_other_character),
         cmocka_unit_test(a_copy_of_a_slice_has_its_own_bytes),
+        cmocka_unit_test(work_is_cancelled_or_becomes_final_but_not_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
