@@ -103,6 +103,11 @@ struct pager_reader_cursor {
     uint64_t offset; /* of the next block */
     uint64_t from;   /* the sequence number that was asked for last */
     uint64_t passed; /* segments that end at or below this have nothing from `from` on */
+    /* The block of the message that was found last: the blocks before it have nothing from `from`
+     * on, whatever is paged out later. */
+    uint64_t found_number; /* 0: none was found yet */
+    uint64_t found_offset;
+    uint64_t copies_paged; /* pager.copies_paged, when the position was right */
 };
 
 /* A message on disk. `parts` borrows from the reader, until its next call. */

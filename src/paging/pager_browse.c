@@ -5,7 +5,9 @@
  *       delivered or dropped.
  *   (2) A segment may be removed while it is read. Then what was read of it is discarded, and the
  *       cursor's position is found again by its sequence number.
- *   (3) The reader holds one piece, of PIECE_BYTES or of one block if that is larger. */
+ *   (3) Entries of messages that are in memory, too, are passed. When such messages are paged out,
+ *       nothing is written, so the cursor goes back to the block of the message it found last.
+ *   (4) The reader holds one piece, of PIECE_BYTES or of one block if that is larger. */
 #include "paging/pager_private.h"
 
 #include <stdlib.h>
@@ -279,6 +281,18 @@ static const struct log_only *log_only_next(const struct lane *l, uint64_t from,
     return NULL;
 }
 
+/* Moves the cursor back, if messages that it passed while they were in memory are only on disk
+ * now. */
+static void cursor_go_back(const struct pager *p, struct pager_reader_cursor *cursor)
+{
+    if (cursor->copies_paged == p->copies_paged)
+        return;
+    cursor->copies_paged = p->copies_paged;
+    cursor->number = cursor->found_number;
+    cursor->offset = cursor->found_offset;
+    cursor->passed = 0;
+}
+
 /* Does what pager_reader_find() does, for messages that are in segments. */
 static enum pager_reader_result find_stored(struct pager_reader *r, struct lane *l,
                                             struct pager_reader_cursor *cursor, uint64_t from,
@@ -287,6 +301,7 @@ static enum pager_reader_result find_stored(struct pager_reader *r, struct lane 
     struct segment *s;
     if (r->is_reading || loop_timer_is_running(&r->retry))
         return READER_WAIT;
+    cursor_go_back(l->pager, cursor);
     if (cursor->from != from) {
         cursor->from = from;
         cursor->passed = 0;
@@ -330,7 +345,12 @@ enum pager_reader_result pager_reader_find(struct pager_reader *r, struct lane *
     if (result == READER_WAIT)
         return result;
     const struct log_only *found = log_only_next(l, from, with_unacked);
-    if (!found || (result == READER_FOUND && ret->sequence < found->sequence))
+    bool is_stored = result == READER_FOUND && (!found || ret->sequence < found->sequence);
+    if (is_stored) {
+        cursor->found_number = cursor->number;
+        cursor->found_offset = cursor->offset;
+    }
+    if (is_stored || !found)
         return result;
     *ret = (struct pager_found){
         .sequence = found->sequence,

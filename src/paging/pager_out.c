@@ -293,7 +293,8 @@ static bool may_have_copies(const struct pager *p, uint64_t chunk)
 }
 
 /* Makes the segments that have copies of the chunk's messages, from an earlier snapshot, be read
- * again from their beginning: the copies become the only ones. */
+ * again from their beginning: the copies become the only ones. Readers (pager_browse.c) go back,
+ * too. */
 static void copies_read_again(struct lane *l, uint64_t c, const struct backlog_chunk *chunk)
 {
     for (uint64_t stored = chunk->stored; stored; stored &= stored - 1) {
@@ -302,6 +303,7 @@ static void copies_read_again(struct lane *l, uint64_t c, const struct backlog_c
         if (s)
             s->load_offset = 0;
     }
+    l->pager->copies_paged += chunk->stored != 0;
 }
 
 static bool can_page_out(const struct lane *l)

@@ -93,6 +93,9 @@ struct pager {
     struct lv_buffer pending; /* its last bytes, not handed over for writing yet */
     uint64_t next_number;
     uint64_t flight_bytes;
+    /* How often messages were paged out of which a segment had copies: a reader may have passed
+     * those copies while the messages were in memory. */
+    uint64_t copies_paged;
     bool is_reading;
     size_t read_bytes;     /* of the next read, if a block is larger than the limit */
     uint64_t loaded_below; /* all of chunk disk_begin below this number has been loaded */

@@ -426,6 +426,39 @@ static void reading_without_taking_changes_nothing(void **state)
     lane_world_consume(0, MANY);
 }
 
+/* Finds the first message on disk from `from` on; waits for the disk. */
+static enum pager_reader_result find_from(struct pager_reader *reader,
+                                          struct pager_reader_cursor *cursor, uint64_t from,
+                                          struct pager_found *ret)
+{
+    enum pager_reader_result result;
+    while ((result = pager_reader_find(reader, w.lane, cursor, from, false, ret)) == READER_WAIT)
+        lane_world_settle();
+    return result;
+}
+
+static void a_reader_sees_what_is_paged_out_behind_its_position(void **state)
+{
+    (void)state;
+    struct pager_reader_cursor cursor = {0};
+    struct pager_found found;
+    lane_world_open();
+    lane_world_publish_many(0, MANY);
+    pager_snapshot(w.lane); /* copies the tail, which stays in memory, into a segment */
+    lane_world_settle();
+    const uint64_t tail = backlog()->disk_end * CHUNK;
+    assert_true(tail + 2 * CHUNK < MANY);
+    struct pager_reader *reader = pager_reader_create(w.home, wake, NULL);
+    assert_int_equal(find_from(reader, &cursor, tail - 1, &found), READER_FOUND);
+    assert_int_equal(find_from(reader, &cursor, tail, &found), READER_END);
+    lane_world_publish_many(MANY, MANY); /* the tail is paged out: only its copies are left */
+    for (uint64_t i = tail; i < backlog()->disk_end * CHUNK; i++) {
+        assert_int_equal(find_from(reader, &cursor, i, &found), READER_FOUND);
+        assert_int_equal(found.sequence, i);
+    }
+    pager_reader_free(&reader);
+}
+
 int main(void)
 {
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, set_up, lane_world_tear_down)
@@ -453,6 +486,7 @@ int main(void)
         PROMISE(deadlines_on_disk_are_known_again_after_a_restart),
         PROMISE(an_owner_can_be_told_of_every_message_on_disk_after_a_restart),
         PROMISE(reading_without_taking_changes_nothing),
+        PROMISE(a_reader_sees_what_is_paged_out_behind_its_position),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
