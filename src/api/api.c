@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/site.h"
 #include "base/assert.h"
 #include "base/memory.h"
 #include "manage/compute_slots.h"
@@ -289,16 +290,22 @@ static bool may_run(struct api_call *c)
            api_check_headers(c) && api_check_body(c);
 }
 
-/* Returns the path below the prefix and /api, or SLICE_EMPTY if it is elsewhere. */
+/* Returns the path below the configured prefix, or SLICE_EMPTY if it is elsewhere. */
+static struct slice path_of_site(const struct api *api, struct slice path)
+{
+    size_t prefix = strlen(api->settings.path_prefix);
+    return slice_begins(path, api->settings.path_prefix)
+               ? slice_of(path.p + prefix, path.n - prefix)
+               : SLICE_EMPTY;
+}
+
+/* Returns the path below that and /api, or SLICE_EMPTY if it is elsewhere. */
 static struct slice path_below(const struct api *api, struct slice path)
 {
-    size_t prefix = strlen(api->settings.path_prefix), all = prefix + strlen(PREFIX);
-    if (!slice_begins(path, api->settings.path_prefix))
-        return SLICE_EMPTY;
-    struct slice rest = slice_of(path.p + prefix, path.n - prefix);
+    struct slice rest = path_of_site(api, path);
     if (!slice_begins(rest, PREFIX "/") && !slice_is(rest, PREFIX))
         return SLICE_EMPTY;
-    return slice_of(path.p + all, path.n - all);
+    return slice_of(rest.p + strlen(PREFIX), rest.n - strlen(PREFIX));
 }
 
 /* Paths below these are answered while the log is still being read: probes, and logins. */
@@ -317,7 +324,11 @@ static void refuse_for_now(struct api_call *c)
 static void call_run(struct api_call *c)
 {
     struct slice path = http_path(c->http), below = path_below(c->api, path);
-    unsigned fault = below.p ? path_split(c, below) : 404;
+    if (!below.p) {
+        site_answer(c, path_of_site(c->api, path));
+        return;
+    }
+    unsigned fault = path_split(c, below);
     unsigned methods_found = fault == 0 ? route_find(c) : 0;
     if (fault == 400)
         api_refuse_empty(c, 400);

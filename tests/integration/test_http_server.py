@@ -8,7 +8,7 @@ import time
 import pytest
 
 from brokers import Leveret
-from http_client import Api, Raw, basic, path
+from http_client import Api, Http, Raw, basic, path
 from patience import PATIENCE_S
 from wire import eventually
 
@@ -179,6 +179,10 @@ def prefixed(configured):
 def test_the_api_can_be_below_a_prefix(configured, prefixed):
     assert prefixed.get('/whoami').status == 200
     assert Api(configured).get('/whoami').status == 404
+    site = Http(configured.management_port)
+    assert 'href="/rabbit/api/index.html"' in site.request('GET', '/rabbit/').text
+    assert site.request('GET', '/rabbit/cli').headers['location'] == '/rabbit/cli/index.html'
+    assert site.request('GET', '/').status == 404
 
 
 def test_headers_can_be_chosen(prefixed):
