@@ -4,6 +4,7 @@
 
 #include "api/api_private.h"
 #include "base/assert.h"
+#include "wire/erlang_json.h"
 
 const json_t *api_member(const struct api_call *c, const char *name)
 {
@@ -41,7 +42,7 @@ static bool type_fits(struct slice type, const json_t *value)
 }
 
 /* Returns what a value that has another type stands for, as in RabbitMQ: "true" is a boolean, "5" an
- * integer, 5 a string. Returns NULL if it stands for nothing. */
+ * integer, 5 a string, [] an object. Returns NULL if it stands for nothing. */
 static json_t *value_convert(struct slice type, const json_t *value)
 {
     const char *text = json_is_string(value) ? json_string_value(value) : NULL;
@@ -53,6 +54,8 @@ static json_t *value_convert(struct slice type, const json_t *value)
         long long n = strtoll(text, &end, 10);
         return *end == '\0' ? json_integer(n) : NULL;
     }
+    if (json_is_empty_list(value) && slice_is(type, "object"))
+        return json_object();
     if (json_is_integer(value) && slice_is(type, "string"))
         return json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
     return NULL;

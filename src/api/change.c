@@ -1,5 +1,6 @@
 /* What changes of queues, exchanges and bindings share. */
 #include "api/api_private.h"
+#include "wire/erlang_json.h"
 #include "wire/table_json.h"
 
 void api_refuse_change(struct api_call *c, struct manage_error *error)
@@ -44,6 +45,8 @@ bool api_table_of(struct api_call *c, const char *name, const json_t *value, str
 {
     if (has_null(value))
         api_refuse(c, 400, "bad_request", "null_not_allowed");
+    else if (json_is_empty_list(value))
+        return true;
     else if (!json_is_object(value))
         api_refuse(c, 400, "bad_request", "%s: expected object", name);
     else if (table_from_json(out, value) < 0)

@@ -41,6 +41,8 @@ static bool check_all_known(json_t *object, const char *const *names, const char
 bool limits_check(json_t *object, const char *const *names, const char *subject,
                   struct lv_buffer *reason)
 {
+    if (json_is_empty_list(object))
+        return true;
     if (!json_is_object(object)) {
         lv_buffer_printf(reason, "%s not a list ", subject);
         json_put_erlang(reason, object);

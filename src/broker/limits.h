@@ -16,7 +16,8 @@ void vhost_limits_set(struct vhost_limits *limits, const json_t *object);
 /* The names that a vhost's limits may have, ended by NULL. */
 extern const char *const vhost_limit_names[];
 
-/* Returns whether the object has integers under these names and nothing else. Appends a line in
+/* Returns whether the object has integers under these names and nothing else; an empty list is
+ * an object without limits. Appends a line in
  * RabbitMQ's words for each thing that is wrong; `subject` is what those lines call the object. */
 bool limits_check(json_t *object, const char *const *names, const char *subject,
                   struct lv_buffer *reason);

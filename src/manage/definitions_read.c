@@ -239,13 +239,11 @@ static bool read_text(const struct reading *r, const struct field_rule *rule, co
     return true;
 }
 
-/* An empty list stands for an empty object, which older exporters could not tell from it. */
 static bool read_arguments(const struct reading *r, const struct field_rule *rule,
                            const json_t *value, struct slice *ret)
 {
     struct lv_buffer table = {0};
-    bool is_empty = json_is_array(value) && json_array_size(value) == 0;
-    if (is_empty)
+    if (json_is_empty_list(value))
         return true;
     if (!json_is_object(value))
         return refuse_type(r, rule->name, "an object", value);

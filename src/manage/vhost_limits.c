@@ -19,8 +19,10 @@ static json_t *limits_read(struct manage *m, const struct actor *actor, struct s
         const struct parameter_facts *f = l.count > 0 ? l.rows[0] : NULL;
         if (f)
             limits = json_loadb((const char *)f->value.p, f->value.n, 0, NULL);
-        if (!limits)
+        if (!json_is_object(limits)) { /* none, or an empty list */
+            json_decref(limits);
             limits = json_object();
+        }
     }
     listing_free(&l);
     return limits;

@@ -14,6 +14,11 @@ struct slice json_slice(const json_t *value)
     return slice_of(json_string_value(value), json_string_length(value));
 }
 
+bool json_is_empty_list(const json_t *value)
+{
+    return json_is_array(value) && json_array_size(value) == 0;
+}
+
 enum { REAL_BYTES_MAX = 64 };
 
 /* Writes the fewest digits that read back as this number, with an exponent: 1.0e2. */

@@ -266,6 +266,9 @@ def test_parameters_and_limits_are_the_same(api, vhost):
         assert api.delete(f'{limits}/{gone}').status == 204
     assert api.get(limits).json == []
     assert api.delete(where).status == 404
+    assert api.put(where, {'value': []}).status == 201
+    assert api.put(limits + '/max-queues', {'value': 8}).status == 204
+    assert api.get(limits).json == [{'vhost': vhost, 'value': {'max-queues': 8}}]
 
 
 def test_global_parameters_are_any_json(api, name):

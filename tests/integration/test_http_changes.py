@@ -59,7 +59,7 @@ def test_a_queue_is_declared_once_and_again(api):
 @pytest.mark.parametrize('body, reason', [
     ({'arguments': {'x-message-ttl': None}}, 'null_not_allowed'),
     ({'arguments': {'deep': [{'a': None}]}}, 'null_not_allowed'),
-    ({'arguments': []}, 'arguments: expected object'),
+    ({'arguments': [1]}, 'arguments: expected object'),
     ({'durable': 'maybe'}, 'durable: expected boolean'),
     ({'node': 'nobody@nowhere'}, 'Node nobody@nowhere could not be contacted'),
     ('[', 'not_json'),
@@ -71,7 +71,7 @@ def test_a_declaration_that_makes_no_sense_is_refused(api, body, reason):
     refused(api.delete(queue('never')), 404, 'Object Not Found', 'Not Found')
 
 
-@pytest.mark.parametrize('body', ['', 'null', '{}', '{"durable": "false", "unknown": 1}'])
+@pytest.mark.parametrize('body', ['', 'null', '{}', '{"durable": "false", "unknown": 1}', '{"arguments": []}'])
 def test_bodies_that_mean_nothing_special_declare_a_queue(api, body):
     assert api.put(queue('plain'), body).status == 201
     assert api.delete(queue('plain')).status == 204
@@ -151,6 +151,7 @@ def test_reserved_exchanges_are_not_changed(api, name):
 @pytest.mark.parametrize('key, arguments, location', [
     ('', {}, '~'),
     ('key', {}, 'key'),
+    ('key', [], 'key'),
     ('a/b c%~ü', {}, 'a%252Fb%2Bc%2525%257E%25C3%25BC'),
     ('a\r\nSet-Cookie: x=1', {}, 'a%250D%250ASet-Cookie%253A%2Bx%253D1'),
     ('key', {'z': {'y': 1, 'b': 2}, 'a': 1.5, 'l': [True, 'x']}, None),

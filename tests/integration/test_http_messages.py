@@ -76,6 +76,11 @@ def test_properties_come_back_as_they_were(api, queue):
     assert message['properties'] == properties
 
 
+def test_an_empty_list_is_an_empty_object(api, queue):
+    assert publish(api, queue, properties={'headers': []}).json == publish(api, queue, properties=[]).json == {'routed': True}
+    assert [message['properties'] for message in get(api, queue, count=2).json] == [{'headers': {}}, []]
+
+
 def test_payloads_may_be_any_octets(api, queue):
     octets = bytes(range(256)) * 40
     assert publish(api, queue, base64.b64encode(octets).decode(), payload_encoding='base64').json == {'routed': True}

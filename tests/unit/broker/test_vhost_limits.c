@@ -75,6 +75,14 @@ static void limits_that_are_not_numbers_or_unknown_are_refused_with_a_line_for_e
     assert_int_equal(atomic_load(&w.vhost->limits.queues_max), 7);
 }
 
+static void an_empty_list_is_an_object_without_limits(void **state)
+{
+    (void)state;
+    limit("{\"max-queues\":7}");
+    limit("[]");
+    assert_int_equal(atomic_load(&w.vhost->limits.queues_max), -1);
+}
+
 static void what_new_limits_do_not_name_is_no_longer_limited(void **state)
 {
     (void)state;
@@ -198,6 +206,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(limits_that_are_not_numbers_or_unknown_are_refused_with_a_line_for_each),
+        T(an_empty_list_is_an_object_without_limits),
         T(what_new_limits_do_not_name_is_no_longer_limited),
         T(a_vhost_with_as_many_queues_as_it_may_have_gets_no_new_one),
         T(an_existing_queue_may_be_declared_again_at_the_limit),
