@@ -83,7 +83,6 @@ void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bo
 
 static void count_confirmed(uint32_t ms)
 {
-    COUNT(confirmed);
     COUNT_NTH(confirmed_ms_1, doubling_bucket(ms));
     COUNT_MANY(confirm_ms, ms);
 }

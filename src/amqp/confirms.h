@@ -60,7 +60,6 @@ static inline void confirms_take(struct confirms *c)
 {
     c->last++;
     c->acked[c->tag]++;
-    COUNT(confirmed);
     COUNT(confirmed_ms_1);
 }
 

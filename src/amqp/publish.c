@@ -85,6 +85,7 @@ static void return_publication(struct channel *ch, const struct publication *p)
 /* Returns or drops a publication that is routed to no queue. */
 static void drop_publication(struct channel *ch, const struct publication *p)
 {
+    COUNT(unrouted);
     if (p->mandatory)
         return_publication(ch, p);
     else
@@ -122,7 +123,6 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
 {
     struct confirm_answers answers = {0};
     uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_next(ch->confirms) : 0;
-    COUNT_MANY(routed, route->count > 0);
     if (route->count == 0)
         drop_publication(ch, p);
     else if (p->mandatory && number == 0)
@@ -131,8 +131,10 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
     if (!send_to_queues(ch, p, route, sink, number, &answers) || number == 0)
         return;
     take_answers(ch, p, &answers);
-    if (ch->mode == CHANNEL_CONFIRM)
-        channel_confirm_soon(ch);
+    if (ch->mode != CHANNEL_CONFIRM)
+        return;
+    COUNT(published_confirming);
+    channel_confirm_soon(ch);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
@@ -196,12 +198,24 @@ static unsigned cost_of(const struct route *route)
 }
 
 /* What a transaction publishes is counted when it is committed. */
-static void count_published(struct channel *ch, const struct publication *p)
+static void count_published(struct channel *ch, const struct publication *p, bool is_of_memo)
 {
     if (ch->mode == CHANNEL_TX)
         return;
-    channel_count_published(ch, p->publish.content.exchange, p->publish.content.body.n);
-    COUNT_MANY(published_confirming, ch->mode == CHANNEL_CONFIRM);
+    if (is_of_memo)
+        tallies_count_memo(&ch->tallies);
+    else
+        tallies_count(&ch->tallies, p->publish.content.exchange);
+    channel_count_published(ch, p->publish.content.body.n);
+}
+
+/* Remembers the route, and in which tally publishes that take it are counted. */
+static void remember_route(struct channel *ch, const struct exchange *exchange,
+                           const struct publish *publish, const struct route *route,
+                           uint64_t topology, uint64_t auth)
+{
+    if (publish_memo_write(&ch->memo, exchange, publish, route, topology, auth))
+        ch->tallies.of_memo = ch->tallies.current;
 }
 
 /* Routes a publication and sends it. `memo` is NULL unless it holds for this publish. */
@@ -210,7 +224,7 @@ static void route_publication(struct channel *ch, struct publication *p,
 {
     struct publish *publish = &p->publish;
     struct slice name = publish->content.exchange;
-    count_published(ch, p);
+    count_published(ch, p, memo);
     bool has_headers = (publish->properties.flags & PROPERTY_HEADERS) != 0;
     struct route route;
     if (memo && !has_headers) {
@@ -222,12 +236,14 @@ static void route_publication(struct channel *ch, struct publication *p,
     uint64_t topology = topology_generation(&connection_server(ch->connection)->broker->topology);
     struct exchange *exchange = exchange_find(ch->connection->session.vhost, name);
     uint64_t auth = auth_generation();
-    if (!exchange && !(exchange = find_or_refuse(ch, p))) /* deleted since it was checked */
+    if (!exchange && !(exchange = find_or_refuse(ch, p))) { /* deleted since it was checked */
+        COUNT(unrouted);
         return;
+    }
     publish->is_once = true;
     publish_route(connection_loop(ch->connection), exchange, publish, &route);
     if (!has_headers)
-        publish_memo_write(&ch->memo, exchange, publish, &route, topology, auth);
+        remember_route(ch, exchange, publish, &route, topology, auth);
     session_charge(&ch->connection->session, cost_of(&route));
     send_publication(ch, p, &route);
 }

@@ -1,5 +1,5 @@
-/* What a channel has published to each exchange. The first TALLIES_MAX exchanges have a tally; what is
- * published to others is in the channel's own counts alone. */
+/* What a channel has published to each exchange. The first TALLIES_MAX exchanges have a tally; what
+ * is published to others is in the channel's own counts alone. */
 #ifndef LEVERET_AMQP_PUBLISH_TALLY_H
 #define LEVERET_AMQP_PUBLISH_TALLY_H
 
@@ -20,6 +20,7 @@ struct publish_tallies {
     struct publish_tally *of; /* owned */
     unsigned count;
     unsigned current; /* that of the latest publish; TALLIES_MAX: it has none */
+    unsigned of_memo; /* that of the exchange of the channel's memo, likewise */
 };
 
 /* Makes the exchange's tally the current one, and makes it first if there is room. */
@@ -42,6 +43,15 @@ static inline void tallies_count(struct publish_tallies *t, struct slice exchang
         tallies_change(t, exchange);
         tally = tallies_current(t);
     }
+    if (tally)
+        tally->publish++;
+}
+
+/* Counts a publish to the exchange of the channel's memo. */
+static inline void tallies_count_memo(struct publish_tallies *t)
+{
+    t->current = t->of_memo;
+    struct publish_tally *tally = tallies_current(t);
     if (tally)
         tally->publish++;
 }

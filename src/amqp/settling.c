@@ -21,10 +21,14 @@ struct settle_run {
     uint32_t count;
 };
 
-static void run_end(struct settle_run *run, enum settle_kind kind)
+static void run_end(struct channel *ch, struct settle_run *run, enum settle_kind kind)
 {
     if (run->count == 0)
         return;
+    if (kind == SETTLE_ACK) {
+        ch->counts.ack += run->count;
+        run->consumer->acked += run->count;
+    }
     consumer_settle(run->consumer, run->position, run->count, kind);
     while (run->count-- > 0) {
         struct consumer *c = run->consumer;
@@ -33,11 +37,12 @@ static void run_end(struct settle_run *run, enum settle_kind kind)
     *run = (struct settle_run){0};
 }
 
-static void run_add(struct settle_run *run, struct unacked_entry entry, enum settle_kind kind)
+static void run_add(struct channel *ch, struct settle_run *run, struct unacked_entry entry,
+                    enum settle_kind kind)
 {
     if (run->count > 0 &&
         (run->consumer != entry.consumer || run->position + run->count != entry.position))
-        run_end(run, kind);
+        run_end(ch, run, kind);
     if (run->count++ == 0) {
         run->consumer = entry.consumer;
         run->position = entry.position;
@@ -112,13 +117,11 @@ static bool settle_range(struct channel *ch, const struct settle_order *order,
         struct consumer *c = unacked_consumer(&ch->unacked, tag);
         if (!order->consumer || order->consumer == c) {
             consumer_touch(ch, order, c);
-            run_add(&run, unacked_take(&ch->unacked, tag), range->kind);
-            ch->counts.ack += range->kind == SETTLE_ACK;
-            c->acked += range->kind == SETTLE_ACK;
+            run_add(ch, &run, unacked_take(&ch->unacked, tag), range->kind);
         }
         tag = next_tag(ch, order, tag + 1);
     }
-    run_end(&run, range->kind);
+    run_end(ch, &run, range->kind);
     range->first = tag;
     return may_go_on;
 }

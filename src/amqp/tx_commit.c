@@ -59,7 +59,7 @@ static void commit_publish(struct channel *ch, struct tx_publish *kept)
         channel_return_message(ch, p.content.message);
     if (!kept->mandatory && route.count == 0)
         channel_count_dropped(ch);
-    COUNT_MANY(routed, route.count > 0);
+    COUNT_MANY(unrouted, route.count == 0);
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     struct publish_result result;
     publish_send(loop, &p, &route, &publisher->sink, number, &result);
@@ -90,8 +90,8 @@ static bool commit_publishes(struct tx *tx)
         struct tx_publish *publish = &tx->first_page->publishes[tx->first_page->first];
         if (tx->behind || !loop_spend(loop, publish_cost(publish)))
             return false;
-        channel_count_published(ch, message_exchange(publish->message),
-                                publish->message->body_bytes);
+        tallies_count(&ch->tallies, message_exchange(publish->message));
+        channel_count_published(ch, publish->message->body_bytes);
         commit_publish(ch, publish);
         tx_publish_drop(loop, publish);
         lv_assert(tx->publish_count > 0);

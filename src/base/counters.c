@@ -2,7 +2,8 @@
  *
  *   (1) Only the thread that a struct counters belongs to writes to it; a reader sees each number
  *       as it was before or after an addition.
- *   (2) `ended` holds what threads that have ended counted, so a total never falls. */
+ *   (2) `ended` holds what threads that have ended counted, so a total never falls.
+ *   (3) Derived counters are 0 in every thread's struct and in `ended`. */
 #include "base/counters.h"
 
 #include <pthread.h>
@@ -24,9 +25,10 @@ _Thread_local struct counters counters_here;
 
 static _Thread_local bool is_registered; /* this thread's counters are in `threads` */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next two */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next three */
 static struct counting_thread *threads;
 static struct counters ended;
+static uint64_t routed_told; /* the `routed` that was read last */
 
 const struct counter_kind counter_kinds[COUNTER_KINDS] = {
 #define COUNTER_KIND(name, help) {#name, help, offsetof(struct counters, name)},
@@ -74,6 +76,37 @@ void counters_unregister(void)
     free(t);
 }
 
+static uint64_t sum_of(const _Atomic uint64_t *first, unsigned count)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < count; i++)
+        sum += atomic_load_explicit(&first[i], memory_order_relaxed);
+    return sum;
+}
+
+void counters_complete(struct counters *c)
+{
+    c->published = sum_of(&c->published_to_100, SIZE_BUCKETS);
+    c->confirmed = sum_of(&c->confirmed_ms_1, DOUBLING_BUCKETS);
+    c->delivered = sum_of(&c->delivered_classic, COUNTED_QUEUE_TYPES);
+    c->delivered_no_ack = sum_of(&c->delivered_no_ack_classic, COUNTED_QUEUE_TYPES);
+    c->got = sum_of(&c->got_classic, COUNTED_QUEUE_TYPES);
+    c->got_no_ack = sum_of(&c->got_no_ack_classic, COUNTED_QUEUE_TYPES);
+    c->got_empty = sum_of(&c->got_empty_classic, COUNTED_QUEUE_TYPES);
+    c->redelivered = sum_of(&c->redelivered_classic, COUNTED_QUEUE_TYPES);
+    c->acked = sum_of(&c->acked_classic, COUNTED_QUEUE_TYPES);
+    c->routed = c->published > c->unrouted ? c->published - c->unrouted : 0;
+}
+
+/* A message may be seen as published before it is seen as unrouted, so a difference could fall from
+ * one reading to the next. */
+static void keep_routed(struct counters *c)
+{
+    if (c->routed < routed_told)
+        c->routed = routed_told;
+    routed_told = c->routed;
+}
+
 void counters_read(struct counters *ret)
 {
     pthread_mutex_lock(&lock);
@@ -81,5 +114,7 @@ void counters_read(struct counters *ret)
     counters_add(ret, &ended);
     for (const struct counting_thread *t = threads; t; t = t->next)
         counters_add(ret, t->counters);
+    counters_complete(ret);
+    keep_routed(ret);
     pthread_mutex_unlock(&lock);
 }

@@ -4,7 +4,10 @@
  * Each thread counts into a struct of its own: COUNT(published). No other thread writes to it, so
  * an addition is a relaxed load and a relaxed store, without a locked instruction. A total is the
  * sum over all threads that are or were registered, read while they count on. So two totals read
- * together may be of slightly different moments; each by itself is exact. */
+ * together may be of slightly different moments; each by itself is exact.
+ *
+ * What is counted in detail is not counted a second time: a total of such counters is *derived*,
+ * and computed when it is read. */
 #ifndef LEVERET_BASE_COUNTERS_H
 #define LEVERET_BASE_COUNTERS_H
 
@@ -15,16 +18,14 @@
 /* C(name, help). The four dead_lettered_... and the four given_up_... follow the order of enum
  * death. */
 #define COUNTERS(C)                                                                                \
+    COUNTERS_DERIVED(C)                                                                            \
     COUNTERS_OF_ALL(C)                                                                             \
     COUNTERS_OF_METRICS(C)
 
-#define COUNTERS_OF_ALL(C)                                                                         \
+/* Never counted: counters_complete() computes them, and counters_read() calls it. */
+#define COUNTERS_DERIVED(C)                                                                        \
     C(published, "messages published by clients")                                                  \
     C(confirmed, "messages confirmed to publishers")                                               \
-    C(refused, "messages that publishers were told are not taken")                                 \
-    C(returned, "mandatory messages returned to publishers")                                       \
-    C(unroutable, "messages that no queue was bound for, and that were dropped")                   \
-    C(queued, "messages that queues took, once for each queue")                                    \
     C(delivered, "messages delivered to consumers that acknowledge")                               \
     C(delivered_no_ack, "messages delivered to consumers that do not acknowledge")                 \
     C(got, "messages got one by one, to be acknowledged")                                          \
@@ -32,6 +33,13 @@
     C(got_empty, "attempts to get a message from a queue that had none to give")                   \
     C(redelivered, "messages delivered or got that had been delivered before")                     \
     C(acked, "messages acknowledged")                                                              \
+    C(routed, "messages that were routed to a queue, or to several")
+
+#define COUNTERS_OF_ALL(C)                                                                         \
+    C(refused, "messages that publishers were told are not taken")                                 \
+    C(returned, "mandatory messages returned to publishers")                                       \
+    C(unroutable, "messages that no queue was bound for, and that were dropped")                   \
+    C(queued, "messages that queues took, once for each queue")                                    \
     C(replaced, "messages replaced in their queue by a newer one of the same value")               \
     C(given_up_rejected, "messages rejected by consumers")                                         \
     C(given_up_expired, "messages expired")                                                        \
@@ -54,7 +62,7 @@
 /* The same things in more detail, for metrics/. */
 #define COUNTERS_OF_METRICS(C)                                                                     \
     C(published_confirming, "messages published on channels that confirm")                         \
-    C(routed, "messages that were routed to a queue, or to several")                               \
+    C(unrouted, "messages that were routed to no queue")                                           \
     COUNTERS_BY_SIZE(C, published, "messages published")                                           \
     C(published_bytes, "bytes of the bodies of messages published")                                \
     COUNTERS_BY_TYPE(C, delivered, "messages delivered to consumers that acknowledge")             \
@@ -183,7 +191,8 @@ extern _Thread_local struct counters counters_here __attribute__((tls_model("loc
 #define COUNT_MANY(name, n) counter_add(&counters_here.name, (n))
 #define COUNT(name) COUNT_MANY(name, 1)
 /* Counts the n-th of several counters in a row: COUNT_NTH(given_up_rejected, reason). */
-#define COUNT_NTH(first, n) counter_add(&counters_here.first + (n), 1)
+#define COUNT_NTH(first, n) COUNT_NTH_MANY(first, n, 1)
+#define COUNT_NTH_MANY(first, n, by) counter_add(&counters_here.first + (n), (by))
 
 /* Makes what the calling thread has counted, and counts from now on, part of the totals. Call it
  * once per thread. */
@@ -195,6 +204,9 @@ void counters_unregister(void);
 /* Reads the totals of all threads. Any thread; it waits only for threads that register or
  * unregister. */
 void counters_read(struct counters *ret);
+
+/* Computes the derived counters from the others. Call only on a copy that nobody counts into. */
+void counters_complete(struct counters *c);
 
 /* Every counter by its name, for code that shows them all. */
 struct counter_kind {

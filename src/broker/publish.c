@@ -198,13 +198,13 @@ bool publish_memo_holds(struct publish_memo *memo, struct topology *topology, ui
     return memo->is_valid;
 }
 
-void publish_memo_write(struct publish_memo **memo, const struct exchange *exchange,
+bool publish_memo_write(struct publish_memo **memo, const struct exchange *exchange,
                         const struct publish *publish, const struct route *route,
                         uint64_t topology_generation, uint64_t permissions)
 {
     struct slice routing_key = publish->content.routing_key;
     if (exchange->is_never_cached || route->count > PUBLISH_MEMO_QUEUES_MAX)
-        return;
+        return false;
     if (!*memo)
         *memo = lv_malloc(sizeof **memo);
     struct publish_memo *m = *memo;
@@ -220,4 +220,5 @@ void publish_memo_write(struct publish_memo **memo, const struct exchange *excha
     for (size_t i = 0; i < route->count; i++)
         m->queues[i] = route->queues[i];
     m->is_valid = route->is_cacheable;
+    return true;
 }

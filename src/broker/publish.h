@@ -92,8 +92,9 @@ bool publish_memo_holds(struct publish_memo *memo, struct topology *topology, ui
 
 /* Writes the route of this publish, which was found in this generation of the topology and under
  * these permissions, into *memo, which is allocated if NULL (free() it). A route that
- * depends on more than the routing key, or has too many queues, is not remembered. */
-void publish_memo_write(struct publish_memo **memo, const struct exchange *exchange,
+ * depends on more than the routing key, or has too many queues, is not remembered. Returns whether
+ * the memo is of this publish's exchange now; if not, it is unchanged. */
+bool publish_memo_write(struct publish_memo **memo, const struct exchange *exchange,
                         const struct publish *publish, const struct route *route,
                         uint64_t topology_generation, uint64_t permissions);
 

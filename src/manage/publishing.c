@@ -58,7 +58,6 @@ static struct exchange *find_exchange(struct sending *s, struct vhost *vhost)
 
 static void count_published(uint64_t body_bytes)
 {
-    COUNT(published);
     COUNT(published_confirming);
     COUNT_NTH(published_to_100, size_bucket(body_bytes));
     COUNT_MANY(published_bytes, body_bytes);
@@ -86,7 +85,7 @@ static uint32_t route_and_send(struct sending *s, struct loop *loop, struct exch
     count_published(p.content.body.n);
     publish_route(loop, x, &p, &route);
     s->is_routed = route.count > 0;
-    COUNT_MANY(routed, s->is_routed);
+    COUNT_MANY(unrouted, !s->is_routed);
     COUNT_MANY(returned, !s->is_routed);
     trace(s, loop, x->vhost, &p, &route);
     s->sink = (struct confirm_sink){.loop = loop, .answer = answer_arrived};

@@ -184,16 +184,13 @@ void queue_call_cancel(struct queue_call *call)
 static void count_got(struct queue *q, bool no_ack, bool redelivered)
 {
     q->counters.redelivered += redelivered;
-    COUNT_MANY(redelivered, redelivered);
     if (redelivered)
         COUNT_NTH(redelivered_classic, q->arguments.type);
     if (no_ack) {
         q->counters.got_no_ack++;
-        COUNT(got_no_ack);
         COUNT_NTH(got_no_ack_classic, q->arguments.type);
     } else {
         q->counters.got++;
-        COUNT(got);
         COUNT_NTH(got_classic, q->arguments.type);
     }
 }
@@ -201,7 +198,6 @@ static void count_got(struct queue *q, bool no_ack, bool redelivered)
 static void count_got_empty(struct queue *q)
 {
     q->counters.got_empty++;
-    COUNT(got_empty);
     COUNT_NTH(got_empty_classic, q->arguments.type);
 }
 

@@ -18,16 +18,13 @@ static void count_delivery(struct queue *q, const struct consumer *c, bool redel
 {
     if (c->no_ack) {
         q->counters.delivered_no_ack++;
-        COUNT(delivered_no_ack);
         COUNT_NTH(delivered_no_ack_classic, q->arguments.type);
     } else {
         q->counters.delivered++;
-        COUNT(delivered);
         COUNT_NTH(delivered_classic, q->arguments.type);
     }
     if (redelivered) {
         q->counters.redelivered++;
-        COUNT(redelivered);
         COUNT_NTH(redelivered_classic, q->arguments.type);
     }
 }
@@ -382,7 +379,6 @@ bool queue_pass_through(struct loop *loop, struct queue *q, const struct deliver
     q->counters.published++;
     q->counters.delivered_no_ack++;
     COUNT(queued);
-    COUNT(delivered_no_ack);
     COUNT_NTH(delivered_no_ack_classic, q->arguments.type);
     consumer_deliver(c, delivery);
     queue_after_turn(q, c);
@@ -399,6 +395,14 @@ static void queue_reject(struct queue *q, struct lane *l, uint64_t sequence)
         q->ops->give_up(q, lane_position(l, sequence), m, DEATH_REJECTED);
 }
 
+static void count_acked(struct queue *q, uint32_t n)
+{
+    if (n == 0)
+        return;
+    q->counters.acked += n;
+    COUNT_NTH_MANY(acked_classic, q->arguments.type, n);
+}
+
 void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32_t count,
                   enum settle_kind kind)
 {
@@ -409,6 +413,7 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32
     }
     struct lane *l = lane_find(&q->lanes, position_priority(position));
     uint64_t first = position_sequence(position);
+    uint32_t acked = 0;
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {
@@ -417,11 +422,10 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32
             queue_reject(q, l, s);
         } else if (backlog_settle(&l->backlog, s, &left)) {
             queue_message_left(l, &left);
-            q->counters.acked++;
-            COUNT(acked);
-            COUNT_NTH(acked_classic, q->arguments.type);
+            acked++;
         }
     }
+    count_acked(q, acked);
     consumer_return_credit(c, count);
     queue_consumer_settled(q, c);
     if (kind == SETTLE_REQUEUE && queue_is_limited(q))

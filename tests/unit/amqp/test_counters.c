@@ -8,12 +8,21 @@
 /* The counters before those of COUNTERS_OF_METRICS. */
 enum {
 #define COUNT_ONE(name, help) +1
-    KINDS_OF_ALL = 0 COUNTERS_OF_ALL(COUNT_ONE)
+    KINDS_OF_ALL = 0 COUNTERS_DERIVED(COUNT_ONE) COUNTERS_OF_ALL(COUNT_ONE)
 };
 
-/* Assert what has been counted since the last look. */
-#define assert_counted(...) assert_counts(KINDS_OF_ALL, __VA_ARGS__)
-#define assert_all_counts(...) assert_counts(COUNTER_KINDS, __VA_ARGS__)
+/* Assert what has been counted since the last look. `routed` is left to assert_all_counts(). */
+#define assert_counted(...)                                                                        \
+    do {                                                                                           \
+        counters_complete(&counters_here);                                                         \
+        counters_here.routed = 0;                                                                  \
+        assert_counts(KINDS_OF_ALL, __VA_ARGS__);                                                  \
+    } while (0)
+#define assert_all_counts(...)                                                                     \
+    do {                                                                                           \
+        counters_complete(&counters_here);                                                         \
+        assert_counts(COUNTER_KINDS, __VA_ARGS__);                                                 \
+    } while (0)
 #define assert_counts(kinds, ...)                                                                  \
     do {                                                                                           \
         const struct counters wanted_ = {__VA_ARGS__};                                             \

@@ -15,19 +15,19 @@
 #include "base/assert.h"
 #include "base/counters.h"
 
-static uint64_t total_published(void)
+static uint64_t total_queued(void)
 {
     struct counters c;
     counters_read(&c);
-    return c.published;
+    return c.queued;
 }
 
-static void *publish_five(void *arg)
+static void *queue_five(void *arg)
 {
     (void)arg;
     counters_register();
     for (unsigned i = 0; i < 5; i++)
-        COUNT(published);
+        COUNT(queued);
     counters_unregister();
     return NULL;
 }
@@ -42,35 +42,35 @@ static void run(void *(*fn)(void *arg), void *arg)
 static void counts_of_a_thread_outlive_it(void **state)
 {
     (void)state;
-    uint64_t before = total_published();
-    run(publish_five, NULL);
-    assert_int_equal(total_published(), before + 5);
-    run(publish_five, NULL);
-    assert_int_equal(total_published(), before + 10);
+    uint64_t before = total_queued();
+    run(queue_five, NULL);
+    assert_int_equal(total_queued(), before + 5);
+    run(queue_five, NULL);
+    assert_int_equal(total_queued(), before + 10);
 }
 
 static void each_thread_has_counters_of_its_own_and_totals_are_of_all(void **state)
 {
     (void)state;
     counters_register();
-    uint64_t before = total_published();
-    COUNT_MANY(published, 3);
-    assert_int_equal(total_published(), before + 3);
-    run(publish_five, NULL);
-    assert_int_equal(counters_here.published, 3);
-    assert_int_equal(total_published(), before + 8);
+    uint64_t before = total_queued();
+    COUNT_MANY(queued, 3);
+    assert_int_equal(total_queued(), before + 3);
+    run(queue_five, NULL);
+    assert_int_equal(counters_here.queued, 3);
+    assert_int_equal(total_queued(), before + 8);
     counters_unregister();
-    assert_int_equal(counters_here.published, 0);
-    assert_int_equal(total_published(), before + 8);
+    assert_int_equal(counters_here.queued, 0);
+    assert_int_equal(total_queued(), before + 8);
 }
 
 static void counts_of_an_unregistered_thread_are_not_in_the_totals(void **state)
 {
     (void)state;
-    uint64_t before = total_published();
-    COUNT(published);
-    assert_int_equal(total_published(), before);
-    counters_here.published = 0;
+    uint64_t before = total_queued();
+    COUNT(queued);
+    assert_int_equal(total_queued(), before);
+    counters_here.queued = 0;
 }
 
 /* --- read while they count -------------------------------------------------------------------- */
@@ -85,7 +85,7 @@ static void *count_on(void *arg)
     struct busy *b = arg;
     counters_register();
     while (!atomic_load(&b->is_to_end)) {
-        COUNT(published);
+        COUNT(queued);
         b->counted++;
         atomic_store(&b->has_begun, true);
     }
@@ -99,7 +99,7 @@ static void totals_never_fall_while_threads_count_and_end(void **state)
     enum { THREADS = 3, LOOKS = 2000 };
     struct busy busy[THREADS] = {0};
     pthread_t threads[THREADS];
-    uint64_t before = total_published(), last = before, counted = 0;
+    uint64_t before = total_queued(), last = before, counted = 0;
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, count_on, &busy[i]), 0);
     for (unsigned i = 0; i < THREADS; i++)
@@ -108,7 +108,7 @@ static void totals_never_fall_while_threads_count_and_end(void **state)
     for (unsigned i = 0; i < LOOKS; i++) {
         if (i % (LOOKS / THREADS) == 0)
             atomic_store(&busy[i / (LOOKS / THREADS) % THREADS].is_to_end, true);
-        uint64_t now = total_published();
+        uint64_t now = total_queued();
         assert_true(now >= last);
         last = now;
     }
@@ -117,7 +117,7 @@ static void totals_never_fall_while_threads_count_and_end(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
         counted += busy[i].counted;
     }
-    assert_int_equal(total_published(), before + counted);
+    assert_int_equal(total_queued(), before + counted);
 }
 
 static void every_counter_has_a_name_and_an_offset(void **state)
@@ -149,6 +149,39 @@ static void count_nth_counts_the_nth_of_a_row_of_counters(void **state)
     counters_here = (struct counters){0};
 }
 
+static void totals_are_sums_of_what_is_counted_in_detail(void **state)
+{
+    (void)state;
+    struct counters before, after;
+    counters_register();
+    counters_read(&before);
+    COUNT_NTH(published_to_100, 0);
+    COUNT_NTH(published_to_100, SIZE_BUCKETS - 1);
+    COUNT(unrouted);
+    COUNT_NTH(confirmed_ms_1, DOUBLING_BUCKETS - 1);
+    COUNT_NTH_MANY(acked_classic, 1, 5);
+    counters_read(&after);
+    assert_int_equal(after.published - before.published, 2);
+    assert_int_equal(after.routed - before.routed, 1);
+    assert_int_equal(after.confirmed - before.confirmed, 1);
+    assert_int_equal(after.acked - before.acked, 5);
+    counters_unregister();
+}
+
+/* One is seen as published before it is seen as unrouted. */
+static void what_is_derived_does_not_fall(void **state)
+{
+    (void)state;
+    struct counters before, after;
+    counters_register();
+    COUNT(published_to_100);
+    counters_read(&before);
+    COUNT(unrouted);
+    counters_read(&after);
+    assert_int_equal(after.routed, before.routed);
+    counters_unregister();
+}
+
 static void sizes_are_counted_in_the_bucket_of_the_next_bound(void **state)
 {
     (void)state;
@@ -175,6 +208,8 @@ int main(void)
         cmocka_unit_test(totals_never_fall_while_threads_count_and_end),
         cmocka_unit_test(every_counter_has_a_name_and_an_offset),
         cmocka_unit_test(count_nth_counts_the_nth_of_a_row_of_counters),
+        cmocka_unit_test(totals_are_sums_of_what_is_counted_in_detail),
+        cmocka_unit_test(what_is_derived_does_not_fall),
         cmocka_unit_test(sizes_are_counted_in_the_bucket_of_the_next_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
