@@ -63,7 +63,7 @@ bool manage_export_definitions(struct manage *m, const struct actor *actor,
                                const struct definitions_export *what, definitions_write *write,
                                void *arg, struct manage_error *error);
 
-/* Returns about how many bytes reading a text takes in memory. Pure. */
+/* Returns about how many bytes importing a text takes in memory, beside the text. Pure. */
 size_t definitions_memory(struct slice text);
 
 /* --- import ----------------------------------------------------------------------------------- */
@@ -94,6 +94,9 @@ struct definitions_import {
     const struct definitions_source *sources; /* they may refer to each other */
     size_t source_count;
     const struct slice *vhost; /* everything goes into this one; NULL: where the file says */
+    /* Called once the texts have been read, and may be freed. NULL: nobody waits for it. */
+    void (*is_read)(void *arg);
+    void *arg;
     /* If these texts are what was last imported with this flag, does nothing. A global parameter
      * keeps their hash. */
     bool skip_if_unchanged;

@@ -177,10 +177,14 @@ static struct defined_scope *scope_of(struct checking *c, enum defined_kind kind
     return scope;
 }
 
-static int64_t max_queues_of(const json_t *limits)
+/* Returns the limit max-queues in a JSON text of limits, or -1. */
+static int64_t max_queues_of(struct slice limits)
 {
-    const json_t *max = json_object_get(limits, "max-queues");
-    return json_is_integer(max) ? json_integer_value(max) : -1;
+    json_t *json = json_loadb((const char *)limits.p, limits.n, 0, NULL);
+    const json_t *max = json_object_get(json, "max-queues");
+    int64_t count = json_is_integer(max) ? json_integer_value(max) : -1;
+    json_decref(json);
+    return count;
 }
 
 static void check_limits_of_vhost(struct checking *c, struct defined_vhost *v)
@@ -194,7 +198,7 @@ static void check_limits_of_vhost(struct checking *c, struct defined_vhost *v)
         report_fault(c->report, DEFINED_VHOSTS, &v->head, "limits: %.*s",
                      SLICE_ARG(lv_buffer_slice(&reason)));
     else if (json_object_size(v->limits) > 0)
-        scope_find(c->scopes, v->head.name)->queues_max = max_queues_of(v->limits);
+        scope_find(c->scopes, v->head.name)->queues_max = max_queues_of(row.value);
     free(text);
     lv_buffer_free(&reason);
 }
@@ -316,7 +320,7 @@ static void check_parameter(struct checking *c, struct defined *row)
     int err = parameter_check(&d, &reason);
     report_setting(c, DEFINED_PARAMETERS, row, err, &reason);
     if (err == 0 && slice_is(p->component, "vhost-limits"))
-        scope->queues_max = max_queues_of(p->value);
+        scope->queues_max = max_queues_of(p->text);
     lv_buffer_free(&reason);
 }
 

@@ -118,6 +118,8 @@ static bool import_sources(struct manage *m, const struct actor *actor,
     struct definitions_file file;
     struct defined_scopes scopes = {0};
     bool is_done = definitions_read(what, report, &file, error);
+    if (what->is_read)
+        what->is_read(what->arg);
     if (is_done) {
         count_rows(report, progress);
         definitions_check(m, &file, report, &scopes);

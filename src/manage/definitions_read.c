@@ -1,548 +1,145 @@
-/* A file of definitions is read: the JSON is parsed, and each object of a list becomes a row.
- *
- * A table for each kind says which fields its objects may have, of which type, and where in the row
- * their values go. A field that is not in the table is ignored, with a note: versions of RabbitMQ
- * differ in what they add. */
-#include "manage/definitions_rows.h"
-
-#include <stddef.h>
+/* A file of definitions is read: each object of a list is parsed by itself, and becomes a row. So
+ * memory is needed for the rows and one object, not for the JSON of the whole file. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "wire/erlang_json.h"
-#include "wire/table_json.h"
+#include "manage/definitions_reading.h"
+#include "manage/json_parts.h"
 
-enum { NAME_BYTES_MAX = 255 };
+/* --- JSON of a part --------------------------------------------------------------------------- */
 
-/* --- fields ----------------------------------------------------------------------------------- */
+/* Refuses the source because of what is wrong at a position of its text. */
+static bool refuse_at(const struct reading *r, size_t at, const char *what,
+                      struct manage_error *error)
+{
+    size_t line, column;
+    json_parts_place(r->text, at, &line, &column);
+    return manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_DEFINITIONS,
+                         "%s%snot JSON: line %zu, column %zu: %s", r->source ? r->source : "",
+                         r->source ? ": " : "", line, column, what);
+}
 
-enum field_kind {
-    IS_NAME,      /* text of 1 to 255 bytes: struct slice */
-    IS_SHORT,     /* text of 0 to 255 bytes: struct slice */
-    IS_TEXT,      /* struct slice */
-    IS_FLAG,      /* bool */
-    IS_NUMBER,    /* int64_t */
-    IS_ARGUMENTS, /* an object: struct slice, owned, a field table */
-    IS_TAGS,      /* a list of texts, or one text: struct slice, owned */
-    IS_VALUE,     /* any JSON: json_t * */
-    IS_OBJECT,    /* an object, also as a list of pairs: json_t *, owned */
-    IS_UNUSED,    /* known, and of no use here */
-};
+static bool refuse_parts(const struct reading *r, const struct json_parts *parts,
+                         struct manage_error *error)
+{
+    char what[128];
+    snprintf(what, sizeof what, "%s%s", parts->fault,
+             parts->at < r->text.n ? "" : ", and the text ends");
+    return refuse_at(r, parts->at, what, error);
+}
 
-struct field_rule {
-    const char *name;
-    enum field_kind kind;
-    bool is_required;
-    size_t offset;
-    size_t had_offset; /* of a bool that is set if the field is there; 0: none */
-};
-
-#define NEEDS(type, member, name, kind)                                                            \
-    {                                                                                              \
-        name, kind, true, offsetof(type, member), 0                                                \
+/* Parses a part of the source's text. Returns NULL after refusing; else the caller owns it. */
+static json_t *part_parse(const struct reading *r, struct slice part, struct manage_error *error)
+{
+    json_error_t fault;
+    json_t *json = json_loadb(part.n ? (const char *)part.p : "", part.n,
+                              JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
+    if (!json) {
+        size_t behind = fault.position > 0 ? (size_t)fault.position - 1 : 0;
+        refuse_at(r, (size_t)(part.p - r->text.p) + behind, fault.text, error);
     }
-#define MAY(type, member, name, kind)                                                              \
-    {                                                                                              \
-        name, kind, false, offsetof(type, member), 0                                               \
-    }
-#define MAY_HAVE(type, member, had, name, kind)                                                    \
-    {                                                                                              \
-        name, kind, false, offsetof(type, member), offsetof(type, had)                             \
-    }
-#define UNUSED(name)                                                                               \
-    {                                                                                              \
-        name, IS_UNUSED, false, 0, 0                                                               \
-    }
-#define RULES_END                                                                                  \
-    {                                                                                              \
-        NULL, IS_UNUSED, false, 0, 0                                                               \
-    }
-
-#define U struct defined_user
-static const struct field_rule user_rules[] = {
-    NEEDS(U, head.name, "name", IS_NAME),
-    NEEDS(U, tags, "tags", IS_TAGS),
-    MAY_HAVE(U, password, has_password, "password", IS_TEXT),
-    MAY_HAVE(U, hash, has_hash, "password_hash", IS_TEXT),
-    MAY(U, algorithm, "hashing_algorithm", IS_TEXT),
-    MAY(U, limits, "limits", IS_OBJECT),
-    RULES_END,
-};
-#undef U
-
-#define V struct defined_vhost
-static const struct field_rule vhost_rules[] = {
-    NEEDS(V, head.name, "name", IS_NAME),
-    MAY_HAVE(V, description, has_description, "description", IS_TEXT),
-    MAY_HAVE(V, tags, has_tags, "tags", IS_TAGS),
-    MAY(V, default_queue_type, "default_queue_type", IS_TEXT),
-    MAY_HAVE(V, is_traced, has_tracing, "tracing", IS_FLAG),
-    MAY(V, limits, "limits", IS_OBJECT),
-    MAY(V, metadata, "metadata", IS_VALUE),
-    UNUSED("protected_from_deletion"),
-    UNUSED("cluster_state"),
-    RULES_END,
-};
-
-static const struct field_rule metadata_rules[] = {
-    MAY_HAVE(V, description, has_description, "description", IS_TEXT),
-    MAY_HAVE(V, tags, has_tags, "tags", IS_TAGS),
-    MAY(V, default_queue_type, "default_queue_type", IS_TEXT),
-    UNUSED("protected_from_deletion"),
-    RULES_END,
-};
-#undef V
-
-#define P struct defined_permission
-static const struct field_rule permission_rules[] = {
-    NEEDS(P, head.name, "user", IS_NAME),      NEEDS(P, head.vhost, "vhost", IS_NAME),
-    NEEDS(P, configure, "configure", IS_TEXT), NEEDS(P, write, "write", IS_TEXT),
-    NEEDS(P, read, "read", IS_TEXT),           RULES_END,
-};
-#undef P
-
-#define T struct defined_topic_permission
-static const struct field_rule topic_permission_rules[] = {
-    NEEDS(T, head.name, "user", IS_NAME),     NEEDS(T, head.vhost, "vhost", IS_NAME),
-    NEEDS(T, exchange, "exchange", IS_SHORT), NEEDS(T, write, "write", IS_TEXT),
-    NEEDS(T, read, "read", IS_TEXT),          RULES_END,
-};
-#undef T
-
-#define P struct defined_parameter
-static const struct field_rule parameter_rules[] = {
-    NEEDS(P, head.name, "name", IS_NAME),
-    NEEDS(P, head.vhost, "vhost", IS_NAME),
-    NEEDS(P, component, "component", IS_NAME),
-    NEEDS(P, value, "value", IS_VALUE),
-    RULES_END,
-};
-
-static const struct field_rule global_parameter_rules[] = {
-    NEEDS(P, head.name, "name", IS_NAME),
-    NEEDS(P, value, "value", IS_VALUE),
-    RULES_END,
-};
-#undef P
-
-#define P struct defined_policy
-static const struct field_rule policy_rules[] = {
-    NEEDS(P, head.name, "name", IS_NAME),
-    NEEDS(P, head.vhost, "vhost", IS_NAME),
-    NEEDS(P, pattern, "pattern", IS_TEXT),
-    MAY(P, apply_to, "apply-to", IS_TEXT),
-    NEEDS(P, definition, "definition", IS_VALUE),
-    MAY(P, priority, "priority", IS_NUMBER),
-    RULES_END,
-};
-#undef P
-
-#define Q struct defined_queue
-static const struct field_rule queue_rules[] = {
-    NEEDS(Q, head.name, "name", IS_NAME),
-    NEEDS(Q, head.vhost, "vhost", IS_NAME),
-    MAY(Q, is_durable, "durable", IS_FLAG),
-    MAY(Q, is_auto_delete, "auto_delete", IS_FLAG),
-    MAY(Q, arguments, "arguments", IS_ARGUMENTS),
-    UNUSED("type"), /* the argument x-queue-type says it */
-    RULES_END,
-};
-#undef Q
-
-#define X struct defined_exchange
-static const struct field_rule exchange_rules[] = {
-    NEEDS(X, head.name, "name", IS_NAME),
-    NEEDS(X, head.vhost, "vhost", IS_NAME),
-    NEEDS(X, type, "type", IS_NAME),
-    MAY(X, is_durable, "durable", IS_FLAG),
-    MAY(X, is_auto_delete, "auto_delete", IS_FLAG),
-    MAY(X, is_internal, "internal", IS_FLAG),
-    MAY(X, arguments, "arguments", IS_ARGUMENTS),
-    RULES_END,
-};
-#undef X
-
-#define B struct defined_binding
-static const struct field_rule binding_rules[] = {
-    NEEDS(B, head.name, "source", IS_SHORT),
-    NEEDS(B, head.vhost, "vhost", IS_NAME),
-    NEEDS(B, destination, "destination", IS_SHORT),
-    NEEDS(B, destination_type, "destination_type", IS_TEXT),
-    NEEDS(B, routing_key, "routing_key", IS_SHORT),
-    MAY(B, arguments, "arguments", IS_ARGUMENTS),
-    UNUSED("properties_key"),
-    RULES_END,
-};
-#undef B
-
-static const struct kind_rules {
-    const struct field_rule *rules;
-    size_t row_bytes;
-    bool is_in_vhost; /* it is part of the file of one vhost */
-} kinds[DEFINED_KINDS] = {
-    [DEFINED_USERS] = {user_rules, sizeof(struct defined_user), false},
-    [DEFINED_VHOSTS] = {vhost_rules, sizeof(struct defined_vhost), false},
-    [DEFINED_PERMISSIONS] = {permission_rules, sizeof(struct defined_permission), false},
-    [DEFINED_TOPIC_PERMISSIONS] = {topic_permission_rules, sizeof(struct defined_topic_permission),
-                                   false},
-    [DEFINED_PARAMETERS] = {parameter_rules, sizeof(struct defined_parameter), true},
-    [DEFINED_GLOBAL_PARAMETERS] = {global_parameter_rules, sizeof(struct defined_parameter), false},
-    [DEFINED_POLICIES] = {policy_rules, sizeof(struct defined_policy), true},
-    [DEFINED_QUEUES] = {queue_rules, sizeof(struct defined_queue), true},
-    [DEFINED_EXCHANGES] = {exchange_rules, sizeof(struct defined_exchange), true},
-    [DEFINED_BINDINGS] = {binding_rules, sizeof(struct defined_binding), true},
-};
-
-/* --- one value -------------------------------------------------------------------------------- */
-
-struct reading {
-    struct definitions_report *report;
-    const char *source;
-    const struct slice *vhost;
-    enum defined_kind kind;
-    struct defined *row;
-};
-
-static const char *type_name(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "a list";
-    case JSON_STRING: return "a string";
-    case JSON_INTEGER:
-    case JSON_REAL: return "a number";
-    case JSON_TRUE: return "true";
-    case JSON_FALSE: return "false";
-    case JSON_NULL: break;
-    }
-    return "null";
-}
-
-static bool refuse_type(const struct reading *r, const char *field, const char *expected,
-                        const json_t *value)
-{
-    return report_fault(r->report, r->kind, r->row, "%s: expected %s, got %s", field, expected,
-                        type_name(value));
-}
-
-static bool read_text(const struct reading *r, const struct field_rule *rule, const json_t *value,
-                      struct slice *ret)
-{
-    if (!json_is_string(value))
-        return refuse_type(r, rule->name, "a string", value);
-    *ret = json_slice(value);
-    if (rule->kind == IS_NAME && ret->n == 0)
-        return report_fault(r->report, r->kind, r->row, "%s is empty", rule->name);
-    if (rule->kind != IS_TEXT && ret->n > NAME_BYTES_MAX)
-        return report_fault(r->report, r->kind, r->row, "%s has %zu bytes: at most %d are allowed",
-                            rule->name, ret->n, NAME_BYTES_MAX);
-    return true;
-}
-
-static bool read_arguments(const struct reading *r, const struct field_rule *rule,
-                           const json_t *value, struct slice *ret)
-{
-    struct lv_buffer table = {0};
-    if (json_is_empty_list(value))
-        return true;
-    if (!json_is_object(value))
-        return refuse_type(r, rule->name, "an object", value);
-    if (table_from_json(&table, value) < 0)
-        return report_fault(r->report, r->kind, r->row,
-                            "%s is nested too deep, or has a name of more than %d bytes",
-                            rule->name, NAME_BYTES_MAX);
-    *ret = lv_buffer_slice(&table); /* the row owns the buffer's memory */
-    return true;
-}
-
-/* Returns the words of a text, which are separated by commas or spaces, separated by commas. The
- * caller owns it. */
-static struct slice slice_of_words(struct slice text)
-{
-    struct lv_buffer words = {0};
-    bool is_between = true;
-    for (size_t i = 0; i < text.n; i++) {
-        bool was_between = is_between;
-        is_between = text.p[i] == ',' || text.p[i] == ' ';
-        if (!is_between && was_between && words.n > 0)
-            lv_buffer_add_u8(&words, ',');
-        if (!is_between)
-            lv_buffer_add_u8(&words, text.p[i]);
-    }
-    return lv_buffer_slice(&words);
-}
-
-static bool read_tags(const struct reading *r, const struct field_rule *rule, const json_t *value,
-                      struct slice *ret)
-{
-    struct lv_buffer tags = {0};
-    if (json_is_string(value)) {
-        *ret = slice_of_words(json_slice(value));
-        return true;
-    }
-    if (!json_is_array(value))
-        return refuse_type(r, rule->name, "a list of strings", value);
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        const json_t *tag = json_array_get(value, i);
-        if (!json_is_string(tag)) {
-            lv_buffer_free(&tags);
-            return refuse_type(r, rule->name, "a list of strings", tag);
-        }
-        if (tags.n > 0)
-            lv_buffer_add_u8(&tags, ',');
-        lv_buffer_add_slice(&tags, json_slice(tag));
-    }
-    *ret = lv_buffer_slice(&tags);
-    return true;
-}
-
-/* Returns the object that a list of pairs stands for, as rabbitmqctl of 3.10 writes objects within
- * others; NULL if it is none. The caller owns it. */
-static json_t *object_of_pairs(const json_t *list)
-{
-    json_t *object = json_object();
-    bool is_fine = json_is_array(list);
-    for (size_t i = 0; is_fine && i < json_array_size(list); i++) {
-        const json_t *pair = json_array_get(list, i);
-        const json_t *key = json_array_get(pair, 0);
-        is_fine = json_array_size(pair) == 2 && json_is_string(key) &&
-                  json_object_set(object, json_string_value(key), json_array_get(pair, 1)) == 0;
-    }
-    if (is_fine)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-static bool read_object(const struct reading *r, const struct field_rule *rule, json_t *value,
-                        json_t **ret)
-{
-    *ret = json_is_object(value) ? json_incref(value) : object_of_pairs(value);
-    return *ret || refuse_type(r, rule->name, "an object", value);
-}
-
-static bool read_flag(const struct reading *r, const struct field_rule *rule, const json_t *value,
-                      bool *ret)
-{
-    if (!json_is_boolean(value))
-        return refuse_type(r, rule->name, "true or false", value);
-    *ret = json_is_true(value);
-    return true;
-}
-
-static bool read_number(const struct reading *r, const struct field_rule *rule, const json_t *value,
-                        int64_t *ret)
-{
-    if (!json_is_integer(value))
-        return refuse_type(r, rule->name, "a number", value);
-    *ret = json_integer_value(value);
-    return true;
-}
-
-static bool read_value(const struct reading *r, const struct field_rule *rule, json_t *value)
-{
-    void *to = (char *)r->row + rule->offset;
-    if (rule->had_offset)
-        *(bool *)((char *)r->row + rule->had_offset) = true;
-    switch (rule->kind) {
-    case IS_NAME:
-    case IS_SHORT:
-    case IS_TEXT: return read_text(r, rule, value, to);
-    case IS_FLAG: return read_flag(r, rule, value, to);
-    case IS_NUMBER: return read_number(r, rule, value, to);
-    case IS_ARGUMENTS: return read_arguments(r, rule, value, to);
-    case IS_TAGS:
-        free((void *)(uintptr_t)((struct slice *)to)->p); /* metadata may repeat them */
-        *(struct slice *)to = SLICE_EMPTY;
-        return read_tags(r, rule, value, to);
-    case IS_OBJECT: return read_object(r, rule, value, to);
-    case IS_VALUE: *(json_t **)to = value; return true;
-    case IS_UNUSED: break;
-    }
-    return true;
-}
-
-/* --- one row ---------------------------------------------------------------------------------- */
-
-static const struct field_rule *rule_find(const struct field_rule *rules, const char *name)
-{
-    while (rules->name && strcmp(rules->name, name) != 0)
-        rules++;
-    return rules->name ? rules : NULL;
-}
-
-/* Returns whether the file gives the row's vhost from outside. */
-static bool is_of_file(const struct reading *r, const struct field_rule *rule)
-{
-    return r->vhost && strcmp(rule->name, "vhost") == 0;
-}
-
-/* Reads the fields of an object. The name and the vhost are read first, since they are part of what
- * is said about the others, and what is missing is said last. */
-static bool read_fields(struct reading *r, const struct field_rule *rules, json_t *object)
-{
-    bool is_fine = true;
-    for (const struct field_rule *rule = rules; rule->name; rule++) {
-        json_t *value = json_object_get(object, rule->name);
-        if (is_of_file(r, rule))
-            r->row->vhost = *r->vhost;
-        else if (value)
-            is_fine &= read_value(r, rule, value);
-    }
-    for (const struct field_rule *rule = rules; rule->name; rule++)
-        if (rule->is_required && !is_of_file(r, rule) && !json_object_get(object, rule->name))
-            is_fine = report_fault(r->report, r->kind, r->row, "%s is missing", rule->name);
-    return is_fine;
-}
-
-static void note_unknown(struct reading *r, const struct field_rule *rules, json_t *object)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach(object, name, value)
-    {
-        if (!rule_find(rules, name))
-            report_note(r->report, "%s: the unknown field '%s' is ignored",
-                        defined_kind_name(r->kind), name);
-    }
-}
-
-static char *text_of(const json_t *value)
-{
-    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-}
-
-/* An operator policy's definition may be a list of pairs, too: see object_of_pairs(). */
-static char *parameter_text(const struct defined_parameter *p)
-{
-    json_t *definition = json_object_get(p->value, "definition");
-    json_t *object = slice_is(p->component, "operator_policy") && json_is_array(definition)
-                         ? object_of_pairs(definition)
-                         : NULL;
-    if (object)
-        json_object_set_new(p->value, "definition", object);
-    return text_of(p->value);
-}
-
-static void finish_vhost(struct reading *r)
-{
-    struct defined_vhost *v = (struct defined_vhost *)r->row;
-    if (v->metadata && !json_is_object(v->metadata))
-        refuse_type(r, "metadata", "an object", v->metadata);
-    else if (v->metadata)
-        read_fields(r, metadata_rules, v->metadata);
-    if (slice_is(v->default_queue_type, "undefined"))
-        v->default_queue_type = SLICE_EMPTY;
-}
-
-/* Completes a row whose fields have been read. */
-static void row_finish(struct reading *r)
-{
-    if (r->kind == DEFINED_VHOSTS)
-        finish_vhost(r);
-    if (r->kind == DEFINED_PARAMETERS || r->kind == DEFINED_GLOBAL_PARAMETERS) {
-        struct defined_parameter *p = (struct defined_parameter *)r->row;
-        p->text = slice_str(parameter_text(p));
-    }
-    if (r->kind == DEFINED_POLICIES) {
-        struct defined_policy *p = (struct defined_policy *)r->row;
-        p->text = slice_str(text_of(p->definition));
-    }
-}
-
-/* What a field is if it is not there. */
-static void row_begin(struct reading *r)
-{
-    if (r->kind == DEFINED_POLICIES)
-        ((struct defined_policy *)r->row)->apply_to = slice_str("all");
-    if (r->kind == DEFINED_QUEUES)
-        ((struct defined_queue *)r->row)->is_durable = true;
-    if (r->kind == DEFINED_EXCHANGES)
-        ((struct defined_exchange *)r->row)->is_durable = true;
-}
-
-static void row_free(enum defined_kind kind, struct defined *row)
-{
-    struct slice *owned = NULL;
-    json_t *object = NULL;
-    switch (kind) {
-    case DEFINED_USERS:
-        owned = &((struct defined_user *)row)->tags;
-        object = ((struct defined_user *)row)->limits;
-        break;
-    case DEFINED_VHOSTS:
-        owned = &((struct defined_vhost *)row)->tags;
-        object = ((struct defined_vhost *)row)->limits;
-        break;
-    case DEFINED_PARAMETERS:
-    case DEFINED_GLOBAL_PARAMETERS: owned = &((struct defined_parameter *)row)->text; break;
-    case DEFINED_POLICIES: owned = &((struct defined_policy *)row)->text; break;
-    case DEFINED_QUEUES: owned = &((struct defined_queue *)row)->arguments; break;
-    case DEFINED_EXCHANGES: owned = &((struct defined_exchange *)row)->arguments; break;
-    case DEFINED_BINDINGS: owned = &((struct defined_binding *)row)->arguments; break;
-    case DEFINED_PERMISSIONS:
-    case DEFINED_TOPIC_PERMISSIONS:
-    case DEFINED_KINDS: break;
-    }
-    if (owned)
-        free((void *)(uintptr_t)owned->p);
-    json_decref(object);
+    return json;
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-static void read_row(struct reading *r, json_t *object)
+/* Reads an item of a list into the row behind the last one. A row with a fault is kept: what refers
+ * to it is not wrong. */
+static void read_item(struct reading *r, json_t *object, size_t index, struct defined_list *list)
 {
-    const struct field_rule *rules = kinds[r->kind].rules;
-    row_begin(r);
-    note_unknown(r, rules, object);
-    if (read_fields(r, rules, object))
-        row_finish(r);
+    r->row = defined_at(list, list->count);
+    r->row->source = r->source;
+    r->row->index = index;
+    if (json_is_object(object)) {
+        list->count++;
+        row_read(r, object);
+    } else {
+        report_file_fault(r->report, "%s[%zu]: expected an object, got %s",
+                          defined_kind_name(r->kind), index, json_type_name(object));
+    }
 }
 
-/* Reads a list. A row with a fault is kept: what refers to it is not wrong. */
-static void read_list(struct reading *r, json_t *array, struct defined_list *list)
+/* Returns a walk over the items of the list that this part is. Whoever walks on parts.text, which
+ * ends with the part, has positions of the whole text. */
+static struct json_parts list_walk(const struct reading *r, struct slice part)
 {
-    size_t count = json_array_size(array);
-    list->row_bytes = kinds[r->kind].row_bytes;
+    size_t start = (size_t)(part.p - r->text.p);
+    return (struct json_parts){.text = slice_of(r->text.p, start + part.n), .at = start};
+}
+
+static bool count_items(struct reading *r, struct slice part, size_t *ret,
+                        struct manage_error *error)
+{
+    struct json_parts parts = list_walk(r, part);
+    struct slice item;
+    *ret = 0;
+    while (json_parts_item(&parts, &item))
+        ++*ret;
+    return !parts.fault || refuse_parts(r, &parts, error);
+}
+
+static bool read_list(struct reading *r, struct slice part, struct defined_list *list,
+                      struct manage_error *error)
+{
+    struct json_parts parts = list_walk(r, part);
+    struct slice item;
+    size_t count;
+    if (!count_items(r, part, &count, error))
+        return false;
+    list->row_bytes = row_bytes(r->kind);
     list->rows = lv_realloc(list->rows, (list->count + count + 1) * list->row_bytes);
     memset(defined_at(list, list->count), 0, (count + 1) * list->row_bytes);
-    for (size_t i = 0; i < count; i++) {
-        json_t *object = json_array_get(array, i);
-        r->row = defined_at(list, list->count);
-        r->row->source = r->source;
-        r->row->index = i;
-        if (json_is_object(object)) {
-            list->count++;
-            read_row(r, object);
-        } else {
-            report_file_fault(r->report, "%s[%zu]: expected an object, got %s",
-                              defined_kind_name(r->kind), i, type_name(object));
-        }
+    for (size_t i = 0; json_parts_item(&parts, &item); i++) {
+        json_t *object = part_parse(r, item, error);
+        if (!object)
+            return false;
+        read_item(r, object, i, list);
+        json_decref(object);
     }
     r->report->listed[r->kind] += count;
+    return true;
 }
 
-static void read_lists(struct reading *r, const json_t *json, struct definitions_file *file)
+/* Parses what is not needed, for it must be JSON, too. */
+static bool read_unused(struct reading *r, struct slice part, struct manage_error *error)
 {
-    for (enum defined_kind kind = 0; kind < DEFINED_KINDS; kind++) {
-        json_t *list = json_object_get(json, defined_kind_name(kind));
-        r->kind = kind;
-        if (!list)
-            continue;
-        if (r->vhost && !kinds[kind].is_in_vhost)
-            report_note(r->report, "%s: ignored, as they do not belong to a vhost",
-                        defined_kind_name(kind));
-        else if (json_is_array(list))
-            read_list(r, list, &file->lists[kind]);
-        else
-            report_file_fault(r->report, "%s%s%s: expected a list, got %s",
-                              r->source ? r->source : "", r->source ? ": " : "",
-                              defined_kind_name(kind), type_name(list));
-    }
+    json_t *json = part_parse(r, part, error);
+    json_decref(json);
+    return json != NULL;
 }
 
-static void note_unknown_keys(struct definitions_report *report, json_t *json)
+static bool refuse_no_list(struct reading *r, struct slice part, struct manage_error *error)
+{
+    json_t *json = part_parse(r, part, error);
+    if (!json)
+        return false;
+    report_file_fault(r->report, "%s%s%s: expected a list, got %s", r->source ? r->source : "",
+                      r->source ? ": " : "", defined_kind_name(r->kind), json_type_name(json));
+    json_decref(json);
+    return true;
+}
+
+static bool read_kind(struct reading *r, struct slice part, struct manage_error *error)
+{
+    bool is_list = part.p[0] == '[';
+    if (!r->vhost || kind_is_in_vhost(r->kind))
+        return is_list ? read_list(r, part, &r->file->lists[r->kind], error)
+                       : refuse_no_list(r, part, error);
+    report_note(r->report, "%s: ignored, as they do not belong to a vhost",
+                defined_kind_name(r->kind));
+    return read_unused(r, part, error);
+}
+
+/* --- the members of a source ------------------------------------------------------------------ */
+
+/* What is known of a source before its lists are read. */
+struct source_parts {
+    struct slice lists[DEFINED_KINDS]; /* empty: there is none; of several, the last */
+    bool has_version, has_product;
+};
+
+static bool is_unused(const char *name)
 {
     static const char *const unused[] = {
         "rabbit_version",
@@ -560,18 +157,49 @@ static void note_unknown_keys(struct definitions_report *report, json_t *json)
         "name",
         NULL,
     };
-    const char *name;
-    json_t *value;
-    json_object_foreach(json, name, value)
-    {
-        bool is_known = false;
-        for (size_t i = 0; unused[i] && !is_known; i++)
-            is_known = strcmp(unused[i], name) == 0;
-        for (enum defined_kind kind = 0; kind < DEFINED_KINDS && !is_known; kind++)
-            is_known = strcmp(defined_kind_name(kind), name) == 0;
-        if (!is_known)
-            report_note(report, "the unknown key '%s' is ignored", name);
+    size_t i = 0;
+    while (unused[i] && strcmp(unused[i], name) != 0)
+        i++;
+    return unused[i] != NULL;
+}
+
+/* Returns DEFINED_KINDS if it is the name of something else. */
+static enum defined_kind kind_of(struct slice name)
+{
+    enum defined_kind kind = 0;
+    while (kind < DEFINED_KINDS && !slice_is(name, defined_kind_name(kind)))
+        kind++;
+    return kind;
+}
+
+static bool note_member(struct reading *r, const char *name, struct slice part,
+                        struct source_parts *found, struct manage_error *error)
+{
+    enum defined_kind kind = kind_of(slice_str(name));
+    if (kind < DEFINED_KINDS) {
+        found->lists[kind] = part;
+        return true;
     }
+    found->has_version |= strcmp(name, "rabbitmq_version") == 0;
+    found->has_product |= strcmp(name, "product_name") == 0;
+    if (!is_unused(name))
+        report_note(r->report, "the unknown key '%s' is ignored", name);
+    return read_unused(r, part, error);
+}
+
+/* Finds the members of a source, which is an object. */
+static bool find_members(struct reading *r, struct json_parts *parts, struct source_parts *found,
+                         struct manage_error *error)
+{
+    struct slice key, part;
+    while (json_parts_member(parts, &key, &part)) {
+        json_t *name = part_parse(r, key, error);
+        bool is_fine = name && note_member(r, json_string_value(name), part, found, error);
+        json_decref(name);
+        if (!is_fine)
+            return false;
+    }
+    return !parts->fault || refuse_parts(r, parts, error);
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
@@ -605,52 +233,99 @@ static bool check_size(struct slice text, struct manage_error *error)
     return true;
 }
 
-size_t definitions_memory(struct slice text)
+/* Returns about how many bytes parsing a part takes. */
+static size_t part_memory(struct slice part)
 {
-    enum { CONTAINER_BYTES = 400, VALUE_BYTES = 64 }; /* of jansson, and of rows */
+    enum { CONTAINER_BYTES = 400, VALUE_BYTES = 64 }; /* of jansson */
     size_t containers = 0, values = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        containers += text.p[i] == '{' || text.p[i] == '[';
-        values += text.p[i] == ',';
+    for (size_t i = 0; i < part.n; i++) {
+        containers += part.p[i] == '{' || part.p[i] == '[';
+        values += part.p[i] == ',';
     }
-    return 2 * text.n + containers * CONTAINER_BYTES + values * VALUE_BYTES;
+    return 2 * part.n + containers * CONTAINER_BYTES + values * VALUE_BYTES;
 }
 
-static bool parse(const struct definitions_source *source, json_t **ret, struct manage_error *error)
+/* Returns what the rows of a list take, and notes the largest of its items. */
+static size_t list_memory(const struct reading *r, struct slice part, size_t *largest)
 {
-    struct slice text = source->text;
-    const char *name = source->name ? source->name : "", *colon = source->name ? ": " : "";
-    json_error_t fault;
-    json_t *json = json_loadb(text.n ? (const char *)text.p : "", text.n,
-                              JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
-    if (!json)
-        return manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_DEFINITIONS,
-                             "%s%snot JSON: line %d, column %d: %s", name, colon, fault.line,
-                             fault.column, fault.text);
-    if (!json_is_object(json)) {
-        manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_DEFINITIONS,
-                      "%s%sdefinitions are an object, not %s", name, colon, type_name(json));
-        json_decref(json);
-        return false;
+    enum { BESIDE_BYTES = 96, LIMITS_BYTES = 600 };
+    struct json_parts parts = list_walk(r, part);
+    struct slice item;
+    size_t rows = 0;
+    while (json_parts_item(&parts, &item)) {
+        size_t bytes = part_memory(item);
+        *largest = bytes > *largest ? bytes : *largest;
+        rows++;
     }
-    *ret = json;
+    bool has_limits = r->kind == DEFINED_USERS || r->kind == DEFINED_VHOSTS;
+    return rows * (row_bytes(r->kind) + BESIDE_BYTES + (has_limits ? LIMITS_BYTES : 0));
+}
+
+size_t definitions_memory(struct slice text)
+{
+    struct reading r = {.text = text};
+    struct json_parts parts = {.text = text};
+    struct slice key, part;
+    size_t rows = 0, largest = 0;
+    if (json_parts_peek(&parts) != '{')
+        return part_memory(text);
+    while (json_parts_member(&parts, &key, &part)) {
+        r.kind = kind_of(slice_of(key.p + 1, key.n > 1 ? key.n - 2 : 0));
+        if (r.kind < DEFINED_KINDS && part.p[0] == '[') {
+            rows += list_memory(&r, part, &largest);
+        } else {
+            size_t bytes = part_memory(part);
+            largest = bytes > largest ? bytes : largest;
+        }
+    }
+    return text.n + rows + largest;
+}
+
+static bool refuse_no_object(const struct reading *r, uint8_t first, struct manage_error *error)
+{
+    json_t *json = first == '[' ? json_array() : part_parse(r, r->text, error);
+    if (json)
+        manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_DEFINITIONS,
+                      "%s%sdefinitions are an object, not %s", r->source ? r->source : "",
+                      r->source ? ": " : "", json_type_name(json));
+    json_decref(json);
+    return false;
+}
+
+static bool read_source(struct reading *r, struct manage_error *error)
+{
+    struct json_parts parts = {.text = r->text};
+    struct source_parts found = {0};
+    if (!check_size(r->text, error))
+        return false;
+    uint8_t first = json_parts_peek(&parts);
+    if (first != '{')
+        return refuse_no_object(r, first, error);
+    if (!find_members(r, &parts, &found, error))
+        return false;
+    json_parts_peek(&parts);
+    if (parts.at < r->text.n)
+        return refuse_at(r, parts.at, "the end of the text was expected", error);
+    r->file->lacks_internals |= found.has_version && !found.has_product;
+    for (r->kind = 0; r->kind < DEFINED_KINDS; r->kind++)
+        if (found.lists[r->kind].n > 0 && !read_kind(r, found.lists[r->kind], error))
+            return false;
     return true;
 }
 
 bool definitions_read(const struct definitions_import *what, struct definitions_report *report,
                       struct definitions_file *ret, struct manage_error *error)
 {
-    *ret = (struct definitions_file){.jsons = lv_calloc(what->source_count + 1, sizeof(json_t *))};
+    *ret = (struct definitions_file){0};
     for (size_t i = 0; i < what->source_count; i++) {
         const struct definitions_source *source = &what->sources[i];
-        if (!check_size(source->text, error) || !parse(source, &ret->jsons[i], error))
+        struct reading r = {.report = report,
+                            .file = ret,
+                            .source = source->name,
+                            .text = source->text,
+                            .vhost = what->vhost};
+        if (!read_source(&r, error))
             return false;
-        ret->json_count++;
-        struct reading r = {.report = report, .source = source->name, .vhost = what->vhost};
-        note_unknown_keys(report, ret->jsons[i]);
-        ret->lacks_internals |= json_object_get(ret->jsons[i], "rabbitmq_version") &&
-                                !json_object_get(ret->jsons[i], "product_name");
-        read_lists(&r, ret->jsons[i], ret);
     }
     return true;
 }
@@ -663,8 +338,6 @@ void definitions_file_free(struct definitions_file *file)
             row_free(kind, defined_at(list, i));
         free(list->rows);
     }
-    for (size_t i = 0; i < file->json_count; i++)
-        json_decref(file->jsons[i]);
-    free(file->jsons);
+    texts_free(&file->texts);
     *file = (struct definitions_file){0};
 }

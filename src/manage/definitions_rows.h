@@ -6,7 +6,8 @@
 
 #include "manage/definitions.h"
 
-/* Texts and JSON values of rows borrow from the file's JSON, unless they are said to be owned. */
+/* Texts of rows are kept by the file (struct kept_texts), unless they are said to be owned. JSON values
+ * that are not are there only while the row is read. */
 
 /* Each row begins with this. A row without a name has an empty one: a permission has its user's
  * name, a binding its source's. */
@@ -38,7 +39,7 @@ struct defined_vhost {
     struct slice default_queue_type;
     bool is_traced;
     json_t *limits;   /* owned; NULL: none are given */
-    json_t *metadata; /* NULL: none */
+    json_t *metadata; /* NULL: none; only while the row is read */
     bool is_created;  /* by this import */
 };
 
@@ -55,7 +56,7 @@ struct defined_topic_permission {
 struct defined_parameter {
     struct defined head;
     struct slice component;
-    json_t *value;
+    json_t *value;     /* only while the row is read */
     struct slice text; /* owned: the value as JSON text */
 };
 
@@ -63,8 +64,8 @@ struct defined_policy {
     struct defined head;
     struct slice pattern, apply_to;
     int64_t priority;
-    json_t *definition;
-    struct slice text; /* owned: the definition as JSON text */
+    json_t *definition; /* only while the row is read */
+    struct slice text;  /* owned: the definition as JSON text */
 };
 
 struct defined_queue {
@@ -93,9 +94,14 @@ struct defined_list {
     size_t row_bytes;
 };
 
+/* Copies of texts, each with a NUL behind it, in blocks that are freed together. */
+struct kept_texts {
+    struct text_block *last; /* owned; the last of a list */
+    struct slice vhost;      /* of the row before: most rows are in the same one */
+};
+
 struct definitions_file {
-    json_t **jsons; /* owned: of each source */
-    size_t json_count;
+    struct kept_texts texts;
     /* rabbitmqctl of 3.10 has made it: it lists bindings of internal exchanges, but not these. */
     bool lacks_internals;
     struct defined_list lists[DEFINED_KINDS];
@@ -122,8 +128,8 @@ void report_note(struct definitions_report *report, const char *format, ...)
 
 /* --- reading: pure ---------------------------------------------------------------------------- */
 
-/* Reads the sources: their JSON, their lists, their rows with the types of the fields. Returns
- * false with the error filled in if one is not JSON; else true, with what is wrong in the report.
+/* Reads the sources: their JSON, their lists, their rows with the types of the fields. Keeps nothing
+ * of the texts. Returns false with the error filled in if one is not JSON; else true, with what is wrong in the report.
  * With a vhost, all rows are in that one, and lists that do not belong to a vhost are ignored. The caller
  * frees *ret in any case. Any thread. */
 bool definitions_read(const struct definitions_import *what, struct definitions_report *report,

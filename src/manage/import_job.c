@@ -12,10 +12,15 @@ struct import_job {
     struct slice vhost; /* owned */
 };
 
+static void body_free(void *arg)
+{
+    lv_buffer_free(&((struct import_job *)arg)->order.body);
+}
+
 static void import_job_free(void *arg)
 {
     struct import_job *j = arg;
-    lv_buffer_free(&j->order.body);
+    body_free(j);
     if (j->order.free_memory)
         j->order.free_memory(j->order.memory);
     free((void *)(uintptr_t)j->vhost.p);
@@ -26,12 +31,14 @@ static bool run_import(struct manage *m, const struct actor *actor, void *arg,
                        struct progress *progress, struct job_result *result,
                        struct manage_error *error)
 {
-    const struct import_job *j = arg;
+    struct import_job *j = arg;
     const struct definitions_source source = {.text = j->order.text};
     const struct definitions_import what = {
         .sources = &source,
         .source_count = 1,
         .vhost = j->has_vhost ? &j->vhost : NULL,
+        .is_read = body_free,
+        .arg = j,
         .skip_if_unchanged = j->order.skip_if_unchanged,
     };
     struct definitions_report report = {0};

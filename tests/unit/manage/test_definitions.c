@@ -59,10 +59,52 @@ static void assert_malformed(const char *text, const char *wanted)
 static void a_text_that_is_not_json_is_refused_with_the_place(void **state)
 {
     (void)state;
-    assert_malformed("{\n \"queues\": [}",
-                     "not JSON: line 2, column 13: unexpected token near '}'");
-    assert_malformed("", "not JSON: line 1, column 0: unexpected token near end of file");
-    assert_malformed("[1]", "definitions are an object, not a list");
+    assert_malformed("", "not JSON: line 1, column 1: unexpected token near end of file");
+    assert_malformed("[1", "definitions are an object, not a list");
+    assert_malformed("null", "definitions are an object, not null");
+    static const struct {
+        const char *text, *wanted;
+    } wrong[] = {
+        {"{\n \"queues\": [}", "line 2, column 13: unexpected '}'"},
+        {"{\n \"\303\244\": x}", "line 2, column 7: invalid token near 'x'"},
+        {"{\"a\":}", "line 1, column 6: a value was expected"},
+        {"{\"a\" 1}", "line 1, column 6: ':' was expected"},
+        {"{a:1}", "line 1, column 2: a name in quotes was expected"},
+        {"{\"a\":1 \"b\":2}", "line 1, column 8: ',' or '}' was expected"},
+        {"{\"a\":1,}", "line 1, column 8: a name in quotes was expected"},
+        {"{\"a\":1", "line 1, column 7: ',' or '}' was expected, and the text ends"},
+        {"{} x", "line 1, column 4: the end of the text was expected"},
+        {"{\"hats\":[1,]}", "line 1, column 12: unexpected token near ']'"},
+        {"{\"users\":[1,]}", "line 1, column 13: a value was expected"},
+        {"{\"users\":[1 2]}", "line 1, column 13: ',' or ']' was expected"},
+        {"{\"users\":[{\"name\":tru}]}", "line 1, column 21: invalid token near 'tru'"},
+        {"{\"users\":[{\"name\":\"}", "line 1, column 21: an object or a list is open, and the "
+                                      "text ends"},
+        {"{\"users\":[\n\n{\"name\":1 2}]}", "line 3, column 11: '}' expected near '2'"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct lv_buffer wanted = {0};
+        lv_buffer_printf(&wanted, "not JSON: %s", wrong[i].wanted);
+        assert_malformed(wrong[i].text, (const char *)wanted.p);
+        lv_buffer_free(&wanted);
+    }
+}
+
+/* What a parser would need for a large file is far more than the file. */
+static void memory_is_needed_for_rows_and_one_object(void **state)
+{
+    (void)state;
+    struct lv_buffer text = {0};
+    lv_buffer_printf(&text, "{\"queues\":[");
+    for (unsigned i = 0; i < 200000; i++)
+        lv_buffer_printf(&text,
+                         "%s{\"name\":\"queue-%u\",\"vhost\":\"/\",\"durable\":true,"
+                         "\"auto_delete\":false,\"arguments\":{\"x-max-length\":%u}}",
+                         i ? "," : "", i, i);
+    lv_buffer_printf(&text, "]}");
+    size_t needed = definitions_memory(lv_buffer_slice(&text));
+    assert_true(needed > text.n && needed < 3 * text.n);
+    lv_buffer_free(&text);
 }
 
 static void deep_nesting_is_refused_before_it_is_parsed(void **state)
@@ -208,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_that_is_not_json_is_refused_with_the_place),
+        cmocka_unit_test(memory_is_needed_for_rows_and_one_object),
         cmocka_unit_test(deep_nesting_is_refused_before_it_is_parsed),
         cmocka_unit_test(each_fault_says_where_it_is),
         cmocka_unit_test(fields_that_are_missing_have_defaults),
