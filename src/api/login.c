@@ -245,6 +245,23 @@ bool api_log_in(struct api_call *c)
     return refuse_nobody(c);
 }
 
+bool api_lets_monitor_in(struct api *api, struct http_request *request)
+{
+    static const struct api_route route = {.path = "", .access = API_MONITORING};
+    struct api_call c = {.api = api,
+                         .manage = api->manage,
+                         .http = request,
+                         .route = &route,
+                         .json = {.out = http_out(request)}};
+    http_set_header(request, "content-type", slice_str("application/json"));
+    bool is_in = api_log_in(&c) && api_check_access(&c);
+    if (is_in)
+        http_set_header(request, "content-type", SLICE_EMPTY);
+    compute_slot_give();
+    auth_identity_unref(&c.identity);
+    return is_in;
+}
+
 /* Whether the actor may see what is in the vhost of the path. That a vhost does not exist is for the
  * handler to say. */
 static bool check_content(struct api_call *c, struct manage_error *error)

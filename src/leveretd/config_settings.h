@@ -479,6 +479,32 @@
       "ask for this host; *.example.com stands for every host with one more label. All else is "   \
       "the same for every host.")
 
+/* What listeners for HTTP have that can have a certificate of their own. */
+#define CONFIG_SETTINGS_OWN_TLS(S, owner, key, whose)                                              \
+    S(owner##_ssl_certfile, key ".certfile", STRING, "", true, 0, 0,                               \
+      "PEM file with the certificate of " whose " and those of its issuers; none means that all "  \
+      "of ssl_options is used.")                                                                   \
+    S(owner##_ssl_keyfile, key ".keyfile", STRING, "", true, 0, 0,                                 \
+      "PEM file with that certificate's private key; none means it is in " key ".certfile.")       \
+    S(owner##_ssl_password, key ".password", SECRET, "", true, 0, 0,                               \
+      "Password of that key, if it is encrypted.")                                                 \
+    S(owner##_ssl_cacertfile, key ".cacertfile", STRING, "", true, 0, 0,                           \
+      "PEM file with the CAs that sign clients' certificates.")                                    \
+    S(owner##_ssl_verify, key ".verify", ENUM, "verify_none", true, CONFIG_VERIFIES, 0,            \
+      "verify_peer asks each client for a certificate, and refuses one that is not valid.")        \
+    S(owner##_ssl_requires_certificate, key ".fail_if_no_peer_cert", BOOL, "false", true, 0, 0,    \
+      "Whether a client without a certificate is refused; true needs verify_peer.")                \
+    S(owner##_ssl_depth, key ".depth", NUMBER, "10", true, 0, 255,                                 \
+      "How many certificates may be between a client's own and its CA.")                           \
+    S(owner##_ssl_versions, key ".versions.*", LIST, "tlsv1.3 tlsv1.2", true, CONFIG_TLS_VERSIONS, \
+      1, key ".versions.N = tlsv1.3 or tlsv1.2; older ones are not supported.")                    \
+    S(owner##_ssl_ciphers, key ".ciphers.*", LIST, "", true, 0, 0,                                 \
+      key ".ciphers.N = NAME, as ssl_options.ciphers.N.")                                          \
+    S(owner##_ssl_honors_cipher_order, key ".honor_cipher_order", BOOL, "true", true, 0, 0,        \
+      "Whether the first cipher in the server's order is used, not in the client's.")              \
+    S(owner##_ssl_reuses_sessions, key ".reuse_sessions", BOOL, "true", true, 0, 0,                \
+      "Whether clients get tickets, with which they come back without a full handshake.")
+
 /* --- The management API and metrics ----------------------------------------------------------- */
 
 #define CONFIG_SETTINGS_MANAGEMENT(S)                                                              \
@@ -492,31 +518,7 @@
     S(management_ssl_port, "management.ssl.port", NUMBER_OR_NONE, "", false, 0, 65535,             \
       "Port of the management API with TLS; none means 15671 if management.ssl.certfile is set, "  \
       "else there is no TLS; 0 means that there is none.")                                         \
-    S(management_ssl_certfile, "management.ssl.certfile", STRING, "", true, 0, 0,                  \
-      "PEM file with the API's certificate and those of its issuers; none means that all of "      \
-      "ssl_options is used.")                                                                      \
-    S(management_ssl_keyfile, "management.ssl.keyfile", STRING, "", true, 0, 0,                    \
-      "PEM file with that certificate's private key; none means it is in "                         \
-      "management.ssl.certfile.")                                                                  \
-    S(management_ssl_password, "management.ssl.password", SECRET, "", true, 0, 0,                  \
-      "Password of that key, if it is encrypted.")                                                 \
-    S(management_ssl_cacertfile, "management.ssl.cacertfile", STRING, "", true, 0, 0,              \
-      "PEM file with the CAs that sign clients' certificates.")                                    \
-    S(management_ssl_verify, "management.ssl.verify", ENUM, "verify_none", true, CONFIG_VERIFIES,  \
-      0, "verify_peer asks each client for a certificate, and refuses one that is not valid.")     \
-    S(management_ssl_requires_certificate, "management.ssl.fail_if_no_peer_cert", BOOL, "false",   \
-      true, 0, 0, "Whether a client without a certificate is refused; true needs verify_peer.")    \
-    S(management_ssl_depth, "management.ssl.depth", NUMBER, "10", true, 0, 255,                    \
-      "How many certificates may be between a client's own and its CA.")                           \
-    S(management_ssl_versions, "management.ssl.versions.*", LIST, "tlsv1.3 tlsv1.2", true,         \
-      CONFIG_TLS_VERSIONS, 1,                                                                      \
-      "management.ssl.versions.N = tlsv1.3 or tlsv1.2; older ones are not supported.")             \
-    S(management_ssl_ciphers, "management.ssl.ciphers.*", LIST, "", true, 0, 0,                    \
-      "management.ssl.ciphers.N = NAME, as ssl_options.ciphers.N.")                                \
-    S(management_ssl_honors_cipher_order, "management.ssl.honor_cipher_order", BOOL, "true", true, \
-      0, 0, "Whether the first cipher in the server's order is used, not in the client's.")        \
-    S(management_ssl_reuses_sessions, "management.ssl.reuse_sessions", BOOL, "true", true, 0, 0,   \
-      "Whether clients get tickets, with which they come back without a full handshake.")          \
+    CONFIG_SETTINGS_OWN_TLS(S, management, "management.ssl", "the API")                            \
     S(collect_statistics_ms, "collect_statistics_interval", NUMBER, "5000", false, 100, 3600000,   \
       "Milliseconds between two rounds in which statistics are collected; rates are those of the " \
       "last interval.")                                                                            \
@@ -541,9 +543,12 @@
       "Port on which metrics are served; 0 means that they are not.")                              \
     S(prometheus_ssl_ip, "prometheus.ssl.ip", STRING, "", false, 0, 0,                             \
       "Address on which metrics are served with TLS; none means every address.")                   \
-    S(prometheus_ssl_port, "prometheus.ssl.port", NUMBER, "0", false, 0, 65535,                    \
-      "Port on which metrics are served with TLS, usually 15691, with the certificate and the "    \
-      "rules of ssl_options; 0 means that they are not.")                                          \
+    S(prometheus_ssl_port, "prometheus.ssl.port", NUMBER_OR_NONE, "", false, 0, 65535,             \
+      "Port on which metrics are served with TLS; none means 15691 if prometheus.ssl.certfile is " \
+      "set, else there is no TLS; 0 means that there is none.")                                    \
+    CONFIG_SETTINGS_OWN_TLS(S, prometheus, "prometheus.ssl", "the metrics")                        \
+    S(prometheus_authenticates, "prometheus.authentication.enabled", BOOL, "false", false, 0, 0,   \
+      "Whether who reads metrics must log in, as over the HTTP API, and be a monitor.")            \
     S(prometheus_path, "prometheus.path", STRING, "/metrics", false, 2, 255,                       \
       "Path of the metrics, which begins with a slash.")                                           \
     S(prometheus_per_object, "prometheus.return_per_object_metrics", BOOL, "false", false, 0, 0,   \

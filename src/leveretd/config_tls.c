@@ -1,4 +1,4 @@
-/* From ssl_options.* or management.ssl.* to the settings of tls/, and from its reports to the lines
+/* From ssl_options.*, management.ssl.* or prometheus.ssl.* to the settings of tls/, and from its reports to the lines
  * of the file. */
 #include "leveretd/config_tls.h"
 
@@ -42,14 +42,25 @@ static const struct group {
 #define KEY(text, member) {text, CONFIG_management_ssl_##member},
     [CONFIG_TLS_MANAGEMENT] = {"management.ssl", {TLS_KEYS(KEY)}},
 #undef KEY
+#define KEY(text, member) {text, CONFIG_prometheus_ssl_##member},
+    [CONFIG_TLS_METRICS] = {"prometheus.ssl", {TLS_KEYS(KEY)}},
+#undef KEY
 };
 
-/* Returns the group whose settings the listeners use: without a certificate of its own the API has
- * that of AMQP. */
+static bool has_own_certificate(const struct config *config, enum config_tls of)
+{
+    switch (of) {
+    case CONFIG_TLS_MANAGEMENT: return config->management_ssl_certfile[0] != '\0';
+    case CONFIG_TLS_METRICS: return config->prometheus_ssl_certfile[0] != '\0';
+    default: return false;
+    }
+}
+
+/* Returns the group whose settings the listeners use: without a certificate of their own, those of
+ * the API and of metrics have that of AMQP. */
 static enum config_tls group_used(const struct config *config, enum config_tls of)
 {
-    bool is_own = of == CONFIG_TLS_MANAGEMENT && config->management_ssl_certfile[0] != '\0';
-    return is_own ? CONFIG_TLS_MANAGEMENT : CONFIG_TLS_AMQP;
+    return has_own_certificate(config, of) ? of : CONFIG_TLS_AMQP;
 }
 
 const char *config_tls_prefix(const struct config *config, enum config_tls of)
@@ -198,43 +209,71 @@ static int read_amqp(struct tls_wanted *w, const struct config *config, config_s
     return hosts_read(w, config, say, arg);
 }
 
-static int read_management(struct tls_wanted *w, const struct config *config, config_say say,
-                           void *arg)
+/* The settings of CONFIG_SETTINGS_OWN_TLS. */
+#define OWN_SETTINGS(config, owner, key)                                                           \
+    ((struct tls_settings){                                                                        \
+        .certfile = (config)->owner##_ssl_certfile,                                                \
+        .keyfile = (config)->owner##_ssl_keyfile,                                                  \
+        .password = (config)->owner##_ssl_password,                                                \
+        .cacertfile = (config)->owner##_ssl_cacertfile,                                            \
+        .crlfile = "",                                                                             \
+        .dhfile = "",                                                                              \
+        .verifies_peer = (config)->owner##_ssl_verify == CONFIG_VERIFY_PEER,                       \
+        .requires_certificate = (config)->owner##_ssl_requires_certificate,                        \
+        .depth = (unsigned)(config)->owner##_ssl_depth,                                            \
+        .versions = versions_of(key, &(config)->owner##_ssl_versions, say, arg),                   \
+        .honors_cipher_order = (config)->owner##_ssl_honors_cipher_order,                          \
+        .reuses_sessions = (config)->owner##_ssl_reuses_sessions,                                  \
+    })
+
+static void read_management(struct tls_wanted *w, const struct config *config, config_say say,
+                            void *arg)
 {
-    w->settings = (struct tls_settings){
-        .certfile = config->management_ssl_certfile,
-        .keyfile = config->management_ssl_keyfile,
-        .password = config->management_ssl_password,
-        .cacertfile = config->management_ssl_cacertfile,
-        .crlfile = "",
-        .dhfile = "",
-        .verifies_peer = config->management_ssl_verify == CONFIG_VERIFY_PEER,
-        .requires_certificate = config->management_ssl_requires_certificate,
-        .depth = (unsigned)config->management_ssl_depth,
-        .versions = versions_of("management.ssl", &config->management_ssl_versions, say, arg),
-        .honors_cipher_order = config->management_ssl_honors_cipher_order,
-        .reuses_sessions = config->management_ssl_reuses_sessions,
-    };
+    w->settings = OWN_SETTINGS(config, management, "management.ssl");
     ciphers_read(w, &config->management_ssl_ciphers);
-    return 0;
+}
+
+static void read_metrics(struct tls_wanted *w, const struct config *config, config_say say,
+                         void *arg)
+{
+    w->settings = OWN_SETTINGS(config, prometheus, "prometheus.ssl");
+    ciphers_read(w, &config->prometheus_ssl_ciphers);
 }
 
 static int wanted_read(struct tls_wanted *w, const struct config *config, enum config_tls group,
                        config_say say, void *arg)
 {
     *w = (struct tls_wanted){0};
-    return group == CONFIG_TLS_AMQP ? read_amqp(w, config, say, arg)
-                                    : read_management(w, config, say, arg);
+    switch (group) {
+    case CONFIG_TLS_MANAGEMENT: read_management(w, config, say, arg); return 0;
+    case CONFIG_TLS_METRICS: read_metrics(w, config, say, arg); return 0;
+    default: return read_amqp(w, config, say, arg);
+    }
 }
 
 /* --- the door --------------------------------------------------------------------------------- */
 
+enum { MANAGEMENT_PORT_DEFAULT = 15671, METRICS_PORT_DEFAULT = 15691 };
+
+/* Returns the port of a listener with TLS: the one that is set, or this default if there is a
+ * certificate for it. */
+static uint16_t tls_port(const struct config *config, enum config_tls of, int64_t port,
+                         uint16_t otherwise)
+{
+    if (port != CONFIG_NONE)
+        return (uint16_t)port;
+    return has_own_certificate(config, of) ? otherwise : 0;
+}
+
 uint16_t config_management_ssl_port(const struct config *config)
 {
-    enum { PORT_DEFAULT = 15671 };
-    if (config->management_ssl_port != CONFIG_NONE)
-        return (uint16_t)config->management_ssl_port;
-    return config->management_ssl_certfile[0] != '\0' ? PORT_DEFAULT : 0;
+    return tls_port(config, CONFIG_TLS_MANAGEMENT, config->management_ssl_port,
+                    MANAGEMENT_PORT_DEFAULT);
+}
+
+uint16_t config_metrics_ssl_port(const struct config *config)
+{
+    return tls_port(config, CONFIG_TLS_METRICS, config->prometheus_ssl_port, METRICS_PORT_DEFAULT);
 }
 
 uint16_t config_management_port(const struct config *config)
@@ -249,12 +288,16 @@ uint16_t config_management_port(const struct config *config)
 
 bool config_wants_tls(const struct config *config, enum config_tls of)
 {
-    uint16_t management_port = config_management_ssl_port(config);
-    if (of == CONFIG_TLS_MANAGEMENT)
-        return management_port > 0;
-    return config->ssl_listeners.count > 0 || config->ssl_certfile[0] != '\0' ||
-           config->prometheus_ssl_port > 0 ||
-           (management_port > 0 && config->management_ssl_certfile[0] == '\0');
+    bool has_management = config_management_ssl_port(config) > 0;
+    bool has_metrics = config_metrics_ssl_port(config) > 0;
+    switch (of) {
+    case CONFIG_TLS_MANAGEMENT: return has_management;
+    case CONFIG_TLS_METRICS: return has_metrics;
+    default:
+        return config->ssl_listeners.count > 0 || config->ssl_certfile[0] != '\0' ||
+               (has_management && !has_own_certificate(config, CONFIG_TLS_MANAGEMENT)) ||
+               (has_metrics && !has_own_certificate(config, CONFIG_TLS_METRICS));
+    }
 }
 
 int config_tls_context(const struct config *config, enum config_tls of, config_say say, void *arg,

@@ -1,4 +1,4 @@
-/* The settings ssl_options.* and management.ssl.*, as the room tls/ wants them. */
+/* The settings ssl_options.*, management.ssl.* and prometheus.ssl.*, as the room tls/ wants them. */
 #ifndef LEVERET_LEVERETD_CONFIG_TLS_H
 #define LEVERET_LEVERETD_CONFIG_TLS_H
 
@@ -7,13 +7,16 @@
 
 struct lv_buffer;
 
-/* Whose certificate and rules. The API uses those of AMQP if it has no certificate of its own. */
-enum config_tls { CONFIG_TLS_AMQP, CONFIG_TLS_MANAGEMENT, CONFIG_TLS_COUNT };
+/* Whose certificate and rules. The API and the metrics use those of AMQP if they have no certificate
+ * of their own. */
+enum config_tls { CONFIG_TLS_AMQP, CONFIG_TLS_MANAGEMENT, CONFIG_TLS_METRICS, CONFIG_TLS_COUNT };
 
 /* Returns the port of the API without and with TLS; 0: none. As in RabbitMQ, where only TLS is set
  * there is no listener without it. */
 uint16_t config_management_port(const struct config *config);
 uint16_t config_management_ssl_port(const struct config *config);
+/* Returns the port of metrics with TLS; 0: none. */
+uint16_t config_metrics_ssl_port(const struct config *config);
 
 /* Returns whether any listener needs this, or a certificate is set. */
 bool config_wants_tls(const struct config *config, enum config_tls of);

@@ -105,13 +105,14 @@ static int open_metrics(struct leveretd *d, struct http_services *http)
         .manage = &d->manage,
         .path = d->config->prometheus_path,
         .is_always_per_object = d->config->prometheus_per_object,
+        .guard = d->config->prometheus_authenticates ? http->api : NULL,
     };
     int code = open_listener(d, &wanted);
     if (code != EXIT_OK)
         return code;
     wanted.address = d->config->prometheus_ssl_ip;
-    wanted.port = (uint16_t)d->config->prometheus_ssl_port;
-    wanted.tls = tls_keeper_server(d->tls_keeper, CONFIG_TLS_AMQP);
+    wanted.port = config_metrics_ssl_port(d->config);
+    wanted.tls = tls_keeper_server(d->tls_keeper, CONFIG_TLS_METRICS);
     return open_listener(d, &wanted);
 }
 

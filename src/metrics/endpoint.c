@@ -187,10 +187,14 @@ void metrics_handle(void *arg, struct http_request *request)
 {
     const struct metrics_endpoint *endpoint = arg;
     struct metrics_request wanted = {0};
-    struct slice *asked, *vhosts;
+    struct slice *asked, *vhosts, *queues;
     if (!check_method(request) || !check_type(request) ||
         !find_endpoint(endpoint, request, &wanted.endpoint))
         return;
+    if (endpoint->guard && !api_lets_monitor_in(endpoint->guard, request)) {
+        http_end(request);
+        return;
+    }
     if (manage_is_restoring(endpoint->manage)) {
         refuse(request, 503, "text/plain", "The messages in the log are still being read.\n");
         return;
@@ -198,12 +202,15 @@ void metrics_handle(void *arg, struct http_request *request)
     wanted.family_count = query_values(request, "family", &asked);
     wanted.vhost_count = query_values(request, "vhost", &vhosts);
     wanted.families = asked;
+    wanted.queue_count = query_values(request, "queue", &queues);
     wanted.vhosts = vhosts;
+    wanted.queues = queues;
     if (slice_is(http_method(request), "HEAD"))
         http_add_header(request, "content-type", slice_str(EXPOSITION_CONTENT_TYPE));
     else
         write_metrics(endpoint->manage, &wanted, request);
     free(asked);
     free(vhosts);
+    free(queues);
     http_end(request);
 }

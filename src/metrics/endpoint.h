@@ -1,7 +1,8 @@
-/* The HTTP endpoint: metrics_handle() is a handler of the HTTP server. Nobody has to log in. */
+/* The HTTP endpoint: metrics_handle() is a handler of the HTTP server. */
 #ifndef LEVERET_METRICS_ENDPOINT_H
 #define LEVERET_METRICS_ENDPOINT_H
 
+#include "api/api.h"
 #include "http/http.h"
 #include "manage/manage.h"
 
@@ -10,6 +11,7 @@ struct metrics_endpoint {
     struct manage *manage;
     const char *path;          /* "/metrics" */
     bool is_always_per_object; /* `path` itself shows what `path`/per-object does */
+    struct api *guard;         /* whose monitors may read; NULL: everybody may */
 };
 
 /* Answers a request; `endpoint` is a struct metrics_endpoint. */

@@ -26,6 +26,8 @@
     F(node_persister_metrics, node, RABBITMQ, ALWAYS | DETAILED, NODE_PERSISTER_METRICS)           \
     F(totals, node, RABBITMQ, ALWAYS, TOTALS)                                                      \
     F(auth_attempt_metrics, auth, RABBITMQ, ALWAYS | DETAILED, AUTH_ATTEMPT_METRICS)               \
+    F(auth_attempt_detailed_metrics, login_sources, RABBITMQ, OBJECTS | DETAILED,                  \
+      AUTH_ATTEMPT_DETAILED_METRICS)                                                               \
     F(queue_coarse_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_COARSE_METRICS)             \
     F(queue_consumer_count, queues, RABBITMQ, DETAILED, QUEUE_CONSUMER_COUNT)                      \
     F(queue_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_METRICS)                           \
@@ -159,6 +161,15 @@
       f->other_proc)
 
 /* --- logins ----------------------------------------------------------------------------------- */
+
+/* If track_auth_attempt_source is on. */
+#define AUTH_ATTEMPT_DETAILED_METRICS(M, x)                                                        \
+    M(x, auth_attempts_detailed_total, COUNTER,                                                    \
+      "Logins that were tried, by address, user and protocol, if track_auth_attempt_source is on", \
+      f->accepted + f->refused)                                                                    \
+    M(x, auth_attempts_detailed_succeeded_total, COUNTER, "Logins of these that succeeded",        \
+      f->accepted)                                                                                 \
+    M(x, auth_attempts_detailed_failed_total, COUNTER, "Logins of these that failed", f->refused)
 
 #define AUTH_ATTEMPT_METRICS(M, x)                                                                 \
     M(x, auth_attempts_total, COUNTER, "Logins that were answered",                                \

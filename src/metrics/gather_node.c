@@ -118,6 +118,24 @@ int auth_gather(struct gathering *g)
     return 0;
 }
 
+static void add_login_source(void *arg, const struct auth_attempts_row *row)
+{
+    struct gathering *g = arg;
+    struct lv_buffer labels = {0};
+    label_add(&labels, "remote_address", row->address);
+    label_add(&labels, "username", row->user);
+    label_add(&labels, "protocol", slice_str(row->protocol));
+    gathering_add(g, &g->parts[0], lv_buffer_slice(&labels), row);
+    lv_buffer_free(&labels);
+}
+
+int login_sources_gather(struct gathering *g)
+{
+    g->part_count = 1;
+    auth_each_attempts(g->m->auth, true, add_login_source, g);
+    return 0;
+}
+
 int protocol_gather(struct gathering *g)
 {
     struct protocol_figures figures;

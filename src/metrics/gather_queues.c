@@ -13,7 +13,8 @@ enum { SLICE = 256 };
 
 typedef void visit_queue(void *arg, struct queue *q, struct slice labels);
 
-static void visit_queues_of(struct vhost *vhost, visit_queue *visit, void *arg)
+static void visit_queues_of(const struct gathering *g, struct vhost *vhost, visit_queue *visit,
+                            void *arg)
 {
     struct lv_table_iter it;
     struct lv_buffer labels = {0};
@@ -22,6 +23,8 @@ static void visit_queues_of(struct vhost *vhost, visit_queue *visit, void *arg)
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it)) {
         struct queue *q = queue_of_node(node);
+        if (!gathering_wants_queue(g, queue_name(q)))
+            continue;
         labels.n = of_vhost;
         label_add(&labels, "queue", queue_name(q));
         visit(arg, q, lv_buffer_slice(&labels));
@@ -29,7 +32,7 @@ static void visit_queues_of(struct vhost *vhost, visit_queue *visit, void *arg)
     lv_buffer_free(&labels);
 }
 
-/* Visits the queues of the vhosts that are wanted. */
+/* Visits the queues that are wanted. */
 static void visit_queues(const struct gathering *g, visit_queue *visit, void *arg)
 {
     struct lv_table *vhosts = g->m->broker->topology.vhosts;
@@ -38,7 +41,7 @@ static void visit_queues(const struct gathering *g, visit_queue *visit, void *ar
          node = lv_table_next(vhosts, &it)) {
         struct vhost *vhost = lv_container_of(node, struct vhost, by_name);
         if (gathering_wants_vhost(g, vhost_name(vhost)))
-            visit_queues_of(vhost, visit, arg);
+            visit_queues_of(g, vhost, visit, arg);
     }
 }
 

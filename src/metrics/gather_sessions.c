@@ -87,7 +87,9 @@ int publishes_gather(struct gathering *g)
 /* Several consumers of a channel may be of the same queue, so their rows are added up. */
 static void add_delivery(void *arg, const struct session_delivery_facts *facts)
 {
-    add_between(arg, facts->channel, "queue", facts->queue, facts);
+    const struct target *t = arg;
+    if (gathering_wants_queue(t->g, facts->queue))
+        add_between(t, facts->channel, "queue", facts->queue, facts);
 }
 
 int deliveries_gather(struct gathering *g)

@@ -20,10 +20,20 @@ void gathering_add(const struct gathering *g, struct samples *part, struct slice
     gathering_fill(g, part, part->count - 1, facts);
 }
 
+static bool is_any_of(const struct slice *names, size_t count, struct slice name)
+{
+    bool is_wanted = count == 0;
+    for (size_t i = 0; i < count && !is_wanted; i++)
+        is_wanted = slice_equal(names[i], name);
+    return is_wanted;
+}
+
 bool gathering_wants_vhost(const struct gathering *g, struct slice vhost)
 {
-    bool is_wanted = g->vhost_count == 0;
-    for (size_t i = 0; i < g->vhost_count && !is_wanted; i++)
-        is_wanted = slice_equal(g->vhosts[i], vhost);
-    return is_wanted;
+    return is_any_of(g->vhosts, g->vhost_count, vhost);
+}
+
+bool gathering_wants_queue(const struct gathering *g, struct slice queue)
+{
+    return is_any_of(g->queues, g->queue_count, queue);
 }

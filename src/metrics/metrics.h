@@ -18,6 +18,9 @@ struct metrics_request {
     /* SHOWN_DETAILED: the vhosts whose objects are wanted; none: those of all. */
     const struct slice *vhosts;
     size_t vhost_count;
+    /* The same for queues, by name. */
+    const struct slice *queues;
+    size_t queue_count;
 };
 
 /* Writes the metrics that are asked for. Returns 0, also if `write` wants no more; or ERR_CLOSED if

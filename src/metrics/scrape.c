@@ -129,6 +129,8 @@ static int write_source(struct manage *m, const struct metrics_request *r,
         .is_sum = r->endpoint == SHOWN_AGGREGATED && first->source->is_of_objects,
         .vhosts = r->vhosts,
         .vhost_count = r->vhost_count,
+        .queues = r->queues,
+        .queue_count = r->queue_count,
     };
     for (const struct family *f = first; f < families + family_count; f++)
         if (f->source == first->source && is_wanted(r, f))

@@ -5,6 +5,7 @@
 #ifndef LEVERET_METRICS_SOURCES_H
 #define LEVERET_METRICS_SOURCES_H
 
+#include "auth/attempts.h"
 #include "base/counters.h"
 #include "loop/loop.h"
 #include "manage/manage.h"
@@ -28,6 +29,8 @@ struct gathering {
     bool is_sum;                /* objects are added up: each part has one row, without labels */
     const struct slice *vhosts; /* wanted, if there are any; others are left out */
     size_t vhost_count;
+    const struct slice *queues; /* likewise */
+    size_t queue_count;
     const struct metric *metrics[METRICS_OF_SOURCE_MAX];
     const struct family *families[METRICS_OF_SOURCE_MAX]; /* that they are of */
     size_t metric_count;
@@ -53,6 +56,7 @@ void gathering_add(const struct gathering *g, struct samples *part, struct slice
 /* Sets the values of a row, or adds them to the sum. */
 void gathering_fill(const struct gathering *g, struct samples *part, size_t row, const void *facts);
 bool gathering_wants_vhost(const struct gathering *g, struct slice vhost);
+bool gathering_wants_queue(const struct gathering *g, struct slice queue);
 
 /* --- the sources and their facts -------------------------------------------------------------- */
 
@@ -61,6 +65,7 @@ bool gathering_wants_vhost(const struct gathering *g, struct slice vhost);
     S(node, struct node_figures, "", false)                                                        \
     S(memory, struct node_memory, "", false)                                                       \
     S(auth, struct counters, "protocol", false)                                                    \
+    S(login_sources, struct auth_attempts_row, "remote_address, username, protocol", true)         \
     S(protocol, struct protocol_figures, "protocol", false)                                        \
     S(queue_type, struct queue_type_figures, "protocol, queue_type", false)                        \
     S(dead_letters, struct dead_letter_figures, "queue_type, dead_letter_strategy", false)         \

@@ -12,7 +12,7 @@ import pytest
 
 from brokers import Leveret, free_port
 from certificates import Authority
-from http_client import Http, Raw
+from http_client import Http, Raw, basic
 from wire import Peer, eventually
 
 pytestmark = pytest.mark.leveret
@@ -51,7 +51,8 @@ def scraped(workspace, ca):
     broker.metrics_port, broker.tls_metrics_port = free_port(), free_port()
     with open(config, 'w') as file:
         file.write(f'prometheus.ssl.port = {broker.tls_metrics_port}\n'
-                   f'ssl_options.certfile = {pair.chain}\nssl_options.keyfile = {pair.key}\n')
+                   f'prometheus.ssl.certfile = {pair.chain}\nprometheus.ssl.keyfile = {pair.key}\n'
+                   'track_auth_attempt_source = true\n')
     broker.certificate = pair.chain
     broker.start()
     yield broker
@@ -149,12 +150,41 @@ def test_families_and_vhosts_are_chosen(load, scrape):
     assert set(nothing.samples) == {'rabbitmq_build_info', 'rabbitmq_identity_info'}
 
 
+def test_queues_are_chosen_by_name(load, scrape):
+    some = scrape('/detailed?family=queue_coarse_metrics&family=channel_queue_metrics&queue=m-q&queue=m-empty')
+    assert {labels['queue'] for labels, _ in some.samples['rabbitmq_detailed_queue_messages']} == {'m-q', 'm-empty'}
+    assert {labels['queue'] for labels, _ in some.samples['rabbitmq_detailed_channel_messages_delivered_ack_total']} <= {'m-q', 'm-empty'}
+
+
 def test_a_failed_login_is_counted(scraped, scrape):
     before = scrape().value('rabbitmq_auth_attempts_failed_total')
     peer = Peer(scraped.address, upto='header')
     peer.send(0, 'connection.start-ok', client_properties={}, mechanism='PLAIN', response='\0guest\0wrong', locale='en_US')
     eventually(lambda: scrape().value('rabbitmq_auth_attempts_failed_total') == before + 1)
     peer.drop()
+    sources = scrape('/detailed?family=auth_attempt_detailed_metrics')
+    labels = {'username': 'guest', 'remote_address': '127.0.0.1', 'protocol': 'amqp091'}
+    assert sources.value('rabbitmq_detailed_auth_attempts_detailed_failed_total', **labels) >= 1
+
+
+def test_metrics_can_be_for_monitors_alone(own_broker, tmp_path):
+    config = tmp_path / 'leveret.conf'
+    config.write_text('prometheus.authentication.enabled = true\n')
+    own = own_broker(start=False, flags=['--config', str(config)])
+    own.metrics_port = free_port()
+    own.start()
+    own.ctl('add_user', 'clerk', 'clerk')
+    own.ctl('set_user_tags', 'clerk', 'management')
+
+    def scraped_as(**headers):
+        return Http(own.metrics_port).request('GET', '/metrics', headers=headers)
+    answer = scraped_as()
+    assert (answer.status, answer.headers['www-authenticate'][:5]) == (401, 'Basic')
+    answer = scraped_as(authorization=basic('clerk', 'clerk'))
+    assert (answer.status, answer.json['reason']) == (401, 'Not monitor user')
+    answer = scraped_as(authorization=basic('guest', 'guest'))
+    assert answer.status == 200 and 'text/plain' in answer.headers['content-type']
+    assert Scrape(answer.text).value('rabbitmq_queues') == 0
 
 
 def test_the_same_is_served_with_tls(scraped, ca):
