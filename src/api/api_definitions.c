@@ -98,6 +98,8 @@ static void answer_ended(struct api_call *c, const struct job_facts *f, struct s
         refuse_import(c, f);
     else if (f->state == JOB_CANCELLED)
         api_refuse(c, 409, "conflict", "the import was cancelled: nothing is changed");
+    else if (api_query_flag(c, "skip_unsupported"))
+        api_show_job(c, f); /* it says what was left out */
     else
         answer_import(c, redirect);
 }
@@ -113,7 +115,11 @@ static struct job_facts *start_import(struct api_call *c, struct slice text,
                                       const struct slice *vhost)
 {
     struct import_order order = {
-        .text = text.n > 0 ? text : slice_str("{}"), .vhost = vhost, .free_memory = memory_free};
+        .text = text.n > 0 ? text : slice_str("{}"),
+        .vhost = vhost,
+        .skip_unsupported = api_query_flag(c, "skip_unsupported"),
+        .free_memory = memory_free,
+    };
     struct manage_error error = {0};
     uint64_t id = 0;
     order.memory = http_take_body(c->http, &order.body);
@@ -184,7 +190,10 @@ static void import_vhost(struct api_call *c)
 
 #define IMPORT_ANSWER                                                                              \
     " Answers with 204 once all of it is stored; with 202, the job and its address in `Location` " \
-    "if that takes longer than 10 s, or at once with `async=true`."
+    "if that takes longer than 10 s, or at once with `async=true`. "                               \
+    "`skip_unsupported=true` leaves out queues and exchanges of types that this broker does not "  \
+    "have, their bindings, and parameters of components that it does not have; the answer is the " \
+    "job, whose `notes` name them."
 
 static const char import_summary[] =
     "Imports definitions, all of them or none: JSON, or a form with a part `file`, and perhaps "

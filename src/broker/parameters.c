@@ -197,6 +197,12 @@ static int value_check(const struct definition_parameter *row, json_t *value,
     return c->check(row->name, value, reason) ? 0 : ERR_INVALID;
 }
 
+bool parameter_has_component(struct slice component)
+{
+    return component_find(component) || slice_is(component, OPERATOR_COMPONENT) ||
+           slice_is(component, "policy");
+}
+
 int parameter_check(const struct definition_parameter *row, struct lv_buffer *reason)
 {
     if (slice_is(row->component, "policy"))

@@ -33,6 +33,8 @@ void parameters_free(struct parameter_list *list);
  *   - ERR_INVALID: `reason` gets a line in RabbitMQ's words for each thing that is wrong. */
 int parameter_set(struct vhost *vhost, const struct definition_parameter *row,
                   struct lv_buffer *reason, struct durable_done done);
+/* Returns whether parameters may have this component: one of the table, or "policy". */
+bool parameter_has_component(struct slice component);
 /* Returns 0 if parameter_set() would set this parameter; else ERR_FORMAT, ERR_REFUSED or
  * ERR_INVALID, as it does. */
 int parameter_check(const struct definition_parameter *row, struct lv_buffer *reason);

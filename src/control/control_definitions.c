@@ -73,6 +73,7 @@ static void run_import_definitions(struct request *r)
         .body = *r->upload,
         .text = lv_buffer_slice(r->upload),
         .skip_if_unchanged = request_flag(r, "skip_if_unchanged"),
+        .skip_unsupported = request_flag(r, "skip_unsupported"),
     };
     struct manage_error error = {0};
     uint64_t id = 0;

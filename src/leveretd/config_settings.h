@@ -689,6 +689,8 @@
       CONFIG_DEFINITIONS_BACKENDS, 0, "Where load_definitions is: local_filesystem.")              \
     S(definitions_skip_if_unchanged, "definitions.skip_if_unchanged", BOOL, "false", false, 0, 0,  \
       "Whether definitions are not imported again if the files are those of the last start.")      \
+    S(definitions_skip_unsupported, "definitions.skip_unsupported", BOOL, "false", false, 0, 0,    \
+      "Whether rows of types that this broker does not have are left out instead of refused.")     \
     S(loops, "loops", NUMBER, "0", false, 0, 64,                                                   \
       "Threads that serve connections and queues; 0 means one per CPU.")                           \
     S(data_dir, "data_dir", STRING, "", false, 0, 0,                                               \

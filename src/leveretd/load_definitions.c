@@ -147,6 +147,7 @@ static int import(struct leveretd *d, const struct loading *l)
         .sources = sources,
         .source_count = l->count,
         .skip_if_unchanged = d->config->definitions_skip_if_unchanged,
+        .skip_unsupported = d->config->definitions_skip_unsupported,
     };
     struct definitions_report report = {0};
     struct manage_error error = {0};

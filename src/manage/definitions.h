@@ -74,14 +74,16 @@ struct definitions_report {
     struct lv_buffer
         faults; /* a line for each of the first 1000: "queues[3] 'q' in vhost '/': why" */
     size_t note_count;
-    struct lv_buffer notes;       /* a line for each thing that was ignored, as far as they fit */
+    struct lv_buffer notes; /* a line for each thing that was ignored, as far as they fit */
+    size_t skipped_count;
+    struct lv_buffer skipped;     /* a line for each of the first 1000 rows that are left out */
     size_t listed[DEFINED_KINDS]; /* how many the files list */
     bool is_unchanged;            /* the same files were imported before, so nothing was done */
 };
 
 void definitions_report_free(struct definitions_report *report);
 
-/* Logs each note as a warning, and each fault as an error. */
+/* Logs each note, and each row that is left out, as a warning, and each fault as an error. */
 void definitions_report_log(const struct definitions_report *report);
 
 struct definitions_source {
@@ -100,6 +102,9 @@ struct definitions_import {
     /* If these texts are what was last imported with this flag, does nothing. A global parameter
      * keeps their hash. */
     bool skip_if_unchanged;
+    /* Leaves out queues and exchanges of types that this broker does not have, with their bindings,
+     * and parameters of components that it does not have; otherwise they are faults. */
+    bool skip_unsupported;
 };
 
 /* Imports files, all of them or none. The vhost, if one is given, must exist; the file may be the

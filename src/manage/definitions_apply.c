@@ -282,8 +282,6 @@ static void apply_binding(struct applying *a, struct loop *loop, struct defined 
     struct broker_error error = {.text = "there is no such vhost"};
     struct vhost *vhost = vhost_of(a, row);
     (void)loop;
-    if (b->is_skipped)
-        return;
     if (!vhost || binding_add(vhost, &request, not_reported, &error) == CHANGE_REFUSED)
         report_race(a, DEFINED_BINDINGS, row, error.text);
 }
@@ -291,7 +289,7 @@ static void apply_binding(struct applying *a, struct loop *loop, struct defined 
 static void count(struct applying *a, uint64_t rows)
 {
     a->done += rows;
-    progress_set(a->progress, a->done, 0);
+    progress_set(a->progress, a->done, a->report->skipped_count);
 }
 
 static void apply_on_loop(struct loop *loop, void *arg)
@@ -300,8 +298,11 @@ static void apply_on_loop(struct loop *loop, void *arg)
     const struct defined_list *list = &a->file->lists[a->kind];
     struct slice before = events_act_as(a->actor->name);
     size_t first = a->next;
-    while (a->next < first + ROWS_AT_ONCE && a->next < list->count)
-        a->apply(a, loop, defined_at(list, a->next++));
+    while (a->next < first + ROWS_AT_ONCE && a->next < list->count) {
+        struct defined *row = defined_at(list, a->next++);
+        if (!row->is_skipped)
+            a->apply(a, loop, row);
+    }
     events_act_as(before);
     count(a, a->next - first);
 }
@@ -333,7 +334,8 @@ static void list_apply_here(struct applying *a, enum defined_kind kind,
     const struct defined_list *list = &a->file->lists[kind];
     struct slice before = events_act_as(a->actor->name);
     for (size_t i = 0; i < list->count; i++) {
-        apply(a, defined_at(list, i));
+        if (!defined_at(list, i)->is_skipped)
+            apply(a, defined_at(list, i));
         lv_rcu_quiescent();
     }
     events_act_as(before);

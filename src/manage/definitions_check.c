@@ -21,12 +21,6 @@
 #include "wire/table.h"
 #include "wire/table_json.h"
 
-/* Rows of one kind by vhost and name; of equal ones, the first of the file is the first. */
-struct name_index {
-    struct defined **rows;
-    size_t count;
-};
-
 struct checking {
     struct manage *m;
     struct definitions_file *file;
@@ -37,42 +31,11 @@ struct checking {
 
 /* --- names in the file ------------------------------------------------------------------------ */
 
-static int compare_names(const struct defined *a, struct slice vhost, struct slice name)
-{
-    int order = slice_compare(a->vhost, vhost);
-    return order ? order : slice_compare(a->name, name);
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-    const struct defined *x = *(struct defined *const *)a, *y = *(struct defined *const *)b;
-    int order = compare_names(x, y->vhost, y->name);
-    return order ? order : (x > y) - (x < y); /* they are in one array */
-}
-
-static struct name_index index_make(const struct defined_list *list)
-{
-    struct name_index index = {lv_calloc(list->count + 1, sizeof *index.rows), list->count};
-    for (size_t i = 0; i < list->count; i++)
-        index.rows[i] = defined_at(list, i);
-    qsort(index.rows, index.count, sizeof *index.rows, compare_rows);
-    return index;
-}
-
-static struct defined *index_find(const struct name_index *index, struct slice vhost,
-                                  struct slice name)
-{
-    size_t found;
-    LV_LOWER_BOUND(found, index->count, at, compare_names(index->rows[at], vhost, name) < 0);
-    bool is_there = found < index->count && compare_names(index->rows[found], vhost, name) == 0;
-    return is_there ? index->rows[found] : NULL;
-}
-
 /* Returns whether row i of the index has the same name as the one before. */
 static bool index_repeats(const struct name_index *index, size_t i)
 {
-    return i > 0 &&
-           compare_names(index->rows[i], index->rows[i - 1]->vhost, index->rows[i - 1]->name) == 0;
+    return i > 0 && slice_equal(index->rows[i]->name, index->rows[i - 1]->name) &&
+           slice_equal(index->rows[i]->vhost, index->rows[i - 1]->vhost);
 }
 
 /* --- vhosts ----------------------------------------------------------------------------------- */
@@ -417,7 +380,8 @@ static void check_repeats(struct checking *c, enum defined_kind kind,
 {
     for (size_t i = 1; i < index->count; i++) {
         struct defined *row = index->rows[i], *before = index->rows[i - 1];
-        if (index_repeats(index, i) && !row->is_faulty && !before->is_faulty && differ(row, before))
+        bool are_read = !row->is_faulty && !before->is_faulty;
+        if (index_repeats(index, i) && are_read && !row->is_skipped && differ(row, before))
             report_fault(c->report, kind, row, "contradicts %s[%zu], which has the same name",
                          defined_kind_name(kind), before->index);
     }
@@ -436,7 +400,8 @@ static int64_t count_new_queues(struct checking *c)
     for (size_t i = 0; i < c->queues.count; i++) {
         const struct defined *row = c->queues.rows[i];
         struct defined_scope *scope = scope_find(c->scopes, row->vhost);
-        if (!scope || index_repeats(&c->queues, i) || !queue_is_new(scope, row->name))
+        if (!scope || row->is_skipped || index_repeats(&c->queues, i) ||
+            !queue_is_new(scope, row->name))
             continue;
         scope->new_queues++;
         count++;
@@ -450,7 +415,7 @@ static int64_t count_new_exchanges(struct checking *c)
     for (size_t i = 0; i < c->exchanges.count; i++) {
         const struct defined *row = c->exchanges.rows[i];
         const struct defined_scope *scope = scope_find(c->scopes, row->vhost);
-        count += scope && !index_repeats(&c->exchanges, i) &&
+        count += scope && !row->is_skipped && !index_repeats(&c->exchanges, i) &&
                  !exchange_find(scope->vhost, row->name) &&
                  !is_predeclared(scope, (const struct defined_exchange *)row);
     }
@@ -517,8 +482,8 @@ static bool has_exchange(const struct checking *c, const struct defined_scope *s
 /* Says that a binding's exchange is missing: a fault, or a note if the file cannot have it. */
 static bool miss_exchange(struct checking *c, struct defined_binding *b, struct slice name)
 {
-    b->is_skipped = c->file->lacks_internals;
-    if (b->is_skipped)
+    b->head.is_skipped = c->file->lacks_internals;
+    if (b->head.is_skipped)
         report_note(c->report,
                     "bindings of exchange '%.*s' in vhost '%.*s' are ignored: the file "
                     "does not have the exchange, perhaps an internal one",
@@ -618,7 +583,7 @@ static void mark_those_there(const struct checking *c, const struct defined_scop
         }
         char *text = identity_text(b->head.name, slice_is(b->destination_type, "queue"),
                                    b->destination, b->routing_key, b->arguments);
-        b->is_skipped |= json_object_get(identities, text) != NULL;
+        b->head.is_skipped |= json_object_get(identities, text) != NULL;
         free(text);
     }
     json_decref(identities);
@@ -631,7 +596,7 @@ static void check_list(struct checking *c, enum defined_kind kind,
 {
     for (size_t i = 0; i < c->file->lists[kind].count; i++) {
         struct defined *row = defined_at(&c->file->lists[kind], i);
-        if (!row->is_faulty)
+        if (!row->is_faulty && !row->is_skipped)
             check(c, row);
     }
 }

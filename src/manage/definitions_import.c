@@ -122,6 +122,8 @@ static bool import_sources(struct manage *m, const struct actor *actor,
         what->is_read(what->arg);
     if (is_done) {
         count_rows(report, progress);
+        if (what->skip_unsupported)
+            definitions_skip_unsupported(&file, report);
         definitions_check(m, &file, report, &scopes);
         defined_scopes_free(&scopes);
         is_done = report->fault_count == 0

@@ -81,6 +81,22 @@ bool report_file_fault(struct definitions_report *report, const char *format, ..
     return false;
 }
 
+void report_skipped(struct definitions_report *report, enum defined_kind kind, struct defined *row,
+                    const char *format, ...)
+{
+    size_t start = report->skipped.n;
+    row->is_skipped = true;
+    if (++report->skipped_count > FAULTS_SHOWN_MAX)
+        return;
+    where_put(&report->skipped, kind, row);
+    lv_buffer_printf(&report->skipped, "left out: ");
+    va_list args;
+    va_start(args, format);
+    lv_buffer_vprintf(&report->skipped, format, args);
+    va_end(args);
+    line_end(&report->skipped, start);
+}
+
 /* Returns whether the notes have this line already. */
 static bool notes_have(const struct definitions_report *report, struct slice line)
 {
@@ -123,6 +139,10 @@ static void lines_log(enum log_level level, struct slice lines)
 void definitions_report_log(const struct definitions_report *report)
 {
     lines_log(LOG_WARNING, lv_buffer_slice(&report->notes));
+    lines_log(LOG_WARNING, lv_buffer_slice(&report->skipped));
+    if (report->skipped_count > FAULTS_SHOWN_MAX)
+        log_warning("definitions: ... and %zu rows more are left out",
+                    report->skipped_count - FAULTS_SHOWN_MAX);
     lines_log(LOG_ERROR, lv_buffer_slice(&report->faults));
     if (report->fault_count > FAULTS_SHOWN_MAX)
         log_error("definitions: ... and %zu faults more", report->fault_count - FAULTS_SHOWN_MAX);
@@ -132,4 +152,5 @@ void definitions_report_free(struct definitions_report *report)
 {
     lv_buffer_free(&report->faults);
     lv_buffer_free(&report->notes);
+    lv_buffer_free(&report->skipped);
 }

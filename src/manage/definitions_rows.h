@@ -17,6 +17,7 @@ struct defined {
     struct slice name;
     struct slice vhost; /* empty: it has none */
     bool is_faulty;     /* it has a fault, and is not looked at again */
+    bool is_skipped;    /* it is left out; or, a binding, exists already */
 };
 
 struct defined_user {
@@ -85,7 +86,6 @@ struct defined_binding {
     struct defined head;
     struct slice destination, destination_type, routing_key;
     struct slice arguments; /* owned: a field table */
-    bool is_skipped;        /* it exists already, or cannot exist */
 };
 
 struct defined_list {
@@ -122,6 +122,9 @@ bool report_fault(struct definitions_report *report, enum defined_kind kind, str
 /* Adds a fault of the whole file: "TEXT". Returns false. */
 bool report_file_fault(struct definitions_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Says that this row is left out, and marks it. */
+void report_skipped(struct definitions_report *report, enum defined_kind kind, struct defined *row,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Adds a note. Equal notes are added once. */
 void report_note(struct definitions_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -135,6 +138,18 @@ void report_note(struct definitions_report *report, const char *format, ...)
 bool definitions_read(const struct definitions_import *what, struct definitions_report *report,
                       struct definitions_file *ret, struct manage_error *error);
 void definitions_file_free(struct definitions_file *file);
+
+/* --- rows by name ----------------------------------------------------------------------------- */
+
+/* Rows of one kind by vhost and name; of equal ones, the first of the file is the first. */
+struct name_index {
+    struct defined **rows; /* owned; the rows are borrowed */
+    size_t count;
+};
+
+struct name_index index_make(const struct defined_list *list);
+/* Returns the first row of this vhost and name, or NULL. */
+struct defined *index_find(const struct name_index *index, struct slice vhost, struct slice name);
 
 /* --- checking, applying ----------------------------------------------------------------------- */
 
@@ -155,6 +170,9 @@ struct defined_scopes {
 
 /* Returns the vhost's scope, or NULL if it neither exists nor is in the file. */
 struct defined_scope *scope_find(const struct defined_scopes *scopes, struct slice name);
+
+/* Leaves out what this broker does not support, and reports it. Any thread. */
+void definitions_skip_unsupported(struct definitions_file *file, struct definitions_report *report);
 
 /* Checks everything against what exists and what the file itself defines. Sets *ret to the vhosts;
  * the caller frees them in any case with defined_scopes_free(). RCU is online throughout. */

@@ -40,6 +40,7 @@ static bool run_import(struct manage *m, const struct actor *actor, void *arg,
         .is_read = body_free,
         .arg = j,
         .skip_if_unchanged = j->order.skip_if_unchanged,
+        .skip_unsupported = j->order.skip_unsupported,
     };
     struct definitions_report report = {0};
     compute_slot_take();
@@ -47,6 +48,7 @@ static bool run_import(struct manage *m, const struct actor *actor, void *arg,
     definitions_report_log(&report);
     result->is_unchanged = report.is_unchanged;
     lv_buffer_add_slice(&result->notes, lv_buffer_slice(&report.notes));
+    lv_buffer_add_slice(&result->notes, lv_buffer_slice(&report.skipped));
     definitions_report_free(&report);
     return is_done;
 }

@@ -65,7 +65,7 @@ struct import_order {
     struct lv_buffer body;
     struct slice text;         /* the definitions, in the body */
     const struct slice *vhost; /* as in struct definitions_import; copied */
-    bool skip_if_unchanged;
+    bool skip_if_unchanged, skip_unsupported;
     /* Called with `memory` once the body is freed. NULL: nobody counts its memory. */
     void (*free_memory)(void *memory);
     void *memory;

@@ -189,6 +189,44 @@ def test_what_contradicts_what_exists_or_cannot_exist_is_a_fault(shop):
     assert exported(shop) == before
 
 
+UNSUPPORTED = {
+    'vhosts': [{'name': 'k'}],
+    'parameters': [{'vhost': 'k', 'component': 'shovel', 'name': 'sh', 'value': {'src-uri': 'amqp://'}},
+                   {'vhost': 'k', 'component': 'federation-upstream', 'name': 'up', 'value': {'uri': 'amqp://'}}],
+    'policies': [{'vhost': 'k', 'name': 'p', 'pattern': '^f', 'definition': {'federation-upstream-set': 'all'}}],
+    'exchanges': [{'name': 'jms', 'vhost': 'k', 'type': 'x-jms-topic'}],
+    'queues': [{'name': 'log', 'vhost': 'k', 'arguments': {'x-queue-type': 'stream', 'x-max-age': '7D'}},
+               {'name': 'q', 'vhost': 'k', 'arguments': {'x-queue-type': 'classic'}}],
+    'bindings': [{'source': source, 'vhost': 'k', 'destination': destination, 'destination_type': 'queue', 'routing_key': 'a'}
+                 for source, destination in (('amq.topic', 'log'), ('jms', 'q'), ('amq.topic', 'q'))]}
+
+LEFT_OUT = [
+    "parameters[0] 'sh' in vhost 'k': left out: component shovel not found",
+    "parameters[1] 'up' in vhost 'k': left out: component federation-upstream not found",
+    "exchanges[0] 'jms' in vhost 'k': left out: unknown exchange type 'x-jms-topic'",
+    "queues[0] 'log' in vhost 'k': left out: queue type 'stream' is not supported",
+    "bindings[0] from 'amq.topic' to 'log' in vhost 'k': left out: its destination is left out",
+    "bindings[1] from 'jms' to 'q' in vhost 'k': left out: its source is left out"]
+
+
+def test_what_is_not_supported_is_refused_or_left_out_as_asked(shop):
+    api = Api(shop)
+    refused = imported(shop, UNSUPPORTED, check=False)
+    assert (refused.code, [line.split(':')[0] for line in refused.err.splitlines()]) == (
+        65, [line.split(':')[0] for line in LEFT_OUT[:4]]), refused
+    assert api.post('/definitions', UNSUPPORTED).status == 400
+    assert imported(shop, UNSUPPORTED, '--skip-unsupported').err.splitlines() == LEFT_OUT
+    one = api.get('/definitions/k').json
+    assert ([q['name'] for q in one['queues']], one['exchanges'], [(b['source'], b['destination']) for b in one['bindings']]) == (
+        ['q'], [], [('amq.topic', 'q')])
+    answer = api.post('/definitions?skip_unsupported=true', UNSUPPORTED)
+    assert (answer.status, answer.json['state'], answer.json['skipped'], answer.json['done'], answer.json['total']) == (
+        200, 'done', 6, 10, 10)
+    assert answer.json['notes'].splitlines() == LEFT_OUT
+    wrong = {**UNSUPPORTED, 'policies': [{}]}
+    assert 'policies[0]' in api.post('/definitions?skip_unsupported=true', wrong).json['reason']
+
+
 def test_what_the_file_raises_itself_counts(shop):
     """The limits of the file are those its own queues must keep; new vhosts, users and exchanges may be referred to."""
     imported(shop, {'vhosts': [{'name': 'l'}],
@@ -498,5 +536,6 @@ def test_a_fault_stops_the_start_with_every_fault_named(configured):
 
 
 def test_a_start_without_users_says_so(configured):
-    broker = configured({'vhosts': [{'name': 'v'}]})
+    broker = configured({'vhosts': [{'name': 'v'}], 'queues': UNSUPPORTED['queues'][:1]}, 'definitions.skip_unsupported = true\n')
+    assert "definitions: queues[0] 'log' in vhost 'k': left out" in broker.log()
     assert 'there is no user' in broker.log()

@@ -219,10 +219,12 @@ const struct command definition_commands[] = {
      .arguments = {.min = 1, .max = 1, .options = BIT(OPTION_FORMAT), .check = check_format},
      .request = {.timeout_s = A_DAY_S}},
     {.name = "import_definitions", .run = run_import,
-     .usage = "[<file_path> | \"-\"] [--format <json>] [--skip-if-unchanged]" TIMEOUT_USAGE,
-     .help = "Imports definitions from JSON, all of them or none.",
+     .usage = "[<file_path> | \"-\"] [--format <json>] [--skip-if-unchanged] [--skip-unsupported]" TIMEOUT_USAGE,
+     .help = "Imports definitions from JSON, all of them or none; with --skip-unsupported, all but "
+             "those of types that this broker does not have.",
      .arguments = {.min = 0, .max = 1,
-                   .options = BIT(OPTION_FORMAT) | BIT(OPTION_SKIP_IF_UNCHANGED),
+                   .options = BIT(OPTION_FORMAT) | BIT(OPTION_SKIP_IF_UNCHANGED) |
+                              BIT(OPTION_SKIP_UNSUPPORTED),
                    .check = check_import},
      .request = {.timeout_s = A_DAY_S},
      .failures = import_fails},

@@ -75,7 +75,8 @@ enum option_kind {
     O(OPTION_HASH,            "--hash",               NULL, TEXT,    NULL)                         \
     O(OPTION_ITERATIONS,      "--iterations",         NULL, COUNT,   NULL)                         \
     O(OPTION_FORMAT,          "--format",             NULL, TEXT,    NULL)                         \
-    O(OPTION_SKIP_IF_UNCHANGED, "--skip-if-unchanged", NULL, FLAG,   "skip_if_unchanged")
+    O(OPTION_SKIP_IF_UNCHANGED, "--skip-if-unchanged", NULL, FLAG,   "skip_if_unchanged")           \
+    O(OPTION_SKIP_UNSUPPORTED, "--skip-unsupported", NULL, FLAG,   "skip_unsupported")
 /* clang-format on */
 
 enum option {
