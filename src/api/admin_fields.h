@@ -1,5 +1,5 @@
-/* The fields of what is administrated: vhosts, users, permissions, policies, parameters, limits. For
- * the rows see fields.h. */
+/* The fields of what is administrated: vhosts, users, permissions, policies, parameters, limits.
+ * For the rows see fields.h. */
 #ifndef LEVERET_API_ADMIN_FIELDS_H
 #define LEVERET_API_ADMIN_FIELDS_H
 

@@ -168,7 +168,8 @@ struct slice api_part(const struct api_call *c, const char *name)
     lv_unreachable();
 }
 
-/* --- the query --------------------------------------------------------------------------------- */
+/* --- the query
+ * --------------------------------------------------------------------------------- */
 
 struct slice api_query(const struct api_call *c, const char *name)
 {

@@ -141,8 +141,8 @@ static void list_channels_of_vhost(struct api_call *c)
 
 /* --- one of them ------------------------------------------------------------------------------ */
 
-/* Finds the connection or channel that is chosen, and checks that the user may see it. Returns false
- * after refusing; the caller frees the listing in any case. */
+/* Finds the connection or channel that is chosen, and checks that the user may see it. Returns
+ * false after refusing; the caller frees the listing in any case. */
 static bool find_one(struct api_call *c, enum session_kind what,
                      const struct session_choice *choice, struct listing *ret)
 {

@@ -5,7 +5,6 @@
 #include "api/api_private.h"
 #include "api/fields.h"
 #include "api/node_trees.h"
-#include "api/statistics.h"
 #include "base/memory.h"
 #include "broker/broker.h"
 #include "manage/json_text.h"
@@ -16,7 +15,8 @@
 struct api_node_facts {
     struct node_facts node;
     struct process_facts process;
-    struct statistics_answer statistics;
+    struct statistics_answer answer;
+    const struct statistics_answer *statistics;
     char os_pid[24];
     json_t *applications, *auth_mechanisms, *config_files, *contexts, *enabled_plugins,
         *exchange_types, *log_files; /* owned */
@@ -31,7 +31,7 @@ static const struct column node_fields[] = {API_NODE_FIELDS(FIELD_ROW) COLUMNS_E
 static void facts_free(void *facts)
 {
     struct api_node_facts *f = facts;
-    statistics_answer_free(&f->statistics);
+    statistics_answer_free(&f->answer);
     json_decref(f->applications);
     json_decref(f->auth_mechanisms);
     json_decref(f->config_files);
@@ -43,13 +43,13 @@ static void facts_free(void *facts)
     free(f);
 }
 
+/* Gathers the facts, with the samples of c->range. */
 static struct api_node_facts *facts_create(struct api_call *c)
 {
     struct manage *m = c->manage;
     struct api_node_facts *f = lv_calloc(1, sizeof *f);
-    struct statistics_range range;
-    api_statistics_range(c, &range);
-    statistics_node(m->statistics, &range, &f->statistics);
+    statistics_node(m->statistics, &c->range, &f->answer);
+    f->statistics = &f->answer;
     node_facts_gather(m, &f->node);
     process_facts_read(&f->process);
     snprintf(f->os_pid, sizeof f->os_pid, "%llu", (unsigned long long)f->node.pid);
@@ -138,6 +138,8 @@ static void list_nodes(struct api_call *c)
 {
     struct listing listing = {.columns = node_fields, .free_row = facts_free};
     struct manage_error error = {0};
+    if (!api_read_range(c, &c->range))
+        return;
     listing_add(&listing, facts_create(c));
     api_answer_listing(c, true, &listing, &error);
 }
@@ -146,7 +148,8 @@ static void show_node(struct api_call *c)
 {
     struct node_memory memory = {0};
     bool with_memory = api_query_flag(c, "memory");
-    if (!is_this_node(c) || (with_memory && !gather_memory(c, &memory)))
+    if (!is_this_node(c) || !api_read_range(c, &c->range) ||
+        (with_memory && !gather_memory(c, &memory)))
         return;
     struct api_node_facts *f = facts_create(c);
     f->memory = with_memory ? memory_tree(&memory) : NULL;

@@ -4,7 +4,6 @@
 #include "api/api_private.h"
 #include "api/fields.h"
 #include "api/node_trees.h"
-#include "api/statistics.h"
 #include "base/counters.h"
 #include "broker/parameters.h"
 #include "manage/connections.h"
@@ -14,7 +13,7 @@
 
 struct overview_facts {
     struct node_facts node;
-    struct statistics_answer statistics;
+    const struct statistics_answer *statistics;
     bool sees_all; /* not only the vhosts it has access to */
     uint64_t connections, channels, consumers, queues, exchanges;
     json_t *contexts, *exchange_types, *listeners, *retention; /* owned */
@@ -80,7 +79,6 @@ static bool count_sessions(struct api_call *c, struct overview_facts *f, struct 
 
 static void facts_free(struct overview_facts *f)
 {
-    statistics_answer_free(&f->statistics);
     json_decref(f->contexts);
     json_decref(f->exchange_types);
     json_decref(f->listeners);
@@ -99,14 +97,15 @@ static void overview(struct api_call *c)
 {
     struct manage *m = c->manage;
     struct manage_error error = {0};
-    struct statistics_range range;
-    struct overview_facts f = {.sees_all = sees_all_vhosts(c)};
+    struct statistics_answer statistics;
+    struct overview_facts f = {.sees_all = sees_all_vhosts(c), .statistics = &statistics};
+    if (!api_read_range(c, &c->range))
+        return;
     if (!count_sessions(c, &f, &error)) {
         api_refuse_as(c, &error);
         return;
     }
-    api_statistics_range(c, &range);
-    statistics_overview(m->statistics, &c->actor, &range, &f.statistics);
+    statistics_overview(m->statistics, &c->actor, &c->range, &statistics);
     node_facts_gather(m, &f.node);
     count_topology(c, &f);
     f.exchange_types = tree_of_exchange_types();
@@ -114,6 +113,7 @@ static void overview(struct api_call *c)
     f.contexts = f.sees_all ? tree_of_contexts(m) : NULL;
     f.listeners = f.sees_all ? tree_of_listeners(m) : NULL;
     api_write_fields(c, overview_fields, &f);
+    statistics_answer_free(&statistics);
     facts_free(&f);
 }
 

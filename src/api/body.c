@@ -41,8 +41,8 @@ static bool type_fits(struct slice type, const json_t *value)
            (slice_is(type, "array") && json_is_array(value));
 }
 
-/* Returns what a value that has another type stands for, as in RabbitMQ: "true" is a boolean, "5" an
- * integer, 5 a string, [] an object. Returns NULL if it stands for nothing. */
+/* Returns what a value that has another type stands for, as in RabbitMQ: "true" is a boolean, "5"
+ * an integer, 5 a string, [] an object. Returns NULL if it stands for nothing. */
 static json_t *value_convert(struct slice type, const json_t *value)
 {
     const char *text = json_is_string(value) ? json_string_value(value) : NULL;

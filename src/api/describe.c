@@ -137,6 +137,13 @@ static void write_type(struct json_writer *w, const char *type)
     }
 }
 
+/* What a statistic's rate is shown with; the samples' means only if those are asked for. */
+static const struct column details_fields[] = {{"avg", NULL, "REAL"},
+                                               {"avg_rate", NULL, "REAL"},
+                                               {"rate", NULL, "REAL"},
+                                               {"samples", NULL, "SAMPLES"},
+                                               COLUMNS_END};
+
 /* Writes the members of an object whose names begin with the first `depth` bytes of those of the
  * fields, up to the field that does not; returns that one. */
 static const struct column *write_properties(struct json_writer *w, const struct column *fields,
@@ -158,7 +165,10 @@ static const struct column *write_properties(struct json_writer *w, const struct
         if (name[n] == '.') {
             field = write_properties(w, field, depth + n + 1);
         } else {
-            write_type(w, type_of_field(field->type));
+            if (strncmp(field->type, "DETAILS", strlen("DETAILS")) == 0)
+                write_properties(w, details_fields, 0);
+            else
+                write_type(w, type_of_field(field->type));
             field++;
         }
         json_write_end(w, '}');

@@ -1,5 +1,6 @@
 /* Descriptions of the API, made from its tables of routes and fields: docs/http-api.md and
- * docs/openapi.json (scripts/api-docs), and what GET /api/index.html and /api/openapi.json answer. */
+ * docs/openapi.json (scripts/api-docs), and what GET /api/index.html and /api/openapi.json
+ * answer. */
 #ifndef LEVERET_API_DESCRIBE_H
 #define LEVERET_API_DESCRIBE_H
 

@@ -190,13 +190,13 @@
 
 /* What /overview shows. */
 #define API_OVERVIEW_FIELDS(C)                                                                     \
-    STATISTIC_FIELDS(C, "churn_rates.", channel_closed, true)                                      \
-    STATISTIC_FIELDS(C, "churn_rates.", channel_created, true)                                     \
-    STATISTIC_FIELDS(C, "churn_rates.", connection_closed, true)                                   \
-    STATISTIC_FIELDS(C, "churn_rates.", connection_created, true)                                  \
-    STATISTIC_FIELDS(C, "churn_rates.", queue_created, true)                                       \
-    STATISTIC_FIELDS(C, "churn_rates.", queue_declared, true)                                      \
-    STATISTIC_FIELDS(C, "churn_rates.", queue_deleted, true)                                       \
+    STATISTIC_FIELD(C, "churn_rates.", channel_closed)                                             \
+    STATISTIC_FIELD(C, "churn_rates.", channel_created)                                            \
+    STATISTIC_FIELD(C, "churn_rates.", connection_closed)                                          \
+    STATISTIC_FIELD(C, "churn_rates.", connection_created)                                         \
+    STATISTIC_FIELD(C, "churn_rates.", queue_created)                                              \
+    STATISTIC_FIELD(C, "churn_rates.", queue_declared)                                             \
+    STATISTIC_FIELD(C, "churn_rates.", queue_deleted)                                              \
     C("cluster_name", cluster_name, STRING, cluster_name_now(m->broker, m->sessions->settings.cluster_name)) \
     C("cluster_tags.", cluster_tags, OBJECT)                                                       \
     C("contexts", contexts, TREE, f->contexts)                                                     \
@@ -210,10 +210,10 @@
     C("listeners", listeners, TREE, f->listeners)                                                  \
     C("management_version", management_version, TEXT, f->node.version)                             \
     C("message_stats.", message_stats, OBJECT)                                                     \
-    MESSAGE_STATS_PUBLISHED(C)                                                                     \
-    MESSAGE_STATS_DELIVERED(C)                                                                     \
-    STATISTIC_FIELDS(C, "message_stats.", disk_reads, HAS_MESSAGES)                                \
-    STATISTIC_FIELDS(C, "message_stats.", disk_writes, HAS_MESSAGES)                               \
+    DELIVERY_FIELDS(C)                                                                             \
+    PUBLISHER_FIELDS(C)                                                                            \
+    STATISTIC_FIELD(C, "message_stats.", disk_reads)                                               \
+    STATISTIC_FIELD(C, "message_stats.", disk_writes)                                              \
     C("node", node, TEXT, f->node.name)                                                            \
     C("node_tags.", node_tags, OBJECT)                                                             \
     C("object_totals.channels", object_channels, NUMBER, f->channels)                              \
@@ -224,38 +224,37 @@
     C("product_name", product_name, TEXT, m->sessions->settings.product)                           \
     C("product_version", product_version, TEXT, f->node.version)                                   \
     C("queue_totals.", queue_totals, OBJECT)                                                       \
-    STATISTIC_FIELDS(C, "queue_totals.", messages, true)                                           \
-    STATISTIC_FIELDS(C, "queue_totals.", messages_ready, true)                                     \
-    STATISTIC_FIELDS(C, "queue_totals.", messages_unacknowledged, true)                            \
+    STATISTIC_FIELD(C, "queue_totals.", messages)                                                  \
+    STATISTIC_FIELD(C, "queue_totals.", messages_ready)                                            \
+    STATISTIC_FIELD(C, "queue_totals.", messages_unacknowledged)                                   \
     C("rabbitmq_version", rabbitmq_version, TEXT, f->node.version)                                 \
     C("rates_mode", rates_mode, TEXT, rates_mode_of(m))                                            \
     C("release_series_support_status", release_series_support_status, TEXT, "supported")           \
     C("sample_retention_policies", sample_retention_policies, TREE, f->retention)                  \
     C("statistics_db_event_queue", statistics_db_event_queue, NUMBER, 0)
-#define HAS_MESSAGES (f->statistics.has_published || f->statistics.has_delivered)
 
 #define API_NODE_FIELDS(C)                                                                         \
     C("applications", applications, TREE, f->applications)                                         \
     C("auth_mechanisms", auth_mechanisms, TREE, f->auth_mechanisms)                                \
     C("being_drained", being_drained, BOOL, false)                                                 \
-    STATISTIC_FIELDS(C, "", channel_closed, true)                                                  \
-    STATISTIC_FIELDS(C, "", channel_created, true)                                                 \
+    STATISTIC_FIELD(C, "", channel_closed)                                                         \
+    STATISTIC_FIELD(C, "", channel_created)                                                        \
     C("cluster_links", cluster_links, WORDS, SLICE_EMPTY)                                          \
     C("config_files", config_files, TREE, f->config_files)                                         \
-    STATISTIC_FIELDS(C, "", connection_closed, true)                                               \
-    STATISTIC_FIELDS(C, "", connection_created, true)                                              \
+    STATISTIC_FIELD(C, "", connection_closed)                                                      \
+    STATISTIC_FIELD(C, "", connection_created)                                                     \
     C("context_switches", context_switches, NUMBER, f->process.context_switches)                   \
     C("contexts", contexts, TREE, f->contexts)                                                     \
     C("db_dir", db_dir, TEXT, f->node.data_dir)                                                    \
     C("disk_free", disk_free, NUMBER, f->node.disk_free_bytes)                                     \
     C("disk_free_alarm", disk_free_alarm, BOOL, f->node.alarms & BROKER_ALARM_DISK)                \
-    STATISTIC_DETAILS(C, "", disk_free, true)                                                      \
+    DETAILS_FIELD(C, disk_free)                                                                    \
     C("disk_free_limit", disk_free_limit, NUMBER, f->node.disk_free_limit_bytes)                   \
     C("enabled_plugins", enabled_plugins, TREE, f->enabled_plugins)                                \
     C("exchange_types", exchange_types, TREE, f->exchange_types)                                   \
     C("fd_total", fd_total, NUMBER, f->process.files_max)                                          \
     C("fd_used", fd_used, NUMBER, f->process.files_used)                                           \
-    STATISTIC_DETAILS(C, "", fd_used, true)                                                        \
+    DETAILS_FIELD(C, fd_used)                                                                      \
     C("io_read_bytes", io_read_bytes, NUMBER, f->process.disk_read_bytes)                          \
     C("io_write_bytes", io_write_bytes, NUMBER, f->process.disk_written_bytes)                     \
     C("log_files", log_files, TREE, f->log_files)                                                  \
@@ -263,7 +262,7 @@
     C("mem_calculation_strategy", mem_calculation_strategy, TEXT, "rss")                           \
     C("mem_limit", mem_limit, NUMBER, f->node.memory_limit_bytes)                                  \
     C("mem_used", mem_used, NUMBER, f->node.memory_used_bytes)                                     \
-    STATISTIC_DETAILS(C, "", mem_used, true)                                                       \
+    DETAILS_FIELD(C, mem_used)                                                                     \
     C("memory", memory, TREE, f->memory)                                                           \
     C("name", name, TEXT, f->node.name)                                                            \
     C("net_ticktime", net_ticktime, NUMBER, 60)                                                    \
@@ -273,9 +272,9 @@
     C("proc_total", proc_total, NUMBER, f->process.threads_max)                                    \
     C("proc_used", proc_used, NUMBER, f->process.threads)                                          \
     C("processors", processors, NUMBER, f->node.processors)                                        \
-    STATISTIC_FIELDS(C, "", queue_created, true)                                                   \
-    STATISTIC_FIELDS(C, "", queue_declared, true)                                                  \
-    STATISTIC_FIELDS(C, "", queue_deleted, true)                                                   \
+    STATISTIC_FIELD(C, "", queue_created)                                                          \
+    STATISTIC_FIELD(C, "", queue_declared)                                                         \
+    STATISTIC_FIELD(C, "", queue_deleted)                                                          \
     C("ra_open_file_metrics.ra_log_segment_writer", ra_log_segment_writer, NUMBER, 0)              \
     C("ra_open_file_metrics.ra_log_wal", ra_log_wal, NUMBER, 0)                                    \
     C("rates_mode", rates_mode, TEXT, rates_mode_of(m))                                            \
@@ -283,7 +282,7 @@
     C("running", running, BOOL, true)                                                              \
     C("sockets_total", sockets_total, NUMBER, f->process.files_max - f->node.files_reserved)       \
     C("sockets_used", sockets_used, NUMBER, f->process.sockets_used)                               \
-    STATISTIC_DETAILS(C, "", sockets_used, true)                                                   \
+    DETAILS_FIELD(C, sockets_used)                                                                 \
     C("type", type, TEXT, "disc")                                                                  \
     C("uptime", uptime, NUMBER, f->node.uptime_ms)
 /* clang-format on */

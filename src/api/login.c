@@ -1,9 +1,9 @@
 /* Who asks, and whether they may.
  *
- * Credentials are those of the header "authorization": Basic, or a Bearer token, which is a password
- * without a user. In their place a browser has the cookie that POST /login has set (cookie.h), and a
- * download of definitions may have them in its URL (?auth=), as in RabbitMQ. All of them end in the
- * same login, which counts as an attempt by "http". */
+ * Credentials are those of the header "authorization": Basic, or a Bearer token, which is a
+ * password without a user. In their place a browser has the cookie that POST /login has set
+ * (cookie.h), and a download of definitions may have them in its URL (?auth=), as in RabbitMQ. All
+ * of them end in the same login, which counts as an attempt by "http". */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -174,8 +174,8 @@ static void set_cookie(struct api_call *c, struct slice value, uint64_t seconds)
 
 /* --- the form --------------------------------------------------------------------------------- */
 
-/* Appends the value of a field of the form, "username=a&password=b". Returns false if there is none,
- * or it is malformed. */
+/* Appends the value of a field of the form, "username=a&password=b". Returns false if there is
+ * none, or it is malformed. */
 static bool form_field(struct slice form, const char *name, struct lv_buffer *out)
 {
     size_t n = strlen(name);
@@ -262,8 +262,8 @@ bool api_lets_monitor_in(struct api *api, struct http_request *request)
     return is_in;
 }
 
-/* Whether the actor may see what is in the vhost of the path. That a vhost does not exist is for the
- * handler to say. */
+/* Whether the actor may see what is in the vhost of the path. That a vhost does not exist is for
+ * the handler to say. */
 static bool check_content(struct api_call *c, struct manage_error *error)
 {
     struct slice vhost = api_part(c, "vhost");

@@ -15,8 +15,8 @@
 /* A kind of objects: its fields, and how its statistics are found. */
 struct api_kind {
     const struct column *fields;
-    /* Finds the statistics of an object, with the samples that c->range asks for, as statistics_...()
-     * do. NULL: it has none. */
+    /* Finds the statistics of an object, with the samples that c->range asks for, as
+     * statistics_...() do. NULL: it has none. */
     bool (*find_statistics)(const struct api_call *c, const void *facts,
                             struct statistics_answer *ret);
     /* Where the facts have their `const struct statistics_answer *statistics`: offsetof(). */

@@ -58,6 +58,11 @@ static bool is_delivered(enum statistic which)
     return which >= STATISTIC_deliver && which <= STATISTIC_ack;
 }
 
+static bool is_of_disk(enum statistic which)
+{
+    return which == STATISTIC_disk_reads || which == STATISTIC_disk_writes;
+}
+
 /* What exchanges count. */
 static bool is_passed_on(enum statistic which)
 {
@@ -69,6 +74,7 @@ static const struct statistic_answer *find(const struct statistics_answer *answe
 {
     if (!answer || !answer->of[which].is_known || (is_published(which) && !answer->has_published) ||
         (is_delivered(which) && !answer->has_delivered) ||
+        (is_of_disk(which) && !answer->has_published && !answer->has_delivered) ||
         (is_passed_on(which) && answer->of[STATISTIC_publish_in].value == 0))
         return NULL;
     return &answer->of[which];
@@ -144,6 +150,8 @@ struct value api_idle_since(const struct statistics_answer *answer)
                                 answer ? answer->moved_ms : clock_wall_ms());
 }
 
+/* Writes avg, avg_rate, and samples: [{"sample": 3, "timestamp": 1700000000000} ...], newest
+ * first. */
 static void write_samples(struct json_writer *w, const struct statistics_answer *answer,
                           enum statistic which)
 {

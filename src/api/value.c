@@ -45,21 +45,6 @@ static void write_json(struct json_writer *w, struct slice text)
     json_write_tree(w, value);
 }
 
-/* [{"sample": 3, "timestamp": 1700000000000} ...], newest first. */
-static void write_samples(struct json_writer *w, const struct past_values *s)
-{
-    json_write_begin(w, '[');
-    for (size_t i = 0; i < s->count; i++) {
-        json_write_begin(w, '{');
-        json_write_key(w, "sample");
-        json_write_u64(w, s->values[i]);
-        json_write_key(w, "timestamp");
-        json_write_u64(w, s->newest_ms - i * s->step_ms);
-        json_write_end(w, '}');
-    }
-    json_write_end(w, ']');
-}
-
 static json_t *definition_of(const struct effective_policy *policy)
 {
     return policy && policy->definition ? json_deep_copy(policy->definition) : json_object();
@@ -111,7 +96,6 @@ void api_write_value(struct api_call *c, const struct value *value)
     case VALUE_ARGUMENTS: json_write_tree(w, table_to_json(value->arguments.table)); break;
     case VALUE_DEFINITION: json_write_tree(w, definition_of(value->policy)); break;
     case VALUE_TREE: json_write_tree(w, json_incref(value->tree)); break;
-    case VALUE_SAMPLES: write_samples(w, &value->samples); break;
     case VALUE_NODES: write_nodes(c); break;
     case VALUE_OPTIONAL: write_optional(c, value->string); break;
     case VALUE_CLOCK: write_clock(w, value->number); break;

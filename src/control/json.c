@@ -213,7 +213,6 @@ json_t *json_of_value(const struct manage *m, const struct value *v)
     const char *node = m->node_name;
     switch (v->type) {
     case VALUE_ABSENT:
-    case VALUE_SAMPLES:
     case VALUE_TREE:
     case VALUE_OBJECT: /* of the HTTP API */
     case VALUE_NOTHING: return json_string("");

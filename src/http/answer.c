@@ -1,5 +1,5 @@
-/* An answer, on its way from the handler that writes it to libmicrohttpd, which sends it. The states
- * are in request.c. */
+/* An answer, on its way from the handler that writes it to libmicrohttpd, which sends it. The
+ * states are in request.c. */
 #include <string.h>
 #include <strings.h>
 

@@ -36,7 +36,7 @@ static bool is_compressible(const struct http_request *r)
 void packer_begin(struct http_request *r, bool is_large)
 {
     static const char *const gzip[] = {"gzip", "x-gzip", "*", NULL};
-    if (!r->server->options.compresses || !(is_large || r->out.n > (size_t)SMALL_BYTES) ||
+    if (!r->conn->listener->compresses || !(is_large || r->out.n > (size_t)SMALL_BYTES) ||
         !http_list_has(http_header(r, MHD_HTTP_HEADER_ACCEPT_ENCODING), gzip) ||
         !is_compressible(r))
         return;

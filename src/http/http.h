@@ -46,7 +46,6 @@ struct http_options {
     uint32_t request_ms;     /* within which the header of a request must have come */
     uint32_t idle_ms;        /* that a connection may be without a request */
     uint32_t body_ms;        /* for a body, beside 1 ms for each byte */
-    bool compresses;         /* answers of text, for clients that accept gzip */
 };
 
 /* Creates a server without listeners. Returns ERR_... if there is no memory or no descriptor. The
@@ -59,6 +58,9 @@ int http_server_listen(struct http_server *server, const char *address, uint16_t
                        struct http_listener **ret);
 /* Tells which requests are short; without this call none is. Call before http_server_start(). */
 void http_listener_set_short(struct http_listener *listener, http_is_short *is_short);
+/* Tells whether answers of text are compressed for clients that accept gzip; without this call they
+ * are not. Call before http_server_start(). */
+void http_listener_set_compresses(struct http_listener *listener, bool compresses);
 uint16_t http_listener_port(const struct http_listener *listener);
 /* Returns the number of open connections. Any thread. */
 uint64_t http_listener_connections(const struct http_listener *listener);

@@ -24,6 +24,7 @@ struct http_listener {
     http_is_short *is_short; /* NULL: no request is */
     uint16_t port;
     bool is_tls;
+    bool compresses;
     _Atomic uint64_t connections;
     struct http_listener *next;
 };

@@ -5,7 +5,7 @@
  *   RUNNING   suspended                             the handler runs, and writes into `out`
  *                                                   `out` is large: http_flush() resumes, and
  *   STARTED   the answer's header is sent           the rest goes through the spool
- *   COMPLETE                                        the handler ends before that: http_end() resumes
+ *   COMPLETE                                  the handler ends before that: http_end() resumes
  *   QUEUED    libmicrohttpd sends the answer, and is suspended while the spool is empty
  *
  * The request is cut when its client is gone, or the server stops: what is written from then on is

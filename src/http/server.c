@@ -1,7 +1,8 @@
 /* The server: its loop, libmicrohttpd, its listeners, their start and their end.
  *
  *   The end: requests are cut -> the loop stops, which ends every client, so that nothing more is
- *   given to libmicrohttpd -> workers end, so that no request is suspended -> libmicrohttpd stops */
+ *   given to libmicrohttpd -> workers end, so that no request is suspended -> libmicrohttpd
+ *   stops */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,11 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t port
 void http_listener_set_short(struct http_listener *l, http_is_short *is_short)
 {
     l->is_short = is_short;
+}
+
+void http_listener_set_compresses(struct http_listener *l, bool compresses)
+{
+    l->compresses = compresses;
 }
 
 uint16_t http_listener_port(const struct http_listener *l)

@@ -59,7 +59,6 @@ static struct http_options options(const struct leveretd *d)
         .request_ms = (uint32_t)d->config->management_request_ms,
         .idle_ms = (uint32_t)d->config->management_idle_ms,
         .body_ms = (uint32_t)d->config->management_idle_ms,
-        .compresses = d->config->management_compresses,
     };
 }
 
@@ -79,6 +78,7 @@ static int open_api(struct leveretd *d, struct http_services *http)
         .port = config_management_port(d->config),
         .handler = api_handle,
         .is_short = api_is_short,
+        .compresses = d->config->management_compresses,
         .arg = http->api,
     };
     int code = open_listener(d, &wanted);
@@ -99,6 +99,7 @@ static int open_metrics(struct leveretd *d, struct http_services *http)
         .address = d->config->prometheus_ip,
         .port = (uint16_t)d->config->prometheus_port,
         .handler = metrics_handle,
+        .compresses = true,
         .arg = &http->metrics,
     };
     http->metrics = (struct metrics_endpoint){
@@ -150,8 +151,16 @@ static void create_api(struct leveretd *d, struct http_services *http)
     http->api = api_create(&d->manage, &settings);
 }
 
+static bool is_wanted(const struct config *c)
+{
+    return config_management_port(c) || config_management_ssl_port(c) || c->prometheus_port ||
+           config_metrics_ssl_port(c);
+}
+
 int http_services_open(struct leveretd *d)
 {
+    if (!is_wanted(d->config))
+        return EXIT_OK;
     struct http_services *http = d->http = lv_calloc(1, sizeof *http);
     struct http_options wanted = options(d);
     int err = http_server_create(&wanted, &http->server);
@@ -165,7 +174,7 @@ int http_services_open(struct leveretd *d)
 
 int http_services_start(struct http_services *http)
 {
-    int err = http_server_start(http->server);
+    int err = http ? http_server_start(http->server) : 0;
     if (err == 0)
         return EXIT_OK;
     log_error("cannot start the HTTP server: %s", lv_error_text(err));

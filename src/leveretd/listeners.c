@@ -69,6 +69,7 @@ static int listen_for_http(const struct opening *o, struct listener *one, uint16
     if (err < 0)
         return err;
     http_listener_set_short(one->http, o->http->is_short);
+    http_listener_set_compresses(one->http, o->http->compresses);
     one->port = http_listener_port(one->http);
     return 0;
 }

@@ -43,6 +43,7 @@ struct http_wanted {
     struct tls_server *tls; /* NULL: plain */
     http_handler *handler;
     http_is_short *is_short; /* NULL: no request is */
+    bool compresses;
     void *arg;
 };
 /* Listens for HTTP. Returns like listeners_open(); call at the same time. */
@@ -63,8 +64,8 @@ void listeners_close(struct listeners *l);
 /* Returns how many connections of the listener are open; 0 once it is closed. Any thread. */
 uint64_t listener_connections(const struct listener *one);
 
-/* Writes RabbitMQ's words for a listener: "amqp", "amqp/ssl", "https", and "AMQP 0-9-1 over TLS". Both
- * have room for LISTENER_WORDS_MAX bytes. */
+/* Writes RabbitMQ's words for a listener: "amqp", "amqp/ssl", "https", and "AMQP 0-9-1 over TLS".
+ * Both have room for LISTENER_WORDS_MAX bytes. */
 enum { LISTENER_WORDS_MAX = 64 };
 void listener_words(const struct listener *one, char *protocol, char *purpose);
 

@@ -5,10 +5,10 @@
  *
  * Then, on the same thread, after the loops have ended:
  *
- *   HTTP and the control socket are closed -> the definitions are flushed, so that every commit under way is
- *   reported -> logins under way are answered -> the log is closed -> mail that is left is
- *   delivered and what it changed is flushed, again and again until no mail is left -> sessions,
- *   broker, auth, definitions, loops, and what RCU has deferred are freed
+ *   HTTP and the control socket are closed -> the definitions are flushed, so that every commit
+ *   under way is reported -> logins under way are answered -> the log is closed -> mail that is
+ *   left is delivered and what it changed is flushed, again and again until no mail is left ->
+ *   sessions, broker, auth, definitions, loops, and what RCU has deferred are freed
  *
  * A second signal ends the wait for connections. */
 #include <pthread.h>

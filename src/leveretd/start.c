@@ -1,7 +1,8 @@
 /* The start, in an order in which each part finds the parts it depends on:
  *
  *   log level, descriptors -> data directory and its lock -> definitions -> loops, auth, broker
- *   -> recovery, or the first start -> the log -> sessions -> listeners -> control socket -> HTTP -> alarms
+ *   -> recovery, or the first start -> the log -> sessions -> listeners -> control socket -> HTTP
+ *   -> alarms
  *
  * The messages of a long log are read meanwhile, on a thread of its own (restoring.c).
  *

@@ -1,6 +1,6 @@
-/* management.sample_retention_policies.GROUP.AGE = STEP: samples of the last AGE (minute, hour, day,
- * or a number of seconds) are kept, STEP seconds apart. As in RabbitMQ, "minute" keeps what a chart
- * of the last ten minutes needs. */
+/* management.sample_retention_policies.GROUP.AGE = STEP: samples of the last AGE (minute, hour,
+ * day, or a number of seconds) are kept, STEP seconds apart. As in RabbitMQ, "minute" keeps what a
+ * chart of the last ten minutes needs. */
 #include "leveretd/statistics_config.h"
 
 #include <stdlib.h>

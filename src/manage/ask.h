@@ -32,8 +32,8 @@ int ask_every_loop(struct asker *asker, ask_fn *fn, void *arg);
 /* Like ask_every_loop(), for one loop. */
 int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
 
-/* Waits at most `ms` milliseconds until every loop has ended a turn. Returns 0, ERR_TIMED_OUT if one
- * has not, or ERR_CLOSED. For thread and RCU see ask_every_loop(). */
+/* Waits at most `ms` milliseconds until every loop has ended a turn. Returns 0, ERR_TIMED_OUT if
+ * one has not, or ERR_CLOSED. For thread and RCU see ask_every_loop(). */
 int ask_for_a_turn(struct asker *asker, unsigned ms);
 
 /* Like ask_loop(), for a question that a loop cannot answer in one turn: fn is called on the loop,

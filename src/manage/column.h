@@ -34,7 +34,6 @@ enum value_type {
     VALUE_BYTES,      /* a message's body, or the beginning of it */
     VALUE_PROPERTIES, /* a message's properties, encoded */
     VALUE_DEFINITION, /* of the effective policy; NULL: there is none */
-    VALUE_SAMPLES,    /* of a statistic */
     VALUE_TREE,       /* JSON */
     /* Of the HTTP API: */
     VALUE_OPTIONAL,    /* a string; if it is empty there is none */
@@ -44,13 +43,6 @@ enum value_type {
     /* The object that the field's name, which ends with a dot, is for is there even if no field
      * in it is. */
     VALUE_OBJECT,
-};
-
-/* Values of a statistic in the past, newest first. */
-struct past_values {
-    const uint64_t *values; /* NULL: none were asked for */
-    size_t count;
-    uint64_t newest_ms, step_ms; /* wall clock */
 };
 
 /* The pointers in a value are valid as long as its row. */
@@ -75,7 +67,6 @@ struct value {
             bool is_text; /* UTF-8 */
         } bytes;
         const struct effective_policy *policy;
-        struct past_values samples;
         struct json_t *tree; /* borrowed; NULL: the field is left out */
         struct {
             const struct statistics_answer *answer;
@@ -119,8 +110,6 @@ struct value {
 #define VALUE_OF_PROPERTIES(s) ((struct value){.type = VALUE_PROPERTIES, .string = (s)})
 #define VALUE_OF_OBJECT() ((struct value){.type = VALUE_OBJECT})
 #define VALUE_OF_TREE(t) ((t) ? (struct value){.type = VALUE_TREE, .tree = (t)} : VALUE_OF_ABSENT())
-/* The field is left out if there are no values. */
-#define VALUE_OF_SAMPLES(s) value_of_samples(s)
 #define VALUE_OF_OPTIONAL(s) ((struct value){.type = VALUE_OPTIONAL, .string = (s)})
 /* Like STRING, but null if the string is empty; and left out if it is. */
 #define VALUE_OF_STRING_OR_NULL(s) ((s).n > 0 ? VALUE_OF_STRING(s) : VALUE_OF_NOTHING())
@@ -132,11 +121,6 @@ struct value {
 #define VALUE_OF_BINDING_KEY(key, table)                                                           \
     ((struct value){.type = VALUE_BINDING_KEY, .binding = {(key), (table)}})
 #define VALUE_OF_DEFINITION(p) ((struct value){.type = VALUE_DEFINITION, .policy = (p)})
-
-static inline struct value value_of_samples(struct past_values s)
-{
-    return (struct value){.type = s.values ? VALUE_SAMPLES : VALUE_ABSENT, .samples = s};
-}
 
 struct column {
     const char *name;

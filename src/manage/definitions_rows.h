@@ -6,8 +6,8 @@
 
 #include "manage/definitions.h"
 
-/* Texts of rows are kept by the file (struct kept_texts), unless they are said to be owned. JSON values
- * that are not are there only while the row is read. */
+/* Texts of rows are kept by the file (struct kept_texts), unless they are said to be owned. JSON
+ * values that are not are there only while the row is read. */
 
 /* Each row begins with this. A row without a name has an empty one: a permission has its user's
  * name, a binding its source's. */
@@ -131,10 +131,10 @@ void report_note(struct definitions_report *report, const char *format, ...)
 
 /* --- reading: pure ---------------------------------------------------------------------------- */
 
-/* Reads the sources: their JSON, their lists, their rows with the types of the fields. Keeps nothing
- * of the texts. Returns false with the error filled in if one is not JSON; else true, with what is wrong in the report.
- * With a vhost, all rows are in that one, and lists that do not belong to a vhost are ignored. The caller
- * frees *ret in any case. Any thread. */
+/* Reads the sources: their JSON, their lists, their rows with the types of the fields. Keeps
+ * nothing of the texts. Returns false with the error filled in if one is not JSON; else true, with
+ * what is wrong in the report. With a vhost, all rows are in that one, and lists that do not belong
+ * to a vhost are ignored. The caller frees *ret in any case. Any thread. */
 bool definitions_read(const struct definitions_import *what, struct definitions_report *report,
                       struct definitions_file *ret, struct manage_error *error);
 void definitions_file_free(struct definitions_file *file);

@@ -47,8 +47,8 @@ struct job_work {
     void (*free_arg)(void *arg); /* frees the argument after the end; NULL: nothing to free */
 };
 
-/* Starts a job in the actor's name. Takes work->arg, also when it refuses. Sets *ret_id to the job's
- * id. REFUSAL_LIMIT: too many jobs are running. */
+/* Starts a job in the actor's name. Takes work->arg, also when it refuses. Sets *ret_id to the
+ * job's id. REFUSAL_LIMIT: too many jobs are running. */
 bool job_start(struct jobs *jobs, const struct actor *actor, const struct job_work *work,
                uint64_t *ret_id, struct manage_error *error);
 

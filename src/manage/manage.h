@@ -98,7 +98,8 @@ bool actor_check_rank(const struct actor *actor, enum actor_rank rank, struct ma
  * do monitors, to see something (ACTOR_MANAGEMENT). */
 bool actor_check_vhost(const struct actor *actor, enum actor_rank rank, struct slice vhost,
                        struct manage_error *error);
-/* Checks that the actor may see what is in the vhost: it has access to it, or is an administrator. */
+/* Checks that the actor may see what is in the vhost: it has access to it, or is an
+ * administrator. */
 bool actor_check_content(const struct actor *actor, struct slice vhost, struct manage_error *error);
 /* Check that the actor has the permission that a client would need. */
 bool actor_check_queue(const struct actor *actor, enum auth_action action, struct slice vhost,
@@ -113,8 +114,8 @@ bool manage_refuse_as_broker(struct manage_error *error, enum subject subject,
 void actor_log(const struct actor *actor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Returns whether queues still wait for the messages that the log has of them: until then a question
- * to a queue must not be asked by a caller that cannot wait for it. Any thread. */
+/* Returns whether queues still wait for the messages that the log has of them: until then a
+ * question to a queue must not be asked by a caller that cannot wait for it. Any thread. */
 bool manage_is_restoring(const struct manage *m);
 
 /* Returns the vhost of this name, or NULL after refusing. Valid until the thread waits. */

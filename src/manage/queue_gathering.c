@@ -1,9 +1,9 @@
 /* Gathering facts of queues.
  *
  * A queue's numbers belong to its home loop. So a listing first takes a reference of every queue
- * that it shows (the names are topology, read under RCU), and then asks the loops in rounds: in each
- * round every loop fills in the facts of its next SLICE queues, so that no turn is long, however
- * many queues there are. */
+ * that it shows (the names are topology, read under RCU), and then asks the loops in rounds: in
+ * each round every loop fills in the facts of its next SLICE queues, so that no turn is long,
+ * however many queues there are. */
 #include <stdlib.h>
 
 #include "base/assert.h"

@@ -295,7 +295,8 @@ bool history_last_change(const struct history *h, int64_t *ret)
     return true;
 }
 
-/* Returns the finest level that reaches back to this time, or else the one that reaches farthest. */
+/* Returns the finest level that reaches back to this time, or else the one that reaches
+ * farthest. */
 static unsigned level_for(const struct retention *r, uint64_t now_ms, uint64_t first_ms)
 {
     unsigned i = 0;

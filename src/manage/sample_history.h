@@ -32,8 +32,8 @@ struct history *history_create(const struct retention *retention, unsigned figur
 /* Frees the history and clears the pointer. NULL is fine. */
 void history_free(struct history **history);
 
-/* Notes the figures at this time, which is not before that of the last call, and forgets what is too
- * old. */
+/* Notes the figures at this time, which is not before that of the last call, and forgets what is
+ * too old. */
 void history_note(struct history *h, uint64_t now_ms, const uint64_t *figures);
 
 /* Returns the figures of the last history_note(). Borrowed. */

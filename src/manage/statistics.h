@@ -102,8 +102,8 @@ struct statistics;
  * thread. Call after sessions_start(). */
 int statistics_start(struct loops *loops, struct broker *broker,
                      const struct statistics_settings *settings, struct statistics **ret);
-/* Ends the sampler and clears the pointer; NULL is fine. Call when nobody asks any longer, after the
- * loops have stopped, and before broker_free() and loops_free(). */
+/* Ends the sampler and clears the pointer; NULL is fine. Call when nobody asks any longer, after
+ * the loops have stopped, and before broker_free() and loops_free(). */
 void statistics_stop(struct statistics **statistics);
 
 /* Returns the settings in force, with what was 0 filled in. */
@@ -143,9 +143,9 @@ struct statistics_answer {
 };
 
 /* The functions below fill in *ret, which the caller frees with statistics_answer_free(), and
- * return true. They return false, with *ret empty but valid to free, if the sampler has not seen the
- * object yet, or there is no sampler: `s` may be NULL. `range` NULL: no samples. Any thread that may
- * wait for a mutex, which is never held for long. */
+ * return true. They return false, with *ret empty but valid to free, if the sampler has not seen
+ * the object yet, or there is no sampler: `s` may be NULL. `range` NULL: no samples. Any thread
+ * that may wait for a mutex, which is never held for long. */
 bool statistics_queue(struct statistics *s, uint64_t queue_id, const struct statistics_range *range,
                       struct statistics_answer *ret);
 bool statistics_exchange(struct statistics *s, struct slice vhost, struct slice name,

@@ -1,4 +1,5 @@
-/* The objects that statistics are kept of: found by a key, each with a history once it has moved. */
+/* The objects that statistics are kept of: found by a key, each with a history once it has
+ * moved. */
 #ifndef LEVERET_MANAGE_STATISTICS_OBJECTS_H
 #define LEVERET_MANAGE_STATISTICS_OBJECTS_H
 

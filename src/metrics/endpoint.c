@@ -2,78 +2,16 @@
 #include "metrics/endpoint.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
-#include "base/assert.h"
 #include "base/memory.h"
-#include "base/rcu.h"
-#include "metrics/gzip_sink.h"
 #include "metrics/metrics.h"
 
 /* --- headers ---------------------------------------------------------------------------------- */
 
-static bool is_word(struct slice text, const char *word)
-{
-    return text.n == strlen(word) && strncasecmp((const char *)text.p, word, text.n) == 0;
-}
-
-static struct slice trimmed(struct slice text)
-{
-    while (text.n > 0 && (*text.p == ' ' || *text.p == '\t'))
-        text = slice_of(text.p + 1, text.n - 1);
-    while (text.n > 0 && (text.p[text.n - 1] == ' ' || text.p[text.n - 1] == '\t'))
-        text.n--;
-    return text;
-}
-
-/* Takes what is before the separator off the text. */
-static struct slice take_until(struct slice *text, char separator)
-{
-    const uint8_t *at = text->n ? memchr(text->p, separator, text->n) : NULL;
-    size_t n = at ? (size_t)(at - text->p) : text->n;
-    struct slice taken = slice_of(text->p, n);
-    n += at != NULL;
-    *text = slice_of(text->p + n, text->n - n);
-    return trimmed(taken);
-}
-
-/* Returns whether the parameters of an item have q=0: it is not wanted. */
-static bool is_unwanted(struct slice parameters)
-{
-    while (parameters.n > 0) {
-        struct slice one = take_until(&parameters, ';');
-        if (one.n < 3 || (one.p[0] | 0x20) != 'q' || one.p[1] != '=' || one.p[2] != '0')
-            continue;
-        bool is_zero = true;
-        for (size_t i = 3; i < one.n; i++)
-            is_zero &= one.p[i] == '.' || one.p[i] == '0';
-        return is_zero;
-    }
-    return false;
-}
-
-/* Returns whether a list of items such as "gzip;q=0.5, *" has one of these words. */
-static bool has_item(struct slice list, const char *const *words)
-{
-    while (list.n > 0) {
-        struct slice parameters = take_until(&list, ',');
-        struct slice item = take_until(&parameters, ';');
-        for (size_t i = 0; words[i]; i++)
-            if (is_word(item, words[i]) && !is_unwanted(parameters))
-                return true;
-    }
-    return false;
-}
-
 bool accepts_text(struct slice accept)
 {
-    return trimmed(accept).n == 0 ||
-           has_item(accept, (const char *const[]){"text/plain", "text/*", "*/*", NULL});
-}
-
-bool accepts_gzip(struct slice accept_encoding)
-{
-    return has_item(accept_encoding, (const char *const[]){"gzip", "x-gzip", NULL});
+    return accept.n == 0 ||
+           http_list_has(accept, (const char *const[]){"text/plain", "text/*", "*/*", NULL});
 }
 
 /* --- refusals --------------------------------------------------------------------------------- */
@@ -158,29 +96,11 @@ static size_t query_values(const struct http_request *request, const char *name,
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
-static bool write_plain(void *request, struct slice bytes)
+/* An exposition_write. */
+static bool write_text(void *request, struct slice bytes)
 {
     lv_buffer_add_slice(http_out(request), bytes);
     return http_flush(request, false);
-}
-
-static void write_metrics(struct manage *m, const struct metrics_request *wanted,
-                          struct http_request *request)
-{
-    bool is_gzip = accepts_gzip(http_header(request, "accept-encoding"));
-    http_add_header(request, "content-type", slice_str(EXPOSITION_CONTENT_TYPE));
-    http_add_header(request, "content-encoding", slice_str(is_gzip ? "gzip" : "identity"));
-    http_add_header(request, "vary", slice_str("accept-encoding"));
-    if (!is_gzip) {
-        metrics_write(m, wanted, write_plain, request);
-        return;
-    }
-    struct gzip_sink sink;
-    gzip_sink_begin(&sink, write_plain, request);
-    metrics_write(m, wanted, gzip_sink_write, &sink);
-    lv_rcu_offline();
-    gzip_sink_end(&sink);
-    lv_rcu_online();
 }
 
 void metrics_handle(void *arg, struct http_request *request)
@@ -205,10 +125,10 @@ void metrics_handle(void *arg, struct http_request *request)
     wanted.queue_count = query_values(request, "queue", &queues);
     wanted.vhosts = vhosts;
     wanted.queues = queues;
-    if (slice_is(http_method(request), "HEAD"))
-        http_add_header(request, "content-type", slice_str(EXPOSITION_CONTENT_TYPE));
-    else
-        write_metrics(endpoint->manage, &wanted, request);
+    http_add_header(request, "content-type", slice_str(EXPOSITION_CONTENT_TYPE));
+    http_add_header(request, "vary", slice_str("accept-encoding"));
+    if (!slice_is(http_method(request), "HEAD"))
+        metrics_write(endpoint->manage, &wanted, write_text, request);
     free(asked);
     free(vhosts);
     free(queues);

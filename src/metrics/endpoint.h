@@ -17,9 +17,8 @@ struct metrics_endpoint {
 /* Answers a request; `endpoint` is a struct metrics_endpoint. */
 void metrics_handle(void *endpoint, struct http_request *request);
 
-/* Return whether text/plain is among the types of a header Accept, and gzip among the encodings of
- * Accept-Encoding. A missing header is empty: any type, and no encoding. Pure. */
+/* Returns whether text/plain is among the types of a header Accept. A missing header is empty: any
+ * type is accepted. Pure. */
 bool accepts_text(struct slice accept);
-bool accepts_gzip(struct slice accept_encoding);
 
 #endif

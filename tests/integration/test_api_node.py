@@ -31,6 +31,21 @@ def test_the_node_shows_what_it_uses_and_may_use(api, broker):
     assert api.get('/nodes?columns=name,running').json == [{'name': broker.node_name, 'running': True}]
 
 
+@pytest.mark.parametrize('where', ['/overview', '/nodes'])
+def test_a_range_of_samples_that_makes_no_sense_is_refused(api, where):
+    answer = api.get(where + '?lengths_age=-5&lengths_incr=5')
+    assert answer.status == 400 and answer.json['reason'] == 'Invalid range parameters: age -5, incr 5'
+    assert api.get(where + '?lengths_age=-5&lengths_incr=x').status == 200            # what is not a number counts as absent
+
+
+def test_without_a_port_for_http_there_is_no_server(own_broker):
+    own = own_broker(start=False)
+    own.management_port = 0
+    own.start()
+    names = {open(f'/proc/{own.pid}/task/{thread}/comm').read().strip() for thread in os.listdir(f'/proc/{own.pid}/task')}
+    assert 'http' not in names and not [one for one in names if one.startswith('MHD')]
+
+
 def test_an_alarm_is_shown(own_broker):
     own = own_broker()
     own.ctl('set_disk_free_limit', '1PB')
