@@ -166,6 +166,7 @@ static void hurt_disk(struct world *w)
 {
     uint64_t call = disk_sim_calls(w->machine.disk) + 1 + world_below(w, 40);
     w->counts->faults++;
+    w->is_hurt = true;
     switch (world_below(w, 6)) {
     case 0:
         world_step(w, "call %" PRIu64 " of the disk will find no descriptor", call);

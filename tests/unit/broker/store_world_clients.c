@@ -223,6 +223,7 @@ static struct client *client_make(struct world *w, unsigned slot, struct loop *l
     world_client_open(&client->base, &place, w->slots[slot].queue, loop, &client_calls);
     w->clients[w->client_count++] = client;
     w->slots[slot].has_mail |= loop != queue_home(w->slots[slot].queue);
+    w->walkers[slot].may_miss |= w->slots[slot].has_mail;
     return client;
 }
 

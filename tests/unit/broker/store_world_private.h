@@ -110,7 +110,11 @@ enum { WALKED_MAX = 40 };
 struct walker {
     struct browse *browse; /* NULL: there is nobody */
     unsigned wakes;
+    bool only_looks; /* it takes nothing: what it has seen may be paged out */
+    bool may_miss;   /* messages may have been on their way to a client, and have come back */
     uint64_t last[PRIORITIES]; /* the position seen last in each lane, plus 1 */
+    /* The message seen last of each publisher and priority, plus 1; 0: none yet. */
+    uint32_t newest[MACHINE_LOOPS_MAX][PRIORITIES];
     size_t taken_count;
     struct held taken[WALKED_MAX];
 };
@@ -140,6 +144,7 @@ struct world {
     /* This life's. */
     bool is_dead;
     bool was_paged;
+    bool is_hurt;     /* the disk has failed, in this life or before */
     bool is_restored; /* all of the log has been read */
     struct sink sinks[MACHINE_LOOPS_MAX];
     struct client *clients[CLIENTS_MAX];
