@@ -2,34 +2,16 @@
 
 #include <stdlib.h>
 
-#include "manage/vhosts.h"
 #include "topology/vhost.h"
 
 /* --- listings --------------------------------------------------------------------------------- */
 
-/* Moves the rows of `from`, which is empty afterwards. */
-static void listing_take(struct listing *to, struct listing *from)
+void admin_list_everywhere(struct api_call *c, api_list_fn *list, const struct column *fields)
 {
-    for (size_t i = 0; i < from->count; i++)
-        listing_add(to, from->rows[i]);
-    from->count = 0;
-    listing_free(from);
-}
-
-void admin_list_everywhere(struct api_call *c, admin_list_vhost *list, const struct column *fields)
-{
-    struct listing vhosts = {0}, all = {.columns = fields};
+    struct listing all = {0};
     struct manage_error error = {0};
-    bool is_done = manage_list_vhosts(c->manage, &c->actor, &vhosts, &error);
-    for (size_t i = 0; is_done && i < vhosts.count; i++) {
-        const struct vhost_facts *vhost = vhosts.rows[i];
-        struct manage_error ignored = {0};
-        struct listing rows = {0};
-        if (list(c, vhost->name, &rows, &ignored))
-            listing_take(&all, &rows);
-        manage_error_free(&ignored);
-    }
-    listing_free(&vhosts);
+    bool is_done = api_list_vhosts_allowed(c, list, &all, &error);
+    all.columns = fields;
     api_answer_listing(c, is_done, &all, &error);
 }
 

@@ -3,14 +3,11 @@
 #define LEVERET_API_ADMIN_H
 
 #include "api/api_private.h"
-
-/* A listing of one vhost, as the functions manage_list_...() of manage/. */
-typedef bool admin_list_vhost(struct api_call *c, struct slice vhost, struct listing *ret,
-                              struct manage_error *error);
+#include "api/vhosts_seen.h"
 
 /* Answers with the rows of every vhost that the user may see. `list` may refuse a vhost, which is
  * left out then. */
-void admin_list_everywhere(struct api_call *c, admin_list_vhost *list, const struct column *fields);
+void admin_list_everywhere(struct api_call *c, api_list_fn *list, const struct column *fields);
 
 /* Keeps the rows whose value in this column is `name`. */
 void admin_keep_named(struct api_call *c, struct listing *l, const char *column, struct slice name);

@@ -35,7 +35,7 @@ static void list_all_operator_policies(struct api_call *c)
     admin_list_everywhere(c, list_operator, policy_fields);
 }
 
-static void answer_list(struct api_call *c, admin_list_vhost *list)
+static void answer_list(struct api_call *c, api_list_fn *list)
 {
     struct listing l = {0};
     struct manage_error error = {0};
@@ -55,7 +55,7 @@ static void list_operator_policies(struct api_call *c)
 }
 
 /* Lists the policy of the path: a row or none. */
-static bool list_one(struct api_call *c, admin_list_vhost *list, struct listing *ret,
+static bool list_one(struct api_call *c, api_list_fn *list, struct listing *ret,
                      struct manage_error *error)
 {
     bool is_done = list(c, api_part(c, "vhost"), ret, error);
@@ -64,7 +64,7 @@ static bool list_one(struct api_call *c, admin_list_vhost *list, struct listing 
     return is_done;
 }
 
-static void show(struct api_call *c, admin_list_vhost *list)
+static void show(struct api_call *c, api_list_fn *list)
 {
     struct listing l = {0};
     struct manage_error error = {0};
@@ -113,7 +113,7 @@ static bool check_types(struct api_call *c)
     return true;
 }
 
-static void put(struct api_call *c, admin_list_vhost *list, bool is_operator)
+static void put(struct api_call *c, api_list_fn *list, bool is_operator)
 {
     struct listing l = {0};
     struct manage_error error = {0};

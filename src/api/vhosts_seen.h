@@ -1,4 +1,4 @@
-/* Listings of all vhosts whose content the actor may see. */
+/* Listings of all vhosts that the actor may see something of. */
 #ifndef LEVERET_API_VHOSTS_SEEN_H
 #define LEVERET_API_VHOSTS_SEEN_H
 
@@ -12,5 +12,9 @@ typedef bool api_list_fn(struct api_call *c, struct slice vhost, struct listing 
  * has none. A vhost that is deleted meanwhile is left out. Returns false after refusing. */
 bool api_list_vhosts(struct api_call *c, api_list_fn *list, struct listing *ret,
                      struct manage_error *error);
+/* Joins the listings of all vhosts for which `list` does not refuse: it decides what the actor may
+ * see. Returns false after refusing. */
+bool api_list_vhosts_allowed(struct api_call *c, api_list_fn *list, struct listing *ret,
+                             struct manage_error *error);
 
 #endif

@@ -131,14 +131,8 @@ static int import(struct leveretd *d, const struct loading *l)
 {
     static const struct actor actor = {
         .name = {(const uint8_t *)EVENT_ACTOR_INTERNAL, sizeof EVENT_ACTOR_INTERNAL - 1}};
-    struct manage m = {
-        .loops = d->loops,
-        .broker = d->broker,
-        .auth = d->auth,
-        .sessions = &d->sessions,
-        .node_name = d->node_name,
-        .vhost_defaults = d->vhost_defaults,
-    };
+    struct manage m = d->manage;
+    m.asker = NULL; /* no loop runs yet */
     struct definitions_source *sources = lv_calloc(l->count + 1, sizeof *sources);
     for (size_t i = 0; i < l->count; i++)
         sources[i] = (struct definitions_source){l->count > 1 ? l->files[i].name : NULL,

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "leveretd/config_private.h"
+#include "manage/tags.h"
 
 enum kind {
     VHOSTS,   /* a pattern of vhosts, compiled */
@@ -287,15 +288,13 @@ static void put_policy(struct vhost_defaults *d, const struct thing *t)
     };
 }
 
-/* Returns the words between commas without spaces. The caller owns it. */
-static char *tidy_tags(const char *text)
+/* Returns the words between commas. The caller owns it. */
+static char *words_of(const char *text)
 {
-    char *tags = lv_strdup(text), *to = tags;
-    for (const char *from = text; *from; from++)
-        if (*from != ' ')
-            *to++ = *from;
-    *to = '\0';
-    return tags;
+    struct lv_buffer words = {0};
+    char *owned = slice_strdup(tags_tidy(slice_str(text), &words));
+    lv_buffer_free(&words);
+    return owned;
 }
 
 static void put_user(struct vhost_defaults *d, const struct thing *t)
@@ -304,7 +303,7 @@ static void put_user(struct vhost_defaults *d, const struct thing *t)
         .name = lv_strdup(t->name),
         .vhosts = compile(t->texts[USER_VHOSTS]),
         .password = lv_strdup(t->texts[USER_PASSWORD]),
-        .tags = tidy_tags(t->texts[USER_TAGS]),
+        .tags = words_of(t->texts[USER_TAGS]),
         .configure = lv_strdup(t->texts[USER_CONFIGURE]),
         .write = lv_strdup(t->texts[USER_WRITE]),
         .read = lv_strdup(t->texts[USER_READ]),

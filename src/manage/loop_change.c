@@ -42,3 +42,37 @@ bool loop_change_make(struct manage *m, const struct actor *actor, const struct 
         manage_refuse_as_broker(error, change->subject, &c.error);
     return c.result != CHANGE_REFUSED;
 }
+
+/* --- declaring -------------------------------------------------------------------------------- */
+
+static bool may_declare(const struct actor *actor, const struct loop_declaration *d,
+                        struct manage_error *error)
+{
+    struct broker_error told;
+    if (!actor->identity)
+        return true;
+    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, d->change.vhost, error))
+        return false;
+    bool may;
+    do {
+        may = d->may(actor->identity, d->change.vhost, d->change.what, &told);
+    } while (!may && actor_awaits(actor, &told));
+    return may || manage_refuse_as_broker(error, d->change.subject, &told);
+}
+
+bool loop_declare(struct manage *m, const struct actor *actor, const struct loop_declaration *d,
+                  struct manage_error *error)
+{
+    for (;;) {
+        struct vhost *vhost = manage_vhost(m, d->change.vhost, error);
+        if (!vhost)
+            return false;
+        d->look(vhost, d->change.what);
+        if (!may_declare(actor, d, error))
+            return false;
+        if (loop_change_make(m, actor, &d->change, error))
+            return true;
+        if (error->refusal != REFUSAL_NONE)
+            return false;
+    }
+}

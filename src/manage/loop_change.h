@@ -21,4 +21,20 @@ struct loop_change {
 bool loop_change_make(struct manage *m, const struct actor *actor, const struct loop_change *change,
                       struct manage_error *error);
 
+/* The declaration of a queue or an exchange. What is there already needs fewer permissions, so it is
+ * looked for first; change.run() refuses without an error if it is gone by then. */
+struct loop_declaration {
+    struct loop_change change;
+    /* Looks for it in the vhost, and notes in change.what whether it is there. */
+    void (*look)(struct vhost *vhost, void *what);
+    /* Checks the permissions, as in auth/access.h. */
+    bool (*may)(struct auth_identity *identity, struct slice vhost, const void *what,
+                struct broker_error *told);
+};
+
+/* Checks the actor's permissions and makes the change as loop_change_make() does. What is deleted
+ * between the two is declared again. */
+bool loop_declare(struct manage *m, const struct actor *actor, const struct loop_declaration *d,
+                  struct manage_error *error);
+
 #endif

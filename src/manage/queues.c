@@ -83,39 +83,17 @@ static enum change_result declare_on_loop(struct loop *loop, struct vhost *vhost
     return queue_declare(loop, vhost, &d->declaration, done, error, &q, &d->is_created);
 }
 
-static bool may_declare(const struct actor *actor, struct slice vhost,
-                        const struct queue_declaration *d, struct manage_error *error)
+static void look_for_queue(struct vhost *vhost, void *what)
 {
-    struct broker_error told;
-    if (!actor->identity)
-        return true;
-    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost, error))
-        return false;
-    bool may;
-    do {
-        may = access_declare_queue(actor->identity, vhost, d, &told);
-    } while (!may && actor_awaits(actor, &told));
-    return may || manage_refuse_as_broker(error, SUBJECT_QUEUE, &told);
+    struct queue_declaration *d = &((struct declaring *)what)->declaration;
+    d->only_if_there = queue_find(vhost, d->name) != NULL;
 }
 
-/* Checks the permissions, which for a queue that exists are fewer, and declares the queue. A queue
- * that is deleted between the two is declared again. */
-static bool declare(struct manage *m, const struct actor *actor, struct slice vhost,
-                    struct declaring *d, struct manage_error *error)
+static bool may_declare(struct auth_identity *identity, struct slice vhost, const void *what,
+                        struct broker_error *told)
 {
-    const struct loop_change change = {vhost, SUBJECT_QUEUE, declare_on_loop, d};
-    for (;;) {
-        struct vhost *found = manage_vhost(m, vhost, error);
-        if (!found)
-            return false;
-        d->declaration.only_if_there = queue_find(found, d->declaration.name) != NULL;
-        if (!may_declare(actor, vhost, &d->declaration, error))
-            return false;
-        if (loop_change_make(m, actor, &change, error))
-            return true;
-        if (error->refusal != REFUSAL_NONE)
-            return false;
-    }
+    return access_declare_queue(identity, vhost, &((const struct declaring *)what)->declaration,
+                                told);
 }
 
 bool manage_declare_queue(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -123,8 +101,13 @@ bool manage_declare_queue(struct manage *m, const struct actor *actor, struct sl
                           struct manage_error *error)
 {
     struct declaring declaring = {.declaration = *d};
+    const struct loop_declaration how = {
+        .change = {vhost, SUBJECT_QUEUE, declare_on_loop, &declaring},
+        .look = look_for_queue,
+        .may = may_declare,
+    };
     lv_assert(d->name.n > 0);
-    if (!declare(m, actor, vhost, &declaring, error))
+    if (!loop_declare(m, actor, &how, error))
         return false;
     *ret_created = declaring.is_created;
     if (declaring.is_created)
