@@ -75,16 +75,19 @@ static bool log_in(struct api_call *c, struct slice user, struct slice password)
         .peer_address = slice_str(peer->address),
     };
     struct lv_buffer reason = {0};
+    http_set_user(c->http, user);
     bool had_slot = compute_slot_pause();
     bool is_in =
         auth_login_with(c->manage->auth, &credentials, peer->is_loopback, &c->identity, &reason);
     compute_slot_resume(had_slot);
     count_attempt(c, is_in ? auth_identity_name(c->identity) : user, is_in);
-    if (is_in)
+    if (is_in) {
         c->actor = (struct actor){auth_identity_name(c->identity), c->identity};
-    else
+        http_set_user(c->http, c->actor.name); /* a token has named nobody before */
+    } else {
         log_warning("HTTP access denied to %s: %.*s", peer->address,
                     SLICE_ARG(lv_buffer_slice(&reason)));
+    }
     lv_buffer_free(&reason);
     return is_in || refuse_login(c);
 }

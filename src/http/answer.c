@@ -20,6 +20,9 @@ void answer_wake(void *arg)
 
 static void queue_headers(struct http_request *r, struct MHD_Response *response)
 {
+    uint64_t max = r->server->options.requests_max;
+    if (max > 0 && atomic_load(&r->conn->requests_begun) >= max)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     for (size_t i = 0; i < r->answer_headers.count; i++)
         MHD_add_response_header(response, (const char *)r->answer_headers.items[i].name.p,
                                 (const char *)r->answer_headers.items[i].value.p);
@@ -135,6 +138,7 @@ static void request_hand_over(struct http_request *r, enum request_state state)
 static void answer_put(struct http_request *r, struct lv_buffer *bytes)
 {
     bool waits = bytes->n > 0 && spool_would_wait(r->spool);
+    r->answer_bytes += bytes->n;
     if (waits)
         workers_wait_begin(&r->server->workers, r);
     spool_put(r->spool, bytes);
@@ -179,9 +183,12 @@ void http_end(struct http_request *r)
 {
     if (!r->has_started) {
         answer_pack(r);
+        r->answer_bytes = r->out.n;
+        access_log_note(r->server->access_log, r);
         request_hand_over(r, REQUEST_COMPLETE);
     } else {
         answer_move(r, PACK_END);
+        access_log_note(r->server->access_log, r);
         pthread_mutex_lock(&r->server->lock);
         r->is_ended = true;
         request_resume(r);

@@ -46,10 +46,14 @@ struct http_options {
     uint32_t request_ms;     /* within which the header of a request must have come */
     uint32_t idle_ms;        /* that a connection may be without a request */
     uint32_t body_ms;        /* for a body, beside 1 ms for each byte */
+    uint64_t requests_max;   /* of a connection, which then is closed; 0: no limit */
+    /* Where requests are logged, a line each, in a file for each hour; NULL: nowhere. */
+    const char *access_log_dir;
 };
 
-/* Creates a server without listeners. Returns ERR_... if there is no memory or no descriptor. The
- * options are copied. */
+/* Creates a server without listeners. Returns ERR_... if there is no memory or no descriptor, or if
+ * the directory of the access log cannot be used; lv_error_reason() tells which. The options are
+ * copied; the directory is needed for this call alone. Blocks. */
 int http_server_create(const struct http_options *options, struct http_server **ret);
 /* Listens on address:port like net_listen(); `tls` is NULL for plain HTTP. Call before
  * http_server_start(). */
@@ -85,6 +89,8 @@ struct slice http_header(const struct http_request *request, const char *name);
 bool http_query(const struct http_request *request, const char *name, size_t nth,
                 struct slice *ret);
 struct slice http_body(const struct http_request *request);
+/* Names the user who asks, for the access log. */
+void http_set_user(struct http_request *request, struct slice user);
 /* Counts memory that the handler is about to take, until the request ends, so that many requests
  * together take no more than memory_bytes_max. Returns false if that is exceeded: nothing is
  * counted, and the handler should answer 503. */

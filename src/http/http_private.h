@@ -53,7 +53,8 @@ struct http_workers {
 
 struct http_server {
     struct http_options options;
-    struct loops *loops; /* of one loop, for the sockets of clients */
+    struct access_log *access_log; /* NULL: none */
+    struct loops *loops;           /* of one loop, for the sockets of clients */
     struct MHD_Daemon *daemon;
     struct http_listener *listeners; /* owned; changed before the start alone */
     struct http_workers workers;
@@ -149,9 +150,11 @@ struct http_request {
     struct http_conn *conn; /* a reference */
     struct MHD_Connection *mhd;
     enum http_lane_number lane;
-    struct lv_list link;              /* in server->requests */
-    struct lv_list waiting_link;      /* in a queue of the workers, or in workers->waiting */
-    struct slice method, path;        /* owned */
+    struct lv_list link;         /* in server->requests */
+    struct lv_list waiting_link; /* in a queue of the workers, or in workers->waiting */
+    struct slice method, path;   /* owned */
+    struct slice user;           /* who asks; owned; empty: not known */
+    bool is_http_1_0;
     struct http_pairs headers, query; /* names of query parameters are decoded */
     bool is_malformed;                /* an escape is wrong */
     struct lv_buffer body;
@@ -165,6 +168,7 @@ struct http_request {
     struct spool *spool;
     bool has_started;      /* the header is sent, so `out` goes to the spool */
     struct packer *packer; /* NULL: the answer is not compressed */
+    uint64_t answer_bytes; /* of its body, for the access log */
     /* Under server->lock. */
     enum request_state state;
     bool is_suspended;
@@ -227,6 +231,17 @@ void packer_begin(struct http_request *r, bool is_large);
 struct lv_buffer *packer_add(struct packer *p, struct lv_buffer *in, enum packer_how how);
 /* Clears the pointer. NULL is fine. */
 void packer_free(struct packer **packer);
+
+/* --- access_log.c ----------------------------------------------------------------------------- */
+
+struct access_log;
+
+/* Creates the log in this directory, which is created if need be. Returns ERR_..., explained. */
+int access_log_create(const char *dir, struct access_log **ret);
+/* Clears the pointer. NULL is fine. */
+void access_log_free(struct access_log **log);
+/* Logs a request whose answer is known. NULL is fine. Waits for the disk. Any thread. */
+void access_log_note(struct access_log *log, const struct http_request *r);
 
 /* --- workers.c -------------------------------------------------------------------------------- */
 

@@ -30,6 +30,7 @@ void request_unref(struct http_request *r)
     pthread_mutex_unlock(&s->lock);
     slice_free(r->method);
     slice_free(r->path);
+    slice_free(r->user);
     pairs_free(&r->headers, true);
     pairs_free(&r->query, true);
     pairs_free(&r->answer_headers, false);
@@ -157,6 +158,7 @@ static enum MHD_Result refuse_at_once(struct http_request *r, unsigned status)
     r->status = status;
     pairs_add(&r->answer_headers, slice_str(MHD_HTTP_HEADER_CONNECTION),
               slice_copy(slice_str("close")));
+    access_log_note(r->server->access_log, r);
     return answer_queue(r, true);
 }
 
@@ -170,6 +172,7 @@ static uint64_t announced_bytes(const struct http_request *r)
 static enum MHD_Result request_begin(struct http_request *r, const char *version)
 {
     unsigned fault = request_fault(r, version);
+    r->is_http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     if (fault != 0)
         return refuse_at_once(r, fault);
     if (announced_bytes(r) > r->server->options.body_bytes_max)
@@ -263,6 +266,12 @@ struct slice http_method(const struct http_request *r)
 struct slice http_path(const struct http_request *r)
 {
     return r->path;
+}
+
+void http_set_user(struct http_request *r, struct slice user)
+{
+    slice_free(r->user);
+    r->user = slice_copy(user);
 }
 
 struct slice http_body(const struct http_request *r)

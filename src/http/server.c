@@ -88,13 +88,17 @@ int http_server_create(const struct http_options *options, struct http_server **
 {
     struct http_server *s = lv_calloc(1, sizeof *s);
     s->options = *options;
+    s->options.access_log_dir = NULL; /* borrowed for this call */
     s->memory = budget_create(options->memory_bytes_max);
     pthread_mutex_init(&s->lock, NULL);
     lv_list_init(&s->requests);
     workers_init(&s->workers, options->workers_max);
     s->loops = loops_create(1);
     net_init(s->loops);
-    int err = daemon_start(s);
+    int err =
+        options->access_log_dir ? access_log_create(options->access_log_dir, &s->access_log) : 0;
+    if (err == 0)
+        err = daemon_start(s);
     if (err < 0) {
         http_server_stop(&s);
         return err;
@@ -215,6 +219,7 @@ void http_server_stop(struct http_server **server)
     }
     lv_assert(lv_list_is_empty(&s->requests));
     workers_destroy(&s->workers);
+    access_log_free(&s->access_log);
     pthread_mutex_destroy(&s->lock);
     budget_unref(&s->memory);
     free(s->by_fd);

@@ -448,6 +448,12 @@
       "1 ms for each byte.")                                                                       \
     S(management_compresses, "management.tcp.compress", BOOL, "true", false, 0, 0,                 \
       "Whether answers are compressed for clients that accept gzip.")                              \
+    S(management_requests_max, "management.tcp.max_keepalive", NUMBER_OR_NONE, "", false, 1,       \
+      INT64_MAX,                                                                                   \
+      "Requests that a connection may send, before it is closed; none means any number.")          \
+    S(management_log_dir, "management.http_log_dir", STRING, "", false, 0, 0,                      \
+      "Directory in which requests are logged, those for metrics too, a line each, in files "      \
+      "called access.log.YYYY_MM_DD_HH; none means that they are not.")                            \
     S(management_body_bytes_max, "management.http.max_body_size", BYTES, "67108864", false, 1,     \
       1073741824,                                                                                  \
       "Largest body of a request, in bytes or with a unit; a larger one is answered "              \

@@ -59,6 +59,10 @@ static struct http_options options(const struct leveretd *d)
         .request_ms = (uint32_t)d->config->management_request_ms,
         .idle_ms = (uint32_t)d->config->management_idle_ms,
         .body_ms = (uint32_t)d->config->management_idle_ms,
+        .requests_max = d->config->management_requests_max == CONFIG_NONE
+                            ? 0
+                            : (uint64_t)d->config->management_requests_max,
+        .access_log_dir = d->config->management_log_dir[0] ? d->config->management_log_dir : NULL,
     };
 }
 
@@ -165,7 +169,7 @@ int http_services_open(struct leveretd *d)
     struct http_options wanted = options(d);
     int err = http_server_create(&wanted, &http->server);
     if (err < 0) {
-        log_error("cannot create the HTTP server: %s", lv_error_text(err));
+        log_error("cannot create the HTTP server: %s", lv_error_reason(err));
         return EXIT_LISTEN;
     }
     create_api(d, http);

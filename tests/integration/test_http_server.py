@@ -2,6 +2,7 @@
 import gzip
 import json
 import os
+import re
 import socket
 import time
 
@@ -159,7 +160,8 @@ def configured(workspace):
         file.write('management.cors.allow_origins.1 = https://console.example\nmanagement.cors.max_age = 60\n'
                    'management.csp.policy = none\nmanagement.hsts.policy = max-age=31536000\nmanagement.path_prefix = /rabbit\n'
                    'management.headers.frame_options = DENY\nmanagement.tcp.compress = false\n'
-                   'management.http.max_body_size = 100kB\n'
+                   'management.http.max_body_size = 100kB\nmanagement.tcp.max_keepalive = 3\n'
+                   f'management.http_log_dir = {own.directory}/requests\n'
                    'management.tcp.request_timeout = 1500\nmanagement.tcp.idle_timeout = 1500\n')
     own.flags += ['--config', config]
     own.start()
@@ -183,6 +185,41 @@ def test_the_api_can_be_below_a_prefix(configured, prefixed):
     assert 'href="/rabbit/api/index.html"' in site.request('GET', '/rabbit/').text
     assert site.request('GET', '/rabbit/cli').headers['location'] == '/rabbit/cli/index.html'
     assert site.request('GET', '/').status == 404
+
+
+def logged(configured):
+    """The lines of the access log, whichever hours they are of."""
+    folder = os.path.join(configured.directory, 'requests')
+    return [line for name in sorted(os.listdir(folder)) for line in open(os.path.join(folder, name), encoding='ascii')]
+
+
+def test_requests_are_logged(configured, prefixed):
+    forged = {'user-agent': 'me" "x\\', 'referer': 'http://a/"', 'accept-encoding': 'identity'}
+    size = len(prefixed.get('/whoami', headers=forged).body)
+    assert prefixed.get('/whoami?secret=1', user='no body').status == 401
+    assert prefixed.get('/whoami', user=None).status == 401
+    assert prefixed.request('GET', '/api/%22%20x?a=%zz').status == 400
+    with socket.create_connection(('127.0.0.1', configured.management_port)) as raw:
+        raw.sendall(b'GET /x HTTP/1.0\r\n\r\n')
+        assert raw.recv(100)
+    eventually(lambda: len([line for line in logged(configured) if ' /x ' in line]) == 1)
+    lines = [re.sub(r'\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]', '[TIME]', line) for line in logged(configured)][-5:]
+    assert lines == [
+        f'127.0.0.1 - guest [TIME] "GET /rabbit/api/whoami HTTP/1.1" 200 {size} "http://a/\\x22" "me\\x22 \\x22x\\x5c"\n',
+        '127.0.0.1 - no+body [TIME] "GET /rabbit/api/whoami HTTP/1.1" 401 50 "" ""\n',
+        '127.0.0.1 - - [TIME] "GET /rabbit/api/whoami HTTP/1.1" 401 0 "" ""\n',
+        '127.0.0.1 - - [TIME] "GET /rabbit/api/%22%20x HTTP/1.1" 400 0 "" ""\n',
+        '127.0.0.1 - - [TIME] "GET /x HTTP/1.0" 404 49 "" ""\n']
+
+
+def test_a_connection_ends_after_its_last_request(configured):
+    raw = Raw(configured.management_port)
+    for is_last in False, False, True:
+        raw.send('GET /rabbit/api/whoami HTTP/1.1\r\nhost: x\r\n\r\n')
+        status, headers, _ = raw.answer()
+        assert (status, headers.get('connection', '').lower() == 'close') == (401, is_last)
+    assert raw.ends() == b''
+    raw.close()
 
 
 def test_headers_can_be_chosen(prefixed):
