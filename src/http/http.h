@@ -38,6 +38,7 @@ typedef bool http_is_short(void *arg, const struct http_request *request);
 struct http_options {
     unsigned workers_max;    /* requests that run at the same time; others wait for their turn */
     int64_t connections_max; /* of a listener; more wait until one has ended */
+    const char *connections_key; /* the setting that limits them, for the log; static */
     /* Connections of a listener from one address (net_accept_limits) that have not had an answer
      * yet; more are closed at once. Below 0: no limit. */
     int64_t newcomers_per_address_max;

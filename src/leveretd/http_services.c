@@ -53,6 +53,7 @@ static struct http_options options(const struct leveretd *d)
     return (struct http_options){
         .workers_max = WORKERS_MAX,
         .connections_max = connections_max(d),
+        .connections_key = "management.tcp.max_connections",
         .newcomers_per_address_max = NEWCOMERS_PER_ADDRESS_MAX,
         .body_bytes_max = body,
         .memory_bytes_max = memory_bytes_max(body),

@@ -192,6 +192,8 @@ void listeners_configure(struct listeners *l, const struct config *config)
         .connections = config->ranch_connection_max,
         .newcomers_per_address = config->handshakes_per_address_max,
         .proxy_header_ms = (uint32_t)config->handshake_timeout_ms,
+        .connections_key = "ranch_connection_max",
+        .newcomers_key = "handshakes_max_per_address",
     };
     for (size_t i = 0; i < l->count; i++) {
         if (!l->items[i].net)

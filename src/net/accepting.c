@@ -31,7 +31,8 @@ struct accepting {
     size_t trusted_count;        /* 0: every peer is a proxy */
     _Atomic uint32_t header_ms;
 
-    _Atomic int64_t connections_max; /* negative: no limit */
+    _Atomic(const char *) connections_key, newcomers_key; /* what sets the limits */
+    _Atomic int64_t connections_max;                      /* negative: no limit */
     _Atomic int64_t connections;
 
     _Atomic int64_t newcomers_max; /* in a bucket; negative: no limit */
@@ -83,14 +84,26 @@ void accepting_set_proxies(struct accepting *a, const struct net_network *truste
     a->trusted_count = count;
 }
 
+static const char *key_or_limit(const char *key)
+{
+    return key ? key : "a fixed limit";
+}
+
 void accepting_set_limits(struct accepting *a, const struct net_accept_limits *limits)
 {
     atomic_store(&a->connections_max, limits->connections);
     atomic_store(&a->newcomers_max, limits->newcomers_per_address);
     atomic_store(&a->header_ms, limits->proxy_header_ms);
+    atomic_store(&a->connections_key, key_or_limit(limits->connections_key));
+    atomic_store(&a->newcomers_key, key_or_limit(limits->newcomers_key));
 }
 
 /* --- counting --------------------------------------------------------------------------------- */
+
+const char *accepting_connections_key(const struct accepting *a)
+{
+    return atomic_load(&a->connections_key);
+}
 
 bool accepting_is_full(const struct accepting *a)
 {
@@ -121,8 +134,9 @@ static void refuse_newcomer(struct accepting *a, const struct net_address *peer,
         return;
     atomic_fetch_sub(&a->refused, refused);
     log_warning("connection %s:%u refused: %lld connections from there have not logged in yet "
-                "(handshakes_max_per_address); %llu were refused since the last such line",
-                peer->text, peer->port, (long long)max, (unsigned long long)refused);
+                "(%s); %llu were refused since the last such line",
+                peer->text, peer->port, (long long)max, atomic_load(&a->newcomers_key),
+                (unsigned long long)refused);
 }
 
 /* Counts the entry's newcomer by this address, instead of the one before if there is one. Returns

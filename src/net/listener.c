@@ -146,9 +146,10 @@ static void listener_wait_for_room(struct net_listener *l)
     uint64_t now_ms = loop_now_ms(l->loop);
     if (now_ms >= l->warn_full_after_ms) {
         l->warn_full_after_ms = now_ms + WARN_EVERY_MS;
-        log_warning("port %u has as many connections as it may have (ranch_connection_max): new "
-                    "ones wait until others close",
-                    l->port);
+        log_warning(
+            "port %u has as many connections as it may have (%s): new ones wait until others "
+            "close",
+            l->port, accepting_connections_key(l->accepting));
     }
     listener_rest(l);
 }

@@ -129,6 +129,8 @@ struct net_accept_limits {
     /* Within which a PROXY header must have come, unless there is a layer: then the layer's limit
      * is for both. */
     uint32_t proxy_header_ms;
+    /* What sets the first two, for log lines; static. NULL: nothing to name. */
+    const char *connections_key, *newcomers_key;
 };
 /* Sets the limits for sockets that are accepted from now on. Without this call there are none, and
  * a header has 10 s. Call only before loops_run(), or on loop 0. */

@@ -215,6 +215,8 @@ void accepting_set_limits(struct accepting *a, const struct net_accept_limits *l
 uint64_t accepting_connections(const struct accepting *a);
 /* Returns whether the listener has as many connections as it may have. Any thread. */
 bool accepting_is_full(const struct accepting *a);
+/* Returns what sets that limit, for the log. */
+const char *accepting_connections_key(const struct accepting *a);
 /* Counts a new connection and its newcomer. Returns false, after a log line now and then, if there
  * are too many newcomers with this address: the caller closes the socket. Any thread. */
 bool accepting_enter(struct accepting *a, const union socket_address *peer, struct net_entry *ret);

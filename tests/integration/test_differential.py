@@ -15,7 +15,7 @@ import conversations_priorities  # noqa: F401
 import conversations_publishing  # noqa: F401
 import conversations_quorum  # noqa: F401
 import conversations_states  # noqa: F401
-from differences import INTENDED, comparable, documented, intended
+from differences import INTENDED, OBSERVATIONS, comparable, documented, documented_observations, intended
 from operators import operator_of
 from talk import ALONE, CONVERSATIONS, WAITS_S, hold
 from waiting import WAITING
@@ -63,3 +63,4 @@ def test_what_may_differ_is_what_the_documentation_says():
     for difference in INTENDED:
         assert any(difference.concerns(name) for name in CONVERSATIONS), f'no such conversation: {difference.conversations}'
     assert sorted(documented()) == sorted({difference.row for difference in INTENDED})
+    assert documented_observations() == OBSERVATIONS

@@ -213,6 +213,7 @@ def test_bindings_are_found_by_their_ends_and_properties(api):
     assert api.get(between + '/missing').json == OBJECT_NOT_FOUND
     of_queue = api.get(path('queues', VHOST, 'p-01', 'bindings')).json
     assert [row['source'] for row in of_queue] == ['', 'amq.topic', 'amq.topic', 'amq.topic']
+    assert api.get(path('queues', VHOST, 'none', 'bindings')).json == []
     assert api.get(path('exchanges', VHOST, 'amq.topic', 'bindings', 'source')).json == rows
     assert api.get(path('exchanges', VHOST, 'amq.topic', 'bindings', 'destination')).json == []
     assert len(api.get(path('exchanges', VHOST, 'amq.default', 'bindings', 'source', columns='vhost')).json) >= 25
