@@ -153,7 +153,7 @@ OBSERVATIONS = {
     'users.put_hash_sha512', 'users.get_hash_sha512', 'users.put_hash_unknown_algorithm',
     'parameters.all', 'parameters.of_component', 'parameters.of_vhost',
     'definitions.import_queue_that_differs', 'definitions.import_binding_of_unknown_queue',
-    'exchanges.put_long_name', 'exchanges.list_all', 'exchanges.list_columns',
+    'exchanges.put_arguments_list', 'exchanges.put_long_name', 'publish.properties_list', 'exchanges.list_all', 'exchanges.list_columns',
     'bindings.post_key_number', 'queues.bindings_of_unknown', 'http.bad_utf8', 'overview.columns', 'nodes', 'nodes.one',
 }
 
