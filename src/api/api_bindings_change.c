@@ -86,12 +86,9 @@ static void unbind(struct api_call *c, enum destination_kind kind)
     struct slice props = api_part(c, "props");
     const struct binding_request ends = ends_of(c, kind);
     const struct binding_choice choice = {fits_props, &props};
-    if (manage_unbind_chosen(c->manage, &c->actor, api_part(c, "vhost"), &ends, &choice, &error))
-        api_done(c, 204);
-    else if (error.refusal == REFUSAL_NOT_FOUND)
-        api_refuse_as(c, &error);
-    else
-        api_refuse_change(c, &error);
+    api_end_of_existing(
+        c, manage_unbind_chosen(c->manage, &c->actor, api_part(c, "vhost"), &ends, &choice, &error),
+        &error);
 }
 
 static void unbind_queue(struct api_call *c)

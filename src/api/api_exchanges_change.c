@@ -40,14 +40,11 @@ static void declare_exchange(struct api_call *c)
 static void delete_exchange(struct api_call *c)
 {
     struct manage_error error = {0};
-    if (manage_delete_exchange(c->manage, &c->actor, api_part(c, "vhost"),
-                               api_exchange_part(c, "name"), api_query_flag(c, "if-unused"),
-                               &error))
-        api_done(c, 204);
-    else if (error.refusal == REFUSAL_NOT_FOUND)
-        api_refuse_as(c, &error);
-    else
-        api_refuse_change(c, &error);
+    api_end_of_existing(c,
+                        manage_delete_exchange(c->manage, &c->actor, api_part(c, "vhost"),
+                                               api_exchange_part(c, "name"),
+                                               api_query_flag(c, "if-unused"), &error),
+                        &error);
 }
 
 const struct api_route api_exchange_change_routes[] = {

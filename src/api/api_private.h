@@ -135,6 +135,9 @@ void api_refuse_as(struct api_call *c, struct manage_error *error);
 /* What a change of queues, exchanges or bindings has refused, as RabbitMQ shows it: the reason is
  * that of AMQP, but a missing permission is only "Access refused.". Frees the error. */
 void api_refuse_change(struct api_call *c, struct manage_error *error);
+/* Ends a change of a queue, exchange or binding that must exist: 204, or the refusal, which is 404 for
+ * everybody if the vhost does not exist. Frees the error. */
+void api_end_of_existing(struct api_call *c, bool is_done, struct manage_error *error);
 /* An answer without a body: 204, 201 ... */
 void api_done(struct api_call *c, unsigned status);
 /* Ends a change: 201 if `is_new`, else 204; or the refusal. Frees the error. */

@@ -48,17 +48,6 @@ static void declare_queue(struct api_call *c)
     lv_buffer_free(&arguments);
 }
 
-/* Ends a change of a queue that must exist: 204, or the refusal. */
-static void end_change(struct api_call *c, bool is_done, struct manage_error *error)
-{
-    if (is_done)
-        api_done(c, 204);
-    else if (error->refusal == REFUSAL_NOT_FOUND)
-        api_refuse_as(c, error);
-    else
-        api_refuse_change(c, error);
-}
-
 static void delete_queue(struct api_call *c)
 {
     struct manage_error error = {0};
@@ -67,7 +56,8 @@ static void delete_queue(struct api_call *c)
                                         .name = api_part(c, "name"),
                                         .if_unused = api_query_flag(c, "if-unused"),
                                         .if_empty = api_query_flag(c, "if-empty")};
-    end_change(c, manage_delete_queue(c->manage, &c->actor, &what, &dropped, &error), &error);
+    api_end_of_existing(c, manage_delete_queue(c->manage, &c->actor, &what, &dropped, &error),
+                        &error);
 }
 
 static void purge_queue(struct api_call *c)
@@ -80,8 +70,8 @@ static void purge_queue(struct api_call *c)
         api_answer_job(c, is_started, id, &error);
         return;
     }
-    end_change(c, manage_purge_queue(c->manage, &c->actor, vhost, name, NULL, &dropped, &error),
-               &error);
+    api_end_of_existing(
+        c, manage_purge_queue(c->manage, &c->actor, vhost, name, NULL, &dropped, &error), &error);
 }
 
 /* --- what only a cluster needs ---------------------------------------------------------------- */

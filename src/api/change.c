@@ -1,5 +1,6 @@
 /* What changes of queues, exchanges and bindings share. */
 #include "api/api_private.h"
+#include "topology/vhost.h"
 #include "wire/erlang_json.h"
 #include "wire/table_json.h"
 
@@ -19,6 +20,20 @@ void api_refuse_change(struct api_call *c, struct manage_error *error)
         manage_error_free(error);
         break;
     default: api_refuse_as(c, error); break;
+    }
+}
+
+void api_end_of_existing(struct api_call *c, bool is_done, struct manage_error *error)
+{
+    if (is_done) {
+        api_done(c, 204);
+    } else if (!vhost_find(&c->manage->broker->topology, api_part(c, "vhost"))) {
+        api_refuse_not_found(c);
+        manage_error_free(error);
+    } else if (error->refusal == REFUSAL_NOT_FOUND) {
+        api_refuse_as(c, error);
+    } else {
+        api_refuse_change(c, error);
     }
 }
 

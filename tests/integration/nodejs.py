@@ -11,9 +11,13 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'node')
 
 
 def need_amqplib():
-    """Skips the test if there is no node; installs amqplib at the first call."""
+    need_package('amqplib')
+
+
+def need_package(name):
+    """Skips the test if there is no node; installs all packages at the first call."""
     if not shutil.which('node'):
         pytest.skip('node is not installed')
-    if not os.path.isdir(os.path.join(FOLDER, 'node_modules', 'amqplib')):
+    if not os.path.isdir(os.path.join(FOLDER, 'node_modules', name)):
         done = subprocess.run(['npm', 'ci', '--no-audit', '--no-fund'], cwd=FOLDER, capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 0, f'npm ci: {done.stderr}'

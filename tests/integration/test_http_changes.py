@@ -81,6 +81,12 @@ def test_a_queue_of_an_unknown_vhost_is_not_declared(api):
     refused(api.put('/queues/nowhere/q'), 404, 'not_found', 'vhost_not_found')
 
 
+@pytest.mark.parametrize('target', ['queues/nowhere/q', 'queues/nowhere/q/contents', 'exchanges/nowhere/x', 'bindings/nowhere/e/x/q/q/~'])
+def test_what_an_unknown_vhost_has_is_deleted_already(api, target):
+    refused(api.delete('/' + target), 404, 'Object Not Found', 'Not Found')
+    refused(api.delete('/' + target, user='clerk'), 404, 'Object Not Found', 'Not Found')
+
+
 def test_a_queue_is_deleted_only_if_it_is_empty_or_unused(api, broker):
     api.put(queue('kept'))
     peer = Peer(broker.address, vhost=VHOST)
