@@ -75,8 +75,10 @@ def test_memory_is_told_apart_as_far_as_it_is_known(api, broker, peer, name):
     assert ': ' in broker.ctl('memory_breakdown', '--unit', 'mb').out and ' mb (' in broker.ctl('memory_breakdown', '--unit', 'mb').out
 
 
-def test_the_overview_has_totals_and_says_what_the_broker_is(own_broker):
-    own = own_broker()
+def test_the_overview_has_totals_and_says_what_the_broker_is(own_broker, tmp_path):
+    config = tmp_path / 'leveret.conf'
+    config.write_text('collect_statistics_interval = 500\n')
+    own = own_broker(flags=['--config', str(config)])
     api = Api(own)
     empty = api.wait('/overview', lambda answer: answer.json['object_totals']['connections'] == 0).json   # its start was watched
     assert empty['queue_totals'] == {} or empty['queue_totals']['messages'] == 0

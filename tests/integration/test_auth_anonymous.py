@@ -9,7 +9,7 @@ import pytest
 from patience import PATIENCE_S
 from wire import Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 ON = '''
 auth_mechanisms.1 = PLAIN

@@ -11,7 +11,7 @@ from certificates import Authority
 from directory import ADMIN, ADMIN_PASSWORD, BASE, PASSWORDS, Directory, FakeServer
 from patience import PATIENCE_S
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 PATTERN = f'cn=${{username}},ou=people,{BASE}'
 GROUPS = f'ou=groups,{BASE}'

@@ -12,7 +12,7 @@ import pytest
 from patience import PATIENCE_S
 from wire import Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan',))]
 
 
 @pytest.fixture

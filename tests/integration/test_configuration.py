@@ -14,7 +14,7 @@ from brokers import free_port
 from patience import PATIENCE_S
 from wire import Closed, Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan',))]
 
 
 def write(own, text):

@@ -318,6 +318,7 @@ def in_one_form(definitions):
     return one
 
 
+@pytest.mark.once
 def test_definitions_of_rabbitmqctl_come_in_and_go_out_as_they_were(shop, rabbit):
     rabbit.ctl('add_vhost', 'd310', '--description', 'made here', '--tags', 'a,b')
     rabbit.ctl('add_user', 'd310', 'p')
@@ -382,6 +383,7 @@ def test_users_log_in_by_the_hashes_of_a_file(shop):
     assert "unknown hashing_algorithm 'Bcrypt'" in imported(shop, bcrypt, check=False).err
 
 
+@pytest.mark.once
 def test_the_commands_talk_as_rabbitmqctl_does(shop, rabbit, tmp_path):
     path = str(tmp_path / 'definitions.json')
     small = tmp_path / 'small.json'

@@ -259,7 +259,8 @@ def test_what_waits_is_counted_listed_and_cancelled(broker, peer, delaying):
     assert pending(broker, exchange) == []
 
 
-@pytest.mark.parametrize('count, first_ms, step_ms', [(20, 500, 40), (20000, 5000, 0.2)])
+@pytest.mark.parametrize('count, first_ms, step_ms', [
+    (20, 500, 40), pytest.param(20000, 5000, 0.2, marks=pytest.mark.once(also=('asan', 'tsan')))])
 def test_what_waits_survives_kill_9_and_what_is_due_goes_at_once_in_order(own_broker, volume, count, first_ms,
                                                                           step_ms):
     own = own_broker()

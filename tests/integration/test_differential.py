@@ -1,6 +1,7 @@
 """The same conversations with RabbitMQ and with Leveret: every frame, argument, content octet and text."""
+import json
 import os
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
@@ -25,22 +26,53 @@ pytestmark = pytest.mark.once(also=('asan',))
 HELD = [name for name in CONVERSATIONS if name not in WAITING]
 
 
+RECORD = os.environ.get('LEVERET_TRANSCRIPTS')       # what RabbitMQ has said in an earlier stage of this run
+
+
+def recorded():
+    """RabbitMQ's transcript of each conversation, as a future; None: it must be asked."""
+    if RECORD is None or not os.path.exists(RECORD):
+        return None
+    with open(RECORD, encoding='utf-8') as file:
+        transcripts = json.load(file)
+    futures = {name: Future() for name in HELD}
+    for name, future in futures.items():
+        future.set_result(transcripts[name])
+    return futures
+
+
+def record(futures):
+    """Keeps what RabbitMQ has said, if no conversation with it has failed."""
+    if RECORD is None or any(theirs.exception() for theirs, _ in futures.values()):
+        return
+    with open(RECORD + '.new', 'w', encoding='utf-8') as file:
+        json.dump({name: theirs.result() for name, (theirs, _) in futures.items()}, file)
+    os.replace(RECORD + '.new', RECORD)
+
+
 @pytest.fixture(scope='session')
-def transcripts(broker, rabbit):
-    """All conversations, several at a time: many of them wait for a clock, and those that wait longest begin."""
-    operators = {one: operator_of(one) for one in (rabbit, broker)}
+def transcripts(request, broker):
+    """All conversations, RabbitMQ's and ours, several at a time: many of them wait for a clock, and those that wait longest
+    begin."""
+    known = recorded()
+    held_with = [broker] if known else [request.getfixturevalue('rabbit'), broker]
+    operators = {one: operator_of(one) for one in held_with}
 
     def held_after(others, name, one):
         wait(others)
         return hold(name, one, operators[one])
 
     with ThreadPoolExecutor(int(os.environ.get('LEVERET_TEST_THREADS', '8'))) as pool:
-        futures = {name: [pool.submit(hold, name, one, operators[one]) for one in operators]
+        futures = {name: [pool.submit(hold, name, one, operators[one]) for one in held_with]
                    for name in sorted(HELD, key=lambda name: -WAITS_S.get(name, 0)) if name not in ALONE}
         others = sum(futures.values(), [])
-        futures.update({name: [pool.submit(held_after, others, name, one) for one in operators]
+        futures.update({name: [pool.submit(held_after, others, name, one) for one in held_with]
                         for name in HELD if name in ALONE})
+        if known:
+            futures = {name: [known[name], *ours] for name, ours in futures.items()}
         yield futures
+    if not known:
+        record(futures)
 
 
 @pytest.mark.parametrize('name', HELD)

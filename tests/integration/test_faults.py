@@ -417,6 +417,7 @@ def start_fails(own):
     return own.log()
 
 
+@pytest.mark.once(also=['asan'])
 def test_a_data_directory_in_use_is_refused(own_broker):
     own, second = own_broker(), own_broker(start=False)
     second.data = own.data
@@ -436,6 +437,7 @@ def contents(own, *kinds):
     return {name: open(name, 'rb').read() for kind in kinds for name in glob.glob(f'{own.data}/{kind}/*')}
 
 
+@pytest.mark.once(also=['asan'])
 @pytest.mark.parametrize('checksum', ['its own checksum', 'a checksum we do not know'])
 def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker, checksum):
     own = own_broker()
@@ -454,6 +456,7 @@ def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker, checksum
     assert before == contents(own, 'log', 'segments')
 
 
+@pytest.mark.once(also=['asan'])
 def test_a_segment_of_a_newer_version_is_refused_and_left_alone(own_broker):
     own = own_broker()
     bodies = fill_segments(own, 'q')
@@ -473,6 +476,7 @@ def test_a_segment_of_a_newer_version_is_refused_and_left_alone(own_broker):
     assert drain(own.address, 'q', len(bodies)) == bodies
 
 
+@pytest.mark.once(also=['asan'])
 @pytest.mark.parametrize('name', ['lock', 'definitions.sqlite'])
 def test_a_link_in_the_data_directory_is_refused_by_its_name_and_not_followed(own_broker, workspace, name):
     own = own_broker()
@@ -489,6 +493,7 @@ def test_a_link_in_the_data_directory_is_refused_by_its_name_and_not_followed(ow
     assert open(other, 'rb').read() == before
 
 
+@pytest.mark.once(also=['asan'])
 def test_what_cannot_be_opened_is_named_with_the_systems_reason(own_broker):
     own = own_broker()
     own.stop()
@@ -561,6 +566,7 @@ def flip_in_segment(own, body):
     return False
 
 
+@pytest.mark.once(also=['asan'])
 def test_a_flipped_bit_in_the_log_costs_its_record_and_is_reported(own_broker):
     own = own_broker()
     bodies = {}
@@ -585,6 +591,7 @@ def test_a_flipped_bit_in_the_log_costs_its_record_and_is_reported(own_broker):
     assert drain(own.address, 'a', count) == left
 
 
+@pytest.mark.once(also=['asan'])
 def test_a_flipped_bit_in_a_segment_costs_its_block_and_is_reported(own_broker):
     own = own_broker()
     whole = fill_segments(own, 'whole')

@@ -10,7 +10,7 @@ from http_client import Api
 from test_control import Client
 from wire import Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 
 def check(broker, name, **arguments):

@@ -4,7 +4,7 @@ import pytest
 from http_client import Api, path
 from wire import Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 NOT_FOUND = {'error': 'Object Not Found', 'reason': 'Not Found'}
 

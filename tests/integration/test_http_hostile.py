@@ -6,7 +6,7 @@ import pytest
 from http_client import Api, Raw, basic
 from wire import Peer
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 GUEST = f'Authorization: {basic("guest", "guest")}\r\n'
 HEAD = f'Host: x\r\n{GUEST}'

@@ -6,7 +6,7 @@ import pytest
 from http_client import Api, path
 from wire import Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 VHOST = 'works'
 

@@ -13,7 +13,7 @@ from http_client import Api, Http, Raw, basic, path
 from patience import PATIENCE_S
 from wire import eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 GUEST = f'Authorization: {basic("guest", "guest")}\r\n'
 

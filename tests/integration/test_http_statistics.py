@@ -4,7 +4,7 @@ import pytest
 from http_client import Api, path
 from wire import Peer
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 RANGE = dict(lengths_age=60, lengths_incr=5, msg_rates_age=60, msg_rates_incr=5, data_rates_age=60, data_rates_incr=5)
 

@@ -8,7 +8,7 @@ from http_client import Api, basic, path
 from patience import PATIENCE_S
 from wire import eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 
 class Stream:

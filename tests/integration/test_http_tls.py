@@ -11,7 +11,7 @@ from http_client import Api
 from patience import PATIENCE_S
 from wire import eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 
 @pytest.fixture(scope='module')

@@ -13,7 +13,7 @@ from certificates import Authority
 from patience import PATIENCE_S
 from wire import HEADER, Closed, Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 NOBODY = '\0nobody\0wrong'
 # These have each connection, and say nothing of why it ends.

@@ -13,7 +13,7 @@ import pytest
 from patience import PATIENCE_S, patience_with
 from wire import Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 PLAIN = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d \[(debug|info|warning|error|critical)\] <0\.\d+\.0> \S')
 NOBODY = '\0nobody\0wrong'

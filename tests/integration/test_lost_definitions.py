@@ -12,7 +12,7 @@ from crash_tools import Confirming, drain
 from patience import PATIENCE_S
 from wire import Closed, Peer, encode_properties, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan',))]
 
 
 def start_fails(own):

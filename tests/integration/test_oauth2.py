@@ -13,7 +13,7 @@ from brokers import ROOT, Leveret
 from issuer import FAR, Authority, Issuer, Key, claims, part
 from wire import Closed, Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 EVERYTHING = ('rabbitmq.configure:*/*', 'rabbitmq.write:*/*', 'rabbitmq.read:*/*')
 

@@ -11,7 +11,7 @@ import old_data  # noqa: E402
 from make_old_data import observe, old_properties  # noqa: E402
 from wire import eventually  # noqa: E402
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan',))]
 
 
 def expected(way):

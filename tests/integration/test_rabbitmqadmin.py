@@ -8,7 +8,7 @@ import pytest
 from http_client import Api, Http, path
 from patience import PATIENCE_S
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 
 def test_the_pages_lead_to_the_api_and_the_tool(broker):

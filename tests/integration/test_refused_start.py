@@ -9,7 +9,7 @@ import pytest
 from certificates import Authority
 from patience import PATIENCE_S
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan',))]
 
 
 def ended(own, *flags):

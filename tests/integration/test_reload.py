@@ -15,7 +15,7 @@ from patience import PATIENCE_S
 from user_service import UserService
 from wire import HEADER, Peer, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 RELOADS = 40
 SLOW = 'scrypt'

@@ -13,7 +13,7 @@ from certificates import Authority
 from patience import PATIENCE_S
 from wire import eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 
 class Listener:

@@ -18,7 +18,7 @@ from nodejs import FOLDER, need_amqplib
 from patience import PATIENCE_S
 from wire import HEADER, eventually
 
-pytestmark = pytest.mark.leveret
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
 
 class Pki:
