@@ -309,19 +309,6 @@ static struct slice path_below(const struct api *api, struct slice path)
     return slice_of(rest.p + strlen(PREFIX), rest.n - strlen(PREFIX));
 }
 
-/* Paths below these are answered while the log is still being read: probes, and logins. */
-static bool is_about_the_process(const struct api_route *route)
-{
-    return route->access == API_PUBLIC || strncmp(route->path, "/health", strlen("/health")) == 0 ||
-           strcmp(route->path, "/whoami") == 0;
-}
-
-static void refuse_for_now(struct api_call *c)
-{
-    http_set_header(c->http, "retry-after", slice_str("1"));
-    api_refuse(c, 503, "service_unavailable", "the messages in the log are still being read");
-}
-
 static void call_run(struct api_call *c)
 {
     struct slice path = http_path(c->http), below = path_below(c->api, path);
@@ -337,11 +324,7 @@ static void call_run(struct api_call *c)
         api_refuse_not_found(c);
     else if (!c->route)
         answer_methods(c, methods_found);
-    else if (!may_run(c))
-        return;
-    else if (manage_is_restoring(c->manage) && !is_about_the_process(c->route))
-        refuse_for_now(c);
-    else
+    else if (may_run(c))
         c->route->run(c);
 }
 

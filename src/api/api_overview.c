@@ -8,6 +8,7 @@
 #include "broker/parameters.h"
 #include "manage/connections.h"
 #include "manage/node.h"
+#include "manage/vhosts.h"
 #include "session/session.h"
 #include "topology/vhost.h"
 
@@ -26,21 +27,22 @@ static const struct column overview_fields[] = {API_OVERVIEW_FIELDS(FIELD_ROW) C
 
 /* --- totals ----------------------------------------------------------------------------------- */
 
-static void count_topology(struct api_call *c, struct overview_facts *f)
+/* Counts what is in the vhosts that the user may see. Finding these may wait, counting does not. */
+static bool count_topology(struct api_call *c, struct overview_facts *f, struct manage_error *error)
 {
-    struct lv_table_iter it;
-    struct topology *topology = &c->manage->broker->topology;
-    for (struct lv_table_node *node = lv_table_first(topology->vhosts, &it); node;
-         node = lv_table_next(topology->vhosts, &it)) {
-        const struct vhost *vhost = lv_container_of(node, struct vhost, by_name);
-        struct manage_error error = {0};
-        if (f->sees_all ||
-            actor_check_vhost(&c->actor, ACTOR_MANAGEMENT, vhost_name(vhost), &error)) {
-            f->queues += lv_table_count(vhost->queues);
-            f->exchanges += lv_table_count(vhost->exchanges) + 1; /* the default exchange */
-        }
-        manage_error_free(&error);
+    struct listing vhosts = {0};
+    if (!manage_list_vhosts(c->manage, &c->actor, &vhosts, error))
+        return false;
+    for (size_t i = 0; i < vhosts.count; i++) {
+        const struct vhost_facts *seen = vhosts.rows[i];
+        const struct vhost *vhost = vhost_find(&c->manage->broker->topology, seen->name);
+        if (!vhost)
+            continue; /* deleted meanwhile */
+        f->queues += lv_table_count(vhost->queues);
+        f->exchanges += lv_table_count(vhost->exchanges) + 1; /* the default exchange */
     }
+    listing_free(&vhosts);
+    return true;
 }
 
 static uint64_t difference(uint64_t more, uint64_t less)
@@ -101,13 +103,12 @@ static void overview(struct api_call *c)
     struct overview_facts f = {.sees_all = sees_all_vhosts(c), .statistics = &statistics};
     if (!api_read_range(c, &c->range))
         return;
-    if (!count_sessions(c, &f, &error)) {
+    if (!count_topology(c, &f, &error) || !count_sessions(c, &f, &error)) {
         api_refuse_as(c, &error);
         return;
     }
     statistics_overview(m->statistics, &c->actor, &c->range, &statistics);
     node_facts_gather(m, &f.node);
-    count_topology(c, &f);
     f.exchange_types = tree_of_exchange_types();
     f.retention = tree_of_retention(m->statistics);
     f.contexts = f.sees_all ? tree_of_contexts(m) : NULL;

@@ -27,6 +27,11 @@ static struct slice policy_name(const struct queue_facts *f, enum policy_kind ki
     return f->policy ? f->policy->names[kind] : SLICE_EMPTY;
 }
 
+static const char *queue_state(const struct queue_facts *f)
+{
+    return f->is_gone ? "stopped" : f->is_restoring ? "recovering" : "running";
+}
+
 #define API_QUEUE_FIELDS(C)                                                                        \
     API_QUEUE_PLAIN_FIELDS(C)                                                                      \
     API_QUEUE_LIVE_FIELDS(C) API_QUEUE_TOTAL_FIELDS(C) API_QUEUE_STATISTIC_FIELDS(C)
@@ -46,7 +51,8 @@ static bool find_statistics(const struct api_call *c, const void *facts,
 {
     const struct queue_facts *f = facts;
     const struct queue_counters *n = &f->counters;
-    if (!c->manage->statistics || statistics_settings(c->manage->statistics)->is_disabled)
+    if (!c->manage->statistics || statistics_settings(c->manage->statistics)->is_disabled ||
+        f->is_restoring)
         return false;
     if (!statistics_queue(c->manage->statistics, queue_id(f->queue), &c->range, ret))
         ret->moved_ms = clock_wall_ms();

@@ -15,6 +15,9 @@
 #define DETAILS_FIELD(C, name)                                                                     \
     C(#name "_details", name##_details, DETAILS_OR_ZERO, f->statistics, STATISTIC_##name)
 
+/* Of a queue: what it holds. Left out while its messages are still being read. */
+#define HELD_FIELD(C, name, n) C(#name, name, NUMBER_WHERE, !f->is_restoring, n)
+
 /* clang-format off */
 #define DELIVERY_FIELDS(C)                                                                         \
     STATISTIC_FIELD(C, "message_stats.", ack)                                                      \
@@ -45,14 +48,14 @@
 #define API_QUEUE_LIVE_FIELDS(C)                                                                   \
     C("state", live, TEXT, "live")
 #define API_QUEUE_TOTAL_FIELDS(C)                                                                  \
-    C("messages", messages, NUMBER, f->ready + f->unacked + f->dead_letters)                       \
-    C("messages_ready", messages_ready, NUMBER, f->ready)                                          \
-    C("messages_unacknowledged", messages_unacknowledged, NUMBER, f->unacked)                      \
-    C("state", state, TEXT, f->is_gone ? "stopped" : "running")
+    HELD_FIELD(C, messages, f->ready + f->unacked + f->dead_letters)                               \
+    HELD_FIELD(C, messages_ready, f->ready)                                                        \
+    HELD_FIELD(C, messages_unacknowledged, f->unacked)                                             \
+    C("state", state, TEXT, queue_state(f))
 #define API_QUEUE_STATISTIC_FIELDS(C)                                                              \
     C("consumer_capacity", consumer_capacity, REAL_IF, f->consumers > 0, f->utilisation)           \
     C("consumer_utilisation", consumer_utilisation, REAL_IF, f->consumers > 0, f->utilisation)     \
-    C("consumers", consumers, NUMBER, f->consumers)                                                \
+    HELD_FIELD(C, consumers, f->consumers)                                                         \
     C("effective_policy_definition", effective_policy_definition, DEFINITION, f->policy)           \
     C("exclusive_consumer_tag", exclusive_consumer_tag, STRING_OR_NULL, f->exclusive_tag)          \
     C("head_message_timestamp", head_message_timestamp, NUMBER_IF, f->has_head_time, f->head_time) \
@@ -60,23 +63,23 @@
     C("leader", leader, STRING_WHERE, f->is_quorum, slice_str(m->node_name))                       \
     C("members", members, NODES_WHERE, f->is_quorum)                                               \
     C("memory", memory, NUMBER, f->memory)                                                         \
-    C("message_bytes", message_bytes, NUMBER, f->ready_bytes + f->unacked_bytes + f->dead_letter_bytes) \
-    C("message_bytes_dlx", message_bytes_dlx, NUMBER_WHERE, f->is_quorum, f->dead_letter_bytes)    \
-    C("message_bytes_paged_out", message_bytes_paged_out, NUMBER, f->disk_ready_bytes)             \
-    C("message_bytes_persistent", message_bytes_persistent, NUMBER, f->persistent_bytes)           \
-    C("message_bytes_ram", message_bytes_ram, NUMBER, f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes) \
-    C("message_bytes_ready", message_bytes_ready, NUMBER, f->ready_bytes)                          \
-    C("message_bytes_unacknowledged", message_bytes_unacknowledged, NUMBER, f->unacked_bytes)      \
+    HELD_FIELD(C, message_bytes, f->ready_bytes + f->unacked_bytes + f->dead_letter_bytes)         \
+    C("message_bytes_dlx", message_bytes_dlx, NUMBER_WHERE, f->is_quorum && !f->is_restoring, f->dead_letter_bytes) \
+    HELD_FIELD(C, message_bytes_paged_out, f->disk_ready_bytes)                                    \
+    HELD_FIELD(C, message_bytes_persistent, f->persistent_bytes)                                   \
+    HELD_FIELD(C, message_bytes_ram, f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes)      \
+    HELD_FIELD(C, message_bytes_ready, f->ready_bytes)                                             \
+    HELD_FIELD(C, message_bytes_unacknowledged, f->unacked_bytes)                                  \
     DELIVERY_FIELDS(C)                                                                             \
     DETAILS_FIELD(C, messages)                                                                     \
-    C("messages_dlx", messages_dlx, NUMBER_WHERE, f->is_quorum, f->dead_letters)                   \
-    C("messages_paged_out", messages_paged_out, NUMBER, f->disk_ready)                             \
-    C("messages_persistent", messages_persistent, NUMBER, f->persistent)                           \
-    C("messages_ram", messages_ram, NUMBER, f->ready - f->disk_ready + f->unacked)                 \
+    C("messages_dlx", messages_dlx, NUMBER_WHERE, f->is_quorum && !f->is_restoring, f->dead_letters) \
+    HELD_FIELD(C, messages_paged_out, f->disk_ready)                                               \
+    HELD_FIELD(C, messages_persistent, f->persistent)                                              \
+    HELD_FIELD(C, messages_ram, f->ready - f->disk_ready + f->unacked)                             \
     DETAILS_FIELD(C, messages_ready)                                                               \
-    C("messages_ready_ram", messages_ready_ram, NUMBER, f->ready - f->disk_ready)                  \
+    HELD_FIELD(C, messages_ready_ram, f->ready - f->disk_ready)                                    \
     DETAILS_FIELD(C, messages_unacknowledged)                                                      \
-    C("messages_unacknowledged_ram", messages_unacknowledged_ram, NUMBER, f->unacked)              \
+    HELD_FIELD(C, messages_unacknowledged_ram, f->unacked)                                         \
     C("online", online, NODES_WHERE, f->is_quorum)                                                 \
     C("operator_policy", operator_policy, STRING_OR_NULL, policy_name(f, POLICY_OPERATOR))         \
     C("policy", policy, STRING_OR_NULL, policy_name(f, POLICY_ORDINARY))                           \

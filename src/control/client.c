@@ -20,7 +20,6 @@
 enum {
     READ_BYTES = 64 * 1024,
     STACK_BYTES = 512 * 1024,
-    RESTORING_LOOK_MS = 10, /* between looks at whether queues are restored */
 };
 
 static void client_wake(void *arg)
@@ -94,15 +93,6 @@ static void client_say(struct client *c, const char *error, const char *text)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/* Waits until the messages of the log are in their queues, or the control stops: before that it is
- * not known what is in a queue. */
-static void wait_for_queues(const struct service *s)
-{
-    struct pollfd stop = {.fd = s->stop_fd, .events = POLLIN};
-    while (manage_is_restoring(s->manage) && poll(&stop, 1, RESTORING_LOOK_MS) == 0)
-        continue;
-}
-
 static void *client_thread(void *arg)
 {
     struct client *c = arg;
@@ -110,7 +100,6 @@ static void *client_thread(void *arg)
     thread_enter_background();
     lv_rcu_register_thread();
     lv_rcu_offline();
-    wait_for_queues(c->service);
     request_run(&c->request);
     lv_memory_leave();
     lv_rcu_unregister_thread();

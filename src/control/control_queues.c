@@ -2,14 +2,16 @@
 #include "control/control_private.h"
 #include "manage/queues.h"
 
+/* Right after a start it waits: what is listed here is exact. */
 static void run_list_queues(struct request *r)
 {
     struct columns columns;
-    struct listing listing;
+    struct listing listing = {0};
     struct manage_error error = {0};
     if (!columns_choose(r, queue_columns, &columns))
         return;
     bool is_done =
+        manage_end(&error, manage_await_messages(r->manage)) &&
         manage_list_queues(r->manage, &actor_cli, request_string(r, "vhost"), &listing, &error);
     request_listing(r, is_done, &columns, &listing, &error);
 }

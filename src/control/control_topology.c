@@ -9,9 +9,10 @@ static void run_list_exchanges(struct request *r)
     struct manage_error error = {0};
     if (!columns_choose(r, exchange_columns, &columns))
         return;
-    bool is_done =
-        manage_list_exchanges(r->manage, &actor_cli, request_string(r, "vhost"),
-                              columns_have(&columns, "messages_delayed"), &listing, &error);
+    bool counts = columns_have(&columns, "messages_delayed");
+    bool is_done = (!counts || manage_end(&error, manage_await_messages(r->manage))) &&
+                   manage_list_exchanges(r->manage, &actor_cli, request_string(r, "vhost"), counts,
+                                         &listing, &error);
     request_listing(r, is_done, &columns, &listing, &error);
 }
 

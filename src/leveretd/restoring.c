@@ -77,6 +77,7 @@ static void give_back_until_stop(struct restoring *r)
 static void *restoring_main(void *arg)
 {
     struct leveretd *d = arg;
+    pthread_setname_np(pthread_self(), "restore");
     int err = read_log(d);
     struct mail mail = {.deliver = log_read_mail, .a = d, .c = (uint64_t)(int64_t)err};
     loop_mail_from_outside(loops_at(d->loops, 0), &mail);
@@ -109,7 +110,6 @@ int restoring_go_on(struct leveretd *d)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (number != 0)
         return lv_error_from_errno(number);
-    pthread_setname_np(r->thread, "restore");
     r->has_thread = true;
     return 0;
 }

@@ -52,9 +52,13 @@ void manage_error_free(struct manage_error *error)
     lv_buffer_free(&error->text);
 }
 
-bool manage_is_restoring(const struct manage *m)
+int manage_await_messages(const struct manage *m)
 {
-    return atomic_load(&m->broker->topology.is_restoring);
+    enum { LOOK_MS = 20 };
+    int err = 0;
+    while (err == 0 && atomic_load(&m->broker->topology.is_restoring))
+        err = ask_pause(m->asker, LOOK_MS);
+    return err;
 }
 
 struct vhost *manage_vhost(struct manage *m, struct slice name, struct manage_error *error)

@@ -172,7 +172,9 @@ bool manage_browse(struct manage *m, const struct actor *actor, const struct bro
                                             .with_unacked = b->with_unacked,
                                             .wake = ignore_wake};
     look->left = b->limit;
-    int err = look_through(m, b, look);
+    int err = manage_await_messages(m);
+    if (err == 0)
+        err = look_through(m, b, look);
     free(look);
     queue_unref(&q);
     return manage_end(error, err);

@@ -47,7 +47,7 @@
     C(pid, HOME, f->home)                                                                          \
     C(policy, STRING, policy_name(f->policy, POLICY_ORDINARY))                                     \
     C(slave_pids, NOTHING)                                                                         \
-    C(state, TEXT, f->is_gone ? "stopped" : "running")                                             \
+    C(state, TEXT, f->is_gone ? "stopped" : f->is_restoring ? "recovering" : "running")            \
     C(synchronised_slave_pids, NOTHING)                                                            \
     C(type, TEXT, f->is_quorum ? "quorum" : "classic")
 

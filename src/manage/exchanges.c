@@ -52,13 +52,23 @@ static int by_name(const void *a, const void *b)
     return slice_compare(p->name, q->name);
 }
 
-/* Asks how many messages the exchange delays: 0 if its queue has been deleted meanwhile. */
+/* Counts how many messages the exchange delays: 0 if its queue has been deleted meanwhile. */
+static void count_on_loop(struct loop *loop, void *arg)
+{
+    struct exchange_facts *f = arg;
+    (void)loop;
+    f->is_counted = !queue_is_restoring(f->delayed);
+    if (!f->is_counted || queue_is_deleted(f->delayed))
+        return;
+    const struct queue_lengths lengths = queue_lengths(f->delayed);
+    f->messages_delayed = lengths.ready + lengths.unacked;
+}
+
+/* Leaves them uncounted if the broker stops. */
 static void count_delayed(struct manage *m, struct exchange_facts *f)
 {
-    struct home_call h = {.call = {.queue = f->delayed, .run = queue_call_status}};
-    f->is_counted = f->delayed && home_call_run(m, &h) == 0;
-    if (f->is_counted && !h.call.refused)
-        f->messages_delayed = h.call.status.ready + h.call.status.unacked;
+    if (f->delayed)
+        ask_loop(m->asker, queue_home(f->delayed), count_on_loop, f);
 }
 
 bool manage_list_exchanges(struct manage *m, const struct actor *actor, struct slice vhost_name,

@@ -218,7 +218,9 @@ bool manage_get(struct manage *m, const struct actor *actor, const struct gettin
     t->what = g;
     t->queue = q;
     t->left = g->count;
-    int err = get_all(m, t);
+    int err = manage_await_messages(m);
+    if (err == 0)
+        err = get_all(m, t);
     bool is_done = err < 0         ? manage_end(error, err)
                    : t->is_refused ? manage_refuse_as_broker(error, SUBJECT_QUEUE, &t->error)
                                    : true;

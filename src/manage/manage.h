@@ -114,9 +114,14 @@ bool manage_refuse_as_broker(struct manage_error *error, enum subject subject,
 void actor_log(const struct actor *actor, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Returns whether queues still wait for the messages that the log has of them: until then a
- * question to a queue must not be asked by a caller that cannot wait for it. Any thread. */
-bool manage_is_restoring(const struct manage *m);
+/* Waits until the messages that the log has of queues have been read, which goes on for a while
+ * after a start. Returns 0, or ERR_CLOSED if the broker has stopped.
+ *
+ * For functions that need messages, or exact counts: a queue that is still being restored holds
+ * what it is asked (queue/held.h), which may be longer than the asking thread exists. Facts are
+ * gathered without waiting; those of such a queue lack what is not known yet. RCU as for
+ * ask_every_loop(). */
+int manage_await_messages(const struct manage *m);
 
 /* Returns the vhost of this name, or NULL after refusing. Valid until the thread waits. */
 struct vhost *manage_vhost(struct manage *m, struct slice name, struct manage_error *error);

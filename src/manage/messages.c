@@ -109,9 +109,7 @@ static void retry_start_on_loop(struct loop *loop, void *arg)
 {
     struct retrying *a = arg;
     lv_assert(queue_home(a->queue) == loop);
-    struct queue_call call = {.queue = a->queue, .from = loop};
-    queue_call_status(&call);
-    progress_set_total(a->watched, call.status.ready);
+    progress_set_total(a->watched, queue_lengths(a->queue).ready);
     if (!retry_start(a->queue, &a->options, &a->retry))
         a->retry = NULL;
 }
@@ -206,7 +204,9 @@ bool manage_retry_dead_letters(struct manage *m, const struct actor *actor, stru
         .queue = manage_queue(m, vhost, queue, error), .options = *options, .watched = progress};
     if (!a.queue)
         return false;
-    int err = ask_loop(m->asker, queue_home(a.queue), retry_start_on_loop, &a);
+    int err = manage_await_messages(m);
+    if (err == 0)
+        err = ask_loop(m->asker, queue_home(a.queue), retry_start_on_loop, &a);
     bool is_started = err == 0 && a.retry;
     if (is_started)
         err = wait_for_retry(m, &a);

@@ -198,6 +198,9 @@ bool manage_publish(struct manage *m, const struct actor *actor, const struct pu
     if (!check_size(m, p, &told) || !check_reply_to(p, &told) || !check_user_id(actor, p, &told) ||
         !publish_check(p->properties, &s.bcc, &has_bcc, &told))
         return manage_refuse_as_broker(error, SUBJECT_NONE, &told);
+    int err = manage_await_messages(m);
+    if (err < 0)
+        return manage_end(error, err);
     if (!make_message(m, &s))
         return manage_end(error, ERR_NO_MEMORY);
     if (!send_message(m, &s, error))

@@ -59,8 +59,8 @@ static void take_counts(struct queue_facts *f, const struct queue_status *status
     f->has_head_time = status->has_head_time;
     f->head_time = status->head_time;
     f->counters = status->counters;
-    f->memory = queue_memory(f->queue) + f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes +
-                (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
+    f->memory += f->ready_bytes - f->disk_ready_bytes + f->unacked_bytes +
+                 (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
 }
 
 static void take_exclusive_consumer(struct queue_facts *f, const struct consumer *c)
@@ -70,20 +70,16 @@ static void take_exclusive_consumer(struct queue_facts *f, const struct consumer
     f->exclusive_channel = c->channel;
 }
 
-static void call_is_done(struct queue_call *call)
-{
-    (void)call; /* called at the home, the status is known when queue_call_start() returns */
-}
-
 void queue_facts_count(struct queue_facts *f)
 {
-    struct loop *home = queue_home(f->queue);
-    lv_assert(loop_current() == home);
-    struct queue_call call = {
-        .queue = f->queue, .from = home, .run = queue_call_status, .done = call_is_done};
-    queue_call_start(&call);
-    f->is_gone = call.refused;
-    take_counts(f, &call.status);
+    struct queue_status status;
+    f->is_gone = queue_is_deleted(f->queue);
+    f->is_restoring = queue_is_restoring(f->queue);
+    f->memory = queue_memory(f->queue);
+    if (f->is_gone || f->is_restoring)
+        return;
+    queue_read_status(f->queue, &status);
+    take_counts(f, &status);
 }
 
 static void facts_fill(struct queue_facts *f)
@@ -92,7 +88,7 @@ static void facts_fill(struct queue_facts *f)
     queue_facts_count(f);
     f->policy = effective_policy_ref(queue_policy(q));
     const struct consumer *c = queue_exclusive_consumer(q);
-    if (!f->is_gone && c)
+    if (c && !f->is_gone)
         take_exclusive_consumer(f, c);
 }
 

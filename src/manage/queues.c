@@ -135,7 +135,7 @@ static void call_is_answered(struct queue_call *call)
 static void call_on_loop(struct loop *loop, void *arg, struct question *question)
 {
     struct home_call *h = arg;
-    lv_assert(queue_home(h->call.queue) == loop);
+    lv_assert(queue_home(h->call.queue) == loop && !queue_is_restoring(h->call.queue));
     h->question = question;
     h->call.from = loop;
     queue_call_start(&h->call);
@@ -145,7 +145,8 @@ int home_call_run(struct manage *m, struct home_call *h)
 {
     lv_assert(h->call.queue && h->call.run);
     h->call.done = call_is_answered;
-    return ask_loop_later(m->asker, queue_home(h->call.queue), call_on_loop, h);
+    int err = manage_await_messages(m);
+    return err < 0 ? err : ask_loop_later(m->asker, queue_home(h->call.queue), call_on_loop, h);
 }
 
 /* Refuses as the broker has. A queue that has been deleted meanwhile, or that belongs to an

@@ -20,6 +20,8 @@ struct queue_facts {
     unsigned home;          /* the loop's index */
     bool is_durable, is_auto_delete, is_quorum;
     bool is_gone;                  /* deleted meanwhile: below, only owner is known */
+    bool is_restoring;             /* its messages are still being read: of what it holds and has
+                                    * counted, nothing is known */
     uint64_t owner;                /* the connection it is exclusive to; 0: none */
     struct slice exclusive_tag;    /* owned; of the exclusive consumer */
     uint64_t exclusive_connection; /* of the exclusive consumer; 0: there is none */
@@ -40,8 +42,8 @@ struct queue_facts {
 
 extern const struct column queue_columns[];
 
-/* Fills in, for f->queue, the members of *f that are numbers, and is_gone. Call on the queue's
- * home. */
+/* Fills in, for f->queue, the members of *f that are numbers, is_gone and is_restoring. Call on the
+ * queue's home. */
 void queue_facts_count(struct queue_facts *f);
 
 /* Lists the queues of the vhost by name. */
@@ -86,8 +88,8 @@ struct home_call {
     struct question *question;
 };
 
-/* Runs the call at the queue's home and waits for its answer. Returns 0, or ERR_CLOSED if the
- * broker has stopped. */
+/* Runs the call at the queue's home and waits for its answer; first for the queue's messages, if
+ * they are still being read. Returns 0, or ERR_CLOSED if the broker has stopped. */
 int home_call_run(struct manage *m, struct home_call *call);
 
 /* Declares a queue as queue.declare does: succeeds if an equivalent queue exists (*ret_created is

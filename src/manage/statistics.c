@@ -55,17 +55,6 @@ static void round_ended(struct statistics *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Waits until the messages of the log are in their queues. Returns 0, or ERR_CLOSED if the broker
- * has stopped. */
-static int wait_for_queues(struct statistics *s)
-{
-    enum { LOOK_MS = 50 };
-    int err = 0;
-    while (err == 0 && atomic_load(&s->broker->topology.is_restoring))
-        err = ask_pause(s->asker, LOOK_MS);
-    return err;
-}
-
 static void *sampler_main(void *arg)
 {
     struct statistics *s = arg;
@@ -74,8 +63,6 @@ static void *sampler_main(void *arg)
     lv_rcu_register_thread();
     uint64_t due_ms = clock_read_ms(CLOCK_MONOTONIC);
     while (wait_for_round(s, due_ms)) {
-        if (wait_for_queues(s) < 0)
-            break;
         uint64_t begun_ms = clock_read_ms(CLOCK_MONOTONIC);
         s->now_ms = now_ms(s);
         if (statistics_round(s) < 0)
@@ -434,10 +421,11 @@ bool statistics_overview(struct statistics *s, const struct actor *actor,
     answer_begin(s, range, ret);
     pthread_mutex_lock(&s->lock);
     bool is_known = s->rounds_ended > 0;
-    answer_add(s, s->node, OBJECT_NODE, CHURN, ret);
+    if (s->node->noted_ms > 0)
+        answer_add(s, s->node, OBJECT_NODE, CHURN, ret);
     for (size_t i = 0; i < vhosts.count; i++) {
         const struct object *o = object_find(&s->objects[OBJECT_VHOST], vhost_key(vhosts.names[i]));
-        if (o)
+        if (o && o->noted_ms > 0)
             answer_add(s, o, OBJECT_VHOST, ALL_GROUPS, ret);
         free((void *)(uintptr_t)vhosts.names[i].p);
     }

@@ -36,6 +36,7 @@ struct object {
     uint32_t seen;        /* the round that has found it last */
     size_t at;            /* in object_set.all */
     struct queue *queue;  /* OBJECT_QUEUE: a reference */
+    bool was_restoring; /* OBJECT_QUEUE: its first figures are not new: they are of the last run */
     struct object *vhost; /* OBJECT_QUEUE */
     struct slice name;    /* OBJECT_VHOST, OBJECT_EXCHANGE; owned */
     uint64_t *sums;       /* OBJECT_VHOST: of a round; owned */

@@ -18,7 +18,8 @@ struct home_queues {
 
 /* What a loop has read in its last turn of a round. */
 struct slice_read {
-    size_t first, count; /* of home_queues */
+    size_t first, count;           /* of home_queues */
+    bool is_known[OBJECTS_A_TURN]; /* not of queues that are still being restored */
     uint64_t figures[OBJECTS_A_TURN][OBJECT_FIGURES_MAX];
     /* connections and channels */
     struct session_row {
@@ -51,6 +52,8 @@ struct statistics {
 
     /* The sampler's alone. */
     uint64_t now_ms, before_ms; /* when this round has begun, and the one before it; 0: none */
+    bool is_whole;              /* all queues of this round are known, so that their sums are */
+    uint64_t before_sums_ms;    /* when the round before this has begun that was; 0: none */
     uint64_t disk_reads, disk_writes; /* of all queues that there are or were */
     struct home_queues homes[LOOPS_MAX];
     struct slice_read *slices[LOOPS_MAX]; /* owned; of the loops that there are */

@@ -7,6 +7,9 @@
  *   (3) Between these turns the sampler notes what was read, under the lock, which it never holds
  *       while it waits.
  *
+ * A queue whose messages are still being read from the log has no figures yet. Until all have some,
+ * nothing is noted of vhosts and of the node: their sums would be wrong.
+ *
  * A counter of a vhost is the sum over the channels that there are, and of those that have ended.
  * A channel that ends while the round goes on may be missed in both; so that counters never fall,
  * such a sum is not noted if it is lower than the one before. The next round has it. */
@@ -36,11 +39,19 @@ static const struct retention *retention_of(const struct statistics *s, enum obj
     return kind == OBJECT_VHOST || kind == OBJECT_NODE ? &s->settings.global : &s->settings.basic;
 }
 
+/* Returns when an object of which nothing is noted yet had no figures; 0: that is not known. */
+static uint64_t before_ms(const struct statistics *s, const struct object *o, enum object_kind kind)
+{
+    if (kind == OBJECT_VHOST || kind == OBJECT_NODE)
+        return s->before_sums_ms;
+    return o->was_restoring ? 0 : s->before_ms;
+}
+
 /* Under the lock. */
 static void note(struct statistics *s, struct object *o, enum object_kind kind,
                  const uint64_t *figures)
 {
-    object_note(o, kind, retention_of(s, kind), s->now_ms, s->before_ms, figures);
+    object_note(o, kind, retention_of(s, kind), s->now_ms, before_ms(s, o, kind), figures);
 }
 
 /* Returns the object with this key, which the round has found; makes it if it is new. */
@@ -133,8 +144,11 @@ static void forget_unseen(struct statistics *s, enum object_kind kind)
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
-static void queue_read(const struct queue *q, uint64_t *ret)
+/* Returns false if the queue has no figures yet. */
+static bool queue_read(const struct queue *q, uint64_t *ret)
 {
+    if (queue_is_restoring(q))
+        return false;
     const struct queue_lengths lengths = queue_lengths(q);
     const struct queue_counters *c = queue_counters(q);
     const uint64_t figures[] = {
@@ -153,6 +167,7 @@ static void queue_read(const struct queue *q, uint64_t *ret)
         c->disk.writes,
     };
     memcpy(ret, figures, sizeof figures);
+    return true;
 }
 enum { QUEUE_DISK = 11 };
 
@@ -166,7 +181,7 @@ static void read_queues(struct loop *loop, void *arg)
     if (read->count > OBJECTS_A_TURN)
         read->count = OBJECTS_A_TURN;
     for (size_t i = 0; i < read->count; i++)
-        queue_read(home->queues[read->first + i]->queue, read->figures[i]);
+        read->is_known[i] = queue_read(home->queues[read->first + i]->queue, read->figures[i]);
     home->next += read->count;
 }
 
@@ -176,9 +191,14 @@ static void add_rise(uint64_t *sum, uint64_t before, uint64_t now)
         *sum += now - before;
 }
 
-/* Under the lock. */
+/* Under the lock. `figures`: NULL if the queue has none yet. */
 static void queue_note(struct statistics *s, struct object *o, const uint64_t *figures)
 {
+    if (!figures) {
+        o->was_restoring = true;
+        s->is_whole = false;
+        return;
+    }
     for (unsigned i = 0; i < LENGTHS; i++)
         o->vhost->sums[i] += figures[i];
     add_rise(&s->disk_reads, object_figure(o, QUEUE_DISK), figures[QUEUE_DISK]);
@@ -193,7 +213,8 @@ static bool note_queues(struct statistics *s)
         const struct slice_read *read = s->slices[i];
         pthread_mutex_lock(&s->lock);
         for (size_t j = 0; j < read->count; j++)
-            queue_note(s, s->homes[i].queues[read->first + j], read->figures[j]);
+            queue_note(s, s->homes[i].queues[read->first + j],
+                       read->is_known[j] ? read->figures[j] : NULL);
         pthread_mutex_unlock(&s->lock);
         is_over &= s->homes[i].next == s->homes[i].count;
     }
@@ -385,6 +406,7 @@ int statistics_round(struct statistics *s)
         if (!s->slices[i])
             s->slices[i] = lv_calloc(1, sizeof *s->slices[i]);
     }
+    s->is_whole = true;
     meet_topology(s);
     forget_unseen(s, OBJECT_QUEUE);
     forget_unseen(s, OBJECT_EXCHANGE);
@@ -396,8 +418,11 @@ int statistics_round(struct statistics *s)
         return err;
     forget_unseen(s, OBJECT_CHANNEL);
     forget_unseen(s, OBJECT_CONNECTION);
+    if (!s->is_whole)
+        return 0;
     note_vhosts(s, lengths);
     note_node(s, lengths);
+    s->before_sums_ms = s->now_ms;
     return 0;
 }
 

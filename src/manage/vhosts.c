@@ -3,6 +3,7 @@
 #include "manage/vhosts.h"
 #include "broker/vhost_life.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -39,23 +40,35 @@ static void add_vhost(struct listing *l, struct vhost *vhost)
     listing_add(l, FACTS_COPY(&f, &f.name, &f.description, &f.tags, &f.default_queue_type));
 }
 
+/* Keeps the vhosts that the actor may see. This may wait for a backend, so no lock is held. */
+static void keep_visible(const struct actor *actor, struct listing *l)
+{
+    struct manage_error hidden = {0};
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        struct vhost_facts *f = l->rows[i];
+        if (actor_check_vhost(actor, ACTOR_MANAGEMENT, f->name, &hidden))
+            l->rows[kept++] = f;
+        else
+            free(f);
+    }
+    l->count = kept;
+    manage_error_free(&hidden);
+}
+
 bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct listing *ret,
                         struct manage_error *error)
 {
     *ret = (struct listing){.columns = vhost_columns};
     if (!actor_check_rank(actor, ACTOR_MANAGEMENT, error))
         return false;
-    struct manage_error hidden = {0};
     struct lv_table_iter it;
     topology_lock(&m->broker->topology); /* descriptions and tags are read under it */
     for (struct lv_table_node *node = lv_table_first(m->broker->topology.vhosts, &it); node;
-         node = lv_table_next(m->broker->topology.vhosts, &it)) {
-        struct vhost *vhost = lv_container_of(node, struct vhost, by_name);
-        if (actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name(vhost), &hidden))
-            add_vhost(ret, vhost);
-    }
+         node = lv_table_next(m->broker->topology.vhosts, &it))
+        add_vhost(ret, lv_container_of(node, struct vhost, by_name));
     topology_unlock(&m->broker->topology);
-    manage_error_free(&hidden);
+    keep_visible(actor, ret);
     listing_sort_by(ret, by_name);
     return true;
 }

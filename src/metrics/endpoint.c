@@ -115,10 +115,6 @@ void metrics_handle(void *arg, struct http_request *request)
         http_end(request);
         return;
     }
-    if (manage_is_restoring(endpoint->manage)) {
-        refuse(request, 503, "text/plain", "The messages in the log are still being read.\n");
-        return;
-    }
     wanted.family_count = query_values(request, "family", &asked);
     wanted.vhost_count = query_values(request, "vhost", &vhosts);
     wanted.families = asked;

@@ -1,6 +1,7 @@
 /* Queues. Their numbers belong to their homes: each loop is asked, in rounds, for those of its next
  * SLICE queues. Labels are made before, and values are written after that on the thread that
  * scrapes, so loops do little. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/vec.h"
@@ -71,11 +72,20 @@ static void note_queue(void *arg, struct queue *q, struct slice labels)
         samples_add(part, a->g->is_sum ? SLICE_EMPTY : labels);
 }
 
+/* A sum with a queue of which nothing is known yet is not known either, and is left out. */
+static void forget_sum(const struct gathering *g, struct samples *part, size_t row)
+{
+    for (size_t i = 0; i < g->metric_count; i++)
+        samples_values(part, row)[i] = NAN;
+}
+
 static void read_queue(const struct gathering *g, struct samples *part, struct queue *q, size_t row)
 {
     struct queue_facts facts = {.queue = q};
     queue_facts_count(&facts);
-    if (!facts.is_gone)
+    if (facts.is_restoring && g->is_sum)
+        forget_sum(g, part, row);
+    else if (!facts.is_gone && !facts.is_restoring)
         gathering_fill(g, part, row, &facts);
     else if (!g->is_sum)
         part->rows[row].is_gone = true;

@@ -250,6 +250,14 @@ void queue_delete_by_mail(struct loop *from, struct queue *q);
  * topology->is_short_of_memory was set. */
 void queues_relieve(struct topology *topology, struct loop *loop);
 
+/* Returns whether the messages that the log has of the queue are still being read (held.h). Then
+ * nothing is known of what the queue holds and has counted. */
+bool queue_is_restoring(const struct queue *q);
+
+/* Fills in what the queue holds and has counted. Only if it is not being restored; nor are the
+ * functions below that return lengths and counters. */
+void queue_read_status(struct queue *q, struct queue_status *ret);
+
 struct queue_lengths {
     uint64_t ready, unacked, dead_letters; /* as in struct queue_status */
 };

@@ -94,9 +94,15 @@ static uint64_t unacked_of(const struct lane_totals *totals, const struct queue_
     return totals->unacked > transit->messages ? totals->unacked - transit->messages : 0;
 }
 
-struct queue_lengths queue_lengths(const struct queue *q)
+bool queue_is_restoring(const struct queue *q)
 {
     queue_assert_home(q);
+    return q->is_restoring;
+}
+
+struct queue_lengths queue_lengths(const struct queue *q)
+{
+    lv_assert(!queue_is_restoring(q));
     const struct lane_totals totals = lanes_count(&q->lanes);
     const struct queue_transit transit = q->ops->in_transit(q);
     return (struct queue_lengths){
@@ -106,8 +112,9 @@ struct queue_lengths queue_lengths(const struct queue *q)
     };
 }
 
-static void status_fill(struct queue *q, struct queue_status *ret)
+void queue_read_status(struct queue *q, struct queue_status *ret)
 {
+    lv_assert(!queue_is_restoring(q));
     const struct lane_totals totals = lanes_count(&q->lanes);
     const struct queue_transit transit = q->ops->in_transit(q);
     const bool is_durable = q->entry.flags.durable;
@@ -134,7 +141,7 @@ static void status_fill(struct queue *q, struct queue_status *ret)
 void queue_call_status(struct queue_call *call)
 {
     if (call_finds_queue(call))
-        status_fill(call->queue, &call->status);
+        queue_read_status(call->queue, &call->status);
 }
 
 void queue_call_redeclare(struct queue_call *call)
@@ -142,7 +149,7 @@ void queue_call_redeclare(struct queue_call *call)
     queue_assert_home(call->queue);
     call->redeclare.is_gone = queue_is_deleted(call->queue);
     if (!call->redeclare.is_gone)
-        status_fill(call->queue, &call->redeclare.status);
+        queue_read_status(call->queue, &call->redeclare.status);
 }
 
 /* Returns whether clients may take messages from the queue at all. */

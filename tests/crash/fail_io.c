@@ -1,8 +1,9 @@
-/* Loaded before the C library (LD_PRELOAD): makes writes or syncs of chosen files fail, as on a
- * disk that dies.
+/* Loaded before the C library (LD_PRELOAD): makes reads, writes or syncs of chosen files fail, as on
+ * a disk that dies.
  *
  *     FAIL_IO_PATH    part of the path of the files concerned: /log/, .seg
- *     FAIL_IO_CALL    sync or write
+ *     FAIL_IO_CALL    sync, write or read
+ *     FAIL_IO_THREAD  if it is set, only calls of the thread with this name are concerned
  *     FAIL_IO_WHEN    a file; while it exists, the calls fail with EIO
  *     FAIL_IO_WAITS   if it is set, they wait instead until the file is gone, and then succeed
  *
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -29,12 +31,19 @@ static bool fd_is_chosen(int fd)
     return strstr(path, piece) != NULL;
 }
 
+static bool thread_is_chosen(void)
+{
+    char name[16] = "";
+    const char *wanted = getenv("FAIL_IO_THREAD");
+    return !wanted || (prctl(PR_GET_NAME, name) == 0 && strcmp(name, wanted) == 0);
+}
+
 static bool call_must_fail(const char *call, int fd)
 {
     const char *wanted = getenv("FAIL_IO_CALL"), *when = getenv("FAIL_IO_WHEN");
     int error = errno;
-    bool fails =
-        wanted && when && strcmp(wanted, call) == 0 && fd_is_chosen(fd) && access(when, F_OK) == 0;
+    bool fails = wanted && when && strcmp(wanted, call) == 0 && thread_is_chosen() &&
+                 fd_is_chosen(fd) && access(when, F_OK) == 0;
     while (fails && getenv("FAIL_IO_WAITS")) {
         usleep(1000);
         fails = access(when, F_OK) == 0;
@@ -82,4 +91,18 @@ ssize_t pwrite(int fd, const void *bytes, size_t n, off_t offset)
     ssize_t (*real)(int, const void *, size_t, off_t) =
         (ssize_t(*)(int, const void *, size_t, off_t))next_symbol("pwrite");
     return call_must_fail("write", fd) ? -1 : real(fd, bytes, n, offset);
+}
+
+ssize_t pread(int fd, void *bytes, size_t n, off_t offset)
+{
+    ssize_t (*real)(int, void *, size_t, off_t) =
+        (ssize_t(*)(int, void *, size_t, off_t))next_symbol("pread");
+    return call_must_fail("read", fd) ? -1 : real(fd, bytes, n, offset);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t n, off64_t offset)
+{
+    ssize_t (*real)(int, void *, size_t, off64_t) =
+        (ssize_t(*)(int, void *, size_t, off64_t))next_symbol("pread64");
+    return call_must_fail("read", fd) ? -1 : real(fd, bytes, n, offset);
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "manage/manage_world.h"
+#include "queue/queue_private.h"
 
 #define S(text) slice_str(text)
 
@@ -100,6 +101,33 @@ static void vhosts_and_the_node_have_sums(void **state)
     assert_int_equal(a.of[STATISTIC_publish_in].value, 7);
     assert_int_equal(a.of[STATISTIC_publish_out].value, 7);
     assert_false(statistics_vhost(w.m.statistics, S("none"), NULL, &a));
+    world_end(&w);
+}
+
+/* What a queue has from the last run is no news, and sums without it would be wrong. */
+static void until_a_queue_is_restored_it_has_no_figures_and_sums_wait_for_it(void **state)
+{
+    (void)state;
+    struct world w;
+    struct statistics_answer a;
+    world_begin(&w, basic);
+    world_tick(&w);
+    uint64_t id = world_declare(&w, "old"), other = world_declare(&w, "new");
+    world_publish(&w, "old", 10);
+    world_publish(&w, "new", 3);
+    struct queue *q = queue_find(w.vhost, S("old"));
+    q->is_restoring = true;
+    world_tick(&w);
+    assert_false(statistics_queue(w.m.statistics, id, NULL, &a));
+    assert_true(statistics_queue(w.m.statistics, other, NULL, &a));
+    assert_true(statistics_vhost(w.m.statistics, S("/"), NULL, &a));
+    assert_figures(&a, STATISTIC_messages, 0, 0);
+    q->is_restoring = false;
+    world_tick(&w);
+    assert_true(statistics_queue(w.m.statistics, id, NULL, &a));
+    assert_figures(&a, STATISTIC_messages, 10, 0);
+    assert_true(statistics_vhost(w.m.statistics, S("/"), NULL, &a));
+    assert_figures(&a, STATISTIC_messages, 13, 1.3);
     world_end(&w);
 }
 
@@ -198,6 +226,7 @@ int main(void)
         cmocka_unit_test(a_rate_is_that_of_the_last_interval),
         cmocka_unit_test(samples_are_newest_first_and_averaged),
         cmocka_unit_test(vhosts_and_the_node_have_sums),
+        cmocka_unit_test(until_a_queue_is_restored_it_has_no_figures_and_sums_wait_for_it),
         cmocka_unit_test(what_a_vhosts_ended_channels_have_counted_remains),
         cmocka_unit_test(a_deleted_queue_is_forgotten),
         cmocka_unit_test(many_queues_are_read_in_slices),
