@@ -131,7 +131,7 @@ def test_a_purge_may_be_a_job(api, broker, queues):
     assert (job['state'], job['error']) == ('failed', 'Queue not found')
 
 
-def test_an_import_may_be_a_job(api, queues):
+def test_an_import_may_be_a_job(api, broker, queues):
     vhost = {'vhosts': [{'name': VHOST}], 'queues': [{'name': queues('old'), 'vhost': VHOST, 'hat': 1}]}
     job = ended(api, api.post('/definitions?async=true', vhost))
     assert [job[key] for key in ('kind', 'what', 'state', 'done', 'total', 'error', 'notes')] == [
@@ -143,6 +143,9 @@ def test_an_import_may_be_a_job(api, queues):
     job = ended(api, api.post('/definitions?async=true', wrong))
     assert (job['state'], job['error'].strip()) == ('failed', "queues[0] 'new': vhost is missing")
     assert 'line 1' in ended(api, api.post('/definitions?async=true', '{"queues": x}'))['error']
+    broker.ctl('import_definitions', input='{}')
+    listed = json.loads(broker.ctl('list_jobs', 'kind', 'user', 'state', '--formatter', 'json').out)
+    assert {'kind': 'import', 'user': 'rmq-cli', 'state': 'done'} in listed
 
 
 def test_an_import_that_is_cancelled_has_changed_nothing(api, broker):
