@@ -17,9 +17,11 @@ struct api_settings {
     /* Pages of these origins ("https://console.example.com") may call the API; "*": of any. */
     const char *const *origins;
     size_t origin_count;
-    int64_t cors_s;           /* for which browsers remember that; below 0: they are not told */
-    uint32_t session_minutes; /* for which a login by the form lasts */
-    bool disables_basic;      /* only tokens log in */
+    int64_t cors_s;               /* for which browsers remember that; below 0: they are not told */
+    uint32_t session_minutes;     /* for which a login by the form lasts */
+    bool disables_basic;          /* only tokens log in */
+    bool guards_reference;        /* who reads /api/index.html and openapi.json must log in */
+    bool keeps_operator_policies; /* they cannot be changed over HTTP */
 };
 
 /* Creates the API, which the caller owns. The manage is borrowed. */

@@ -11,15 +11,24 @@ static void redirect(struct api_call *c)
     lv_buffer_free(&place);
 }
 
+/* Returns whether the caller may read what describes the API; else refuses. */
+static bool may_read(struct api_call *c)
+{
+    return !c->api->settings.guards_reference || (api_log_in(c) && api_check_access(c));
+}
+
 static void show_index(struct api_call *c)
 {
+    if (!may_read(c))
+        return;
     http_set_header(c->http, "content-type", slice_str("text/html; charset=utf-8"));
     api_describe_html(http_out(c->http));
 }
 
 static void show_openapi(struct api_call *c)
 {
-    api_describe_openapi(http_out(c->http));
+    if (may_read(c))
+        api_describe_openapi(http_out(c->http));
 }
 
 const struct api_route api_document_routes[] = {

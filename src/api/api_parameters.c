@@ -62,11 +62,18 @@ static void show_parameter(struct api_call *c)
     admin_answer_one(c, is_done, &l, parameter_fields, &error);
 }
 
+/* Operator policies are also parameters. */
+static bool may_change(struct api_call *c)
+{
+    return !slice_is(api_part(c, "component"), "operator_policy") ||
+           api_may_change_operator_policies(c);
+}
+
 static void put_parameter(struct api_call *c)
 {
     struct listing l = {0};
     struct manage_error error = {0};
-    if (!admin_has_vhost_to_change(c))
+    if (!admin_has_vhost_to_change(c) || !may_change(c))
         return;
     bool is_done = list_one(c, &l, &error);
     bool is_new = l.count == 0;
@@ -86,6 +93,8 @@ static void put_parameter(struct api_call *c)
 static void delete_parameter(struct api_call *c)
 {
     struct manage_error error = {0};
+    if (!may_change(c))
+        return;
     bool is_done = manage_clear_parameter(c->manage, &c->actor, api_part(c, "vhost"),
                                           api_part(c, "component"), api_part(c, "name"), &error);
     api_end(c, is_done, false, &error);

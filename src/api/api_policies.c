@@ -144,7 +144,8 @@ static void put_policy(struct api_call *c)
 
 static void put_operator_policy(struct api_call *c)
 {
-    put(c, list_operator, true);
+    if (api_may_change_operator_policies(c))
+        put(c, list_operator, true);
 }
 
 static void delete (struct api_call *c, enum policy_kind kind)
@@ -162,7 +163,8 @@ static void delete_policy(struct api_call *c)
 
 static void delete_operator_policy(struct api_call *c)
 {
-    delete (c, POLICY_OPERATOR);
+    if (api_may_change_operator_policies(c))
+        delete (c, POLICY_OPERATOR);
 }
 
 #define POLICY_BODY "pattern:any! definition:object! priority:any apply-to:string"

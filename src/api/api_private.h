@@ -143,6 +143,9 @@ void api_done(struct api_call *c, unsigned status);
 /* Ends a change: 201 if `is_new`, else 204; or the refusal. Frees the error. */
 void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error *error);
 
+/* Refuses with 405, if operator policies cannot be changed over HTTP. Returns whether they can. */
+bool api_may_change_operator_policies(struct api_call *c);
+
 /* Appends a member of the body that is an object, as an AMQP table; nothing if it is absent.
  * Returns false after refusing: a null, or too deep. */
 bool api_table(struct api_call *c, const char *name, struct lv_buffer *out);

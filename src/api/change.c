@@ -4,6 +4,15 @@
 #include "wire/erlang_json.h"
 #include "wire/table_json.h"
 
+bool api_may_change_operator_policies(struct api_call *c)
+{
+    if (!c->api->settings.keeps_operator_policies)
+        return true;
+    http_set_header(c->http, "allow", slice_str("HEAD, GET, OPTIONS"));
+    api_refuse_empty(c, 405);
+    return false;
+}
+
 void api_refuse_change(struct api_call *c, struct manage_error *error)
 {
     struct slice text = lv_buffer_slice(&error->text);

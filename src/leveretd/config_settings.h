@@ -469,6 +469,11 @@
       525600, "Minutes that a login by POST /api/login lasts.")                                    \
     S(management_disables_basic, "management.disable_basic_auth", BOOL, "false", false, 0, 0,      \
       "Whether the API takes tokens alone, and no passwords.")                                     \
+    S(management_guards_reference, "management.require_auth_for_api_reference", BOOL, "false",     \
+      false, 0, 0, "Whether who reads /api/index.html and /api/openapi.json must log in.")         \
+    S(management_keeps_operator_policies,                                                          \
+      "management.restrictions.operator_policy_changes.disabled", BOOL, "false", false, 0, 0,      \
+      "Whether operator policies cannot be changed over HTTP, but by an import of definitions.")   \
     S(management_csp, "management.csp.policy", STRING,                                             \
       "script-src 'self' 'unsafe-eval' 'unsafe-inline'; object-src 'self'", false, 0, 0,           \
       "Value of the header content-security-policy; none means that it is not sent.")              \

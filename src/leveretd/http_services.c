@@ -152,6 +152,8 @@ static void create_api(struct leveretd *d, struct http_services *http)
         .cors_s = c->management_cors_s == CONFIG_NONE ? -1 : c->management_cors_s,
         .session_minutes = (uint32_t)c->management_session_minutes,
         .disables_basic = c->management_disables_basic,
+        .guards_reference = c->management_guards_reference,
+        .keeps_operator_policies = c->management_keeps_operator_policies,
     };
     http->api = api_create(&d->manage, &settings);
 }

@@ -161,6 +161,8 @@ def configured(workspace):
                    'management.csp.policy = none\nmanagement.hsts.policy = max-age=31536000\nmanagement.path_prefix = /rabbit\n'
                    'management.headers.frame_options = DENY\nmanagement.tcp.compress = false\n'
                    'management.http.max_body_size = 100kB\nmanagement.tcp.max_keepalive = 3\n'
+                   'management.require_auth_for_api_reference = true\n'
+                   'management.restrictions.operator_policy_changes.disabled = true\n'
                    f'management.http_log_dir = {own.directory}/requests\n'
                    'management.tcp.request_timeout = 1500\nmanagement.tcp.idle_timeout = 1500\n')
     own.flags += ['--config', config]
@@ -220,6 +222,21 @@ def test_a_connection_ends_after_its_last_request(configured):
         assert (status, headers.get('connection', '').lower() == 'close') == (401, is_last)
     assert raw.ends() == b''
     raw.close()
+
+
+def test_the_reference_can_be_for_users_alone(prefixed):
+    for page in '/index.html', '/openapi.json':
+        assert prefixed.get(page, user=None).status == 401
+        assert prefixed.get(page).status == 200
+
+
+def test_operator_policies_can_be_kept_as_they_are(prefixed):
+    policy = {'pattern': '.*', 'definition': {'max-length': 5}}
+    for target, body in (('/operator-policies/%2F/p', policy), ('/parameters/operator_policy/%2F/p', {'value': policy})):
+        answer = prefixed.put(target, body)
+        assert (answer.status, answer.headers['allow']) == (405, 'HEAD, GET, OPTIONS')
+        assert prefixed.delete(target).status == 405
+    assert prefixed.get('/operator-policies').json == []
 
 
 def test_headers_can_be_chosen(prefixed):
