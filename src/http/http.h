@@ -39,6 +39,9 @@ struct http_options {
     unsigned workers_max;    /* requests that run at the same time; others wait for their turn */
     int64_t connections_max; /* of a listener; more wait until one has ended */
     const char *connections_key; /* the setting that limits them, for the log; static */
+    /* Connections that have sent the header of their first request, of all listeners; more wait
+     * until one has ended. These take three descriptors each, others one. */
+    size_t pairs_max;
     /* Connections of a listener from one address (net_accept_limits) that have not had an answer
      * yet; more are closed at once. Below 0: no limit. */
     int64_t newcomers_per_address_max;

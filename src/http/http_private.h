@@ -62,6 +62,9 @@ struct http_server {
     struct http_budget *memory; /* of bodies, and what handlers have reserved; a reference */
     pthread_t thread;           /* runs the loop */
     bool has_thread;
+    /* The loop's alone. */
+    size_t pairs;             /* of sockets, between relay.c and libmicrohttpd */
+    struct lv_list waiting;   /* clients whose header is whole, until there may be another pair */
     pthread_mutex_t lock;     /* for what follows, and for is_suspended of every request */
     struct lv_list requests;  /* all that exist */
     struct http_conn **by_fd; /* the connection that each socket of libmicrohttpd's belongs to */
@@ -88,10 +91,14 @@ void slow_begin(struct http_conn *c, struct loop *loop);
 void slow_note_bytes(struct http_conn *c);
 void slow_end(struct http_conn *c, struct loop *loop);
 
+/* Headers, and the block of an answer that is being sent, are in one such piece of memory of
+ * libmicrohttpd's. */
+enum { CONNECTION_BYTES = 32 * 1024 };
+
 /* --- relay.c ---------------------------------------------------------------------------------- */
 
 /* A client's connection: what arrives is passed on to libmicrohttpd over a pair of sockets, which
- * is made when the first bytes arrive, and its answers are passed back.
+ * is made when the first header has arrived, and its answers are passed back.
  *
  * It is known to the loop, and to libmicrohttpd between the start and the end of its own
  * connection: each has a reference. */
@@ -102,6 +109,10 @@ struct http_conn {
     /* The loop's alone. */
     struct net_conn *client, *inner; /* NULL: not there yet, or ended */
     bool is_ending;                  /* the client is closed when it has taken what is left */
+    struct lv_buffer held;           /* what it has sent until its first header is whole */
+    uint8_t before;                  /* the last byte of `held` */
+    bool is_line_empty;              /* no byte has come since a line ended */
+    struct lv_list waiting;          /* in server->waiting */
     struct slow slow;
     /* Set by libmicrohttpd's thread. */
     _Atomic uint64_t requests_begun; /* whose headers are complete */

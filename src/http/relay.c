@@ -6,6 +6,10 @@
  *   client ends: inner is closed, the request is cut    inner ends: client is closed, once it has
  *                                                       taken what is left
  *
+ * The pair is made, and libmicrohttpd learns of the client, once its first header has arrived whole;
+ * until then a client has one descriptor and the bytes that it has sent. Each of the two kinds of
+ * clients has its limit. Those whose header is whole while every pair is taken wait, in order.
+ *
  * A slow client is closed: see slow.c. */
 #include <errno.h>
 #include <stdlib.h>
@@ -71,11 +75,15 @@ static void relay_end_if_over(struct http_conn *c, struct loop *loop)
     http_conn_unref(c);
 }
 
+static void serve_next(struct http_server *s);
+
 static void inner_ended(void *owner, int error)
 {
     struct http_conn *c = owner;
     (void)error;
     c->inner = NULL;
+    c->listener->server->pairs--;
+    serve_next(c->listener->server);
     if (c->client && net_unwritten(c->client) > LOW_BYTES)
         c->is_ending = true; /* client_drained() closes it */
     else if (c->client)
@@ -104,15 +112,18 @@ static void server_note_fd(struct http_server *s, int fd, struct http_conn *c)
 static bool inner_open(struct http_conn *c, struct loop *loop)
 {
     struct http_server *s = c->listener->server;
+    s->pairs++;
     const struct sockaddr_un nobody = {.sun_family = AF_UNIX};
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
         log_error("http: cannot serve a client: %s", strerror(errno));
+        s->pairs--;
         return false;
     }
     c->inner = net_adopt(loop, pair[0], &inner_calls, c);
     if (!c->inner) {
         close(pair[1]);
+        s->pairs--;
         return false;
     }
     net_set_watermarks(c->inner, HIGH_BYTES, LOW_BYTES);
@@ -125,6 +136,76 @@ static bool inner_open(struct http_conn *c, struct loop *loop)
     return true;
 }
 
+/* --- the first header ------------------------------------------------------------------------- */
+
+/* Returns whether the bytes end a header, or may: with an empty line, as libmicrohttpd sees it,
+ * whose lines end with CR LF, LF or CR. Empty lines before a request count, too. */
+static bool header_is_whole(struct http_conn *c, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool ends_line = p[i] == '\r' || (p[i] == '\n' && c->before != '\r');
+        bool ends_empty = ends_line && c->is_line_empty;
+        c->before = p[i];
+        if (ends_empty)
+            return true;
+        if (p[i] != '\r' && p[i] != '\n')
+            c->is_line_empty = false;
+        else if (ends_line)
+            c->is_line_empty = true;
+    }
+    return false;
+}
+
+/* Keeps what has arrived so far. Returns false if it must be passed on: the header is whole, or
+ * larger than a header may be, which libmicrohttpd refuses. */
+static bool client_hold(struct http_conn *c, const uint8_t *p, size_t n)
+{
+    lv_buffer_add(&c->held, p, n);
+    return !header_is_whole(c, p, n) && c->held.n < CONNECTION_BYTES;
+}
+
+/* Serves the client, which has sent a header. Closes it if there is no descriptor. */
+static void client_serve(struct http_conn *c)
+{
+    if (!inner_open(c, net_loop(c->client))) {
+        net_close(c->client, false);
+        return;
+    }
+    relay_pass(c->client, c->inner, c->held.p, c->held.n);
+    lv_buffer_free(&c->held);
+}
+
+static bool is_stopping(struct http_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is = s->is_stopping;
+    pthread_mutex_unlock(&s->lock);
+    return is;
+}
+
+/* A pair has become free: the client that has waited longest gets it. */
+static void serve_next(struct http_server *s)
+{
+    if (lv_list_is_empty(&s->waiting) || s->pairs >= s->options.pairs_max || is_stopping(s))
+        return;
+    struct http_conn *c = lv_list_item(s->waiting.next, struct http_conn, waiting);
+    lv_list_remove(&c->waiting);
+    net_resume(c->client);
+    client_serve(c);
+}
+
+/* The client's first header is whole. */
+static void client_begin(struct http_conn *c)
+{
+    struct http_server *s = c->listener->server;
+    if (s->pairs < s->options.pairs_max) {
+        client_serve(c);
+        return;
+    }
+    lv_list_push(&s->waiting, &c->waiting);
+    net_pause(c->client);
+}
+
 /* --- the client's side ------------------------------------------------------------------------ */
 
 static size_t client_bytes(void *owner, uint8_t *p, size_t n)
@@ -133,11 +214,10 @@ static size_t client_bytes(void *owner, uint8_t *p, size_t n)
     slow_note_bytes(c);
     if (c->is_ending)
         return n;
-    if (!c->inner && !inner_open(c, net_loop(c->client))) {
-        net_close(c->client, false);
-        return n;
-    }
-    relay_pass(c->client, c->inner, p, n);
+    if (c->inner)
+        relay_pass(c->client, c->inner, p, n);
+    else if (!client_hold(c, p, n))
+        client_begin(c);
     return n;
 }
 
@@ -156,6 +236,8 @@ static void client_ended(void *owner, int error)
     struct http_server *s = c->listener->server;
     (void)error;
     c->client = NULL;
+    lv_list_remove(&c->waiting);
+    lv_buffer_free(&c->held);
     atomic_store(&c->is_gone, true);
     pthread_mutex_lock(&s->lock);
     if (c->request)
@@ -181,6 +263,7 @@ void relay_accepted(struct loop *loop, void *arg, struct net_conn *conn,
     c->peer.is_loopback = peer->peer.is_loopback;
     c->peer.is_tls = peer->tls != NULL;
     c->client = conn;
+    lv_list_init(&c->waiting);
     atomic_fetch_add(&listener->connections, 1);
     net_set_watermarks(conn, HIGH_BYTES, LOW_BYTES);
     net_set_send_timeout(conn, SEND_MS);

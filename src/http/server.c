@@ -14,8 +14,7 @@
 #include "http/http_private.h"
 #include "tls/tls.h"
 
-/* Headers, and the block of an answer that is being sent, are in one such piece of memory. */
-enum { CONNECTION_BYTES = 32 * 1024, BACKLOG = 1024 };
+enum { BACKLOG = 1024 };
 
 /* --- libmicrohttpd ---------------------------------------------------------------------------- */
 
@@ -92,6 +91,7 @@ int http_server_create(const struct http_options *options, struct http_server **
     s->memory = budget_create(options->memory_bytes_max);
     pthread_mutex_init(&s->lock, NULL);
     lv_list_init(&s->requests);
+    lv_list_init(&s->waiting);
     workers_init(&s->workers, options->workers_max);
     s->loops = loops_create(1);
     net_init(s->loops);

@@ -24,18 +24,18 @@ struct http_services {
 enum {
     WORKERS_MAX = 16,
     NEWCOMERS_PER_ADDRESS_MAX = 1000,
-    DESCRIPTORS_OF_CLIENT = 3, /* of which HTTP may have half of those that the process has */
     MEMORY_BYTES_MAX = 1024 * 1024 * 1024,
 };
 
-static int64_t connections_max(const struct leveretd *d)
+/* HTTP may have half of the descriptors that the process has: two fifths of these are for pairs. */
+static void set_limits(const struct leveretd *d, struct http_options *ret)
 {
     struct rlimit limit;
     int64_t wanted = d->config->management_connections_max;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return wanted == CONFIG_NONE ? INT32_MAX : wanted;
-    rlim_t possible = limit.rlim_cur / 2 / (rlim_t)DESCRIPTORS_OF_CLIENT;
-    return wanted == CONFIG_NONE || (rlim_t)wanted > possible ? (int64_t)possible : wanted;
+    bool is_known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX;
+    int64_t fifth = (is_known ? (int64_t)limit.rlim_cur : INT32_MAX) / 10;
+    ret->pairs_max = (size_t)fifth;
+    ret->connections_max = wanted == CONFIG_NONE || wanted > 3 * fifth ? 3 * fifth : wanted;
 }
 
 /* Returns how much memory requests may take together: an eighth of the machine's, but enough for
@@ -47,12 +47,11 @@ static size_t memory_bytes_max(size_t body_bytes_max)
     return (size_t)(wanted > least ? wanted : least);
 }
 
-static struct http_options options(const struct leveretd *d)
+static struct http_options options_of(const struct leveretd *d)
 {
     size_t body = (size_t)d->config->management_body_bytes_max;
-    return (struct http_options){
+    struct http_options options = {
         .workers_max = WORKERS_MAX,
-        .connections_max = connections_max(d),
         .connections_key = "management.tcp.max_connections",
         .newcomers_per_address_max = NEWCOMERS_PER_ADDRESS_MAX,
         .body_bytes_max = body,
@@ -65,6 +64,8 @@ static struct http_options options(const struct leveretd *d)
                             : (uint64_t)d->config->management_requests_max,
         .access_log_dir = d->config->management_log_dir[0] ? d->config->management_log_dir : NULL,
     };
+    set_limits(d, &options);
+    return options;
 }
 
 /* Listens, unless the port is 0. */
@@ -169,7 +170,7 @@ int http_services_open(struct leveretd *d)
     if (!is_wanted(d->config))
         return EXIT_OK;
     struct http_services *http = d->http = lv_calloc(1, sizeof *http);
-    struct http_options wanted = options(d);
+    struct http_options wanted = options_of(d);
     int err = http_server_create(&wanted, &http->server);
     if (err < 0) {
         log_error("cannot create the HTTP server: %s", lv_error_reason(err));

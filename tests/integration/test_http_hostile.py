@@ -1,10 +1,11 @@
 """Clients of the HTTP server that mean harm: none gets more than an answer that refuses it, and others do not notice."""
+import os
 import socket
 
 import pytest
 
 from http_client import Api, Raw, basic
-from wire import Peer
+from wire import Peer, eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
 
@@ -195,3 +196,49 @@ def test_clients_that_do_not_take_their_answers_keep_nobody_waiting(own_broker):
             for one in made:
                 one.close()
     own.stop()
+
+
+@pytest.fixture
+def few(own_broker):
+    """A broker with 400 descriptors: 120 connections for HTTP, 40 of which may have sent a request."""
+    return own_broker(wrapper=['prlimit', '--nofile=400'])
+
+
+def descriptors(broker):
+    return len(os.listdir(f'/proc/{broker.pid}/fd'))
+
+
+def test_a_header_that_is_not_whole_takes_one_descriptor(few):
+    made, before = [], descriptors(few)
+    try:
+        for ending in ('', '\n', '\r', '\r\nHost: x', '\r\nHost: x\r\n') * 16:
+            made.append(Raw(few.management_port))
+            made[-1].send('GET /api/whoami HTTP/1.1' + ending)
+        eventually(lambda: descriptors(few) >= before + len(made) - 10)   # some of those before were of the start
+        assert descriptors(few) < before + len(made) + 10
+        assert Api(few).get('/whoami').status == 200
+        for one in made[4::5]:                            # each is served once the rest has come
+            one.send(f'{GUEST}\r')
+            one.send('\n')
+            assert one.answer()[0] == 200
+    finally:
+        for one in made:
+            one.close()
+    eventually(lambda: descriptors(few) < before + 10)
+
+
+def test_who_sends_a_request_when_all_that_may_are_served_is_served_next(few):
+    made = [Raw(few.management_port) for _ in range(50)]
+    try:
+        for one in made[:40]:
+            one.send(SECOND)
+            assert one.answer()[0] == 200                 # and it stays open
+        for one in made[40:]:
+            one.send(SECOND)
+        for number in range(40, 50):
+            made[number - 40].close()
+            assert made[number].answer()[0] == 200
+    finally:
+        for one in made:
+            one.close()
+    eventually(lambda: Api(few).get('/whoami').status == 200)
