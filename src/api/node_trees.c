@@ -138,7 +138,8 @@ static void add_context(void *arg, const struct node_listener *l)
                             json_of_text(all->manage->node_name), "description", description,
                             "path", is_api ? "/" : "/metrics", "ip", l->interface, "port", port);
     json_object_set_new(one, "ssl_opts", json_array());
-    json_object_set_new(one, "ssl", json_boolean(l->is_tls));
+    if (l->is_tls) /* a string, as clients that decode into types expect it */
+        json_object_set_new(one, "ssl", json_string("true"));
     json_array_append_new(all->list, one);
 }
 

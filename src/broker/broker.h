@@ -6,20 +6,21 @@
 #include "topology/topology.h"
 #include "topology/vhost.h"
 
-struct cluster_name;
 struct event_tail;
+struct global_text;
 struct parameter_list;
 
 struct broker {
     struct topology topology;
-    pthread_mutex_t policy_lock;       /* held while policies change and are applied; taken before
-                                          the topology lock */
-    struct parameter_list *globals;    /* parameters.h; under the topology lock */
-    struct cluster_name *_Atomic name; /* RCU; NULL: no global parameter sets one */
-    struct event_tail *event_tail;     /* event_tail.h; owned */
-    _Atomic unsigned alarms;           /* the BROKER_ALARM_... bits that are on; session/ decides
-                                          which publishers they hold back */
-    _Atomic bool is_short_of_memory;   /* while set, queues page out what they can */
+    pthread_mutex_t policy_lock;    /* held while policies change and are applied; taken before
+                                        the topology lock */
+    struct parameter_list *globals; /* parameters.h; under the topology lock */
+    /* The cluster's name and permanent id. RCU; NULL: no global parameter sets it. */
+    struct global_text *_Atomic cluster_name, *_Atomic cluster_id;
+    struct event_tail *event_tail;   /* event_tail.h; owned */
+    _Atomic unsigned alarms;         /* the BROKER_ALARM_... bits that are on; session/ decides
+                                        which publishers they hold back */
+    _Atomic bool is_short_of_memory; /* while set, queues page out what they can */
 };
 
 enum {

@@ -299,23 +299,24 @@ void parameter_each(struct vhost *vhost, struct slice component, parameter_visit
 
 /* --- global ones ------------------------------------------------------------------------------ */
 
-struct cluster_name {
+struct global_text {
     struct lv_rcu_head rcu;
     size_t n;
     uint8_t bytes[];
 };
 
-static void cluster_name_free(struct lv_rcu_head *head)
+static void global_text_free(struct lv_rcu_head *head)
 {
-    free(lv_container_of(head, struct cluster_name, rcu));
+    free(lv_container_of(head, struct global_text, rcu));
 }
 
-/* Puts a global parameter into effect; NULL: it was cleared. A cluster_name that is not a string
- * counts as not set. The caller holds the topology lock. */
+/* Puts a global parameter into effect; NULL: it was cleared. One that is not a string counts as not
+ * set. The caller holds the topology lock. */
 static void global_apply(struct broker *broker, struct slice name, const json_t *value)
 {
-    struct cluster_name *fresh = NULL;
-    if (!slice_is(name, "cluster_name"))
+    struct global_text *fresh = NULL;
+    bool is_name = slice_is(name, "cluster_name");
+    if (!is_name && !slice_is(name, "internal_cluster_id"))
         return;
     if (json_is_string(value)) {
         struct slice text = json_slice(value);
@@ -323,15 +324,23 @@ static void global_apply(struct broker *broker, struct slice name, const json_t 
         fresh->n = text.n;
         memcpy(fresh->bytes, text.p, text.n);
     }
-    struct cluster_name *old = atomic_exchange_explicit(&broker->name, fresh, memory_order_acq_rel);
+    struct global_text *old = atomic_exchange_explicit(
+        is_name ? &broker->cluster_name : &broker->cluster_id, fresh, memory_order_acq_rel);
     if (old)
-        lv_rcu_defer(&old->rcu, cluster_name_free);
+        lv_rcu_defer(&old->rcu, global_text_free);
 }
 
 struct slice cluster_name_now(struct broker *broker, const char *configured)
 {
-    const struct cluster_name *name = atomic_load_explicit(&broker->name, memory_order_acquire);
+    const struct global_text *name =
+        atomic_load_explicit(&broker->cluster_name, memory_order_acquire);
     return name ? slice_of(name->bytes, name->n) : slice_str(configured);
+}
+
+struct slice cluster_id_now(struct broker *broker)
+{
+    const struct global_text *id = atomic_load_explicit(&broker->cluster_id, memory_order_acquire);
+    return id ? slice_of(id->bytes, id->n) : SLICE_EMPTY;
 }
 
 /* Takes the change, submits it to the definitions, and unlocks the topology. If nothing is stored,
@@ -406,7 +415,8 @@ void global_parameter_each(struct broker *broker, global_parameter_visit *visit,
 
 void global_parameters_free(struct broker *broker)
 {
-    free(atomic_exchange(&broker->name, NULL));
+    free(atomic_exchange(&broker->cluster_name, NULL));
+    free(atomic_exchange(&broker->cluster_id, NULL));
     parameters_free(broker->globals);
     free(broker->globals);
     broker->globals = NULL;

@@ -69,5 +69,8 @@ void global_parameters_free(struct broker *broker);
 /* Returns the global parameter cluster_name, or `configured` if it is not set. Valid until the end
  * of the turn. Any loop. */
 struct slice cluster_name_now(struct broker *broker, const char *configured);
+/* Returns the global parameter internal_cluster_id, which names this cluster for ever, or an empty
+ * slice. Valid until the end of the turn. Any loop. */
+struct slice cluster_id_now(struct broker *broker);
 
 #endif

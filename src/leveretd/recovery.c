@@ -10,9 +10,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "broker/delayed.h"
+#include "broker/parameters.h"
 #include "broker/policy.h"
 #include "broker/vhost_life.h"
 #include "queue/queue.h"
+#include "session/names.h"
 #include "topology/binding.h"
 #include "topology/dedup.h"
 #include "topology/exchange.h"
@@ -228,4 +230,16 @@ bool recovery_first_boot(const struct config *config, const struct vhost_default
     lv_buffer_free(&tags);
     vhost_defaults_begin(defaults, auth, vhost);
     return is_created;
+}
+
+void recovery_ensure_cluster_id(struct broker *broker)
+{
+    char name[GENERATED_NAME_MAX], json[GENERATED_NAME_MAX + 2];
+    if (cluster_id_now(broker).n > 0)
+        return;
+    struct slice id = name_generate("rabbitmq-cluster-id-", name);
+    int n = snprintf(json, sizeof json, "\"%.*s\"", SLICE_ARG(id));
+    int err = global_parameter_set(broker, slice_str("internal_cluster_id"),
+                                   slice_of(json, (size_t)n), not_reported);
+    lv_assert(err == 0);
 }

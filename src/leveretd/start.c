@@ -264,6 +264,7 @@ static int recover_topology(struct leveretd *d, struct recovery *ret)
     definitions_hold(d->definitions); /* until first_start_done() */
     bool is_first = recovery_first_boot(d->config, d->vhost_defaults, d->auth, d->broker,
                                         first_start_done, d->definitions);
+    recovery_ensure_cluster_id(d->broker);
     definitions_release(d->definitions);
     if (is_first)
         log_info("first start in %s: created vhost '%s' and user '%s'", d->config->data_dir,

@@ -306,15 +306,12 @@ static const char *endpoint_name(enum family_endpoint endpoint)
 int identity_gather(struct gathering *g)
 {
     struct slice cluster = cluster_name_now(g->m->broker, g->m->sessions->settings.cluster_name);
-    struct lv_buffer labels = {0}, id = {0};
-    lv_buffer_printf(&id, "leveret-cluster-id-%016llx",
-                     (unsigned long long)lv_hash(slice_str(g->m->node_name)));
+    struct lv_buffer labels = {0};
     label_add(&labels, "rabbitmq_node", slice_str(g->m->node_name));
     label_add(&labels, "rabbitmq_cluster", cluster);
-    label_add(&labels, "rabbitmq_cluster_permanent_id", lv_buffer_slice(&id));
+    label_add(&labels, "rabbitmq_cluster_permanent_id", cluster_id_now(g->m->broker));
     label_add(&labels, "rabbitmq_endpoint", slice_str(endpoint_name(g->endpoint)));
     gather_info(g, &labels);
     lv_buffer_free(&labels);
-    lv_buffer_free(&id);
     return 0;
 }

@@ -50,6 +50,8 @@ def test_the_api_has_a_certificate_of_its_own_that_may_change(secure, ca):
     api = Api(own, port=port, tls=trusting(ca))
     assert api.get('/whoami').json['name'] == 'guest'
     assert Api(own).get('/whoami').status == 200                   # --management-port asks for this one, too
+    contexts = {one['port']: one for one in api.get('/overview').json['contexts']}
+    assert (contexts[str(port)]['ssl'], contexts[str(own.management_port)].get('ssl')) == ('true', None)
     assert own.ctl('check_certificate_expiration').code == 0
     for pair, name in (first, 'http-first'), (second, 'http-second'):
         for source, target in (pair.certificate, used.certificate), (pair.key, used.key):

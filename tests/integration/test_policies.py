@@ -3,6 +3,7 @@
 Texts are rabbitmqctl 3.10's; the same tests pass with it (BROKER=rabbitmq)."""
 import json
 import os
+import re
 import sqlite3
 
 import pytest
@@ -427,6 +428,15 @@ def test_global_parameters_are_kept_and_the_cluster_name_is_told_to_clients(brok
     with Peer(broker.address, upto='header') as peer:
         assert peer.start.server_properties['cluster_name'] == (was[0], 'rabbits')
     broker.ctl('clear_global_parameter', 'cluster_name')
+
+
+def test_a_cluster_has_an_id_for_ever(own_broker):
+    own = own_broker()
+    rows = [line for line in own.ctl('list_global_parameters').out.splitlines() if line.startswith('internal_cluster_id\t')]
+    assert len(rows) == 1 and re.fullmatch('internal_cluster_id\t"rabbitmq-cluster-id-[A-Za-z0-9_-]{22}"', rows[0]), rows
+    own.stop()
+    own.start()
+    assert rows[0] in own.ctl('list_global_parameters').out.splitlines()
 
 
 def test_a_vhost_has_a_description_tags_and_a_type_of_queues(broker, name):
