@@ -47,7 +47,13 @@ static bool connection_statistics(const struct api_call *c, const void *facts,
                                   struct statistics_answer *ret)
 {
     const struct connection_facts *f = facts;
-    return statistics_connection(c->manage->statistics, f->id, &c->range, ret);
+    struct statistics *s = c->manage->statistics;
+    if (!s || statistics_settings(s)->is_disabled)
+        return false;
+    statistics_connection(s, f->id, &c->range, ret);
+    api_statistic_now(ret, STATISTIC_recv_oct, f->received_bytes);
+    api_statistic_now(ret, STATISTIC_send_oct, f->sent_bytes);
+    return true;
 }
 
 static const struct api_kind plain_kind = {.fields = plain_fields};

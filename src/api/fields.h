@@ -84,8 +84,8 @@
     C("operator_policy", operator_policy, STRING_OR_NULL, policy_name(f, POLICY_OPERATOR))         \
     C("policy", policy, STRING_OR_NULL, policy_name(f, POLICY_ORDINARY))                           \
     C("recoverable_slaves", recoverable_slaves, NOTHING_WHERE, !f->is_quorum)                      \
-    C("single_active_consumer_ctag", single_active_consumer_ctag, NOTHING_WHERE, f->is_quorum)     \
-    C("single_active_consumer_tag", single_active_consumer_tag, NOTHING_WHERE, !f->is_quorum)
+    C("single_active_consumer_ctag", single_active_consumer_ctag, STRING_OR_NULL_WHERE, f->is_quorum, f->active_tag) \
+    C("single_active_consumer_tag", single_active_consumer_tag, STRING_OR_NULL_WHERE, !f->is_quorum, f->active_tag)
 
 #define API_EXCHANGE_FIELDS(C)                                                                     \
     C("arguments", arguments, TABLE, f->arguments)                                                 \

@@ -76,7 +76,9 @@ void publish_route(struct loop *loop, struct exchange *exchange, struct publish 
     else
         route_find(loop, exchange, &input, ret);
     p->counts = exchange_counts_of(exchange, loop);
-    exchange_count(p->counts, ret->count);
+    /* As in RabbitMQ the default exchange hands a message to a queue that there is not. */
+    bool is_to_nowhere = ret->count == 0 && exchange_name(exchange).n == 0;
+    exchange_count(p->counts, is_to_nowhere ? 1 : ret->count);
 }
 
 /* --- forms of the message --------------------------------------------------------------------- */

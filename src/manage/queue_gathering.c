@@ -25,6 +25,7 @@ void queue_facts_free(void *facts)
     queue_unref(&f->queue);
     effective_policy_unref(&f->policy);
     free((void *)(uintptr_t)f->exclusive_tag.p);
+    free((void *)(uintptr_t)f->active_tag.p);
     free(f);
 }
 
@@ -63,11 +64,17 @@ static void take_counts(struct queue_facts *f, const struct queue_status *status
                  (f->ready - f->disk_ready + f->unacked) * sizeof(struct message);
 }
 
-static void take_exclusive_consumer(struct queue_facts *f, const struct consumer *c)
+static void take_consumers(struct queue_facts *f, const struct queue *q)
 {
-    f->exclusive_tag = slice_of(slice_strdup(c->tag), c->tag.n);
-    f->exclusive_connection = c->connection_id;
-    f->exclusive_channel = c->channel;
+    const struct consumer *exclusive = queue_exclusive_consumer(q);
+    const struct consumer *active = queue_active_consumer(q);
+    if (exclusive) {
+        f->exclusive_tag = slice_copy(exclusive->tag);
+        f->exclusive_connection = exclusive->connection_id;
+        f->exclusive_channel = exclusive->channel;
+    }
+    if (active)
+        f->active_tag = slice_copy(active->tag);
 }
 
 void queue_facts_count(struct queue_facts *f)
@@ -87,9 +94,8 @@ static void facts_fill(struct queue_facts *f)
     struct queue *q = f->queue;
     queue_facts_count(f);
     f->policy = effective_policy_ref(queue_policy(q));
-    const struct consumer *c = queue_exclusive_consumer(q);
-    if (c && !f->is_gone)
-        take_exclusive_consumer(f, c);
+    if (!f->is_gone)
+        take_consumers(f, q);
 }
 
 static void fill_on_loop(struct loop *loop, void *arg)

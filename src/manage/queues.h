@@ -26,6 +26,7 @@ struct queue_facts {
     struct slice exclusive_tag;    /* owned; of the exclusive consumer */
     uint64_t exclusive_connection; /* of the exclusive consumer; 0: there is none */
     uint16_t exclusive_channel;
+    struct slice active_tag; /* owned; of the single active consumer */
     uint64_t consumers;
     uint64_t ready, ready_bytes;
     uint64_t unacked, unacked_bytes;

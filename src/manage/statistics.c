@@ -327,8 +327,6 @@ static bool answer_of(struct statistics *s, enum object_kind kind, uint64_t key,
     pthread_mutex_unlock(&s->lock);
     if (is_known)
         answer_end(ret);
-    else
-        statistics_answer_free(ret);
     return is_known;
 }
 

@@ -143,9 +143,10 @@ struct statistics_answer {
 };
 
 /* The functions below fill in *ret, which the caller frees with statistics_answer_free(), and
- * return true. They return false, with *ret empty but valid to free, if the sampler has not seen
- * the object yet, or there is no sampler: `s` may be NULL. `range` NULL: no samples. Any thread
- * that may wait for a mutex, which is never held for long. */
+ * return true. They return false if the sampler has not seen the object yet, or if there is no
+ * sampler (`s` may be NULL). Then *ret, which is freed as well, has nothing but the samples that
+ * were asked for, each 0. `range` NULL: no samples. Any thread that may wait for a mutex, which is
+ * never held for long. */
 bool statistics_queue(struct statistics *s, uint64_t queue_id, const struct statistics_range *range,
                       struct statistics_answer *ret);
 bool statistics_exchange(struct statistics *s, struct slice vhost, struct slice name,

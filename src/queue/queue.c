@@ -147,6 +147,12 @@ const struct consumer *queue_exclusive_consumer(const struct queue *q)
     return q->exclusive_consumer;
 }
 
+const struct consumer *queue_active_consumer(const struct queue *q)
+{
+    queue_assert_home(q);
+    return q->active_consumer && q->active_consumer->is_attached ? q->active_consumer : NULL;
+}
+
 void queue_add_owned(struct lv_list *owned, struct queue *q)
 {
     queue_assert_home(q);

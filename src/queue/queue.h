@@ -273,6 +273,9 @@ struct effective_policy *queue_policy(const struct queue *q);
 
 /* Returns the exclusive consumer, or NULL. Borrowed until the end of the turn. */
 const struct consumer *queue_exclusive_consumer(const struct queue *q);
+/* Returns the single active consumer, or NULL: there is none, or it has been cancelled and holds
+ * deliveries. Borrowed until the end of the turn. */
+const struct consumer *queue_active_consumer(const struct queue *q);
 
 /* Adds an exclusive queue to the list of the connection that owns it; returns the first queue of
  * such a list, or NULL. A queue is removed from the list when it is deleted. The connection is on

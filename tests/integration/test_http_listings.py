@@ -154,6 +154,20 @@ def test_a_queue_shows_its_messages_and_consumers(api, busy):
     assert api.get(path('consumers', VHOST)).json == [consumer]
 
 
+@pytest.mark.parametrize('kind, field', [('classic', 'single_active_consumer_tag'), ('quorum', 'single_active_consumer_ctag')])
+def test_a_queue_names_its_single_active_consumer(api, busy, kind, field):
+    name, q = 'single-' + kind, path('queues', VHOST, 'single-' + kind)
+    busy.declare(name, durable=True, arguments={'x-single-active-consumer': True, 'x-queue-type': kind})
+    assert api.get(q).json[field] is None
+    for tag in ('first', 'second'):
+        busy.call(1, 'basic.consume', queue=name, consumer_tag=tag)
+    assert api.get(q).json[field] == 'first'
+    busy.call(1, 'basic.cancel', consumer_tag='first')
+    assert api.get(q).json[field] == 'second'
+    busy.call(1, 'basic.cancel', consumer_tag='second')
+    busy.call(1, 'queue.delete', queue=name)
+
+
 def test_samples_are_shown_if_they_are_asked_for(api, busy):
     target = path('queues', VHOST, 'live', lengths_age=60, lengths_incr=5, msg_rates_age=60, msg_rates_incr=5)
     shown = api.wait(target, lambda answer: 'samples' in answer.json['message_stats']['publish_details']).json
