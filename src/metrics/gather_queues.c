@@ -1,6 +1,6 @@
 /* Queues. Their numbers belong to their homes: each loop is asked, in rounds, for those of its next
- * SLICE queues. Labels are made before, and values are written after that on the thread that
- * scrapes, so loops do little. */
+ * SLICE queues. Labels are made before (a sum has none), and values are written after that on the
+ * thread that scrapes, so loops do little. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,7 +19,8 @@ static void visit_queues_of(const struct gathering *g, struct vhost *vhost, visi
 {
     struct lv_table_iter it;
     struct lv_buffer labels = {0};
-    label_add(&labels, "vhost", vhost_name(vhost));
+    if (!g->is_sum)
+        label_add(&labels, "vhost", vhost_name(vhost));
     size_t of_vhost = labels.n;
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it)) {
@@ -27,7 +28,8 @@ static void visit_queues_of(const struct gathering *g, struct vhost *vhost, visi
         if (!gathering_wants_queue(g, queue_name(q)))
             continue;
         labels.n = of_vhost;
-        label_add(&labels, "queue", queue_name(q));
+        if (!g->is_sum)
+            label_add(&labels, "queue", queue_name(q));
         visit(arg, q, lv_buffer_slice(&labels));
     }
     lv_buffer_free(&labels);
