@@ -78,6 +78,8 @@ static bool channel_statistics(const struct api_call *c, const void *facts,
         return false;
     if (!statistics_channel(s, f->connection, f->number, &c->range, ret))
         ret->moved_ms = clock_wall_ms();
+    if (!api_counts_messages(c))
+        return true;
 #define COUNT_NOW(name) api_statistic_now(ret, STATISTIC_##name, f->counts.name);
     CHANNEL_COUNTS(COUNT_NOW)
 #undef COUNT_NOW
@@ -221,8 +223,8 @@ static void show_channel(struct api_call *c)
         json_write_begin(&c->json, '{');
         api_show_fields(&show, l.rows[0]);
         api_write_consumers(c, &choice);
-        api_write_nothing(c, "deliveries");
-        api_write_nothing(c, "publishes");
+        api_write_traffic(c, API_DELIVERIES_OF_CHANNEL, &choice);
+        api_write_traffic(c, API_PUBLISHES_OF_CHANNEL, &choice);
         json_write_end(&c->json, '}');
     }
     listing_free(&l);

@@ -49,7 +49,9 @@ static void write_exchange(struct api_call *c, const struct listing *l)
     json_write_begin(&c->json, '{');
     api_show_fields(&show, l->rows[i]);
     if (!api_query_flag(c, "disable_stats")) {
-        api_write_nothing(c, "incoming");
+        struct slice vhost = api_part(c, "vhost");
+        const struct session_choice choice = {.vhost = &vhost, .exchange = &name};
+        api_write_traffic(c, API_PUBLISHES_TO_EXCHANGE, &choice);
         api_write_nothing(c, "outgoing");
     }
     json_write_end(&c->json, '}');

@@ -59,6 +59,8 @@ static bool find_statistics(const struct api_call *c, const void *facts,
     api_statistic_now(ret, STATISTIC_messages, f->ready + f->unacked + f->dead_letters);
     api_statistic_now(ret, STATISTIC_messages_ready, f->ready);
     api_statistic_now(ret, STATISTIC_messages_unacknowledged, f->unacked);
+    if (!api_counts_messages(c))
+        return true;
     api_statistic_now(ret, STATISTIC_publish, n->published);
     api_statistic_now(ret, STATISTIC_deliver, n->delivered);
     api_statistic_now(ret, STATISTIC_deliver_no_ack, n->delivered_no_ack);
@@ -228,8 +230,11 @@ static void write_queue(struct api_call *c, const struct listing *l)
     api_show_fields(&show, f);
     if (kind == &queue_kind) {
         const struct session_choice choice = {.vhost = &vhost, .queue = &name};
-        api_write_consumers(c, &choice);
-        api_write_nothing(c, "deliveries");
+        if (f->consumers > 0)
+            api_write_consumers(c, &choice);
+        else
+            api_write_nothing(c, "consumer_details"); /* no connection need be visited */
+        api_write_traffic(c, API_DELIVERIES_OF_QUEUE, &choice);
         api_write_nothing(c, "incoming");
         if (f->owner != 0)
             write_owner(c, f->owner);

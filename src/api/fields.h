@@ -191,6 +191,36 @@
     C("queue.name", queue_name, STRING, f->queue)                                                  \
     C("queue.vhost", queue_vhost, STRING, f->vhost)
 
+/* What a channel does with a queue or an exchange: in which objects that is shown, and what. */
+#define API_TRAFFIC_CHANNEL_FIELDS(C)                                                              \
+    C("channel_details.connection_name", connection_name, STRING, f->connection_name)              \
+    C("channel_details.name", channel_name, STRING, f->channel_name)                               \
+    C("channel_details.node", node, TEXT, m->node_name)                                            \
+    C("channel_details.number", number, NUMBER, f->channel)                                        \
+    C("channel_details.peer_host", peer_host, TEXT, f->peer.peer.text)                             \
+    C("channel_details.peer_port", peer_port, NUMBER, f->peer.peer.port)                           \
+    C("channel_details.user", user, STRING, f->user)
+#define API_TRAFFIC_QUEUE_FIELDS(C)                                                                \
+    C("queue.name", queue_name, STRING, f->queue)                                                  \
+    C("queue.vhost", queue_vhost, STRING, f->vhost)
+#define API_TRAFFIC_EXCHANGE_FIELDS(C)                                                             \
+    C("exchange.name", exchange_name, STRING, f->exchange)                                         \
+    C("exchange.vhost", exchange_vhost, STRING, f->vhost)
+#define API_TRAFFIC_DELIVERY_FIELDS(C)                                                             \
+    STATISTIC_FIELD(C, "stats.", ack)                                                              \
+    STATISTIC_FIELD(C, "stats.", deliver)                                                          \
+    STATISTIC_FIELD(C, "stats.", deliver_get)                                                      \
+    STATISTIC_FIELD(C, "stats.", deliver_no_ack)                                                   \
+    STATISTIC_FIELD(C, "stats.", get)                                                              \
+    STATISTIC_FIELD(C, "stats.", get_empty)                                                        \
+    STATISTIC_FIELD(C, "stats.", get_no_ack)                                                       \
+    STATISTIC_FIELD(C, "stats.", redeliver)
+#define API_TRAFFIC_PUBLISH_FIELDS(C)                                                              \
+    STATISTIC_FIELD(C, "stats.", confirm)                                                          \
+    STATISTIC_FIELD(C, "stats.", drop_unroutable)                                                  \
+    STATISTIC_FIELD(C, "stats.", publish)                                                          \
+    STATISTIC_FIELD(C, "stats.", return_unroutable)
+
 /* What /overview shows. */
 #define API_OVERVIEW_FIELDS(C)                                                                     \
     STATISTIC_FIELD(C, "churn_rates.", channel_closed)                                             \

@@ -122,6 +122,11 @@ struct value api_statistic_details_or_zero(const struct statistics_answer *answe
     return value;
 }
 
+bool api_counts_messages(const struct api_call *c)
+{
+    return statistics_rates_mode(c->manage->statistics) != RATES_NONE;
+}
+
 void api_statistic_now(struct statistics_answer *answer, enum statistic which, uint64_t value)
 {
     struct statistic_answer *of = &answer->of[which];

@@ -22,6 +22,9 @@ struct value api_statistic_details_or_zero(const struct statistics_answer *answe
  * "message_stats.publish_details.rate". Returns false if it names none. */
 bool api_statistic_of_path(struct slice path, enum statistic *ret, bool *ret_is_rate);
 
+/* Returns whether messages are counted: management.rates_mode is not `none`. */
+bool api_counts_messages(const struct api_call *c);
+
 /* Puts what an object counts now in the place of what the sampler has last seen, so that a new
  * message is seen at once; rates stay. If there is a difference, it is not idle: moved_ms is 0.
  * api_statistic_end_now() completes sums. */

@@ -1,7 +1,7 @@
 /* Counters: how often each thing has happened since the process started. A queue's own numbers end
  * with the queue; these do not, so a monitor sees totals that never fall.
  *
- * Each thread counts into a struct of its own: COUNT(published). No other thread writes to it, so
+ * Each thread counts into a struct of its own: COUNT(queued). No other thread writes to it, so
  * an addition is a relaxed load and a relaxed store, without a locked instruction. A total is the
  * sum over all threads that are or were registered, read while they count on. So two totals read
  * together may be of slightly different moments; each by itself is exact.

@@ -534,7 +534,8 @@
       "Milliseconds between two rounds in which statistics are collected; rates are those of the " \
       "last interval.")                                                                            \
     S(rates_mode, "management.rates_mode", ENUM, "basic", false, CONFIG_RATES_MODES, 0,            \
-      "Whether rates and samples are kept: basic, detailed (the same in this version) or none.")   \
+      "What is counted: basic; detailed: also of each channel with each queue and exchange; "      \
+      "none: no messages, and no samples are kept.")                                               \
     S(disables_stats, "management.disable_stats", BOOL, "false", false, 0, 0,                      \
       "Whether no statistics are collected: the API then shows definitions and totals.")           \
     S(disables_collector, "management_agent.disable_metrics_collector", BOOL, "false", false, 0,   \

@@ -117,8 +117,7 @@ struct value {
 #define VALUE_OF_CLOCK_WHERE(is, ms)                                                               \
     ((is) ? (struct value){.type = VALUE_CLOCK, .number = (ms)} : VALUE_OF_ABSENT())
 #define VALUE_OF_NODES_WHERE(is) ((is) ? (struct value){.type = VALUE_NODES} : VALUE_OF_ABSENT())
-#define VALUE_OF_STRING_OR_NULL_WHERE(is, s)                                                       \
-    ((is) ? VALUE_OF_STRING_OR_NULL(s) : VALUE_OF_ABSENT())
+#define VALUE_OF_STRING_OR_NULL_WHERE(is, s) ((is) ? VALUE_OF_STRING_OR_NULL(s) : VALUE_OF_ABSENT())
 #define VALUE_OF_NOTHING_WHERE(is) ((is) ? VALUE_OF_NOTHING() : VALUE_OF_ABSENT())
 #define VALUE_OF_BINDING_KEY(key, table)                                                           \
     ((struct value){.type = VALUE_BINDING_KEY, .binding = {(key), (table)}})

@@ -134,26 +134,44 @@ static void visit_consumer(void *arg, const struct session_consumer_facts *c)
     lv_buffer_free(&name);
 }
 
-static void visit_delivery(void *arg, const struct session_delivery_facts *d)
+/* Adds what a channel did with this queue or exchange; the other one is empty. */
+static void add_traffic(struct visit *v, const struct session_channel_facts *channel,
+                        struct slice queue, struct slice exchange,
+                        const struct channel_counts *counts)
 {
-    struct visit *v = arg;
-    const struct session_facts *connection = d->channel->connection;
-    if (!is_chosen(v, connection) || !is_any_or(v->choice->queue, d->queue))
+    const struct session_facts *connection = channel->connection;
+    const struct session_choice *choice = v->choice;
+    if (!is_chosen(v, connection) || !is_any_or(choice->queue, queue) ||
+        !is_any_or(choice->exchange, exchange))
         return;
     struct lv_buffer name = {0};
-    append_channel_name(&name, d->channel);
-    struct delivery_facts f = {
+    append_channel_name(&name, channel);
+    struct traffic_facts f = {
         .connection = connection->id,
-        .channel = d->channel->number,
+        .channel = channel->number,
         .channel_name = lv_buffer_slice(&name),
+        .connection_name = connection->name,
         .user = connection->user,
         .vhost = connection->vhost,
-        .queue = d->queue,
-        .counts = d->counts,
+        .queue = queue,
+        .exchange = exchange,
+        .peer = *connection->peer,
+        .counts = *counts,
     };
-    if (is_any_or(v->choice->channel, f.channel_name))
-        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.user, &f.vhost, &f.queue));
+    if (is_any_or(choice->channel, f.channel_name))
+        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.connection_name, &f.user,
+                                          &f.vhost, &f.queue, &f.exchange));
     lv_buffer_free(&name);
+}
+
+static void visit_delivery(void *arg, const struct session_delivery_facts *d)
+{
+    add_traffic(arg, d->channel, d->queue, SLICE_EMPTY, &d->counts);
+}
+
+static void visit_publish(void *arg, const struct session_publish_facts *p)
+{
+    add_traffic(arg, p->channel, SLICE_EMPTY, p->exchange, &p->counts);
 }
 
 static int compare_numbers(uint64_t a, uint64_t b)
@@ -186,14 +204,35 @@ static int consumers_in_order(const void *a, const void *b)
     return order ? order : slice_compare(p->tag, q->tag);
 }
 
-static int deliveries_in_order(const void *a, const void *b)
+static int traffic_in_order(const void *a, const void *b)
 {
-    const struct delivery_facts *p = *(struct delivery_facts *const *)a;
-    const struct delivery_facts *q = *(struct delivery_facts *const *)b;
+    const struct traffic_facts *p = *(struct traffic_facts *const *)a;
+    const struct traffic_facts *q = *(struct traffic_facts *const *)b;
     int order = compare_numbers(p->connection, q->connection);
     if (order == 0)
         order = compare_numbers(p->channel, q->channel);
-    return order ? order : slice_compare(p->queue, q->queue);
+    if (order == 0)
+        order = slice_compare(p->queue, q->queue);
+    return order ? order : slice_compare(p->exchange, q->exchange);
+}
+
+/* Several consumers of a channel may be of the same queue: their rows, which are neighbours, are
+ * added up. */
+static void traffic_merge(struct listing *l)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        struct traffic_facts *last = kept > 0 ? l->rows[kept - 1] : NULL, *f = l->rows[i];
+        if (!last || traffic_in_order(&last, &f) != 0) {
+            l->rows[kept++] = f;
+            continue;
+        }
+#define COUNT_ADD(name) last->counts.name += f->counts.name;
+        CHANNEL_COUNTS(COUNT_ADD)
+#undef COUNT_ADD
+        free(f);
+    }
+    l->count = kept;
 }
 
 static const struct column no_columns[] = {COLUMNS_END};
@@ -211,7 +250,8 @@ static const struct kind kinds[] = {
                              connections_in_order},
     [SESSION_CHANNELS] = {channel_columns, {.channel = visit_channel}, channels_in_order},
     [SESSION_CONSUMERS] = {consumer_columns, {.consumer = visit_consumer}, consumers_in_order},
-    [SESSION_DELIVERIES] = {no_columns, {.delivery = visit_delivery}, deliveries_in_order},
+    [SESSION_DELIVERIES] = {no_columns, {.delivery = visit_delivery}, traffic_in_order},
+    [SESSION_PUBLISHES] = {no_columns, {.publish = visit_publish}, traffic_in_order},
 };
 
 /* Narrows the choice to what the actor may see. Returns false if that is nothing. */
@@ -249,6 +289,8 @@ bool manage_list_sessions(struct manage *m, const struct actor *actor, enum sess
     if (err < 0)
         listing_free(ret);
     listing_sort_by(ret, kinds[kind].in_order);
+    if (kind == SESSION_DELIVERIES)
+        traffic_merge(ret);
     return manage_end(error, err);
 }
 
@@ -271,13 +313,6 @@ bool manage_list_consumers(struct manage *m, const struct actor *actor, const st
 {
     const struct session_choice choice = {.vhost = vhost};
     return manage_list_sessions(m, actor, SESSION_CONSUMERS, &choice, ret, error);
-}
-
-bool manage_list_deliveries(struct manage *m, const struct actor *actor, const struct slice *vhost,
-                            struct listing *ret, struct manage_error *error)
-{
-    const struct session_choice choice = {.vhost = vhost};
-    return manage_list_sessions(m, actor, SESSION_DELIVERIES, &choice, ret, error);
 }
 
 /* --- closing ---------------------------------------------------------------------------------- */

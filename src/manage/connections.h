@@ -67,13 +67,17 @@ struct consumer_place {
     struct slice tag;
 };
 
-/* What a channel has got from one queue by one consumer that it still has, or by basic.get. */
-struct delivery_facts {
+/* What a channel has got from one queue, by consumers that it still has and by basic.get; or what
+ * it has published to one exchange. */
+struct traffic_facts {
     uint64_t connection; /* its id */
     uint16_t channel;
-    struct slice channel_name; /* the connection's name and the number */
-    struct slice user, vhost, queue;
-    struct channel_counts counts; /* those of deliveries; the others are 0 */
+    struct slice channel_name, connection_name;
+    struct slice user, vhost;
+    struct slice queue, exchange; /* one of them */
+    struct net_peer peer;
+    struct channel_counts counts; /* those of deliveries or of publishes; the others are 0 */
+    const struct statistics_answer *statistics; /* for whoever shows them; NULL */
 };
 
 extern const struct column connection_columns[], channel_columns[], consumer_columns[];
@@ -86,6 +90,7 @@ struct session_choice {
     const struct slice *connection; /* its name */
     const struct slice *channel;    /* its name; of all but connections */
     const struct slice *queue;      /* of consumers and deliveries */
+    const struct slice *exchange;   /* of publishes */
 };
 
 enum session_kind {
@@ -93,11 +98,12 @@ enum session_kind {
     SESSION_CHANNELS,
     SESSION_CONSUMERS,
     SESSION_DELIVERIES, /* by channel and queue */
+    SESSION_PUBLISHES,  /* by channel and exchange */
 };
 
-/* Lists those that are chosen, sorted by connection, channel and consumer tag. Monitors see all,
- * others their own. The rows are struct connection_facts, channel_facts, consumer_facts or
- * delivery_facts. */
+/* Lists those that are chosen, sorted by connection, channel and consumer tag (or queue, or
+ * exchange). Monitors see all, others their own. The rows are struct connection_facts,
+ * channel_facts, consumer_facts, or of the last two kinds traffic_facts, which have no columns. */
 bool manage_list_sessions(struct manage *m, const struct actor *actor, enum session_kind kind,
                           const struct session_choice *choice, struct listing *ret,
                           struct manage_error *error);
@@ -109,9 +115,6 @@ bool manage_list_channels(struct manage *m, const struct actor *actor, const str
                           struct listing *ret, struct manage_error *error);
 bool manage_list_consumers(struct manage *m, const struct actor *actor, const struct slice *vhost,
                            struct listing *ret, struct manage_error *error);
-/* The same for deliveries, sorted by connection, channel and queue. The listing has no columns. */
-bool manage_list_deliveries(struct manage *m, const struct actor *actor, const struct slice *vhost,
-                            struct listing *ret, struct manage_error *error);
 
 /* Closes a connection and tells its client the reason. *ret_closed is false if there is no
  * connection with this id. */

@@ -162,6 +162,11 @@ const struct statistics_settings *statistics_settings(const struct statistics *s
     return &s->settings;
 }
 
+enum rates_mode statistics_rates_mode(const struct statistics *s)
+{
+    return s && !s->settings.is_disabled ? s->settings.rates_mode : RATES_NONE;
+}
+
 int statistics_refresh(struct statistics *s)
 {
     if (!s->has_thread)
@@ -252,6 +257,9 @@ static void answer_add(const struct statistics *s, const struct object *o, enum 
     for (unsigned i = 0; i < kind->count; i++) {
         struct statistic_answer *of = &a->of[kind->statistics[i]];
         if (!(groups >> statistic_kinds[kind->statistics[i]].group & 1))
+            continue;
+        if (s->settings.rates_mode == RATES_NONE &&
+            statistic_kinds[kind->statistics[i]].group == STATISTIC_MESSAGES)
             continue;
         of->is_known = true;
         of->value += object_figure(o, i);
@@ -352,6 +360,20 @@ bool statistics_channel(struct statistics *s, uint64_t connection, uint16_t numb
                         const struct statistics_range *range, struct statistics_answer *ret)
 {
     return answer_of(s, OBJECT_CHANNEL, channel_key(connection, number), range, ret);
+}
+
+bool statistics_delivery(struct statistics *s, uint64_t connection, uint16_t number,
+                         struct slice queue, const struct statistics_range *range,
+                         struct statistics_answer *ret)
+{
+    return answer_of(s, OBJECT_DELIVERY, traffic_key(connection, number, queue), range, ret);
+}
+
+bool statistics_publish(struct statistics *s, uint64_t connection, uint16_t number,
+                        struct slice exchange, const struct statistics_range *range,
+                        struct statistics_answer *ret)
+{
+    return answer_of(s, OBJECT_PUBLISH, traffic_key(connection, number, exchange), range, ret);
 }
 
 bool statistics_vhost(struct statistics *s, struct slice vhost,

@@ -80,14 +80,17 @@ extern const struct statistic_kind {
 
 /* --- the sampler ------------------------------------------------------------------------------ */
 
+/* RATES_DETAILED: also of each channel with each queue and exchange. RATES_NONE: messages are not
+ * counted, of lengths and octets there are values alone. */
 enum rates_mode { RATES_BASIC, RATES_DETAILED, RATES_NONE };
 
 struct statistics_settings {
-    uint32_t interval_ms;       /* collect_statistics_interval; 0: 5000 */
-    enum rates_mode rates_mode; /* RATES_NONE: values alone are collected */
-    bool is_disabled;           /* nothing is collected: every question is answered with false */
+    uint32_t interval_ms; /* collect_statistics_interval; 0: 5000 */
+    enum rates_mode rates_mode;
+    bool is_disabled; /* nothing is collected: every question is answered with false */
     /* How long samples are kept: those of the node and of vhosts; those of queues, exchanges,
-     * connections and channels; `detailed` is only shown. With a count of 0: as in RabbitMQ. */
+     * connections and channels; those of a channel with a queue or an exchange. With a count of 0:
+     * as in RabbitMQ. */
     struct retention global, basic, detailed;
     /* Reads what the node uses now: mem_used, fd_used, sockets_used and disk_free, into the array
      * at their enum statistic. Called on the sampler's thread. NULL: they are 0. */
@@ -108,6 +111,8 @@ void statistics_stop(struct statistics **statistics);
 
 /* Returns the settings in force, with what was 0 filled in. */
 const struct statistics_settings *statistics_settings(const struct statistics *s);
+/* Returns the mode; RATES_NONE if nothing is collected or `s` is NULL. */
+enum rates_mode statistics_rates_mode(const struct statistics *s);
 
 /* --- questions -------------------------------------------------------------------------------- */
 
@@ -155,6 +160,13 @@ bool statistics_connection(struct statistics *s, uint64_t connection,
                            const struct statistics_range *range, struct statistics_answer *ret);
 bool statistics_channel(struct statistics *s, uint64_t connection, uint16_t number,
                         const struct statistics_range *range, struct statistics_answer *ret);
+/* What a channel has got from this queue, and published to this exchange: RATES_DETAILED. */
+bool statistics_delivery(struct statistics *s, uint64_t connection, uint16_t number,
+                         struct slice queue, const struct statistics_range *range,
+                         struct statistics_answer *ret);
+bool statistics_publish(struct statistics *s, uint64_t connection, uint16_t number,
+                        struct slice exchange, const struct statistics_range *range,
+                        struct statistics_answer *ret);
 bool statistics_vhost(struct statistics *s, struct slice vhost,
                       const struct statistics_range *range, struct statistics_answer *ret);
 /* The node: totals of messages, churn, what the node uses. */

@@ -10,9 +10,10 @@
 #include "base/vec.h"
 
 #define OF(name) STATISTIC_##name
-#define CHANNEL_FIGURES                                                                            \
-    OF(publish), OF(confirm), OF(return_unroutable), OF(drop_unroutable), OF(deliver),             \
-        OF(deliver_no_ack), OF(get), OF(get_no_ack), OF(get_empty), OF(redeliver), OF(ack)
+#define CHANNEL_FIGURES PUBLISH_FIGURES, DELIVERY_FIGURES
+#define PUBLISH_FIGURES OF(publish), OF(confirm), OF(return_unroutable), OF(drop_unroutable)
+#define DELIVERY_FIGURES                                                                           \
+    OF(deliver), OF(deliver_no_ack), OF(get), OF(get_no_ack), OF(get_empty), OF(redeliver), OF(ack)
 #define LENGTHS OF(messages), OF(messages_ready), OF(messages_unacknowledged)
 
 const struct object_figures object_figures[OBJECT_KINDS] = {
@@ -23,6 +24,8 @@ const struct object_figures object_figures[OBJECT_KINDS] = {
     [OBJECT_EXCHANGE] = {2, {OF(publish_in), OF(publish_out)}},
     [OBJECT_CONNECTION] = {2, {OF(recv_oct), OF(send_oct)}},
     [OBJECT_CHANNEL] = {11, {CHANNEL_FIGURES}},
+    [OBJECT_DELIVERY] = {7, {DELIVERY_FIGURES}},
+    [OBJECT_PUBLISH] = {4, {PUBLISH_FIGURES}},
     [OBJECT_VHOST] = {16, {LENGTHS, CHANNEL_FIGURES, OF(recv_oct), OF(send_oct)}},
     [OBJECT_NODE] = {27,
                      {LENGTHS, CHANNEL_FIGURES, OF(disk_reads), OF(disk_writes),
@@ -47,6 +50,11 @@ uint64_t exchange_key(struct slice vhost, struct slice exchange)
 uint64_t channel_key(uint64_t connection, uint16_t number)
 {
     return connection << 16 | number;
+}
+
+uint64_t traffic_key(uint64_t connection, uint16_t number, struct slice name)
+{
+    return channel_key(connection, number) * UINT64_C(0x9e3779b97f4a7c15) ^ lv_hash(name);
 }
 
 /* --- sets ------------------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@ enum object_kind {
     OBJECT_EXCHANGE,
     OBJECT_CONNECTION,
     OBJECT_CHANNEL,
+    OBJECT_DELIVERY, /* of a channel from a queue: only with RATES_DETAILED, like the next */
+    OBJECT_PUBLISH,  /* of a channel to an exchange */
     OBJECT_VHOST,
     OBJECT_NODE,
     OBJECT_KINDS,
@@ -39,7 +41,7 @@ struct object {
     bool was_restoring; /* OBJECT_QUEUE: its first figures are not new: they are of the last run */
     struct object *vhost; /* OBJECT_QUEUE */
     struct slice name;    /* OBJECT_VHOST, OBJECT_EXCHANGE; owned */
-    uint64_t *sums;       /* OBJECT_VHOST: of a round; owned */
+    uint64_t *sums;       /* OBJECT_VHOST, OBJECT_DELIVERY, OBJECT_PUBLISH: of a round; owned */
 };
 
 /* Objects of one kind, by key. All zero is an empty set. */
@@ -50,10 +52,12 @@ struct object_set {
     size_t slot_count;     /* a power of 2, or 0 */
 };
 
-/* Return the key of a vhost, and of an exchange or a channel. */
+/* Return the key of a vhost, and of an exchange, a channel, or what a channel does with a queue or
+ * an exchange of this name. */
 uint64_t vhost_key(struct slice vhost);
 uint64_t exchange_key(struct slice vhost, struct slice exchange);
 uint64_t channel_key(uint64_t connection, uint16_t number);
+uint64_t traffic_key(uint64_t connection, uint16_t number, struct slice name);
 
 /* Returns the object with this key, or NULL. */
 struct object *object_find(const struct object_set *set, uint64_t key);

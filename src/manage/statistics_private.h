@@ -21,11 +21,11 @@ struct slice_read {
     size_t first, count;           /* of home_queues */
     bool is_known[OBJECTS_A_TURN]; /* not of queues that are still being restored */
     uint64_t figures[OBJECTS_A_TURN][OBJECT_FIGURES_MAX];
-    /* connections and channels */
+    /* connections, channels, and what channels do with queues and exchanges */
     struct session_row {
         uint64_t key;
         struct object *vhost;
-        bool is_channel;
+        enum object_kind kind;
         uint64_t figures[OBJECT_FIGURES_MAX];
     } * rows;
     size_t row_count, row_capacity;

@@ -30,12 +30,18 @@
 enum { LENGTHS = 3, VHOST_CHANNELS = 3, VHOST_OCTETS = 14 };
 enum { CHANNEL_COUNTS_COUNT = sizeof(struct channel_counts) / sizeof(uint64_t) };
 _Static_assert(VHOST_CHANNELS + CHANNEL_COUNTS_COUNT == VHOST_OCTETS, "octets follow");
+/* Where these are in struct channel_counts: deliveries follow publishes. */
+enum { PUBLISH_COUNTS = 4, DELIVERY_COUNTS = CHANNEL_COUNTS_COUNT - PUBLISH_COUNTS };
+_Static_assert(offsetof(struct channel_counts, deliver) == PUBLISH_COUNTS * sizeof(uint64_t),
+               "deliveries come after publishes");
 
 static const struct retention *retention_of(const struct statistics *s, enum object_kind kind)
 {
     static const struct retention none;
     if (s->settings.rates_mode == RATES_NONE)
         return &none;
+    if (kind == OBJECT_DELIVERY || kind == OBJECT_PUBLISH)
+        return &s->settings.detailed;
     return kind == OBJECT_VHOST || kind == OBJECT_NODE ? &s->settings.global : &s->settings.basic;
 }
 
@@ -239,21 +245,25 @@ struct visit {
     struct slice_read *read;
 };
 
-/* On a loop, while the sampler waits: the set of vhosts does not change. */
-static struct session_row *row_add(struct visit *v, struct slice vhost, uint64_t key)
+static struct session_row *row_add(struct visit *v, enum object_kind kind, uint64_t key)
 {
     struct slice_read *read = v->read;
     lv_vec_room(read->rows, read->row_count, read->row_capacity);
     struct session_row *row = &read->rows[read->row_count++];
-    row->key = key;
-    row->vhost = object_find(&v->s->objects[OBJECT_VHOST], vhost_key(vhost));
+    *row = (struct session_row){.key = key, .kind = kind};
     return row;
+}
+
+/* On a loop, while the sampler waits: the set of vhosts does not change. */
+static struct object *vhost_of(const struct visit *v, const struct session_facts *c)
+{
+    return object_find(&v->s->objects[OBJECT_VHOST], vhost_key(c->vhost));
 }
 
 static void visit_connection(void *arg, const struct session_facts *c)
 {
-    struct session_row *row = row_add(arg, c->vhost, c->id);
-    row->is_channel = false;
+    struct session_row *row = row_add(arg, OBJECT_CONNECTION, c->id);
+    row->vhost = vhost_of(arg, c);
     row->figures[0] = c->received_bytes;
     row->figures[1] = c->sent_bytes;
 }
@@ -261,16 +271,35 @@ static void visit_connection(void *arg, const struct session_facts *c)
 static void visit_channel(void *arg, const struct session_channel_facts *c)
 {
     struct session_row *row =
-        row_add(arg, c->connection->vhost, channel_key(c->connection->id, c->number));
-    row->is_channel = true;
+        row_add(arg, OBJECT_CHANNEL, channel_key(c->connection->id, c->number));
+    row->vhost = vhost_of(arg, c->connection);
     memcpy(row->figures, &c->counts, sizeof c->counts);
+}
+
+static void visit_delivery(void *arg, const struct session_delivery_facts *d)
+{
+    const struct session_channel_facts *c = d->channel;
+    struct session_row *row =
+        row_add(arg, OBJECT_DELIVERY, traffic_key(c->connection->id, c->number, d->queue));
+    memcpy(row->figures, &d->counts.deliver, DELIVERY_COUNTS * sizeof(uint64_t));
+}
+
+static void visit_publish(void *arg, const struct session_publish_facts *p)
+{
+    const struct session_channel_facts *c = p->channel;
+    struct session_row *row =
+        row_add(arg, OBJECT_PUBLISH, traffic_key(c->connection->id, c->number, p->exchange));
+    memcpy(row->figures, &p->counts, PUBLISH_COUNTS * sizeof(uint64_t));
 }
 
 static void read_sessions(struct loop *loop, void *arg)
 {
-    static const struct session_visitor visitor = {.connection = visit_connection,
-                                                   .channel = visit_channel};
     struct statistics *s = arg;
+    struct session_visitor visitor = {.connection = visit_connection, .channel = visit_channel};
+    if (s->settings.rates_mode == RATES_DETAILED) {
+        visitor.delivery = visit_delivery;
+        visitor.publish = visit_publish;
+    }
     struct slice_read *read = s->slices[loop_index(loop)];
     struct visit visit = {s, read};
     read->row_count = 0;
@@ -295,13 +324,26 @@ static void end_walks(struct loop *loop, void *arg)
     }
 }
 
+/* Adds up what several consumers of a channel have got from one queue. */
+static void traffic_add(struct statistics *s, const struct session_row *row)
+{
+    unsigned count = object_figures[row->kind].count;
+    const struct object *before = object_find(&s->objects[row->kind], row->key);
+    bool is_first = !before || before->seen != (uint32_t)s->rounds_begun;
+    struct object *o = object_meet(s, row->kind, row->key);
+    if (!o->sums)
+        o->sums = lv_calloc(count, sizeof o->sums[0]);
+    for (unsigned i = 0; i < count; i++)
+        o->sums[i] = row->figures[i] + (is_first ? 0 : o->sums[i]);
+}
+
 static void row_note(struct statistics *s, const struct session_row *row)
 {
-    enum object_kind kind = row->is_channel ? OBJECT_CHANNEL : OBJECT_CONNECTION;
+    enum object_kind kind = row->kind;
     unsigned count = object_figures[kind].count;
+    unsigned at = kind == OBJECT_CHANNEL ? VHOST_CHANNELS : VHOST_OCTETS;
     struct object *o = object_meet(s, kind, row->key);
-    uint64_t *sums =
-        row->vhost ? row->vhost->sums + (row->is_channel ? VHOST_CHANNELS : VHOST_OCTETS) : NULL;
+    uint64_t *sums = row->vhost ? row->vhost->sums + at : NULL;
     for (unsigned i = 0; sums && i < count; i++)
         sums[i] += row->figures[i];
     pthread_mutex_lock(&s->lock);
@@ -314,8 +356,11 @@ static bool note_sessions(struct statistics *s)
     bool is_over = true;
     for (unsigned i = 0; i < loops_count(s->loops); i++) {
         const struct slice_read *read = s->slices[i];
-        for (size_t j = 0; j < read->row_count; j++)
-            row_note(s, &read->rows[j]);
+        for (size_t j = 0; j < read->row_count; j++) {
+            bool is_traffic =
+                read->rows[j].kind == OBJECT_DELIVERY || read->rows[j].kind == OBJECT_PUBLISH;
+            (is_traffic ? traffic_add : row_note)(s, &read->rows[j]);
+        }
         is_over &= !read->has_more;
     }
     return is_over;
@@ -343,6 +388,19 @@ static void keep_rising(const struct object *o, unsigned first, unsigned end, ui
         if (figures[i] < before)
             figures[i] = before;
     }
+}
+
+/* Notes what channels do with queues, or with exchanges. A consumer that ends takes its counts with
+ * it; sums do not fall. */
+static void note_traffic(struct statistics *s, enum object_kind kind)
+{
+    const struct object_set *set = &s->objects[kind];
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < set->count; i++) {
+        keep_rising(set->all[i], 0, object_figures[kind].count, set->all[i]->sums);
+        note(s, set->all[i], kind, set->all[i]->sums);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void note_vhosts(struct statistics *s, uint64_t *lengths)
@@ -418,6 +476,10 @@ int statistics_round(struct statistics *s)
         return err;
     forget_unseen(s, OBJECT_CHANNEL);
     forget_unseen(s, OBJECT_CONNECTION);
+    forget_unseen(s, OBJECT_DELIVERY);
+    forget_unseen(s, OBJECT_PUBLISH);
+    note_traffic(s, OBJECT_DELIVERY);
+    note_traffic(s, OBJECT_PUBLISH);
     if (!s->is_whole)
         return 0;
     note_vhosts(s, lengths);

@@ -73,6 +73,45 @@ def test_what_moves_has_rates_and_samples_and_what_has_ended_stays_in_totals(sam
     assert overview.json['queue_totals']['messages'] == 0
 
 
+def test_detailed_statistics_are_by_channel_and_queue_or_exchange(sampled):
+    broker = sampled('management.rates_mode = detailed')
+    api = Api(broker)
+    q, default = path('queues', '/', 'q'), path('exchanges', '/', 'amq.default')
+    peer = Peer(broker.address)
+    peer.declare('q')
+    for tag in ('a', 'b'):  # two consumers of a channel are one row
+        peer.call(1, 'basic.consume', queue='q', consumer_tag=tag)
+    for key in ('q', 'q', 'nowhere'):
+        peer.publish(routing_key=key)
+    peer.contents(2)
+    peer.get('q', no_ack=False)
+    samples = path(**RANGE)[1:]
+    [by_channel] = api.wait(q + '?' + samples, lambda answer: [
+        row['stats']['deliver_details']['samples'][0]['sample'] for row in answer.json['deliveries']] == [2]).json['deliveries']
+    [channel] = api.get('/channels').json
+    assert by_channel['channel_details'] == {
+        'connection_name': channel['connection_details']['name'], 'name': channel['name'], 'node': channel['node'], 'number': 1,
+        'peer_host': '127.0.0.1', 'peer_port': channel['connection_details']['peer_port'], 'user': 'guest'}
+    counts = {key: value for key, value in by_channel['stats'].items() if not key.endswith('_details')}
+    assert counts == {'ack': 0, 'deliver': 2, 'deliver_get': 2, 'deliver_no_ack': 0, 'get': 0, 'get_empty': 1, 'get_no_ack': 0,
+                      'redeliver': 0}
+
+    shown = api.get(path('channels', channel['name'])).json
+    [by_queue], [by_exchange] = shown['deliveries'], shown['publishes']
+    assert by_queue['queue'] == {'name': 'q', 'vhost': '/'} and by_queue['stats']['deliver'] == 2
+    assert by_exchange['exchange'] == {'name': '', 'vhost': '/'}
+    counts = {key: value for key, value in by_exchange['stats'].items() if not key.endswith('_details')}
+    assert counts == {'confirm': 0, 'drop_unroutable': 1, 'publish': 3, 'return_unroutable': 0}
+    # As in RabbitMQ the default exchange hands a message to a queue that there is not.
+    exchange = api.wait(default, lambda answer: stats(answer).get('publish_in') == 3)
+    assert stats(exchange)['publish_out'] == 3 and exchange.json['outgoing'] == []
+    [by_channel] = exchange.json['incoming']
+    assert by_channel['channel_details']['name'] == channel['name'] and by_channel['stats'] == by_exchange['stats']
+    assert api.get(q + '?columns=name').json == {'name': 'q'}
+    peer.close()
+    assert api.wait(q, lambda answer: answer.json['deliveries'] == []).json['incoming'] == []
+
+
 def test_nothing_is_kept_that_is_not_wanted(sampled):
     broker = sampled('management.rates_mode = none')
     api = Api(broker)
@@ -82,5 +121,7 @@ def test_nothing_is_kept_that_is_not_wanted(sampled):
     answer = api.wait(path('queues', '/', 'q') + '?' + path(**RANGE)[1:], lambda answer: answer.json.get('messages') == 1)
     assert 'samples' not in answer.json.get('messages_details', {})
     assert api.get('/overview').json['rates_mode'] == 'none'
+    for shown in (answer.json, api.get('/channels').json[0], api.get(path('exchanges', '/', 'amq.default')).json):
+        assert 'message_stats' not in shown
     peer.close()
 

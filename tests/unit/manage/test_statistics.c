@@ -199,8 +199,28 @@ static void nothing_is_answered_if_nothing_is_collected(void **state)
     world_begin(&w, (struct statistics_settings){.is_disabled = true});
     assert_int_equal(statistics_refresh(w.m.statistics), ERR_CLOSED);
     assert_false(statistics_node(w.m.statistics, &minute, &a));
+    statistics_answer_free(&a);
     assert_false(statistics_overview(w.m.statistics, &actor_cli, &minute, &a));
+    statistics_answer_free(&a);
     assert_false(statistics_node(NULL, &minute, &a));
+    world_end(&w);
+}
+
+static void before_the_first_round_samples_are_zero(void **state)
+{
+    (void)state;
+    struct world w;
+    struct statistics_answer a;
+    world_begin(&w, basic);
+    world_tick(&w);
+    uint64_t id = world_declare(&w, "q");
+    world_publish(&w, "q", 10);
+    assert_false(statistics_queue(w.m.statistics, id, &minute, &a));
+    assert_false(a.of[STATISTIC_publish].is_known);
+    assert_int_equal(a.samples[STATISTIC_MESSAGES].count, 13);
+    for (size_t i = 0; i < 13; i++)
+        assert_int_equal(a.of[STATISTIC_publish].samples[i], 0);
+    statistics_answer_free(&a);
     world_end(&w);
 }
 
@@ -217,6 +237,7 @@ static void without_rates_there_are_values_alone(void **state)
     assert_true(statistics_queue(w.m.statistics, id, &minute, &a));
     assert_figures(&a, STATISTIC_messages, 10, 0);
     assert_null(a.of[STATISTIC_messages].samples);
+    assert_false(a.of[STATISTIC_publish].is_known);
     world_end(&w);
 }
 
@@ -231,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_deleted_queue_is_forgotten),
         cmocka_unit_test(many_queues_are_read_in_slices),
         cmocka_unit_test(nothing_is_answered_if_nothing_is_collected),
+        cmocka_unit_test(before_the_first_round_samples_are_zero),
         cmocka_unit_test(without_rates_there_are_values_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
