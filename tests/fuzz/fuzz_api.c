@@ -15,6 +15,7 @@
 #include "base/rcu.h"
 #include "broker/vhost_life.h"
 #include "http/http_private.h"
+#include "manage/jobs.h"
 #include "manage/node.h"
 #include "manage/users.h"
 #include "manage/vhosts.h"
@@ -83,6 +84,7 @@ static void begin(void)
         .node = &node,
         .node_name = "leveret@here",
     };
+    manage.jobs = jobs_create(&manage);
     auth_set_hashing(manage.auth, PASSWORD_SHA256);
     sessions.broker = manage.broker;
     sessions.auth = manage.auth;
@@ -101,8 +103,8 @@ static void begin(void)
     api = api_create(&manage, &settings);
     pthread_mutex_init(&server.lock, NULL);
     lv_list_init(&server.requests);
-    server.options.memory_bytes_max = 64 * 1024 * 1024;
-    server.options.compresses = true;
+    server.memory = budget_create(64 * 1024 * 1024);
+    listener.compresses = true;
     workers_init(&server.workers, 1);
 }
 
