@@ -37,23 +37,32 @@ static struct module_path path_in(const char *directory, const char *name)
     return path;
 }
 
-static int find_module(const char *path, const char *name, const struct backend_module **ret,
-                       struct lv_buffer *reason)
+int module_find(const char *path, const char *symbol, const char *what, const void **ret,
+                struct lv_buffer *reason)
 {
     if (access(path, F_OK) != 0)
-        return refuse(reason, ERR_NOT_FOUND,
-                      "the backend '%s' is not installed: there is no file %s", name, path);
+        return refuse(reason, ERR_NOT_FOUND, "%s is not installed: there is no file %s", what,
+                      path);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL)
-        return refuse(reason, ERR_INVALID, "the backend '%s' cannot be loaded: %s", name,
-                      dlerror());
-    char symbol[64];
-    snprintf(symbol, sizeof symbol, "backend_module_%s", name);
+        return refuse(reason, ERR_INVALID, "%s cannot be loaded: %s", what, dlerror());
     *ret = dlsym(library, symbol);
     if (*ret == NULL)
-        return refuse(reason, ERR_INVALID, "%s is not a module of Leveret for the backend '%s'",
-                      path, name);
+        return refuse(reason, ERR_INVALID, "%s is not a module of Leveret for %s", path, what);
     return 0;
+}
+
+static int find_backend(const char *path, const char *name, const struct backend_module **ret,
+                        struct lv_buffer *reason)
+{
+    char symbol[64];
+    char what[64];
+    snprintf(symbol, sizeof symbol, "backend_module_%s", name);
+    snprintf(what, sizeof what, "the backend '%s'", name);
+    const void *found = NULL;
+    int error = module_find(path, symbol, what, &found, reason);
+    *ret = found;
+    return error;
 }
 
 int backend_open_from(const char *directory, const char *name, const void *settings,
@@ -61,7 +70,7 @@ int backend_open_from(const char *directory, const char *name, const void *setti
 {
     const struct module_path path = path_in(directory, name);
     const struct backend_module *module = NULL;
-    int error = find_module(path.text, name, &module, reason);
+    int error = find_backend(path.text, name, &module, reason);
     if (error)
         return error;
     if (strcmp(module->version, LEVERET_VERSION) != 0)

@@ -43,6 +43,12 @@ struct backend_module {
 int backend_open(const char *name, const void *settings, size_t settings_bytes,
                  struct auth_backend **ret, struct lv_buffer *reason);
 
+/* Loads the module in this file, unless it is loaded, and finds what it exports under the name
+ * `symbol`. Returns 0, or ERR_NOT_FOUND or ERR_INVALID with the reason appended, in which the
+ * module is called `what`. Reads files. Any thread. */
+int module_find(const char *path, const char *symbol, const char *what, const void **ret,
+                struct lv_buffer *reason);
+
 /* Like backend_open(), for a module in this directory. backend_open() looks beside the program,
  * where a build has its modules, and then where `make install` puts them. */
 int backend_open_from(const char *directory, const char *name, const void *settings,

@@ -320,3 +320,14 @@ enum log_level config_log_level(const struct config *config)
         return (enum log_level)config->log_console_level;
     return (enum log_level)config->log_level;
 }
+
+bool config_fetches_definitions(const struct config *config)
+{
+    return config->definitions_backend == CONFIG_DEFINITIONS_HTTPS ||
+           config->definitions_backend == CONFIG_DEFINITIONS_HTTP;
+}
+
+bool config_loads_definitions(const struct config *config)
+{
+    return config->load_definitions[0] != '\0' || config_fetches_definitions(config);
+}

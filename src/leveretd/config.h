@@ -20,6 +20,12 @@ enum config_words {
 };
 
 enum { CONFIG_DURABILITY_SYNC, CONFIG_DURABILITY_INTERVAL, CONFIG_DURABILITY_NONE };
+enum {
+    CONFIG_DEFINITIONS_FILESYSTEM,
+    CONFIG_DEFINITIONS_LOCAL,
+    CONFIG_DEFINITIONS_HTTPS,
+    CONFIG_DEFINITIONS_HTTP
+};
 enum { CONFIG_VERIFY_PEER, CONFIG_VERIFY_NONE };
 enum { CONFIG_VALIDATOR_ANY, CONFIG_VALIDATOR_LENGTH, CONFIG_VALIDATOR_REGEXP };
 enum { CONFIG_X_DEATH_COUNT, CONFIG_X_DEATH_IGNORE };
@@ -186,6 +192,11 @@ void config_compare(const struct config *old, const struct config *fresh, config
 typedef void (*config_visit)(void *arg, const char *key, const char *value, const char *fallback,
                              const char *origin);
 void config_visit_all(const struct config *config, config_visit visit, void *arg);
+
+/* Return whether definitions are fetched from a web server at the start, and whether any are loaded
+ * then, from files or from there. */
+bool config_fetches_definitions(const struct config *config);
+bool config_loads_definitions(const struct config *config);
 
 /* Returns the level for standard error: log.console.level if it is set, else log.level. */
 enum log_level config_log_level(const struct config *config);

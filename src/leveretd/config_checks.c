@@ -40,12 +40,6 @@ int config_check_readable(const struct config *config, enum config_setting setti
     return ERR_INVALID;
 }
 
-static int check_load_definitions(const struct config *config, config_say say, void *arg)
-{
-    return config_check_readable(config, CONFIG_load_definitions, config->load_definitions, say,
-                                 arg);
-}
-
 static int check_address(const struct config *config, enum config_setting setting, const char *ip,
                          config_say say, void *arg)
 {
@@ -88,6 +82,24 @@ static int check_url(const struct config *config, enum config_setting setting, c
         return 0;
     config_complain(config, setting, "a URL that begins with http:// or https://", say, arg);
     return ERR_INVALID;
+}
+
+static int check_load_definitions(const struct config *config, config_say say, void *arg)
+{
+    int err = 0;
+#define CHECK_FILE(member)                                                                         \
+    if (config_check_readable(config, CONFIG_##member, config->member, say, arg) < 0)              \
+        err = ERR_INVALID;
+    CHECK_FILE(load_definitions)
+    if (!config_fetches_definitions(config))
+        return err;
+    if (check_url(config, CONFIG_definitions_url, config->definitions_url, say, arg) < 0)
+        err = ERR_INVALID;
+    CHECK_FILE(definitions_cacertfile)
+    CHECK_FILE(definitions_certfile)
+    CHECK_FILE(definitions_keyfile)
+#undef CHECK_FILE
+    return err;
 }
 
 static int check_auth_http(const struct config *config, config_say say, void *arg)

@@ -64,7 +64,7 @@
     W(CONFIG_LDAP_BINDS, "as_user", "anon")                                                        \
     W(CONFIG_LDAP_HOSTNAMES, "wildcard", "none")                                                   \
     W(CONFIG_LDAP_LOGS, "false", "true", "network", "network_unsafe")                              \
-    W(CONFIG_DEFINITIONS_BACKENDS, "local_filesystem")                                             \
+    W(CONFIG_DEFINITIONS_BACKENDS, "local_filesystem", "local", "https", "http")                   \
     W(CONFIG_LOG_STDIOS, "stderr", "stdout")                                                       \
     W(CONFIG_LOG_TRANSPORTS, "udp", "tcp", "tls", "local", "ssl")                                  \
     W(CONFIG_LOG_PROTOCOLS, "rfc3164", "rfc5424")
@@ -698,7 +698,25 @@
     S(load_definitions, "load_definitions", STRING, "", false, 0, 0,                               \
       "File of definitions, or directory of such files, to import at each start.")                 \
     S(definitions_backend, "definitions.import_backend", ENUM, "local_filesystem", false,          \
-      CONFIG_DEFINITIONS_BACKENDS, 0, "Where load_definitions is: local_filesystem.")              \
+      CONFIG_DEFINITIONS_BACKENDS, 0,                                                              \
+      "Where definitions are: local_filesystem, at load_definitions; or https, also on a web "     \
+      "server, at definitions.https.url. local and http mean the same.")                           \
+    S(definitions_url, "definitions.https.url", STRING, "", false, 0, 0,                           \
+      "URL (https:// or http://) of a file of definitions to import at each start, if "            \
+      "definitions.import_backend is https.")                                                      \
+    S(definitions_verify, "definitions.tls.verify", ENUM, "verify_peer", false, CONFIG_VERIFIES,   \
+      0, "Whether the certificate of that server is checked: verify_peer or verify_none.")         \
+    S(definitions_cacertfile, "definitions.tls.cacertfile", STRING, "", false, 0, 0,               \
+      "File (PEM) with the authorities that may have signed it; none means those that the "        \
+      "system trusts.")                                                                            \
+    S(definitions_depth, "definitions.tls.depth", NUMBER_OR_NONE, "", false, 0, 255,               \
+      "How many intermediate certificates there may be between it and the authority.")             \
+    S(definitions_certfile, "definitions.tls.certfile", STRING, "", false, 0, 0,                   \
+      "File (PEM) with the broker's own certificate, for a server that asks for one.")             \
+    S(definitions_keyfile, "definitions.tls.keyfile", STRING, "", false, 0, 0,                     \
+      "File (PEM) with the key of that certificate.")                                              \
+    S(definitions_password, "definitions.tls.password", SECRET, "", false, 0, 0,                   \
+      "Password of that key.")                                                                     \
     S(definitions_skip_if_unchanged, "definitions.skip_if_unchanged", BOOL, "false", false, 0, 0,  \
       "Whether definitions are not imported again if the files are those of the last start.")      \
     S(definitions_skip_unsupported, "definitions.skip_unsupported", BOOL, "false", false, 0, 0,    \

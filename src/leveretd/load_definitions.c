@@ -1,4 +1,5 @@
-/* Reads the files, and has them imported, all of them or none: they may refer to each other. */
+/* Reads the files, fetches the one on a web server, and has them imported, all of them or none: they
+ * may refer to each other. */
 #include "leveretd/load_definitions.h"
 
 #include <dirent.h>
@@ -10,13 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/fetch.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/vec.h"
 #include "manage/definitions.h"
 
-enum { READ_BYTES = 64 * 1024 };
+enum {
+    READ_BYTES = 64 * 1024,
+    CONNECTION_TIMEOUT_MS = 30 * 1000,
+    FETCH_TIMEOUT_MS = 120 * 1000,
+};
 
 struct loaded_file {
     char *name; /* owned */
@@ -24,7 +30,8 @@ struct loaded_file {
 };
 
 struct loading {
-    const char *path;
+    const char *path;       /* of the files; "": none */
+    struct lv_buffer shown; /* the path and the URL, for messages */
     struct loaded_file *files;
     size_t count, capacity;
 };
@@ -90,9 +97,49 @@ static int add_directory(struct loading *l)
 static int read_files(struct loading *l)
 {
     struct stat st;
+    if (l->path[0] == '\0')
+        return 0;
     if (stat(l->path, &st) == 0 && S_ISDIR(st.st_mode))
         return add_directory(l);
     return add_file(l, l->path, l->path);
+}
+
+/* Fetches the file that is on a web server, if there is one. */
+static int fetch_file(struct loading *l, const struct config *config)
+{
+    if (!config_fetches_definitions(config))
+        return 0;
+    const struct fetch_request request = {
+        .url = config->definitions_url,
+        .bytes_max = DEFINITIONS_BYTES_MAX,
+        .connection_timeout_ms = CONNECTION_TIMEOUT_MS,
+        .timeout_ms = FETCH_TIMEOUT_MS,
+        .tls =
+            {
+                .is_unverified = config->definitions_verify == CONFIG_VERIFY_NONE,
+                .ca_file = config->definitions_cacertfile,
+                .certificate_file = config->definitions_certfile,
+                .key_file = config->definitions_keyfile,
+                .key_password = config->definitions_password,
+                .depth = (int)config->definitions_depth,
+            },
+    };
+    struct lv_buffer url = {0};
+    struct lv_buffer reason = {0};
+    struct lv_buffer text = {0};
+    int err = backend_fetch(&request, &text, &url, &reason);
+    if (url.n == 0)
+        lv_buffer_printf(&url, "what definitions.https.url names");
+    if (err < 0)
+        log_error("definitions: cannot fetch %.*s: %.*s", SLICE_ARG(lv_buffer_slice(&url)),
+                  SLICE_ARG(lv_buffer_slice(&reason)));
+    lv_buffer_printf(&l->shown, "%s%.*s", l->path[0] ? " and " : "",
+                     SLICE_ARG(lv_buffer_slice(&url)));
+    lv_vec_room(l->files, l->count, l->capacity);
+    l->files[l->count++] = (struct loaded_file){slice_strdup(lv_buffer_slice(&url)), text};
+    lv_buffer_free(&url);
+    lv_buffer_free(&reason);
+    return err;
 }
 
 static void loading_free(struct loading *l)
@@ -102,6 +149,7 @@ static void loading_free(struct loading *l)
         lv_buffer_free(&l->files[i].text);
     }
     free(l->files);
+    lv_buffer_free(&l->shown);
 }
 
 /* Logs how it went. Without a user nobody can log in: as in RabbitMQ, the default user is not
@@ -109,21 +157,22 @@ static void loading_free(struct loading *l)
 static int log_result(const struct leveretd *d, const struct loading *l, bool is_done,
                       const struct definitions_report *report, const struct manage_error *error)
 {
+    const struct slice shown = lv_buffer_slice(&l->shown);
     definitions_report_log(report);
     if (!is_done) {
         if (report->fault_count == 0)
             log_error("definitions: %.*s", SLICE_ARG(lv_buffer_slice(&error->text)));
-        log_error("cannot load the definitions in %s: %s", l->path,
+        log_error("cannot load the definitions in %.*s: %s", SLICE_ARG(shown),
                   error->refusal == REFUSAL_INTERNAL ? "they could not be stored"
                                                      : "they have faults, and nothing was changed");
         return EXIT_DEFINITIONS;
     }
     if (report->is_unchanged)
-        log_info("definitions: %s is unchanged since it was last loaded", l->path);
+        log_info("definitions: %.*s is unchanged since it was last loaded", SLICE_ARG(shown));
     if (auth_user_count(d->auth) == 0)
-        log_warning("there is no user: %s has none, and the default user is not created if "
+        log_warning("there is no user: %.*s has none, and the default user is not created if "
                     "definitions are loaded; create one with leveretctl add_user",
-                    l->path);
+                    SLICE_ARG(shown));
     return EXIT_OK;
 }
 
@@ -156,9 +205,12 @@ static int import(struct leveretd *d, const struct loading *l)
 int leveretd_load_definitions(struct leveretd *d)
 {
     struct loading l = {.path = d->config->load_definitions};
-    if (l.path[0] == '\0')
+    if (!config_loads_definitions(d->config))
         return EXIT_OK;
-    int code = read_files(&l) < 0 ? EXIT_DEFINITIONS : import(d, &l);
+    lv_buffer_printf(&l.shown, "%s", l.path);
+    int code = EXIT_DEFINITIONS;
+    if (read_files(&l) == 0 && fetch_file(&l, d->config) == 0)
+        code = import(d, &l);
     loading_free(&l);
     return code;
 }

@@ -207,8 +207,8 @@ bool recovery_first_boot(const struct config *config, const struct vhost_default
                          struct auth *auth, struct broker *broker, void (*done)(void *arg),
                          void *arg)
 {
-    bool has_definitions = config->load_definitions[0] != '\0';
-    if (has_definitions || auth_user_count(auth) > 0 || lv_table_count(broker->topology.vhosts) > 0)
+    if (config_loads_definitions(config) || auth_user_count(auth) > 0 ||
+        lv_table_count(broker->topology.vhosts) > 0)
         return false;
     struct slice vhost_name = slice_str(config->default_vhost);
     struct vhost *vhost;

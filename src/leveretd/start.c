@@ -89,7 +89,7 @@ static int refuse_event_vhost(const struct config *config, const char *expected)
 /* A first start creates one vhost, default_vhost, so events can be published in no other. */
 static int check_event_vhost_of_first_start(const struct config *config)
 {
-    bool is_loaded = config->load_definitions[0] != '\0'; /* the files may have the vhost */
+    bool is_loaded = config_loads_definitions(config); /* the files may have the vhost */
     if (is_loaded || strcmp(event_vhost(config), config->default_vhost) == 0)
         return EXIT_OK;
     return refuse_event_vhost(config, "the value of default_vhost, the only vhost at the first "

@@ -1,13 +1,17 @@
 """Definitions, out and in: what comes out goes in again, of Leveret and of every RabbitMQ; all of a file or nothing of it."""
 import base64
 import hashlib
+import http.server
 import json
 import os
+import ssl
+import threading
 import time
 
 import pytest
 
 from brokers import Leveret
+from certificates import Authority
 from http_client import Api, basic, path
 from wire import Peer, eventually
 
@@ -583,3 +587,62 @@ def test_a_start_without_users_says_so(configured):
     broker = configured({'vhosts': [{'name': 'v'}], 'queues': UNSUPPORTED['queues'][:1]}, 'definitions.skip_unsupported = true\n')
     assert "definitions: queues[0] 'log' in vhost 'k': left out" in broker.log()
     assert 'there is no user' in broker.log()
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """/new has definitions, and /old leads there."""
+
+    def do_GET(self):
+        where = self.path.partition('?')[0]
+        body = json.dumps(EVERYTHING).encode() if where == '/new' else b'{}'
+        self.send_response({'/new': 200, '/old': 302}.get(where, 404))
+        if where == '/old':
+            self.send_header('Location', '/new')
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A web server with TLS, and the authority that signed its certificate."""
+    ca = Authority(str(tmp_path / 'pki'))
+    pair = ca.issue('site')
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Site)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f'127.0.0.1:{server.server_port}', ca
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_definitions_are_fetched_from_a_web_server(site, own_broker, tmp_path):
+    address, ca = site
+    path = tmp_path / 'leveret.conf'
+    broker = own_broker(flags=['--config', str(path)], start=False)
+
+    def configure(where, authority):
+        path.write_text(f'definitions.import_backend = https\ndefinitions.https.url = https://me:secret@{address}{where}?secret\n'
+                        f'definitions.tls.cacertfile = {authority.certificate}\n')
+
+    for where, authority, why in (('/new', Authority(str(tmp_path / 'other')), 'unable to get local issuer certificate'),
+                                  ('/gone', ca, 'the server answered with status 404')):
+        configure(where, authority)
+        broker.start(wait=False)
+        assert broker.child.wait() == 65
+        broker.child = None
+        assert any(f'definitions: cannot fetch https://{address}{where}: ' in line and why in line
+                   for line in broker.log().splitlines()), broker.log()
+    configure('/old', ca)
+    broker.start()
+    ours = exported(broker)
+    assert_contains(ours, EVERYTHING, but={('vhosts', 'limits'), ('vhosts', 'metadata'), ('queues', 'type')})
+    assert [user['name'] for user in ours['users']] == ['e-u']
+    assert 'secret' not in broker.log()

@@ -19,6 +19,7 @@
 enum {
     HEADER_BYTES_MAX = 32768,
     IDLE_MAX = 64,
+    REDIRECTS_MAX = 5,
     /* A file with authorities is read again after this time. */
     CA_CACHE_S = 60,
 };
@@ -27,6 +28,7 @@ struct web_client {
     int connection_timeout_ms;
     int timeout_ms;
     size_t answer_bytes_max;
+    bool follows_redirects;
     bool is_unverified;
     int depth;
     char *ca_file; /* each NULL if it is not set */
@@ -86,6 +88,7 @@ int web_client_create(const struct web_client_settings *settings, struct web_cli
     client->connection_timeout_ms = settings->connection_timeout_ms;
     client->timeout_ms = settings->timeout_ms;
     client->answer_bytes_max = settings->answer_bytes_max;
+    client->follows_redirects = settings->follows_redirects;
     client->is_unverified = settings->tls.is_unverified;
     client->depth = settings->tls.depth;
     client->ca_file = copy(settings->tls.ca_file);
@@ -243,6 +246,14 @@ static int error_of(CURLcode code, const struct receipt *receipt, const char *ca
     return code == CURLE_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_IO;
 }
 
+static void follow_redirects(CURL *handle, const char *url)
+{
+    const bool is_secure = strncasecmp(url, "https://", 8) == 0;
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(handle, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+    curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, is_secure ? "https" : "http,https");
+}
+
 /* Sends the request of this handle, and makes the handle forget it. */
 static int perform(CURL *handle, struct receipt *receipt, long *ret_status,
                    struct lv_buffer *reason)
@@ -282,6 +293,8 @@ int web_client_ask(struct web_client *client, const struct web_request *request,
         lv_buffer_printf(reason, "%s", lv_error_text(ERR_NO_MEMORY));
         return ERR_NO_MEMORY;
     }
+    if (client->follows_redirects)
+        follow_redirects(handle, request->url);
     struct curl_slist *headers = NULL;
     if (request->content_type != NULL) {
         headers = header_of(request->content_type);

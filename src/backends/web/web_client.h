@@ -1,9 +1,9 @@
 /* Asks web services, by libcurl: one request, one bounded answer, within a deadline. Connections
  * are kept and used again.
  *
- * Only http:// and https:// are asked. Redirects are not followed, cookies are not kept, and no
- * proxy is taken from the environment. Whether a server's certificate is accepted is struct
- * backend_tls's matter; its name must be the one in the URL. */
+ * Only http:// and https:// are asked. Redirects are not followed unless the settings say so,
+ * cookies are not kept, and no proxy is taken from the environment. Whether a server's certificate
+ * is accepted is struct backend_tls's matter; its name must be the one in the URL. */
 #ifndef LEVERET_BACKENDS_WEB_CLIENT_H
 #define LEVERET_BACKENDS_WEB_CLIENT_H
 
@@ -21,6 +21,7 @@ struct web_client_settings {
     int connection_timeout_ms; /* above 0 */
     int timeout_ms;            /* of the whole request; above 0 */
     size_t answer_bytes_max;
+    bool follows_redirects; /* up to five, from https:// only to https:// */
     struct backend_tls tls;
 };
 
