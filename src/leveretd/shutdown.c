@@ -1,7 +1,8 @@
 /* The stop. On loop 0, while it runs:
  *
- *   listeners close -> every connection is sent connection.close 320 -> all are closed, or 3 s have
- *   passed -> loops stop
+ *   listeners close, jobs are cancelled -> every connection is sent connection.close 320 -> all are
+ *   closed, or 3 s have passed -> what HTTP and leveretctl have asked loops is answered, or 30 s
+ *   have passed -> loops stop
  *
  * Then, on the same thread, after the loops have ended:
  *
@@ -10,7 +11,7 @@
  *   left is delivered and what it changed is flushed, again and again until no mail is left ->
  *   sessions, broker, auth, definitions, loops, and what RCU has deferred are freed
  *
- * A second signal ends the wait for connections. */
+ * A second signal ends the wait. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,16 +28,22 @@
 #include "manage/vhost_defaults.h"
 #include "message/events.h"
 
-enum { STOP_MS_MAX = 3000, STOP_LOOK_MS = 5, DRAINS_MAX = 100 };
+enum {
+    CONNECTIONS_MS_MAX = 3000,
+    ANSWERS_MS_MAX = 30000,
+    STOP_LOOK_MS = 5,
+    DRAINS_MAX = 100,
+};
 
 static const char stop_reason[] = "broker forced connection closure with reason 'shutdown'";
 
 struct shutdown {
     struct leveretd *d;
     struct loop_timer timer;
-    uint64_t deadline_ms; /* loop_patient_ms() of loop 0 */
+    uint64_t begun_ms;    /* loop_patient_ms() of loop 0 */
     unsigned answers_due; /* loops whose number of connections is not known yet */
     size_t connections;   /* of the loops that have answered */
+    bool is_disconnected; /* no connection is waited for any more */
 };
 
 /* --- while loops run -------------------------------------------------------------------------- */
@@ -48,6 +55,26 @@ static void close_connections(struct loop *at, struct mail *mail)
         sessions_close_all(at, stop_reason);
 }
 
+static bool connections_are_over(const struct shutdown *s, uint64_t waited_ms)
+{
+    if (s->connections == 0 || waited_ms < CONNECTIONS_MS_MAX)
+        return s->connections == 0;
+    log_warning("stopping although %zu connection%s did not close within %d ms", s->connections,
+                s->connections == 1 ? "" : "s", CONNECTIONS_MS_MAX);
+    return true;
+}
+
+/* A thread that has asked a loop keeps on its stack what the answer is written to. */
+static bool answers_are_over(const struct shutdown *s, uint64_t waited_ms)
+{
+    bool is_busy = s->d->manage.asker && asker_is_busy(s->d->manage.asker);
+    if (!is_busy || waited_ms < ANSWERS_MS_MAX)
+        return !is_busy;
+    log_warning("stopping although a request of HTTP or leveretctl was not answered within %d ms",
+                ANSWERS_MS_MAX);
+    return true;
+}
+
 /* On loop 0, once for each loop. */
 static void connections_counted(struct loop *at, struct mail *mail)
 {
@@ -56,15 +83,12 @@ static void connections_counted(struct loop *at, struct mail *mail)
     s->connections += mail->c;
     if (--s->answers_due > 0)
         return;
-    if (s->connections == 0) {
+    uint64_t waited_ms = loop_patient_ms(at) - s->begun_ms;
+    s->is_disconnected = s->is_disconnected || connections_are_over(s, waited_ms);
+    if (s->is_disconnected && answers_are_over(s, waited_ms))
         loops_stop(s->d->loops);
-    } else if (loop_patient_ms(at) >= s->deadline_ms) {
-        log_warning("stopping although %zu connection%s did not close within %d ms", s->connections,
-                    s->connections == 1 ? "" : "s", STOP_MS_MAX);
-        loops_stop(s->d->loops);
-    } else {
+    else
         loop_timer_start(at, &s->timer, STOP_LOOK_MS);
-    }
 }
 
 static void count_connections(struct loop *at, struct mail *mail)
@@ -93,15 +117,19 @@ void leveretd_stop(struct leveretd *d)
     struct loop *loop = loops_at(d->loops, 0);
     lv_assert(loop_current() == loop);
     if (d->shutdown) {
-        log_info("asked again to stop: no longer waiting for connections to close");
+        log_info("asked again to stop: no longer waiting for connections and requests to end");
         loops_stop(d->loops);
         return;
     }
     struct shutdown *s = d->shutdown = lv_calloc(1, sizeof *s);
     d->is_stopping = true;
     s->d = d;
-    s->deadline_ms = loop_patient_ms(loop) + STOP_MS_MAX;
+    s->begun_ms = loop_patient_ms(loop);
     listeners_close(&d->listeners);
+    if (d->manage.asker)
+        asker_refuse_later(d->manage.asker);
+    if (d->manage.jobs)
+        jobs_close(d->manage.jobs);
     struct mail mail = {.deliver = close_connections, .a = d};
     for (unsigned i = 0; i < loops_count(d->loops); i++)
         loop_mail(loop, loops_at(d->loops, i), &mail);

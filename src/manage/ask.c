@@ -26,6 +26,8 @@ struct asker {
     pthread_mutex_t lock;     /* for `questions` and `is_closed` */
     struct lv_list questions; /* struct question.link: those that threads wait for */
     bool is_closed;
+    atomic_bool refuses_later;
+    atomic_uint later; /* how many of ask_loop_later() threads wait for */
 };
 
 struct question {
@@ -58,6 +60,16 @@ static void asker_unref(struct asker *a)
         return;
     pthread_mutex_destroy(&a->lock);
     free(a);
+}
+
+void asker_refuse_later(struct asker *a)
+{
+    atomic_store(&a->refuses_later, true);
+}
+
+bool asker_is_busy(const struct asker *a)
+{
+    return atomic_load(&a->later) > 0;
 }
 
 void asker_close(struct asker *a)
@@ -194,7 +206,12 @@ int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)
 
 int ask_loop_later(struct asker *asker, struct loop *loop, ask_later_fn *fn, void *arg)
 {
-    return question_ask(asker, loop, (struct question){.later = fn, .arg = arg});
+    atomic_fetch_add(&asker->later, 1); /* before the look, so that none is overlooked */
+    int err = ERR_CLOSED;
+    if (!atomic_load(&asker->refuses_later))
+        err = question_ask(asker, loop, (struct question){.later = fn, .arg = arg});
+    atomic_fetch_sub(&asker->later, 1);
+    return err;
 }
 
 void ask_loop_or_end(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg)

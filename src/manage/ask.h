@@ -13,6 +13,11 @@ struct asker; /* see ask.c */
 
 /* The caller owns the asker; the loops are borrowed. */
 struct asker *asker_create(struct loops *loops);
+/* Makes ask_loop_later() return ERR_CLOSED from now on; questions that wait go on. Call on any
+ * thread, before the loops stop, and then let them run while asker_is_busy(). */
+void asker_refuse_later(struct asker *asker);
+/* Returns whether somebody waits for an answer in ask_loop_later(). On any thread. */
+bool asker_is_busy(const struct asker *asker);
 /* Makes every question that waits, and every later one, return ERR_CLOSED. Call on any thread, once
  * the loops have stopped. */
 void asker_close(struct asker *asker);
@@ -37,9 +42,10 @@ int ask_loop(struct asker *asker, struct loop *loop, ask_fn *fn, void *arg);
 int ask_for_a_turn(struct asker *asker, unsigned ms);
 
 /* Like ask_loop(), for a question that a loop cannot answer in one turn: fn is called on the loop,
- * and ask_answer() must be called once for it, by fn or later on the same loop. If ERR_CLOSED is
- * returned, the loops have stopped: callbacks that fn has registered will not run, so `arg` may be
- * freed. */
+ * and ask_answer() must be called once for it, by fn or later on the same loop. After
+ * asker_refuse_later() ERR_CLOSED is returned before fn is called. If the loops stop before the
+ * answer, it is returned too, although what fn has registered may still be called when the loops
+ * are drained: hence asker_is_busy(). */
 struct question;
 typedef void ask_later_fn(struct loop *loop, void *arg, struct question *question);
 int ask_loop_later(struct asker *asker, struct loop *loop, ask_later_fn *fn, void *arg);

@@ -21,8 +21,8 @@ enum { JOBS_RUNNING_MAX = 32, JOBS_ENDED_MAX = 100, JOBS_ENDED_MS = 3600 * 1000 
 
 /* Creates the jobs of m, which is borrowed; none runs. The caller owns them. */
 struct jobs *jobs_create(struct manage *m);
-/* Cancels what is running, so that nobody waits for it for long, and refuses to start more. Call
- * after asker_close(). */
+/* Cancels what is running, so that nobody waits for it for long, and refuses to start more. May be
+ * called again. */
 void jobs_close(struct jobs *jobs);
 /* Waits for the end of what is running, frees the jobs and clears the pointer. NULL is fine. Call
  * after jobs_close(), when nobody starts or lists jobs. */

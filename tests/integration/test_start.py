@@ -188,3 +188,29 @@ def test_a_stop_while_the_log_is_read_ends_those_who_wait(slow_start):
     own.start()
     with Peer(own.address) as peer:
         assert peer.declare('q', passive=True).message_count == KEPT
+
+
+@pytest.mark.leveret
+def test_a_stop_answers_what_is_under_way_over_http(own_broker):
+    own = own_broker()
+    api = Api(own)
+    api.put(path('queues', '/', 'q'), {'durable': True})
+    message = {'properties': {'delivery_mode': 2}, 'routing_key': 'q', 'payload': '.' * 5000, 'payload_encoding': 'string'}
+    taking = {'count': 20, 'ackmode': 'ack_requeue_false', 'encoding': 'auto'}
+    warm = threading.Barrier(9)
+
+    def ask(call):
+        mine, answers = Api(own), 0
+        while call(mine).status < 300:
+            answers += 1
+            if answers == 20:
+                warm.wait(PATIENCE_S)
+        return answers
+
+    calls = [lambda mine: mine.post('/exchanges/%2F/amq.default/publish', message)] * 6 + \
+        [lambda mine: mine.post('/queues/%2F/q/get', taking), lambda mine: mine.delete('/queues/%2F/q/contents')]
+    asking = [Asking(lambda call=call: ask(call)) for call in calls]
+    warm.wait(PATIENCE_S)
+    own.stop()                                       # it ends with 0
+    for one in asking:
+        one.end()

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/error.h"
@@ -124,6 +125,59 @@ static void a_question_may_be_answered_some_turns_later(void **state)
     begin(&w);
     assert_int_equal(ask_loop_later(w.asker, loops_at(w.loops, 2), work_begin, &work), 0);
     assert_int_equal(work.turns_left, 0);
+    end(&w);
+}
+
+/* On the thread that asks, which waits; the loop answers when it is told to. */
+struct waiting {
+    struct world *w;
+    struct question *_Atomic question;
+    int err;
+};
+
+static void keep_question(struct loop *loop, void *arg, struct question *question)
+{
+    struct waiting *h = arg;
+    (void)loop;
+    atomic_store(&h->question, question);
+}
+
+static void *ask_and_wait(void *arg)
+{
+    struct waiting *h = arg;
+    lv_rcu_register_thread();
+    h->err = ask_loop_later(h->w->asker, loops_at(h->w->loops, 1), keep_question, h);
+    lv_rcu_unregister_thread();
+    return NULL;
+}
+
+static void answer_waiting(struct loop *loop, void *arg)
+{
+    struct waiting *h = arg;
+    (void)loop;
+    ask_answer(atomic_load(&h->question));
+}
+
+static void before_a_stop_what_was_asked_is_answered_and_nothing_more(void **state)
+{
+    (void)state;
+    struct world w;
+    struct waiting held = {.w = &w, .err = 1}, refused = {.w = &w};
+    pthread_t thread;
+    begin(&w);
+    assert_false(asker_is_busy(w.asker));
+    assert_int_equal(pthread_create(&thread, NULL, ask_and_wait, &held), 0);
+    while (!atomic_load(&held.question))
+        sched_yield();
+    asker_refuse_later(w.asker);
+    assert_true(asker_is_busy(w.asker));
+    assert_int_equal(ask_loop_later(w.asker, loops_at(w.loops, 1), keep_question, &refused),
+                     ERR_CLOSED);
+    assert_null(refused.question);
+    assert_int_equal(ask_loop(w.asker, loops_at(w.loops, 1), answer_waiting, &held), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(held.err, 0);
+    assert_false(asker_is_busy(w.asker));
     end(&w);
 }
 
@@ -247,6 +301,7 @@ int main(void)
         cmocka_unit_test(one_loop_is_asked_alone),
         cmocka_unit_test(a_question_may_be_answered_some_turns_later),
         cmocka_unit_test(ask_loop_later_may_be_answered_at_once),
+        cmocka_unit_test(before_a_stop_what_was_asked_is_answered_and_nothing_more),
         cmocka_unit_test(a_loop_that_does_not_end_its_turn_is_noticed),
         cmocka_unit_test(questions_end_unanswered_once_the_loops_have_stopped),
         cmocka_unit_test(a_pause_ends_when_the_broker_stops),
