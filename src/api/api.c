@@ -63,52 +63,7 @@ void api_free(struct api **api)
     *api = NULL;
 }
 
-/* --- the path --------------------------------------------------------------------------------- */
-
-static void free_slice(struct slice s)
-{
-    free((void *)(uintptr_t)s.p);
-}
-
-/* Takes the next part off the path: "/a/b" gives "a" and leaves "/b". */
-static struct slice path_next(struct slice *path)
-{
-    const uint8_t *begin = path->p + 1;
-    const uint8_t *slash = memchr(begin, '/', path->n - 1);
-    size_t n = slash ? (size_t)(slash - begin) : path->n - 1;
-    *path = slice_of(begin + n, path->n - 1 - n);
-    return slice_of(begin, n);
-}
-
-/* Splits the path into c->parts. Returns 0, or the status: 404 if it has too many, 400 if an escape
- * is malformed. */
-static unsigned path_split(struct api_call *c, struct slice path)
-{
-    while (path.n > 1) {
-        struct lv_buffer part = {0};
-        if (c->part_count == API_PARTS_MAX)
-            return 404;
-        int err = http_decode(&part, path_next(&path), false);
-        if (err == 0)
-            c->parts[c->part_count++] = slice_copy(lv_buffer_slice(&part));
-        lv_buffer_free(&part);
-        if (err < 0)
-            return 400;
-    }
-    return 0;
-}
-
-static bool route_fits(const struct api_call *c, const struct api_route *route)
-{
-    struct slice path = slice_str(route->path);
-    size_t i = 0;
-    for (; path.n > 1 && i < c->part_count; i++) {
-        struct slice part = path_next(&path);
-        if (part.p[0] != '{' && !slice_equal(part, c->parts[i]))
-            return false;
-    }
-    return path.n <= 1 && i == c->part_count;
-}
+/* --- the route --------------------------------------------------------------------------------- */
 
 static bool method_fits(struct slice method, const struct api_route *route)
 {
@@ -146,7 +101,7 @@ static unsigned route_find(struct api_call *c)
     unsigned bits = 0;
     for (size_t f = 0; api_families[f]; f++) {
         for (const struct api_route *r = api_families[f]; r->method; r++) {
-            if (!route_fits(c, r))
+            if (!api_route_fits(c, r))
                 continue;
             bits |= method_bit(r);
             if (!c->route && method_fits(method, r))
@@ -154,119 +109,6 @@ static unsigned route_find(struct api_call *c)
         }
     }
     return bits;
-}
-
-struct slice api_part(const struct api_call *c, const char *name)
-{
-    struct slice path = slice_str(c->route->path);
-    for (size_t i = 0; path.n > 1; i++) {
-        struct slice part = path_next(&path);
-        if (part.n == strlen(name) + 2 && part.p[0] == '{' &&
-            memcmp(part.p + 1, name, part.n - 2) == 0)
-            return c->parts[i];
-    }
-    lv_unreachable();
-}
-
-/* --- the query
- * --------------------------------------------------------------------------------- */
-
-struct slice api_query(const struct api_call *c, const char *name)
-{
-    struct slice value = SLICE_EMPTY;
-    http_query(c->http, name, 0, &value);
-    return value;
-}
-
-bool api_query_number(struct api_call *c, const char *name, uint64_t absent, uint64_t max,
-                      uint64_t *ret)
-{
-    struct slice text = api_query(c, name);
-    char *end = NULL;
-    *ret = absent;
-    if (text.n == 0)
-        return true;
-    unsigned long long n = strtoull((const char *)text.p, &end, 10);
-    if (text.p[0] < '0' || text.p[0] > '9' || *end != '\0' || n > max) {
-        api_refuse(c, 400, "bad_request", "%s: expected a number from 0 to %llu, got '%.*s'", name,
-                   (unsigned long long)max, SLICE_ARG(text));
-        return false;
-    }
-    *ret = n;
-    return true;
-}
-
-bool api_query_flag(const struct api_call *c, const char *name)
-{
-    return slice_is(api_query(c, name), "true");
-}
-
-/* --- answers ---------------------------------------------------------------------------------- */
-
-bool api_flush(struct api_call *c)
-{
-    if (http_out(c->http)->n < 64 * 1024)
-        return !http_is_cut(c->http);
-    bool had_slot = compute_slot_pause();
-    bool is_there = http_flush(c->http, false);
-    compute_slot_resume(had_slot);
-    return is_there;
-}
-
-void api_refuse(struct api_call *c, unsigned status, const char *error, const char *format, ...)
-{
-    struct lv_buffer reason = {0};
-    va_list args;
-    va_start(args, format);
-    lv_buffer_vprintf(&reason, format, args);
-    va_end(args);
-    http_status(c->http, status);
-    http_out(c->http)->n = 0;
-    c->json.needs_comma = false;
-    json_write_begin(&c->json, '{');
-    json_write_key(&c->json, "error");
-    json_write_text(&c->json, error);
-    json_write_key(&c->json, "reason");
-    json_write_string(&c->json, lv_buffer_slice(&reason));
-    json_write_end(&c->json, '}');
-    lv_buffer_free(&reason);
-}
-
-void api_refuse_not_found(struct api_call *c)
-{
-    api_refuse(c, 404, "Object Not Found", "Not Found");
-}
-
-void api_refuse_empty(struct api_call *c, unsigned status)
-{
-    http_out(c->http)->n = 0;
-    http_set_header(c->http, "content-type", SLICE_EMPTY);
-    http_status(c->http, status);
-}
-
-void api_refuse_as(struct api_call *c, struct manage_error *error)
-{
-    struct slice text = lv_buffer_slice(&error->text);
-    switch (error->refusal) {
-    case REFUSAL_NOT_FOUND: api_refuse_not_found(c); break;
-    case REFUSAL_ACCESS: api_refuse(c, 401, "not_authorised", "%.*s", SLICE_ARG(text)); break;
-    case REFUSAL_INTERNAL: api_refuse(c, 500, "internal_error", "%.*s", SLICE_ARG(text)); break;
-    default: api_refuse(c, 400, "bad_request", "%.*s", SLICE_ARG(text)); break;
-    }
-    manage_error_free(error);
-}
-
-void api_done(struct api_call *c, unsigned status)
-{
-    api_refuse_empty(c, status);
-}
-
-void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error *error)
-{
-    if (!is_done)
-        api_refuse_as(c, error);
-    else
-        api_done(c, is_new ? 201 : 204);
 }
 
 /* --- a call ----------------------------------------------------------------------------------- */
@@ -316,7 +158,7 @@ static void call_run(struct api_call *c)
         site_answer(c, path_of_site(c->api, path));
         return;
     }
-    unsigned fault = path_split(c, below);
+    unsigned fault = api_split_path(c, below);
     unsigned methods_found = fault == 0 ? route_find(c) : 0;
     if (fault == 400)
         api_refuse_empty(c, 400);
@@ -341,8 +183,7 @@ void api_handle(void *arg, struct http_request *request)
     call_run(&c);
     compute_slot_give();
     http_end(request);
-    for (size_t i = 0; i < c.part_count; i++)
-        free_slice(c.parts[i]);
+    api_free_path(&c);
     auth_identity_unref(&c.identity);
     json_decref(c.body);
 }

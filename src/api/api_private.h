@@ -99,8 +99,19 @@ struct api {
     uint8_t cookie_key[COOKIE_KEY_BYTES];
 };
 
+/* --- path.c ----------------------------------------------------------------------------------- */
+
+/* Splits the path into c->parts, which api_free_path() frees. Returns 0, or the status: 404 if it
+ * has too many parts, 400 if an escape is malformed. */
+unsigned api_split_path(struct api_call *c, struct slice path);
+void api_free_path(struct api_call *c);
+/* Returns whether the parts are as the route's path asks. */
+bool api_route_fits(const struct api_call *c, const struct api_route *route);
 /* Returns the decoded part of the path that the route calls {name}. */
 struct slice api_part(const struct api_call *c, const char *name);
+
+/* --- query.c ---------------------------------------------------------------------------------- */
+
 /* Returns a query parameter, or SLICE_EMPTY if it is absent. */
 struct slice api_query(const struct api_call *c, const char *name);
 /* Returns whether a query parameter is "true". */
@@ -111,18 +122,11 @@ bool api_query_flag(const struct api_call *c, const char *name);
 bool api_query_number(struct api_call *c, const char *name, uint64_t absent, uint64_t max,
                       uint64_t *ret);
 
-/* Return a member of the body, or what stands for an absent one: SLICE_EMPTY, `absent`. The type is
- * right: it was checked by the route's `body`. */
-struct slice api_string(const struct api_call *c, const char *name);
-bool api_bool(const struct api_call *c, const char *name, bool absent);
-int64_t api_integer(const struct api_call *c, const char *name, int64_t absent);
-const json_t *api_member(const struct api_call *c, const char *name);
+/* --- answers.c: each call gives one ------------------------------------------------------------- */
 
 /* Sends what has been written so far, if it is much. May wait: pointers read under RCU are stale
  * afterwards. Returns false if the client is gone. */
 bool api_flush(struct api_call *c);
-
-/* --- answers: each is given once -------------------------------------------------------------- */
 
 /* {"error": "bad_request", "reason": ...}, in place of what was written before. */
 void api_refuse(struct api_call *c, unsigned status, const char *error, const char *format, ...)
@@ -132,17 +136,19 @@ void api_refuse_not_found(struct api_call *c);
 void api_refuse_empty(struct api_call *c, unsigned status);
 /* What a function manage_...() has refused. Frees the error. */
 void api_refuse_as(struct api_call *c, struct manage_error *error);
-/* What a change of queues, exchanges or bindings has refused, as RabbitMQ shows it: the reason is
- * that of AMQP, but a missing permission is only "Access refused.". Frees the error. */
-void api_refuse_change(struct api_call *c, struct manage_error *error);
-/* Ends a change of a queue, exchange or binding that must exist: 204, or the refusal, which is 404 for
- * everybody if the vhost does not exist. Frees the error. */
-void api_end_of_existing(struct api_call *c, bool is_done, struct manage_error *error);
 /* An answer without a body: 204, 201 ... */
 void api_done(struct api_call *c, unsigned status);
 /* Ends a change: 201 if `is_new`, else 204; or the refusal. Frees the error. */
 void api_end(struct api_call *c, bool is_done, bool is_new, struct manage_error *error);
 
+/* --- change.c --------------------------------------------------------------------------------- */
+
+/* What a change of queues, exchanges or bindings has refused, as RabbitMQ shows it: the reason is
+ * that of AMQP, but a missing permission is only "Access refused.". Frees the error. */
+void api_refuse_change(struct api_call *c, struct manage_error *error);
+/* Ends a change of a queue, exchange or binding that must exist: 204, or the refusal, which is 404
+ * for everybody if the vhost does not exist. Frees the error. */
+void api_end_of_existing(struct api_call *c, bool is_done, struct manage_error *error);
 /* Refuses with 405, if operator policies cannot be changed over HTTP. Returns whether they can. */
 bool api_may_change_operator_policies(struct api_call *c);
 
@@ -158,6 +164,13 @@ struct slice api_exchange_part(const struct api_call *c, const char *name);
 
 /* Parses the body if the route has one, and checks it. Returns false after refusing. */
 bool api_check_body(struct api_call *c);
+
+/* Return a member of the body, or what stands for an absent one: SLICE_EMPTY, `absent`. The type is
+ * right: it was checked by the route's `body`. */
+struct slice api_string(const struct api_call *c, const char *name);
+bool api_bool(const struct api_call *c, const char *name, bool absent);
+int64_t api_integer(const struct api_call *c, const char *name, int64_t absent);
+const json_t *api_member(const struct api_call *c, const char *name);
 
 /* --- headers.c -------------------------------------------------------------------------------- */
 
