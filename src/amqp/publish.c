@@ -131,10 +131,8 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
     if (!send_to_queues(ch, p, route, sink, number, &answers) || number == 0)
         return;
     take_answers(ch, p, &answers);
-    if (ch->mode != CHANNEL_CONFIRM)
-        return;
-    COUNT(published_confirming);
-    channel_confirm_soon(ch);
+    if (ch->mode == CHANNEL_CONFIRM)
+        channel_confirm_soon(ch);
 }
 
 /* --- publishing ------------------------------------------------------------------------------- */
@@ -200,8 +198,11 @@ static unsigned cost_of(const struct route *route)
 /* What a transaction publishes is counted when it is committed. */
 static void count_published(struct channel *ch, const struct publication *p, bool is_of_memo)
 {
-    if (ch->mode == CHANNEL_TX)
-        return;
+    if (ch->mode != CHANNEL_PLAIN) {
+        if (ch->mode == CHANNEL_TX)
+            return;
+        COUNT(published_confirming);
+    }
     if (is_of_memo)
         tallies_count_memo(&ch->tallies);
     else
@@ -209,7 +210,9 @@ static void count_published(struct channel *ch, const struct publication *p, boo
     channel_count_published(ch, p->publish.content.body.n);
 }
 
-/* Remembers the route, and in which tally publishes that take it are counted. */
+/* Remembers the route, and in which tally publishes that take it are counted: the current one, as
+ * count_published() has just made it this exchange's. In a transaction it has not, and `of_memo`
+ * is not used: a commit counts by the exchange's name, and a channel stays transactional. */
 static void remember_route(struct channel *ch, const struct exchange *exchange,
                            const struct publish *publish, const struct route *route,
                            uint64_t topology, uint64_t auth)

@@ -20,7 +20,7 @@ struct publish_tallies {
     struct publish_tally *of; /* owned */
     unsigned count;
     unsigned current; /* that of the latest publish; TALLIES_MAX: it has none */
-    unsigned of_memo; /* that of the exchange of the channel's memo, likewise */
+    unsigned of_memo; /* that of the exchange of the channel's memo, likewise; unused in tx mode */
 };
 
 /* Makes the exchange's tally the current one, and makes it first if there is room. */

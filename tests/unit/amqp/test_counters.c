@@ -118,7 +118,9 @@ static void a_confirm_is_counted_for_each_message(void **state)
     for (unsigned i = 0; i < 3; i++)
         peer_publishes(peer, "q", 'a', 5);
     world_settle(&w);
-    assert_counted(.published = 3, .queued = 3, .confirmed = 3);
+    assert_all_counts(.published = 3, .published_confirming = 3, .queued = 3, .routed = 3,
+                      .confirmed = 3, .confirmed_ms_1 = 3, .published_to_100 = 3,
+                      .published_bytes = 15);
     world_stop(&w);
 }
 
