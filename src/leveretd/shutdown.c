@@ -126,10 +126,8 @@ void leveretd_stop(struct leveretd *d)
     s->d = d;
     s->begun_ms = loop_patient_ms(loop);
     listeners_close(&d->listeners);
-    if (d->manage.asker)
-        asker_refuse_later(d->manage.asker);
-    if (d->manage.jobs)
-        jobs_close(d->manage.jobs);
+    asker_refuse_later(d->manage.asker);
+    jobs_close(d->manage.jobs);
     struct mail mail = {.deliver = close_connections, .a = d};
     for (unsigned i = 0; i < loops_count(d->loops); i++)
         loop_mail(loop, loops_at(d->loops, i), &mail);
@@ -209,8 +207,6 @@ void leveretd_free(struct leveretd *d)
     lv_assert(!loop_current());
     if (d->manage.asker)
         asker_close(d->manage.asker);
-    if (d->manage.jobs)
-        jobs_close(d->manage.jobs);
     http_services_stop(&d->http);
     control_stop(&d->control);
     jobs_free(&d->manage.jobs);

@@ -83,8 +83,8 @@ void jobs_free(struct jobs **ret)
     *ret = NULL;
     if (!jobs)
         return;
+    jobs_close(jobs);
     pthread_mutex_lock(&jobs->lock);
-    lv_assert(jobs->is_closed);
     while (jobs->threads > 0)
         pthread_cond_wait(&jobs->changed, &jobs->lock);
     pthread_mutex_unlock(&jobs->lock);

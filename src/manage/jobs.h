@@ -1,6 +1,6 @@
 /* Jobs: long work of operators (moving messages, purging a large queue, importing definitions),
- * which goes on when the one who has asked for it does not wait. A job tells its progress, can be cancelled, and is remembered
- * for a while after its end.
+ * which goes on when the one who has asked for it does not wait. A job tells its progress, can be
+ * cancelled, and is remembered for a while after its end.
  *
  *   running ──► done | failed (with the refusal) | cancelled ──► forgotten
  *
@@ -21,11 +21,10 @@ enum { JOBS_RUNNING_MAX = 32, JOBS_ENDED_MAX = 100, JOBS_ENDED_MS = 3600 * 1000 
 
 /* Creates the jobs of m, which is borrowed; none runs. The caller owns them. */
 struct jobs *jobs_create(struct manage *m);
-/* Cancels what is running, so that nobody waits for it for long, and refuses to start more. May be
- * called again. */
+/* Cancels what is running, so that nobody waits for it for long, and refuses to start more. */
 void jobs_close(struct jobs *jobs);
-/* Waits for the end of what is running, frees the jobs and clears the pointer. NULL is fine. Call
- * after jobs_close(), when nobody starts or lists jobs. */
+/* Closes the jobs, if they are not closed, waits for the end of what is running, frees them and
+ * clears the pointer. NULL is fine. Call when nobody starts or lists jobs. */
 void jobs_free(struct jobs **jobs);
 
 /* --- starting --------------------------------------------------------------------------------- */

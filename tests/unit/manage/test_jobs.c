@@ -32,7 +32,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    jobs_close(jobs);
     jobs_free(&jobs);
     world_end(&w);
     sem_destroy(&gate);
