@@ -15,6 +15,7 @@ struct fetch_request {
     int connection_timeout_ms; /* above 0 */
     int timeout_ms;            /* of the whole fetch, redirects included; above 0 */
     struct backend_tls tls;
+    struct backend_tls_protocol protocol;
 };
 
 /* Fetches the file, and waits for it. Up to five redirects are followed, from https:// only to

@@ -99,6 +99,10 @@ static int check_load_definitions(const struct config *config, config_say say, v
     CHECK_FILE(definitions_certfile)
     CHECK_FILE(definitions_keyfile)
 #undef CHECK_FILE
+    struct config_tls_client spoken;
+    if (config_tls_of_definitions(config, say, arg, &spoken) < 0)
+        err = ERR_INVALID;
+    tls_ciphers_free(&spoken.ciphers);
     return err;
 }
 

@@ -704,6 +704,9 @@
     S(definitions_url, "definitions.https.url", STRING, "", false, 0, 0,                           \
       "URL (https:// or http://) of a file of definitions to import at each start, if "            \
       "definitions.import_backend is https.")                                                      \
+    S(definitions_timeout_ms, "definitions.https.timeout", NUMBER, "120000", false, 1, INT32_MAX,  \
+      "Milliseconds until that file must be there, redirects included; the broker starts only "    \
+      "then. 30 s of them are at most for the connection.")                                        \
     S(definitions_verify, "definitions.tls.verify", ENUM, "verify_peer", false, CONFIG_VERIFIES,   \
       0, "Whether the certificate of that server is checked: verify_peer or verify_none.")         \
     S(definitions_cacertfile, "definitions.tls.cacertfile", STRING, "", false, 0, 0,               \
@@ -717,6 +720,11 @@
       "File (PEM) with the key of that certificate.")                                              \
     S(definitions_password, "definitions.tls.password", SECRET, "", false, 0, 0,                   \
       "Password of that key.")                                                                     \
+    S(definitions_versions, "definitions.tls.versions.*", LIST, "tlsv1.3 tlsv1.2", false,          \
+      CONFIG_TLS_VERSIONS, 1, "definitions.tls.versions.N = tlsv1.3 or tlsv1.2, for that server.") \
+    S(definitions_ciphers, "definitions.tls.ciphers.*", LIST, "", false, 0, 0,                     \
+      "definitions.tls.ciphers.N = NAME, as ssl_options.ciphers.N, for that server; none means "   \
+      "OpenSSL's.")                                                                                \
     S(definitions_skip_if_unchanged, "definitions.skip_if_unchanged", BOOL, "false", false, 0, 0,  \
       "Whether definitions are not imported again if the files are those of the last start.")      \
     S(definitions_skip_unsupported, "definitions.skip_unsupported", BOOL, "false", false, 0, 0,    \

@@ -325,6 +325,39 @@ static void say_nothing(void *arg, enum log_level level, const char *text)
     (void)text;
 }
 
+/* --- as a client ------------------------------------------------------------------------------ */
+
+static int add_ciphers(const struct config_pairs *wanted, struct tls_ciphers *ciphers,
+                       config_say say, void *arg)
+{
+    int err = 0;
+    struct lv_buffer reason = {0};
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct config_pair *pair = &wanted->items[i];
+        const struct location location = {pair->origin ? pair->origin : "default", 0, say, arg};
+        reason.n = 0;
+        if (tls_cipher_add(pair->value, ciphers, &reason))
+            continue;
+        config_tell(&location, LOG_ERROR, "definitions.tls.ciphers.%s: %s", pair->name,
+                    (const char *)reason.p);
+        err = ERR_INVALID;
+    }
+    lv_buffer_free(&reason);
+    return err;
+}
+
+int config_tls_of_definitions(const struct config *config, config_say say, void *arg,
+                              struct config_tls_client *ret)
+{
+    *ret = (struct config_tls_client){
+        .versions = versions_of("definitions.tls", &config->definitions_versions, say, arg)};
+    int err = add_ciphers(&config->definitions_ciphers, &ret->ciphers, say, arg);
+    if (ret->versions != 0)
+        return err;
+    config_complain(config, CONFIG_definitions_versions, "tlsv1.2 or tlsv1.3 among them", say, arg);
+    return ERR_INVALID;
+}
+
 void config_tls_stamp(const struct config *config, enum config_tls of, struct lv_buffer *out)
 {
     struct tls_wanted w;

@@ -1,8 +1,10 @@
-/* The settings ssl_options.*, management.ssl.* and prometheus.ssl.*, as the room tls/ wants them. */
+/* The settings ssl_options.*, management.ssl.* and prometheus.ssl.*, as the room tls/ wants them; what
+ * is spoken to the server of definitions. */
 #ifndef LEVERET_LEVERETD_CONFIG_TLS_H
 #define LEVERET_LEVERETD_CONFIG_TLS_H
 
 #include "leveretd/config.h"
+#include "tls/ciphers.h"
 #include "tls/tls.h"
 
 struct lv_buffer;
@@ -30,5 +32,15 @@ int config_tls_context(const struct config *config, enum config_tls of, config_s
 
 /* Appends what identifies the present content of these files: tls_files_stamp(). Blocks. */
 void config_tls_stamp(const struct config *config, enum config_tls of, struct lv_buffer *out);
+
+/* What definitions.tls.versions.* and .ciphers.* say. */
+struct config_tls_client {
+    unsigned versions; /* of TLS_1_2, TLS_1_3 */
+    struct tls_ciphers ciphers;
+};
+/* Reads them. Every fault is reported; after an error returns ERR_INVALID. The caller frees
+ * ret->ciphers in any case. */
+int config_tls_of_definitions(const struct config *config, config_say say, void *arg,
+                              struct config_tls_client *ret);
 
 #endif

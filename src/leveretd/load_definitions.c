@@ -16,12 +16,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/vec.h"
+#include "leveretd/config_tls.h"
 #include "manage/definitions.h"
 
 enum {
     READ_BYTES = 64 * 1024,
-    CONNECTION_TIMEOUT_MS = 30 * 1000,
-    FETCH_TIMEOUT_MS = 120 * 1000,
+    CONNECTION_TIMEOUT_MS_MAX = 30 * 1000,
 };
 
 struct loaded_file {
@@ -104,16 +104,32 @@ static int read_files(struct loading *l)
     return add_file(l, l->path, l->path);
 }
 
-/* Fetches the file that is on a web server, if there is one. */
-static int fetch_file(struct loading *l, const struct config *config)
+static void say_nothing(void *arg, enum log_level level, const char *text)
 {
-    if (!config_fetches_definitions(config))
-        return 0;
+    (void)arg;
+    (void)level;
+    (void)text;
+}
+
+/* Returns the list, or NULL if it is empty. */
+static const char *list_of(const struct lv_buffer *ciphers)
+{
+    return ciphers->n > 0 ? (const char *)ciphers->p : NULL;
+}
+
+/* Fetches the file by backend_fetch(). The settings have been checked. */
+static int fetch(const struct config *config, struct lv_buffer *text, struct lv_buffer *url,
+                 struct lv_buffer *reason)
+{
+    const int timeout_ms = (int)config->definitions_timeout_ms;
+    struct config_tls_client spoken;
+    config_tls_of_definitions(config, say_nothing, NULL, &spoken);
     const struct fetch_request request = {
         .url = config->definitions_url,
         .bytes_max = DEFINITIONS_BYTES_MAX,
-        .connection_timeout_ms = CONNECTION_TIMEOUT_MS,
-        .timeout_ms = FETCH_TIMEOUT_MS,
+        .connection_timeout_ms =
+            timeout_ms < CONNECTION_TIMEOUT_MS_MAX ? timeout_ms : CONNECTION_TIMEOUT_MS_MAX,
+        .timeout_ms = timeout_ms,
         .tls =
             {
                 .is_unverified = config->definitions_verify == CONFIG_VERIFY_NONE,
@@ -123,11 +139,30 @@ static int fetch_file(struct loading *l, const struct config *config)
                 .key_password = config->definitions_password,
                 .depth = (int)config->definitions_depth,
             },
+        .protocol =
+            {
+                .lacks_1_2 = !(spoken.versions & TLS_1_2),
+                .lacks_1_3 = !(spoken.versions & TLS_1_3),
+                .ciphers_1_2 = list_of(&spoken.ciphers.tls_1_2),
+                .ciphers_1_3 = list_of(&spoken.ciphers.tls_1_3),
+            },
     };
+    int err = backend_fetch(&request, text, url, reason);
+    tls_ciphers_free(&spoken.ciphers);
+    return err;
+}
+
+/* Fetches the file that is on a web server, if there is one. */
+static int fetch_file(struct loading *l, const struct config *config)
+{
+    if (!config_fetches_definitions(config))
+        return 0;
     struct lv_buffer url = {0};
     struct lv_buffer reason = {0};
     struct lv_buffer text = {0};
-    int err = backend_fetch(&request, &text, &url, &reason);
+    log_info("definitions: fetching what definitions.https.url names, for at most %lld ms",
+             (long long)config->definitions_timeout_ms);
+    int err = fetch(config, &text, &url, &reason);
     if (url.n == 0)
         lv_buffer_printf(&url, "what definitions.https.url names");
     if (err < 0)

@@ -192,9 +192,10 @@
 #define QUEUE_METRICS(M, x)                                                                        \
     QUEUE_CONSUMER_COUNT(M, x)                                                                     \
     M(x, queue_consumer_capacity, GAUGE,                                                           \
-      "Share of the time in which the queue could deliver at once",                                \
-      f->utilisation)                                                                              \
-    M(x, queue_consumer_utilisation, GAUGE, "The same as queue_consumer_capacity", f->utilisation) \
+      "Share of the time in which the queue could deliver at once; 0: it has no consumers",        \
+      f->consumers > 0 ? f->utilisation : 0)                                                       \
+    M(x, queue_consumer_utilisation, GAUGE, "The same as queue_consumer_capacity",                 \
+      f->consumers > 0 ? f->utilisation : 0)                                                       \
     M(x, queue_process_memory_bytes, GAUGE,                                                        \
       "Memory that the queue takes, with its messages, approximately",                             \
       f->memory)                                                                                   \

@@ -1,4 +1,6 @@
 /* Protocol versions, groups of the key exchange, ciphers, and DHE's parameters. */
+#include "tls/ciphers.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
@@ -43,33 +45,53 @@ static const char *openssl_name(const char *name)
     return found && strcmp(found, "(NONE)") != 0 ? found : name;
 }
 
-/* Adds the cipher to the list of its version. */
-static void add_cipher(struct tls_maker *m, const char *name, struct lv_buffer *old,
-                       struct lv_buffer *fresh)
+/* Whether the cipher is one of TLS 1.3, for which OpenSSL has IANA's names. (In place of one it
+ * also takes a cipher of TLS 1.2 by IANA's name, and TLS 1.3 is then left without any.) */
+static bool is_of_tls_1_3(SSL_CTX *probe, const char *name)
 {
-    SSL_CTX *probe = SSL_CTX_new(TLS_server_method());
-    if (SSL_CTX_set_ciphersuites(probe, name) == 1)
-        append(fresh, name);
-    else if (SSL_CTX_set_cipher_list(probe, openssl_name(name)) == 1)
-        append(old, openssl_name(name));
+    const char *found = OPENSSL_cipher_name(name);
+    return found && strcmp(found, name) == 0 && SSL_CTX_set_ciphersuites(probe, name) == 1;
+}
+
+bool tls_cipher_add(const char *name, struct tls_ciphers *ciphers, struct lv_buffer *reason)
+{
+    SSL_CTX *probe = SSL_CTX_new(TLS_method());
+    const bool is_fresh = is_of_tls_1_3(probe, name);
+    const bool is_old = !is_fresh && SSL_CTX_set_cipher_list(probe, openssl_name(name)) == 1;
+    if (is_fresh)
+        append(&ciphers->tls_1_3, name);
+    else if (is_old)
+        append(&ciphers->tls_1_2, openssl_name(name));
     else
-        tls_fail(m, "ciphers",
-                 "OpenSSL has no cipher %s, or considers it too weak (openssl "
-                 "ciphers -v lists those it has)",
-                 name);
+        lv_buffer_printf(reason,
+                         "OpenSSL has no cipher %s, or considers it too weak (openssl ciphers -v "
+                         "lists those it has)",
+                         name);
     SSL_CTX_free(probe);
     ERR_clear_error();
+    return is_fresh || is_old;
+}
+
+void tls_ciphers_free(struct tls_ciphers *ciphers)
+{
+    lv_buffer_free(&ciphers->tls_1_2);
+    lv_buffer_free(&ciphers->tls_1_3);
 }
 
 static void use_ciphers(struct tls_maker *m)
 {
-    struct lv_buffer old = {0}, fresh = {0};
-    for (size_t i = 0; i < m->settings->cipher_count; i++)
-        add_cipher(m, m->settings->ciphers[i], &old, &fresh);
-    SSL_CTX_set_cipher_list(m->ssl, old.n > 0 ? (const char *)old.p : SECURE_CIPHERS);
-    SSL_CTX_set_ciphersuites(m->ssl, fresh.n > 0 ? (const char *)fresh.p : SECURE_CIPHERS_1_3);
-    lv_buffer_free(&old);
-    lv_buffer_free(&fresh);
+    struct tls_ciphers c = {0};
+    struct lv_buffer reason = {0};
+    for (size_t i = 0; i < m->settings->cipher_count; i++) {
+        reason.n = 0;
+        if (!tls_cipher_add(m->settings->ciphers[i], &c, &reason))
+            tls_fail(m, "ciphers", "%s", (const char *)reason.p);
+    }
+    SSL_CTX_set_cipher_list(m->ssl, c.tls_1_2.n > 0 ? (const char *)c.tls_1_2.p : SECURE_CIPHERS);
+    SSL_CTX_set_ciphersuites(m->ssl,
+                             c.tls_1_3.n > 0 ? (const char *)c.tls_1_3.p : SECURE_CIPHERS_1_3);
+    tls_ciphers_free(&c);
+    lv_buffer_free(&reason);
 }
 
 static void use_parameters(struct tls_maker *m)

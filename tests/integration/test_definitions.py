@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -590,14 +591,19 @@ def test_a_start_without_users_says_so(configured):
 
 
 class Site(http.server.BaseHTTPRequestHandler):
-    """/new has definitions, and /old leads there."""
+    """/new has definitions, and /old leads there; /faulty has a vhost without a name."""
+    bodies = {'/new': json.dumps(EVERYTHING), '/faulty': '{"vhosts": [{}]}', '/page': '<html>'}
+    is_over = threading.Event()
 
     def do_GET(self):
         where = self.path.partition('?')[0]
-        body = json.dumps(EVERYTHING).encode() if where == '/new' else b'{}'
-        self.send_response({'/new': 200, '/old': 302}.get(where, 404))
-        if where == '/old':
-            self.send_header('Location', '/new')
+        if where == '/hangs':
+            self.is_over.wait()
+        leads_to = {'/old': '/new', '/round': '/round', '/plain': f'http://127.0.0.1:{self.server.server_port}/new'}.get(where)
+        body = self.bodies.get(where, '').encode()
+        self.send_response(302 if leads_to else 200 if body else 404)
+        if leads_to:
+            self.send_header('Location', leads_to)
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -606,43 +612,145 @@ class Site(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Sites:
+    """Web servers: plain(); tls(pair), with this certificate. Each returns an address."""
+
+    def __init__(self):
+        self.running = []
+        Site.is_over.clear()
+
+    def plain(self, context=None):
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Site)
+        server.handle_error = lambda *_: None                # a handshake that fails is what some tests want
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        self.running.append((server, thread))
+        return f'127.0.0.1:{server.server_port}'
+
+    def tls(self, pair, clients=None, newest=None, ciphers=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair.chain, pair.key)
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(clients.certificate)
+        if newest:
+            context.maximum_version = newest
+        if ciphers:
+            context.set_ciphers(ciphers)
+        return self.plain(context)
+
+    def stop(self):
+        Site.is_over.set()
+        for server, thread in self.running:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@pytest.fixture(scope='module')
+def ca(workspace):
+    return Authority(os.path.join(workspace, 'definitions-pki'))
+
+
+@pytest.fixture(scope='module')
+def sites(ca):
+    sites = Sites()
+    sites.address = sites.tls(ca.issue('site'))
+    yield sites
+    sites.stop()
+
+
 @pytest.fixture
-def site(tmp_path):
-    """A web server with TLS, and the authority that signed its certificate."""
-    ca = Authority(str(tmp_path / 'pki'))
-    pair = ca.issue('site')
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.certificate, pair.key)
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Site)
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f'127.0.0.1:{server.server_port}', ca
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_definitions_are_fetched_from_a_web_server(site, own_broker, tmp_path):
-    address, ca = site
+def fetching(own_broker, tmp_path):
+    """fetching(url, lines, start=False): a broker that is configured so."""
     path = tmp_path / 'leveret.conf'
     broker = own_broker(flags=['--config', str(path)], start=False)
 
-    def configure(where, authority):
-        path.write_text(f'definitions.import_backend = https\ndefinitions.https.url = https://me:secret@{address}{where}?secret\n'
-                        f'definitions.tls.cacertfile = {authority.certificate}\n')
+    def configure(url, *lines):
+        path.write_text('\n'.join(['definitions.import_backend = https', f'definitions.https.url = {url}',
+                                   *(f'definitions.{line}' for line in lines), '']))
+        return broker
+    return configure
 
-    for where, authority, why in (('/new', Authority(str(tmp_path / 'other')), 'unable to get local issuer certificate'),
-                                  ('/gone', ca, 'the server answered with status 404')):
-        configure(where, authority)
+
+@pytest.fixture
+def refused(fetching):
+    """Starts a broker that is configured so, which does not succeed. Returns what it logs about definitions."""
+    def start(url, *lines):
+        broker = fetching(url, *lines)
+        open(broker.stderr, 'a').close()
+        before = len(broker.log())
         broker.start(wait=False)
-        assert broker.child.wait() == 65
+        code = broker.child.wait()
         broker.child = None
-        assert any(f'definitions: cannot fetch https://{address}{where}: ' in line and why in line
-                   for line in broker.log().splitlines()), broker.log()
-    configure('/old', ca)
+        log = broker.log()[before:]
+        assert code == 65, log
+        return '\n'.join(line.partition('definitions: ')[2] for line in log.splitlines() if 'error]' in line)
+    return start
+
+
+def test_definitions_are_fetched_from_a_web_server(sites, ca, fetching):
+    broker = fetching(f'https://me:secret@{sites.address}/old?secret', f'tls.cacertfile = {ca.certificate}')
     broker.start()
     ours = exported(broker)
     assert_contains(ours, EVERYTHING, but={('vhosts', 'limits'), ('vhosts', 'metadata'), ('queues', 'type')})
     assert [user['name'] for user in ours['users']] == ['e-u']
     assert 'secret' not in broker.log()
+
+
+FETCHED = "vhosts[0] '': name is missing"                    # it was fetched, and has this fault
+
+
+def test_what_cannot_be_fetched_is_named_with_the_reason(sites, ca, refused):
+    trusted = f'tls.cacertfile = {ca.certificate}'
+    plain = sites.plain()
+    for url, why in ((f'https://{sites.address}/gone', 'the server answered with status 404'),
+                     (f'https://{sites.address}/round', 'Maximum (5) redirects followed'),
+                     (f'https://{sites.address}/plain', 'Protocol "http" '),
+                     (f'https://{plain}/new', 'SSL')):
+        said = refused(url, trusted)
+        assert said.startswith(f'cannot fetch {url}: ') and why in said, said
+    assert refused(f'https://{sites.address}/page', trusted).startswith('not JSON: line 1, column 1')
+    assert FETCHED in refused(f'http://{plain}/faulty')      # as in RabbitMQ
+    assert re.search(r'timed out after (?!120000)\d+ milliseconds', refused(f'http://{plain}/hangs', 'https.timeout = 500'))
+
+
+def test_the_servers_certificate_must_be_right(sites, ca, refused, tmp_path):
+    middle = Authority(ca.directory, name='middle', parent=ca)
+    deep, elsewhere = sites.tls(middle.issue('deep')), sites.tls(ca.issue('elsewhere', names=['DNS:elsewhere.example']))
+    trusted, other = f'tls.cacertfile = {ca.certificate}', Authority(str(tmp_path / 'other'))
+    for address, lines, why in (
+            (sites.address, [f'tls.cacertfile = {other.certificate}'], 'unable to get local issuer certificate'),
+            (sites.address, [f'tls.cacertfile = {other.certificate}', 'tls.verify = verify_none'], FETCHED),
+            (deep, [trusted, 'tls.depth = 0'], 'certificate chain too long'), (deep, [trusted, 'tls.depth = 1'], FETCHED),
+            (elsewhere, [trusted], "no alternative certificate subject name matches target host name '127.0.0.1'")):
+        said = refused(f'https://{address}/faulty', *lines)
+        assert why in said, (lines, said)
+
+
+def test_the_broker_shows_a_certificate_of_its_own(sites, ca, refused):
+    strict, own = sites.tls(ca.issue('strict'), clients=ca), ca.issue('own', usage='clientAuth', password='s3cret')
+    trusted = f'tls.cacertfile = {ca.certificate}'
+    assert 'the server asks for a certificate, and none is set' in refused(f'https://{strict}/faulty', trusted)
+    shown = [trusted, f'tls.certfile = {own.certificate}', f'tls.keyfile = {own.key}']
+    assert FETCHED in refused(f'https://{strict}/faulty', *shown, 'tls.password = s3cret')
+    said = refused(f'https://{strict}/faulty', *shown, 'tls.password = wrong')
+    assert own.key in said and 's3cret' not in said
+
+
+def test_versions_and_ciphers_are_chosen(sites, ca, refused, fetching):
+    old = sites.tls(ca.issue('old'), newest=ssl.TLSVersion.TLSv1_2, ciphers='ECDHE-ECDSA-AES256-GCM-SHA384')
+    trusted = f'tls.cacertfile = {ca.certificate}'
+    for lines, why in ((['versions.1 = tlsv1.3'], 'protocol version'), (['versions.1 = tlsv1.2'], FETCHED),
+                       (['ciphers.1 = ECDHE-ECDSA-AES128-GCM-SHA256'], 'handshake failure'),
+                       (['ciphers.1 = TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384'], FETCHED)):
+        said = refused(f'https://{old}/faulty', trusted, *(f'tls.{line}' for line in lines))
+        assert why in said, (lines, said)
+    broker = fetching(f'https://{old}/faulty', 'tls.ciphers.1 = ROT13', 'tls.versions.1 = tlsv1.1')
+    broker.start(wait=False)
+    assert broker.child.wait() == 78
+    broker.child = None
+    assert 'definitions.tls.ciphers.1: OpenSSL has no cipher ROT13' in broker.log()
+    assert "definitions.tls.versions.1: tlsv1.1 is not supported" in broker.log()

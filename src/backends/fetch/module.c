@@ -20,6 +20,7 @@ static int fetch(const struct fetch_request *request, struct lv_buffer *ret_file
         .answer_bytes_max = request->bytes_max,
         .follows_redirects = true,
         .tls = request->tls,
+        .protocol = request->protocol,
     };
     web_url_show(request->url, ret_shown);
     if (web_url_check(request->url)) {

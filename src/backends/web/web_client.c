@@ -31,7 +31,10 @@ struct web_client {
     bool follows_redirects;
     bool is_unverified;
     int depth;
-    char *ca_file; /* each NULL if it is not set */
+    long tls_versions; /* in libcurl's form */
+    char *ciphers_1_2; /* each NULL if it is not set */
+    char *ciphers_1_3;
+    char *ca_file;
     char *certificate_file;
     char *key_file;
     char *key_password;
@@ -75,6 +78,14 @@ static int check_files(const struct web_client *client, struct lv_buffer *reason
     return error;
 }
 
+/* Returns the oldest and the newest version, as libcurl wants them. */
+static long versions_of(const struct backend_tls_protocol *protocol)
+{
+    lv_assert(!(protocol->lacks_1_2 && protocol->lacks_1_3));
+    return (protocol->lacks_1_2 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2) |
+           (protocol->lacks_1_3 ? (long)CURL_SSLVERSION_MAX_TLSv1_2 : 0L);
+}
+
 int web_client_create(const struct web_client_settings *settings, struct web_client **ret,
                       struct lv_buffer *reason)
 {
@@ -91,6 +102,9 @@ int web_client_create(const struct web_client_settings *settings, struct web_cli
     client->follows_redirects = settings->follows_redirects;
     client->is_unverified = settings->tls.is_unverified;
     client->depth = settings->tls.depth;
+    client->tls_versions = versions_of(&settings->protocol);
+    client->ciphers_1_2 = copy(settings->protocol.ciphers_1_2);
+    client->ciphers_1_3 = copy(settings->protocol.ciphers_1_3);
     client->ca_file = copy(settings->tls.ca_file);
     client->certificate_file = copy(settings->tls.certificate_file);
     client->key_file = copy(settings->tls.key_file);
@@ -115,6 +129,8 @@ void web_client_free(struct web_client **client_at)
     if (client->key_password != NULL)
         explicit_bzero(client->key_password, strlen(client->key_password));
     free(client->key_password);
+    free(client->ciphers_1_2);
+    free(client->ciphers_1_3);
     free(client->ca_file);
     free(client->certificate_file);
     free(client->key_file);
@@ -124,18 +140,38 @@ void web_client_free(struct web_client **client_at)
 
 /* --- Handles ---------------------------------------------------------------------------------- */
 
-/* Limits the length of the server's chain; libcurl has no option for it. */
-static CURLcode limit_depth(CURL *handle, void *ssl_ctx, void *arg)
+/* Whether a server has asked for a certificate, and there is none, since the request of this thread
+ * began. A server that insists ends the connection, often before libcurl could read why. */
+static _Thread_local bool lacks_certificate;
+
+static int note_certificate_asked_for(SSL *ssl, X509 **certificate, EVP_PKEY **key)
+{
+    (void)ssl;
+    (void)certificate;
+    (void)key;
+    lacks_certificate = true;
+    return 0; /* none is shown */
+}
+
+/* Sets what libcurl has no option for: the longest chain of the server. */
+static CURLcode set_up_context(CURL *handle, void *ssl_ctx, void *arg)
 {
     (void)handle;
     const struct web_client *client = arg;
-    SSL_CTX_set_verify_depth(ssl_ctx, client->depth);
+    if (client->depth >= 0)
+        SSL_CTX_set_verify_depth(ssl_ctx, client->depth);
+    if (client->certificate_file == NULL)
+        SSL_CTX_set_client_cert_cb(ssl_ctx, note_certificate_asked_for);
     return CURLE_OK;
 }
 
 static void set_tls(CURL *handle, struct web_client *client)
 {
-    curl_easy_setopt(handle, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(handle, CURLOPT_SSLVERSION, client->tls_versions);
+    if (client->ciphers_1_2 != NULL)
+        curl_easy_setopt(handle, CURLOPT_SSL_CIPHER_LIST, client->ciphers_1_2);
+    if (client->ciphers_1_3 != NULL)
+        curl_easy_setopt(handle, CURLOPT_TLS13_CIPHERS, client->ciphers_1_3);
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, client->is_unverified ? 0L : 1L);
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, client->is_unverified ? 0L : 2L);
     curl_easy_setopt(handle, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
@@ -149,10 +185,8 @@ static void set_tls(CURL *handle, struct web_client *client)
         curl_easy_setopt(handle, CURLOPT_SSLKEY, client->key_file);
     if (client->key_password != NULL)
         curl_easy_setopt(handle, CURLOPT_KEYPASSWD, client->key_password);
-    if (client->depth >= 0) {
-        curl_easy_setopt(handle, CURLOPT_SSL_CTX_FUNCTION, limit_depth);
-        curl_easy_setopt(handle, CURLOPT_SSL_CTX_DATA, client);
-    }
+    curl_easy_setopt(handle, CURLOPT_SSL_CTX_FUNCTION, set_up_context);
+    curl_easy_setopt(handle, CURLOPT_SSL_CTX_DATA, client);
 }
 
 static CURL *new_handle(struct web_client *client)
@@ -232,6 +266,13 @@ static size_t receive_header(char *p, size_t size, size_t n, void *arg)
     return n;
 }
 
+/* libcurl remembers the first cause alone, and the first thing it notices of a connection that the
+ * server has reset is that it has no address any more. */
+static bool is_cause(const char *cause)
+{
+    return cause[0] != '\0' && strncmp(cause, "getpeername()", strlen("getpeername()")) != 0;
+}
+
 static int error_of(CURLcode code, const struct receipt *receipt, const char *cause,
                     struct lv_buffer *reason)
 {
@@ -240,7 +281,9 @@ static int error_of(CURLcode code, const struct receipt *receipt, const char *ca
                          receipt->too_large_bytes);
         return ERR_TOO_LARGE;
     }
-    lv_buffer_printf(reason, "%s", cause[0] != '\0' ? cause : curl_easy_strerror(code));
+    lv_buffer_printf(reason, "%s%s", is_cause(cause) ? cause : curl_easy_strerror(code),
+                     lacks_certificate ? " (the server asks for a certificate, and none is set)"
+                                       : "");
     if (code == CURLE_OPERATION_TIMEDOUT)
         return ERR_TIMED_OUT;
     return code == CURLE_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_IO;
@@ -259,6 +302,7 @@ static int perform(CURL *handle, struct receipt *receipt, long *ret_status,
                    struct lv_buffer *reason)
 {
     char cause[CURL_ERROR_SIZE] = "";
+    lacks_certificate = false;
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, cause);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, receive_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, receipt);

@@ -23,10 +23,12 @@ struct web_client_settings {
     size_t answer_bytes_max;
     bool follows_redirects; /* up to five, from https:// only to https:// */
     struct backend_tls tls;
+    struct backend_tls_protocol protocol;
 };
 
 /* Creates a client; the caller owns it. Returns ERR_NOT_FOUND ... if a file of `tls` cannot be
- * read, with the file and the cause appended to `reason`. Copies the settings. */
+ * read, with the file and the cause appended to `reason`. Copies the settings; lists of ciphers that
+ * OpenSSL does not know fail each request. */
 int web_client_create(const struct web_client_settings *settings, struct web_client **ret,
                       struct lv_buffer *reason);
 /* Closes the connections and clears the pointer. NULL is fine. Call while no request is under

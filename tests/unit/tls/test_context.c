@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "pki.h"
+#include "tls/ciphers.h"
 #include "tls/tls.h"
 
 static struct lv_buffer said;
@@ -185,6 +186,23 @@ static void settings_that_contradict_each_other_are_refused(void **state)
           "error ciphers: OpenSSL has no cipher NO-SUCH-CIPHER", NULL);
 }
 
+static void a_cipher_is_added_to_the_list_of_its_version(void **state)
+{
+    static const char *const names[] = {"TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256",
+                                        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "AES128-GCM"};
+    struct tls_ciphers ciphers = {0};
+    struct lv_buffer reason = {0};
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(tls_cipher_add(names[i], &ciphers, &reason), i < 3);
+    assert_string_equal((const char *)ciphers.tls_1_3.p, "TLS_AES_128_GCM_SHA256");
+    assert_string_equal((const char *)ciphers.tls_1_2.p,
+                        "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384");
+    assert_non_null(strstr((const char *)reason.p, "OpenSSL has no cipher AES128-GCM"));
+    tls_ciphers_free(&ciphers);
+    lv_buffer_free(&reason);
+}
+
 static void a_host_is_checked_like_the_listener(void **state)
 {
     struct tls_settings s = good();
@@ -251,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_chain_in_the_wrong_order_is_explained),
         cmocka_unit_test(a_certificate_that_is_not_valid_now_is_warned_of),
         cmocka_unit_test(settings_that_contradict_each_other_are_refused),
+        cmocka_unit_test(a_cipher_is_added_to_the_list_of_its_version),
         cmocka_unit_test(a_host_is_checked_like_the_listener),
         cmocka_unit_test(the_files_of_a_context_are_known_with_the_day_they_expire),
         cmocka_unit_test(a_stamp_changes_with_the_files),
