@@ -29,10 +29,9 @@ struct api *api_create(struct manage *manage, const struct api_settings *setting
 /* Frees the API and clears the pointer. NULL is fine. Call after the server has stopped. */
 void api_free(struct api **api);
 
-/* Checks that whoever sends this request, to another handler, may see what monitors see. Returns
- * false after writing the refusal: the caller ends the request. On a worker's thread, as a
- * handler. */
-bool api_lets_monitor_in(struct api *api, struct http_request *request);
+/* An http_guard of other rooms' handlers; `arg` is the API. Lets in who may see what monitors
+ * see. */
+bool api_lets_monitor_in(void *arg, struct http_request *request);
 
 /* An http_handler; `arg` is the API. */
 void api_handle(void *arg, struct http_request *request);

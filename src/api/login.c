@@ -248,8 +248,9 @@ bool api_log_in(struct api_call *c)
     return refuse_nobody(c);
 }
 
-bool api_lets_monitor_in(struct api *api, struct http_request *request)
+bool api_lets_monitor_in(void *arg, struct http_request *request)
 {
+    struct api *api = arg;
     static const struct api_route route = {.path = "", .access = API_MONITORING};
     struct api_call c = {.api = api,
                          .manage = api->manage,

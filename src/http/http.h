@@ -35,6 +35,11 @@ typedef void http_handler(void *arg, struct http_request *request);
  * method and path alone. */
 typedef bool http_is_short(void *arg, const struct http_request *request);
 
+/* Returns whether who sends this request may do what its handler does; if not, after writing the
+ * refusal: the handler, which calls it, ends the request. So a handler needs not know how users log
+ * in. */
+typedef bool http_guard(void *arg, struct http_request *request);
+
 struct http_options {
     unsigned workers_max;    /* requests that run at the same time; others wait for their turn */
     int64_t connections_max; /* of a listener; more wait until one has ended */

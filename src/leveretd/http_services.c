@@ -112,7 +112,8 @@ static int open_metrics(struct leveretd *d, struct http_services *http)
         .manage = &d->manage,
         .path = d->config->prometheus_path,
         .is_always_per_object = d->config->prometheus_per_object,
-        .guard = d->config->prometheus_authenticates ? http->api : NULL,
+        .guard = d->config->prometheus_authenticates ? api_lets_monitor_in : NULL,
+        .guard_arg = http->api,
     };
     int code = open_listener(d, &wanted);
     if (code != EXIT_OK)

@@ -111,7 +111,7 @@ void metrics_handle(void *arg, struct http_request *request)
     if (!check_method(request) || !check_type(request) ||
         !find_endpoint(endpoint, request, &wanted.endpoint))
         return;
-    if (endpoint->guard && !api_lets_monitor_in(endpoint->guard, request)) {
+    if (endpoint->guard && !endpoint->guard(endpoint->guard_arg, request)) {
         http_end(request);
         return;
     }

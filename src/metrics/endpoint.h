@@ -2,7 +2,6 @@
 #ifndef LEVERET_METRICS_ENDPOINT_H
 #define LEVERET_METRICS_ENDPOINT_H
 
-#include "api/api.h"
 #include "http/http.h"
 #include "manage/manage.h"
 
@@ -11,7 +10,8 @@ struct metrics_endpoint {
     struct manage *manage;
     const char *path;          /* "/metrics" */
     bool is_always_per_object; /* `path` itself shows what `path`/per-object does */
-    struct api *guard;         /* whose monitors may read; NULL: everybody may */
+    http_guard *guard;         /* lets in who may read; NULL: everybody may */
+    void *guard_arg;
 };
 
 /* Answers a request; `endpoint` is a struct metrics_endpoint. */
