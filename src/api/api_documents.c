@@ -1,14 +1,11 @@
 /* What describes the API itself. */
 #include "api/api_private.h"
 #include "api/describe.h"
+#include "api/site.h"
 
 static void redirect(struct api_call *c)
 {
-    struct lv_buffer place = {0};
-    lv_buffer_printf(&place, "%s/api/index.html", c->api->settings.path_prefix);
-    http_set_header(c->http, "location", lv_buffer_slice(&place));
-    api_done(c, 301);
-    lv_buffer_free(&place);
+    page_redirect(c, "/api/index.html");
 }
 
 /* Returns whether the caller may read what describes the API; else refuses. */
@@ -21,8 +18,9 @@ static void show_index(struct api_call *c)
 {
     if (!may_read(c))
         return;
-    http_set_header(c->http, "content-type", slice_str("text/html; charset=utf-8"));
+    page_begin(c, "HTTP API");
     api_describe_html(http_out(c->http));
+    page_end(c);
 }
 
 static void show_openapi(struct api_call *c)

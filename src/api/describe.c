@@ -483,14 +483,12 @@ void api_describe_html(struct lv_buffer *out)
 {
     struct route_iter it = {0};
     const struct api_route *route;
-    lv_buffer_printf(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                          "<title>Leveret: HTTP API</title></head>\n<body><h1>HTTP API</h1>\n"
-                          "<p>The same as <a href=\"openapi.json\">OpenAPI</a>.</p>\n<table>\n");
+    lv_buffer_printf(out, "<p>The same as <a href=\"openapi.json\">OpenAPI</a>.</p>\n<table>\n");
     while ((route = route_next(&it))) {
         lv_buffer_printf(out, "<tr><td>%s</td><td><code>/api%s</code></td><td>%s</td><td>",
                          route->method, route->path, access_names[route->access]);
         append_html(out, route->summary);
         lv_buffer_printf(out, "</td></tr>\n");
     }
-    lv_buffer_printf(out, "</table></body></html>\n");
+    lv_buffer_printf(out, "</table>\n");
 }

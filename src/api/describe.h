@@ -6,8 +6,8 @@
 
 #include "base/buffer.h"
 
-/* Append the API as OpenAPI 3.0, in one line; as a table for each family in Markdown; and as a page
- * in HTML. */
+/* Append the API as OpenAPI 3.0, in one line; as a table for each family in Markdown; and as the
+ * content of a page in HTML. */
 void api_describe_openapi(struct lv_buffer *out);
 void api_describe_markdown(struct lv_buffer *out);
 void api_describe_html(struct lv_buffer *out);

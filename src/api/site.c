@@ -5,7 +5,9 @@
 extern const uint8_t rabbitmqadmin_script[];
 extern const size_t rabbitmqadmin_script_bytes;
 
-static void begin_html(struct api_call *c, const char *title)
+/* --- pages of HTML ---------------------------------------------------------------------------- */
+
+void page_begin(struct api_call *c, const char *title)
 {
     http_set_header(c->http, "content-type", slice_str("text/html; charset=utf-8"));
     lv_buffer_printf(http_out(c->http),
@@ -14,15 +16,26 @@ static void begin_html(struct api_call *c, const char *title)
                      title, title);
 }
 
-static void end_html(struct api_call *c)
+void page_end(struct api_call *c)
 {
     lv_buffer_printf(http_out(c->http), "</body></html>\n");
 }
 
+void page_redirect(struct api_call *c, const char *path)
+{
+    struct lv_buffer place = {0};
+    lv_buffer_printf(&place, "%s%s", c->api->settings.path_prefix, path);
+    http_set_header(c->http, "location", lv_buffer_slice(&place));
+    api_done(c, 301);
+    lv_buffer_free(&place);
+}
+
+/* --- what there is ---------------------------------------------------------------------------- */
+
 static void show_root(struct api_call *c)
 {
     const char *prefix = c->api->settings.path_prefix;
-    begin_html(c, "Leveret");
+    page_begin(c, "Leveret");
     lv_buffer_printf(
         http_out(c->http),
         "<p>A message broker, version " LEVERET_VERSION ". It has no management page yet.</p>\n"
@@ -31,21 +44,17 @@ static void show_root(struct api_call *c)
         "<li><a href=\"%s/cli/index.html\">rabbitmqadmin</a>, a tool for the API</li>\n"
         "</ul>\n",
         prefix, prefix, prefix);
-    end_html(c);
+    page_end(c);
 }
 
 static void redirect_to_cli(struct api_call *c)
 {
-    struct lv_buffer place = {0};
-    lv_buffer_printf(&place, "%s/cli/index.html", c->api->settings.path_prefix);
-    http_set_header(c->http, "location", lv_buffer_slice(&place));
-    api_done(c, 301);
-    lv_buffer_free(&place);
+    page_redirect(c, "/cli/index.html");
 }
 
 static void show_cli(struct api_call *c)
 {
-    begin_html(c, "rabbitmqadmin");
+    page_begin(c, "rabbitmqadmin");
     lv_buffer_printf(
         http_out(c->http),
         "<p><code>rabbitmqadmin</code> manages this broker over its HTTP API, with the command "
@@ -56,7 +65,7 @@ static void show_cli(struct api_call *c)
         "<li>See what it can do: <code>./rabbitmqadmin help subcommands</code></li>\n"
         "</ol>\n",
         c->api->settings.path_prefix);
-    end_html(c);
+    page_end(c);
 }
 
 static void send_rabbitmqadmin(struct api_call *c)
