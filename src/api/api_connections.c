@@ -92,12 +92,35 @@ static const struct api_kind channel_kind = {channel_fields, channel_statistics,
 
 /* --- listings --------------------------------------------------------------------------------- */
 
+static int by_vhost_and_name(struct slice vhost1, struct slice name1, struct slice vhost2,
+                             struct slice name2)
+{
+    int order = slice_compare(vhost1, vhost2);
+    return order != 0 ? order : slice_compare(name1, name2);
+}
+
+static int compare_connections(const void *a, const void *b)
+{
+    const struct connection_facts *x = *(struct connection_facts *const *)a;
+    const struct connection_facts *y = *(struct connection_facts *const *)b;
+    return by_vhost_and_name(x->vhost, x->name, y->vhost, y->name);
+}
+
+static int compare_channels(const void *a, const void *b)
+{
+    const struct channel_facts *x = *(struct channel_facts *const *)a;
+    const struct channel_facts *y = *(struct channel_facts *const *)b;
+    return by_vhost_and_name(x->vhost, x->name, y->vhost, y->name);
+}
+
 static void answer_sessions(struct api_call *c, enum session_kind what,
                             const struct session_choice *choice, const struct api_kind *kind)
 {
     struct listing l = {0};
     struct manage_error error = {0};
     bool is_done = manage_list_sessions(c->manage, &c->actor, what, choice, &l, &error);
+    if (is_done)
+        listing_sort_by(&l, what == SESSION_CONNECTIONS ? compare_connections : compare_channels);
     api_answer_kind(c, kind, is_done, &l, &error);
 }
 

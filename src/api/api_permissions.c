@@ -25,6 +25,8 @@ static void list_rows(struct api_call *c, list_fn *list, const struct slice *use
     struct manage_error error = {0};
     bool is_done = list(c->manage, &c->actor, user, vhost, &l, &error);
     l.columns = fields;
+    if (is_done) /* the rows of a vhost are in the order of their users */
+        listing_sort(&l, c->manage, column_find(fields, slice_str("vhost")), false);
     api_answer_listing(c, is_done, &l, &error);
 }
 

@@ -1,4 +1,5 @@
 /* Policies and operator policies. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "api/admin.h"
@@ -25,14 +26,32 @@ static bool list_operator(struct api_call *c, struct slice vhost, struct listing
     return manage_list_policies(c->manage, &c->actor, vhost, POLICY_OPERATOR, ret, error);
 }
 
+/* Answers policies by their priority, as RabbitMQ does, and those of one priority by name. */
+static void answer_policies(struct api_call *c, bool is_done, struct listing *l,
+                            struct manage_error *error)
+{
+    l->columns = policy_fields;
+    if (is_done)
+        listing_sort(l, c->manage, column_find(policy_fields, slice_str("priority")), false);
+    api_answer_listing(c, is_done, l, error);
+}
+
+static void answer_all(struct api_call *c, api_list_fn *list)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    bool is_done = api_list_vhosts_allowed(c, list, &l, &error);
+    answer_policies(c, is_done, &l, &error);
+}
+
 static void list_all_policies(struct api_call *c)
 {
-    admin_list_everywhere(c, list_ordinary, policy_fields);
+    answer_all(c, list_ordinary);
 }
 
 static void list_all_operator_policies(struct api_call *c)
 {
-    admin_list_everywhere(c, list_operator, policy_fields);
+    answer_all(c, list_operator);
 }
 
 static void answer_list(struct api_call *c, api_list_fn *list)
@@ -40,8 +59,7 @@ static void answer_list(struct api_call *c, api_list_fn *list)
     struct listing l = {0};
     struct manage_error error = {0};
     bool is_done = list(c, api_part(c, "vhost"), &l, &error);
-    l.columns = policy_fields;
-    api_answer_listing(c, is_done, &l, &error);
+    answer_policies(c, is_done, &l, &error);
 }
 
 static void list_policies(struct api_call *c)
@@ -108,6 +126,10 @@ static bool check_types(struct api_call *c)
     }
     if (priority && !json_is_number(priority)) {
         refuse_type(c, "priority", "a number");
+        return false;
+    }
+    if (json_is_real(priority) && fabs(json_real_value(priority)) > (double)INT32_MAX) {
+        refuse_type(c, "priority", "an integer");
         return false;
     }
     return true;

@@ -34,17 +34,23 @@ static const char *queue_state(const struct queue_facts *f)
 
 #define API_QUEUE_FIELDS(C)                                                                        \
     API_QUEUE_PLAIN_FIELDS(C)                                                                      \
+    API_QUEUE_REPLICA_FIELDS(C)                                                                    \
+    API_QUEUE_POLICY_FIELDS(C)                                                                     \
     API_QUEUE_LIVE_FIELDS(C) API_QUEUE_TOTAL_FIELDS(C) API_QUEUE_STATISTIC_FIELDS(C)
 #define F struct queue_facts
 #define COLUMN_OF(field) queue_field_##field
 API_QUEUE_FIELDS(FIELD_VALUE)
 
-static const struct column plain_fields[] = {API_QUEUE_PLAIN_FIELDS(FIELD_ROW)
+#define WITHOUT_STATISTICS(C)                                                                      \
+    API_QUEUE_PLAIN_FIELDS(C) API_QUEUE_REPLICA_FIELDS(C) API_QUEUE_POLICY_FIELDS(C)
+
+static const struct column plain_fields[] = {WITHOUT_STATISTICS(FIELD_ROW)
                                                  API_QUEUE_LIVE_FIELDS(FIELD_ROW) COLUMNS_END};
-static const struct column total_fields[] = {API_QUEUE_PLAIN_FIELDS(FIELD_ROW)
+static const struct column total_fields[] = {WITHOUT_STATISTICS(FIELD_ROW)
                                                  API_QUEUE_TOTAL_FIELDS(FIELD_ROW) COLUMNS_END};
-static const struct column queue_fields[] = {API_QUEUE_PLAIN_FIELDS(
-    FIELD_ROW) API_QUEUE_TOTAL_FIELDS(FIELD_ROW) API_QUEUE_STATISTIC_FIELDS(FIELD_ROW) COLUMNS_END};
+static const struct column queue_fields[] = {
+    API_QUEUE_PLAIN_FIELDS(FIELD_ROW) API_QUEUE_REPLICA_FIELDS(FIELD_ROW)
+        API_QUEUE_TOTAL_FIELDS(FIELD_ROW) API_QUEUE_STATISTIC_FIELDS(FIELD_ROW) COLUMNS_END};
 
 static bool find_statistics(const struct api_call *c, const void *facts,
                             struct statistics_answer *ret)

@@ -61,6 +61,15 @@ static json_t *value_convert(struct slice type, const json_t *value)
     return NULL;
 }
 
+/* Takes out a member that is null: many clients write so what they do not set. A text may be a
+ * password; whoever wants none says so. */
+static void drop_null(struct api_call *c, const char *name, struct slice type)
+{
+    if (json_is_null(json_object_get(c->body, name)) && !slice_is(type, "any") &&
+        !slice_is(type, "text"))
+        json_object_del(c->body, name);
+}
+
 /* Checks a member of the body against its row, "name:type" or "name:type!", and converts it to the
  * row's type. Returns false after refusing. */
 static bool member_check(struct api_call *c, const char *row, size_t n)
@@ -72,6 +81,8 @@ static bool member_check(struct api_call *c, const char *row, size_t n)
     lv_assert(colon < sizeof name);
     memcpy(name, row, colon);
     name[colon] = '\0';
+    if (!is_needed)
+        drop_null(c, name, type);
     const json_t *value = json_object_get(c->body, name);
     json_t *converted = value && !type_fits(type, value) ? value_convert(type, value) : NULL;
     if (converted)

@@ -52,6 +52,14 @@
     HELD_FIELD(C, messages_ready, f->ready)                                                        \
     HELD_FIELD(C, messages_unacknowledged, f->unacked)                                             \
     C("state", state, TEXT, queue_state(f))
+#define API_QUEUE_REPLICA_FIELDS(C)                                                                \
+    C("leader", leader, STRING_WHERE, f->is_quorum, slice_str(m->node_name))                       \
+    C("members", members, NODES_WHERE, f->is_quorum)                                               \
+    C("online", online, NODES_WHERE, f->is_quorum)
+/* Without statistics, a policy is shown if there is one. */
+#define API_QUEUE_POLICY_FIELDS(C)                                                                 \
+    C("policy", policy_if_any, STRING_WHERE, policy_name(f, POLICY_ORDINARY).n > 0,                \
+      policy_name(f, POLICY_ORDINARY))
 #define API_QUEUE_STATISTIC_FIELDS(C)                                                              \
     C("consumer_capacity", consumer_capacity, REAL_IF, f->consumers > 0, f->utilisation)           \
     C("consumer_utilisation", consumer_utilisation, REAL_IF, f->consumers > 0, f->utilisation)     \
@@ -60,8 +68,6 @@
     C("exclusive_consumer_tag", exclusive_consumer_tag, STRING_OR_NULL, f->exclusive_tag)          \
     C("head_message_timestamp", head_message_timestamp, NUMBER_IF, f->has_head_time, f->head_time) \
     C("idle_since", idle_since, IDLE_SINCE, f->statistics)                                         \
-    C("leader", leader, STRING_WHERE, f->is_quorum, slice_str(m->node_name))                       \
-    C("members", members, NODES_WHERE, f->is_quorum)                                               \
     C("memory", memory, NUMBER, f->memory)                                                         \
     HELD_FIELD(C, message_bytes, f->ready_bytes + f->unacked_bytes + f->dead_letter_bytes)         \
     C("message_bytes_dlx", message_bytes_dlx, NUMBER_WHERE, f->is_quorum && !f->is_restoring, f->dead_letter_bytes) \
@@ -80,7 +86,6 @@
     HELD_FIELD(C, messages_ready_ram, f->ready - f->disk_ready)                                    \
     DETAILS_FIELD(C, messages_unacknowledged)                                                      \
     HELD_FIELD(C, messages_unacknowledged_ram, f->unacked)                                         \
-    C("online", online, NODES_WHERE, f->is_quorum)                                                 \
     C("operator_policy", operator_policy, STRING_OR_NULL, policy_name(f, POLICY_OPERATOR))         \
     C("policy", policy, STRING_OR_NULL, policy_name(f, POLICY_ORDINARY))                           \
     C("recoverable_slaves", recoverable_slaves, NOTHING_WHERE, !f->is_quorum)                      \

@@ -241,7 +241,7 @@ void api_statistics_begin(const struct api_call *c, const struct api_kind *kind,
                           struct statistics_answer *answer)
 {
     *answer = (struct statistics_answer){.space = NULL};
-    if (kind->find_statistics(c, facts, answer))
+    if (!api_query_flag(c, "disable_stats") && kind->find_statistics(c, facts, answer))
         *statistics_at(kind, facts) = answer;
 }
 

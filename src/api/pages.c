@@ -115,7 +115,8 @@ void api_page_write(const struct api_show *show, const struct api_page *page,
     struct json_writer *w = &show->call->json;
     size_t size = (size_t)page->size, number = (size_t)page->number;
     size_t pages = (counts->matching + size - 1) / size;
-    if (number > pages && number > 1) {
+    /* As in RabbitMQ, what follows a last page that is full is an empty page. */
+    if (api_page_first(page) > counts->matching) {
         api_refuse(show->call, 400, "page_out_of_range",
                    "Page out of range, page: %zu page size: %zu, len: %zu", number, size,
                    counts->matching);

@@ -48,13 +48,14 @@ def make_user(api, name):
 
 def test_a_vhost_is_created_shown_changed_and_deleted(api, name):
     where = path('vhosts', name('a/b ü'))
-    assert api.put(where, {'description': 'for tests', 'tags': 'one, two'}).status == 201
+    assert api.put(where, {'description': 'for tests', 'tags': 'one, two', 'default_queue_type': None}).status == 201
     shown = api.get(where).json
     node = api.get('/vhosts/%2F').json['cluster_state'].popitem()[0]
     assert shown.pop('name') == name('a/b ü')
-    assert shown == {'cluster_state': {node: 'running'}, 'description': 'for tests', 'tags': ['one', 'two'],
-                     'default_queue_type': 'undefined', 'tracing': False,
-                     'metadata': {'description': 'for tests', 'tags': ['one', 'two']}}
+    expected = {'cluster_state': {node: 'running'}, 'description': 'for tests', 'tags': ['one', 'two'],
+                'default_queue_type': 'undefined', 'tracing': False,
+                'metadata': {'description': 'for tests', 'tags': ['one', 'two']}}
+    assert {key: shown.get(key) for key in expected} == expected  # it has statistics, too, once it has been sampled
     assert api.put(where, {'tracing': True}).status == 204
     assert api.put(where, {'tags': ['three']}).status == 204
     shown = api.get(where).json
@@ -180,7 +181,8 @@ def test_permissions_are_set_shown_and_deleted(api, vhost, make_user):
     assert api.get(where).json == row
     assert api.get(path('users', user, 'permissions')).json == [row]
     assert row in api.get(path('vhosts', vhost, 'permissions')).json
-    assert row in api.get('/permissions').json
+    rows = api.get('/permissions').json
+    assert row in rows and rows == sorted(rows, key=lambda each: (each['vhost'], each['user']))
     assert api.put(where, {'configure': '(', 'write': '', 'read': ''}).status == 400
     assert api.put(where, {'configure': '', 'write': ''}).status == 400
     assert api.put(where, {'configure': 1, 'write': '', 'read': ''}).status == 400
@@ -219,6 +221,11 @@ def test_a_policy_is_set_shown_and_deleted(api, vhost):
     assert api.get(where).json == row
     assert api.get(path('policies', vhost)).json == [row]
     assert row in api.get('/policies').json
+    for name, priority in ('y', 5), ('x', 5), ('z', -1):
+        body = {'pattern': '^q', 'definition': {'max-length': 1}, 'priority': priority}
+        assert api.put(path('policies', vhost, name), body).status == 201
+    assert [each['name'] for each in api.get(path('policies', vhost)).json] == ['z', 'a/p', 'x', 'y']
+    assert api.put(where, {'pattern': '', 'definition': {'max-length': 1}, 'priority': 1e300}).status == 400
     refused(api.put(where, {'pattern': 1, 'definition': {'max-length': 1}}), 400,
             'Validation failed\n\npattern should be a binary but was 1\n')
     refused(api.put(where, {'pattern': '', 'definition': {'max-length': -1}}), 400,

@@ -1,5 +1,7 @@
 """What the HTTP API lists and shows: queues, exchanges, bindings, connections, channels and consumers; pages, order, columns; who
 sees what."""
+import contextlib
+
 import pytest
 
 from http_client import Api, path
@@ -68,6 +70,7 @@ def wanted(numbers):
 
 @pytest.mark.parametrize('query, expected', [
     ({'page': 1, 'page_size': 10}, {'items': wanted(range(1, 11)), 'page_count': 3, 'filtered_count': 25}),
+    ({'page': 6, 'page_size': 5}, {'items': [], 'page': 6, 'page_count': 5}),
     ({'page': 3, 'page_size': 10}, {'items': wanted(range(21, 26)), 'page_count': 3, 'item_count': 5}),
     ({'page': 1}, {'items': wanted(NUMBERS), 'page_count': 1, 'page_size': 100}),
     ({'page': 1, 'page_size': 10, 'name': 'P-1'}, {'items': wanted(range(10, 20)), 'filtered_count': 10, 'total_count': 25}),
@@ -86,6 +89,7 @@ def test_a_page_is_chosen_out_of_what_matches(api, query, expected):
 
 
 @pytest.mark.parametrize('query, error, reason', [
+    ({'page': 7, 'page_size': 5}, 'page_out_of_range', 'Page out of range, page: 7 page size: 5, len: 25'),
     ({'page': 4, 'page_size': 10}, 'page_out_of_range', 'Page out of range, page: 4 page size: 10, len: 25'),
     ({'page': 2 ** 31 - 1}, 'page_out_of_range', 'Page out of range, page: 2147483647 page size: 100, len: 25'),
     ({'page': 0, 'page_size': 10}, 'invalid_pagination_parameters', 'Invalid pagination parameters: page number 0, page size 10'),
@@ -136,6 +140,19 @@ def test_a_queue_can_be_shown_without_statistics(api):
     assert set(api.get(queues(disable_stats='true')).json[0]) == plain
     row = api.get(queues(disable_stats='true', enable_queue_totals='true')).json[0]
     assert set(row) == plain | totals and row['state'] == 'running'
+
+
+def test_without_statistics_policies_and_replicas_are_shown(api):
+    policy = path('policies', OTHER, 'p')
+    quorum = path('queues', OTHER, 'replicated')
+    assert api.put(quorum, {'durable': True, 'arguments': {'x-queue-type': 'quorum'}}).status == 201
+    assert api.put(policy, {'pattern': '^else', 'definition': {'max-length': 9}}).status == 201
+    plain, replicated = api.get(path('queues', OTHER, disable_stats='true')).json
+    assert plain['policy'] == 'p' and 'policy' not in replicated and 'leader' not in plain
+    assert replicated['members'] == replicated['online'] == [replicated['leader']] == [replicated['node']]
+    assert all('message_stats' not in row for row in api.get(path('exchanges', VHOST, disable_stats='true')).json)
+    assert 'messages' not in api.get(path('vhosts', VHOST, disable_stats='true')).json
+    assert api.delete(quorum).status == api.delete(policy).status == 204
 
 
 # what lives
@@ -195,6 +212,18 @@ def test_connections_and_channels_are_listed_and_shown(api, busy):
     assert [consumer['consumer_tag'] for consumer in channel['consumer_details']] == ['tag']
     assert names(api.get(path('vhosts', VHOST, 'channels'))) == [row['name'] + ' (1)', row['name'] + ' (2)']
     assert names(api.get(path('vhosts', VHOST, 'connections'))) == [row['name']]
+
+
+def test_connections_and_channels_are_in_the_order_of_vhosts_and_names(api, broker, busy):
+    with contextlib.ExitStack() as stack:
+        for vhost in (OTHER, VHOST) * 3:
+            stack.enter_context(Peer(broker.address, vhost=vhost))
+        for target in 'connections', 'channels':
+            rows = api.wait(f'/{target}', lambda answer: len(answer.json) >= 7).json
+            page = api.get(f'/{target}?page=2&page_size=2').json['items']
+            assert {VHOST, OTHER} <= {row['vhost'] for row in rows} and len(page) == 2
+            for shown in rows, page:
+                assert shown == sorted(shown, key=lambda row: (row['vhost'], row['name']))
 
 
 def test_an_exclusive_queue_names_its_owner(api, busy):
@@ -292,5 +321,6 @@ def test_many_queues_are_listed_in_parts_and_in_pages(api, broker):
         page = api.wait(target, lambda answer: answer.json['items'][0]['messages'] == 2 and names(answer) == ['m-0002', 'm-0001']).json
         assert page['total_count'] == page['filtered_count'] == count
         assert api.get(path('queues', many, page=1, name='m-000')).json['filtered_count'] == 10
-        assert api.get(path('queues', many, page=22)).json['error'] == 'page_out_of_range'
+        assert api.get(path('queues', many, page=22)).json['items'] == []
+        assert api.get(path('queues', many, page=23)).json['error'] == 'page_out_of_range'
     broker.ctl('delete_vhost', many)
