@@ -93,10 +93,21 @@ static const struct api_kind *kind_of(const struct api_call *c, bool may_total)
 
 /* --- listings --------------------------------------------------------------------------------- */
 
+/* Returns whether the path has a part of this name, and sets *ret to it. */
+static bool find_part(const struct api_call *c, const char *part, const char *name,
+                      struct slice *ret)
+{
+    bool has = strstr(c->route->path, part) != NULL;
+    *ret = has ? api_part(c, name) : SLICE_EMPTY;
+    return has;
+}
+
 static bool list_one(struct api_call *c, struct slice vhost, struct listing *ret,
                      struct manage_error *error)
 {
-    return manage_list_queues(c->manage, &c->actor, vhost, ret, error);
+    struct slice user;
+    bool has_user = find_part(c, "{user}", "user", &user);
+    return manage_list_queues(c->manage, &c->actor, vhost, has_user ? &user : NULL, ret, error);
 }
 
 static size_t count_queues(struct api_call *c)
@@ -178,12 +189,12 @@ static void list_queues(struct api_call *c)
     struct queue_page wanted = {NULL};
     struct listing listing = {0};
     struct manage_error error = {0};
-    struct slice vhost = SLICE_EMPTY;
+    struct slice vhost, user;
     bool is_fine = api_read_range(c, &c->range) && api_page_read(c, &page);
-    if (strstr(c->route->path, "{vhost}")) {
-        vhost = api_part(c, "vhost");
+    if (find_part(c, "{vhost}", "vhost", &vhost))
         wanted.vhost = &vhost;
-    }
+    if (find_part(c, "{user}", "user", &user))
+        wanted.user = &user;
     if (is_fine && count_queues(c) > ASKED_FOR_MAX && find_order(c, &wanted)) {
         compute_slot_take();
         if (page.is_asked_for)
@@ -277,6 +288,10 @@ const struct api_route api_queue_routes[] = {
      "Lists queues like /queues, which shows the same fields.", .answer = queue_fields,
      .is_list = true, .is_paged = true},
     {"GET", "/queues/{vhost}", API_VHOST, list_queues, "Lists the queues of a vhost.",
+     .answer = queue_fields, .is_list = true, .is_paged = true},
+    {"GET", "/users/{user}/queues", API_MANAGEMENT, list_queues,
+     "Lists the queues that a user has declared, in the vhosts that who asks has access to. None if "
+     "there is no such user; those of a user who was deleted.",
      .answer = queue_fields, .is_list = true, .is_paged = true},
     {"GET", "/queues/{vhost}/{name}", API_VHOST, show_queue,
      "Shows a queue, and its consumers as consumer_details.", .answer = queue_fields},

@@ -10,9 +10,9 @@ static void run_list_queues(struct request *r)
     struct manage_error error = {0};
     if (!columns_choose(r, queue_columns, &columns))
         return;
-    bool is_done =
-        manage_end(&error, manage_await_messages(r->manage)) &&
-        manage_list_queues(r->manage, &actor_cli, request_string(r, "vhost"), &listing, &error);
+    bool is_done = manage_end(&error, manage_await_messages(r->manage)) &&
+                   manage_list_queues(r->manage, &actor_cli, request_string(r, "vhost"), NULL,
+                                      &listing, &error);
     request_listing(r, is_done, &columns, &listing, &error);
 }
 

@@ -125,7 +125,7 @@ static int load_queue(void *arg, const struct definition_queue *row)
         return 0;
     queue_restore(vhost, row->name,
                   (struct queue_flags){.durable = true, .auto_delete = row->is_auto_delete},
-                  row->arguments, row->id);
+                  row->arguments, row->user, row->id);
     l->counts.queues++;
     lv_rcu_quiescent();
     return 0;

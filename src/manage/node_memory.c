@@ -17,7 +17,7 @@ static bool add_queues_of(struct manage *m, struct slice vhost, struct node_memo
                           struct manage_error *error)
 {
     struct listing queues = {0};
-    if (!manage_list_queues(m, &actor_cli, vhost, &queues, error))
+    if (!manage_list_queues(m, &actor_cli, vhost, NULL, &queues, error))
         return false;
     for (size_t i = 0; i < queues.count; i++) {
         const struct queue_facts *q = queues.rows[i];

@@ -22,7 +22,7 @@ struct candidate {
 struct candidates {
     struct candidate *items; /* owned */
     size_t count, capacity;
-    size_t total; /* of queues, matching or not */
+    size_t total; /* of queues of the page's user, matching or not */
 };
 
 /* --- which vhosts ----------------------------------------------------------------------------- */
@@ -101,6 +101,8 @@ static void candidates_add(struct manage *m, const struct vhost_names *vhosts, s
         return;
     for (struct lv_table_node *n = lv_table_first(vhost->queues, &it); n;
          n = lv_table_next(vhost->queues, &it)) {
+        if (page->user && !queue_is_of_user(queue_of_node(n), *page->user))
+            continue;
         c->total++;
         if (page->matches && !page->matches(page->arg, n->key))
             continue;

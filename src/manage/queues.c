@@ -19,8 +19,13 @@ static int by_name(const void *a, const void *b)
     return slice_compare(p->name, q->name);
 }
 
+bool queue_is_of_user(const struct queue *q, struct slice user)
+{
+    return slice_equal(queue_user_name(queue_entry(q)->user), user);
+}
+
 bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost_name,
-                        struct listing *ret, struct manage_error *error)
+                        const struct slice *user, struct listing *ret, struct manage_error *error)
 {
     *ret = (struct listing){.columns = queue_columns, .free_row = queue_facts_free};
     if (!manage_vhost(m, vhost_name, error) ||
@@ -31,8 +36,10 @@ bool manage_list_queues(struct manage *m, const struct actor *actor, struct slic
     if (!vhost)
         return false;
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
-         node = lv_table_next(vhost->queues, &it))
-        listing_add(ret, queue_facts_begin(queue_of_node(node)));
+         node = lv_table_next(vhost->queues, &it)) {
+        if (!user || queue_is_of_user(queue_of_node(node), *user))
+            listing_add(ret, queue_facts_begin(queue_of_node(node)));
+    }
     listing_sort_by(ret, by_name);
     return queue_facts_gather(m, ret, error);
 }

@@ -47,9 +47,13 @@ extern const struct column queue_columns[];
  * queue's home. */
 void queue_facts_count(struct queue_facts *f);
 
-/* Lists the queues of the vhost by name. */
+/* Returns whether the user of this name has declared the queue. Any thread. */
+bool queue_is_of_user(const struct queue *q, struct slice user);
+
+/* Lists the queues of the vhost by name; only those that this user has declared, unless the user is
+ * NULL. */
 bool manage_list_queues(struct manage *m, const struct actor *actor, struct slice vhost,
-                        struct listing *ret, struct manage_error *error);
+                        const struct slice *user, struct listing *ret, struct manage_error *error);
 
 /* Lists this queue alone. */
 bool manage_show_queue(struct manage *m, const struct actor *actor, struct slice vhost,
@@ -61,6 +65,7 @@ bool manage_show_queue(struct manage *m, const struct actor *actor, struct slice
  * little, however many queues there are. */
 struct queue_page {
     const struct slice *vhost; /* NULL: all that the actor may see */
+    const struct slice *user;  /* only queues that it has declared; NULL: all */
     /* Returns whether a queue of this name is one of those to be shown. It must not wait. NULL:
      * every one is. */
     bool (*matches)(void *arg, struct slice name);
@@ -73,7 +78,7 @@ struct queue_page {
 };
 
 /* Gathers a page. Queues of equal keys are in the order of vhosts and names. Sets *ret_total to the
- * number of queues, and *ret_matching to the number of those that match. */
+ * number of queues, of the user if one is given, and *ret_matching to the number of those that match. */
 bool manage_page_queues(struct manage *m, const struct actor *actor, const struct queue_page *page,
                         struct listing *ret, size_t *ret_total, size_t *ret_matching,
                         struct manage_error *error);

@@ -64,6 +64,7 @@ static void queue_free(struct queue *q)
     effective_policy_unref(&q->policy);
     conflation_free(&q->conflation);
     dedup_free(&q->entry.dedup);
+    queue_user_unref(&q->entry.user);
     vhost_unref(&q->entry.vhost);
     free((void *)q->entry.destination.name.p);
     free((void *)q->entry.argument_table.p);

@@ -107,7 +107,7 @@ struct queue_declaration {
 };
 
 /* Declares a queue, and answers as RabbitMQ answers queue.declare. *ret is valid until the end of
- * the turn. An exclusive queue is at home on the calling loop, others on each loop in turn. Any
+ * the turn. A new queue's user is events_actor(). An exclusive queue is at home on the calling loop, others on each loop in turn. Any
  * loop. */
 enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  const struct queue_declaration *d, struct durable_done done,
@@ -118,9 +118,10 @@ enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
 bool queue_check(struct vhost *vhost, const struct queue_declaration *d,
                  struct broker_error *error);
 
-/* Recovery: makes a durable queue without checking or storing it. Before the loops start. */
+/* Recovery: makes a durable queue without checking or storing it. The user is who declared it;
+ * empty: that is not known. Before the loops start. */
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
-                            struct slice arguments, uint64_t id);
+                            struct slice arguments, struct slice user, uint64_t id);
 
 /* Returns whether the queue belongs to an exchange that delays messages: they wait in it until they
  * are due. Any thread. */

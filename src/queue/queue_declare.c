@@ -78,6 +78,7 @@ static enum change_result store_queue(struct queue *q, struct durable_done done)
         .id = q->id,
         .is_auto_delete = q->entry.flags.auto_delete,
         .arguments = q->entry.argument_table,
+        .user = queue_user_name(q->entry.user),
     };
     struct commit_wait *wait = lv_malloc(sizeof *wait);
     *wait = (struct commit_wait){queue_ref(q), done};
@@ -140,8 +141,9 @@ static bool check_arguments(const struct queue_declaration *d, struct vhost *vho
            dedup_settings_read(d->arguments, false, &dedup, error);
 }
 
-static void link_locked(struct queue *q)
+static void link_locked(struct queue *q, struct slice user)
 {
+    q->entry.user = queue_user_enter(q->entry.vhost->topology, user);
     lv_table_insert(q->entry.vhost->queues, &q->entry.by_name);
     q->entry.vhost->delaying_queues += q->ops->is_delaying;
 }
@@ -167,7 +169,7 @@ static enum change_result declare_new(struct loop *loop, struct vhost *vhost,
     warn_of_no_dead_letters(q);
     queue_begin_expiry(q);
     /* Cached routes stay valid: none of them says that a queue is missing. */
-    link_locked(q);
+    link_locked(q, events_actor());
     event_queue_created(&q->entry);
     *ret = q;
     return store_queue(q, done);
@@ -240,7 +242,7 @@ bool queue_check(struct vhost *vhost, const struct queue_declaration *d, struct 
 }
 
 struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue_flags flags,
-                            struct slice arguments, uint64_t id)
+                            struct slice arguments, struct slice user, uint64_t id)
 {
     struct queue_declaration d = {.name = name, .flags = flags, .arguments = arguments};
     struct topology *topology = vhost->topology;
@@ -262,7 +264,7 @@ struct queue *queue_restore(struct vhost *vhost, struct slice name, struct queue
     settings_begin(q);
     topology_lock(topology);
     q->ops->begin(q);
-    link_locked(q);
+    link_locked(q, user);
     topology_unlock(topology);
     return q;
 }

@@ -23,6 +23,7 @@ static bool unlink_locked(struct queue *q, struct durable_done done, bool *ret_i
     atomic_store(&q->entry.is_deleted, true);
     dedup_close(q->entry.dedup);
     lv_table_remove(q->entry.vhost->queues, &q->entry.by_name);
+    queue_user_leave(topology, q->entry.user);
     q->entry.vhost->delaying_queues -= q->ops->is_delaying;
     struct slice user = events_act_as(SLICE_EMPTY); /* no user: the bindings end with the queue */
     destination_unbind_all(q->entry.vhost, &q->entry.destination);

@@ -85,7 +85,7 @@ struct definition_change *definition_put_exchange(const struct definition_exchan
 struct definition_change *definition_put_queue(const struct definition_queue *row)
 {
     return CHANGE(PUT_QUEUE, TEXT(row->vhost), TEXT(row->name), NUMBER(row->is_auto_delete),
-                  BYTES(row->arguments), NUMBER((int64_t)row->id));
+                  BYTES(row->arguments), NUMBER((int64_t)row->id), TEXT(row->user));
 }
 
 static struct definition_change *binding_change(enum definition_operation operation,

@@ -15,6 +15,7 @@
     S(PUT_POLICY, "INSERT OR REPLACE INTO policies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")           \
     S(PUT_EXCHANGE, "INSERT OR REPLACE INTO exchanges VALUES (?1, ?2, ?3, ?4, ?5, ?6)")            \
     S(PUT_QUEUE, "INSERT OR REPLACE INTO queues VALUES (?1, ?2, ?3, ?4, ?5)")                      \
+    S(PUT_QUEUE, "INSERT OR REPLACE INTO queue_users SELECT ?5, ?6 WHERE ?6 <> ''")                \
     S(PUT_BINDING, "INSERT OR IGNORE INTO bindings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")               \
     S(PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                 \
     S(DELETE_VHOST, "DELETE FROM seen WHERE vhost = ?1")                                           \
@@ -24,6 +25,8 @@
     S(DELETE_VHOST, "DELETE FROM parameters WHERE vhost = ?1")                                     \
     S(DELETE_VHOST, "DELETE FROM policies WHERE vhost = ?1")                                       \
     S(DELETE_VHOST, "DELETE FROM exchanges WHERE vhost = ?1")                                      \
+    S(DELETE_VHOST,                                                                                \
+      "DELETE FROM queue_users WHERE id IN (SELECT id FROM queues WHERE vhost = ?1)")              \
     S(DELETE_VHOST, "DELETE FROM queues WHERE vhost = ?1")                                         \
     S(DELETE_VHOST, "DELETE FROM bindings WHERE vhost = ?1")                                       \
     S(DELETE_USER, "DELETE FROM users WHERE name = ?1")                                            \
@@ -42,6 +45,8 @@
     S(DELETE_EXCHANGE,                                                                             \
       "DELETE FROM bindings WHERE vhost = ?1 AND is_to_queue = 0 AND destination = ?2")            \
     S(DELETE_QUEUE, "DELETE FROM seen WHERE vhost = ?1 AND is_queue = 1 AND name = ?2")            \
+    S(DELETE_QUEUE, "DELETE FROM queue_users WHERE id ="                                           \
+                    " (SELECT id FROM queues WHERE vhost = ?1 AND name = ?2)")                     \
     S(DELETE_QUEUE, "DELETE FROM queues WHERE vhost = ?1 AND name = ?2")                           \
     S(DELETE_QUEUE,                                                                                \
       "DELETE FROM bindings WHERE vhost = ?1 AND is_to_queue = 1 AND destination = ?2")            \

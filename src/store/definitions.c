@@ -227,7 +227,8 @@ static int visit_queue(sqlite3_stmt *s, const struct definitions_visitor *v, voi
                                                     .name = column(s, 1),
                                                     .is_auto_delete = column_bool(s, 2),
                                                     .arguments = column(s, 3),
-                                                    .id = (uint64_t)sqlite3_column_int64(s, 4)});
+                                                    .id = (uint64_t)sqlite3_column_int64(s, 4),
+                                                    .user = column(s, 5)});
 }
 
 static int visit_binding(sqlite3_stmt *s, const struct definitions_visitor *v, void *arg)
@@ -262,7 +263,7 @@ static int visit_seen(sqlite3_stmt *s, const struct definitions_visitor *v, void
     K(parameter, "parameters")                                                                     \
     K(policy, "policies")                                                                          \
     K(exchange, "exchanges")                                                                       \
-    K(queue, "queues")                                                                             \
+    K(queue, "queues LEFT JOIN queue_users USING (id)")                                            \
     K(binding, "bindings")                                                                         \
     K(seen, "seen ORDER BY number")
 

@@ -68,7 +68,8 @@ struct definition_queue {
     struct slice name;
     bool is_auto_delete;
     struct slice arguments;
-    uint64_t id; /* its number in the log and the segments; never used twice */
+    uint64_t id;       /* its number in the log and the segments; never used twice */
+    struct slice user; /* who declared it; empty: not known */
 };
 
 struct definition_binding {

@@ -57,6 +57,12 @@ static const char seen_sql[] =
     " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
 
+/* Who declared each queue, by the queue's id, which no other queue ever has. This table too is newer
+ * than the others: it is added when a file without it is opened, whose queues then have no user.
+ * An older Leveret ignores it, and leaves the rows of queues that it deletes. */
+static const char queue_users_sql[] =
+    "CREATE TABLE IF NOT EXISTS queue_users (id INTEGER PRIMARY KEY, user TEXT NOT NULL);";
+
 /* How many commits have been counted (definitions_writer.c). This table too is newer than the
  * others and is added when a file without it is opened. */
 static const char state_sql[] = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY,"
@@ -186,6 +192,8 @@ static int configure_database(struct definitions *d)
         rc = sqlite3_exec(d->db, seen_sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(d->db, state_sql, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(d->db, queue_users_sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = definitions_prepare(d->db,
                                  "INSERT INTO state VALUES ('changes', ?1)"

@@ -12,6 +12,7 @@
 
 #include "base/rcu.h"
 #include "topology/binding.h"
+#include "topology/queue_user.h"
 
 /* The queue of an exchange that delays messages is named by this prefix and the exchange's name. */
 #define DELAYED_QUEUE_PREFIX "amq.delayed-"
@@ -38,6 +39,7 @@ struct queue_entry {
     struct loop *home;              /* the loop that owns its messages and consumers */
     struct queue_flags flags;
     struct slice argument_table; /* owned, raw */
+    struct queue_user *user;     /* who declared it, a reference; NULL: that is not known */
     struct dedup *dedup;         /* owned; NULL: duplicates are enqueued */
     uint64_t exclusive_owner;    /* a connection's id; 0: none */
     bool is_companion;           /* an exchange's own queue (exchange.h): clients cannot use it */

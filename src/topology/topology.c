@@ -21,6 +21,7 @@ void topology_init(struct topology *t, struct loops *loops, struct definitions *
     atomic_init(&t->next_queue_id, 1);
     t->vhosts = lv_table_create();
     t->reply_queues = lv_table_create();
+    t->queue_users = lv_table_create();
     route_init(loops);
 }
 
@@ -32,6 +33,7 @@ void topology_end(struct topology *t)
     lv_rcu_barrier();
     lv_table_free(&t->vhosts);
     lv_table_free(&t->reply_queues);
+    lv_table_free(&t->queue_users);
     pthread_mutex_destroy(&t->lock);
 }
 

@@ -53,6 +53,7 @@ struct topology {
     const struct exchange_hooks *exchange_hooks; /* exchange.h; NULL in tests */
     struct lv_table *vhosts;                     /* of struct vhost, by name */
     struct lv_table *reply_queues; /* of struct queue_entry, by name: direct reply-to */
+    struct lv_table *queue_users;  /* of struct queue_user, by name */
 
     /* Returns the operations that a new queue of this name gets (queue/queue_ops.h). */
     const struct queue_ops *(*queue_ops_for)(struct slice name);

@@ -351,6 +351,45 @@ def test_an_operator_policy_is_not_set_as_a_parameter_by_a_policymaker(api, vhos
     assert api.delete(where, user=user).status == 401
 
 
+def test_the_queues_of_a_user_are_those_that_it_has_declared(own_broker):
+    own = own_broker()
+    api = Api(own)
+    everything = {'configure': '.*', 'write': '.*', 'read': '.*'}
+    for user in 'ann', 'bob':
+        assert api.put(path('users', user), {'password': user, 'tags': 'management'}).status == 201
+        assert api.put(path('permissions', '/', user), everything).status == 201
+    assert api.put('/users/eve', {'password': 'eve', 'tags': ''}).status == 201
+    assert api.put('/vhosts/hidden').status == 201
+    assert api.put('/permissions/hidden/ann', everything).status == 201
+
+    def names(user, by=('guest', 'guest'), **query):
+        return [queue['name'] for queue in api.get(path('users', user, 'queues', **query), user=by).json]
+
+    peer = Peer(own.address, user='ann', password='ann')
+    peer.declare('a-durable', durable=True)
+    peer.declare('a-passing', exclusive=True)
+    assert api.put('/queues/%2F/a-put', {'durable': True}, user='ann').status == 201
+    assert api.put('/queues/hidden/a-hidden', {'durable': True}, user='ann').status == 201
+    assert api.put('/queues/%2F/a-put', {'durable': True}, user='bob').status == 204
+    assert api.put('/queues/%2F/b', {'durable': True}, user='bob').status == 201
+    queue = {'name': 'imported', 'vhost': '/', 'durable': True, 'auto_delete': False, 'arguments': {}}
+    assert api.post('/definitions', {'queues': [queue]}).status == 204
+    assert names('ann') == ['a-durable', 'a-passing', 'a-put', 'a-hidden']
+    assert names('ann', by='bob') == ['a-durable', 'a-passing', 'a-put']
+    assert names('ann', sort='name', sort_reverse='true') == ['a-put', 'a-passing', 'a-hidden', 'a-durable']
+    page = api.get(path('users', 'ann', 'queues', page=2, page_size=3)).json
+    assert [queue['name'] for queue in page['items']] == ['a-hidden'] and page['total_count'] == 4
+    assert (names('bob'), names('guest'), names('nobody')) == (['b'], ['imported'], [])
+    assert api.get('/users/ann/queues').json[0].keys() == api.get('/queues').json[0].keys()
+    assert api.get('/users/ann/queues', user='eve').status == 401
+    peer.drop()
+    own.restart()
+    assert names('ann') == ['a-durable', 'a-put', 'a-hidden']
+    assert api.delete('/users/ann').status == 204    # the queues stay
+    assert api.delete('/queues/%2F/a-put').status == 204
+    assert names('ann') == ['a-durable', 'a-hidden'] and names('guest') == ['imported']
+
+
 def test_changes_name_who_made_them(own_broker):
     own = own_broker()                               # others' changes in the same second could hide the line
     api = Api(own)

@@ -289,9 +289,9 @@ static void make_queue(struct feature_world *w, unsigned slot)
         return;
     if (s->has_policy)
         put_policy(w, slot, true);
-    s->queue = queue_ref(
-        queue_restore(w->machine.vhost, slice_str(s->name), (struct queue_flags){.durable = true},
-                      s->is_delaying ? SLICE_EMPTY : arguments_of(w, s, &space), slot + 1));
+    s->queue = queue_ref(queue_restore(
+        w->machine.vhost, slice_str(s->name), (struct queue_flags){.durable = true},
+        s->is_delaying ? SLICE_EMPTY : arguments_of(w, s, &space), SLICE_EMPTY, slot + 1));
     s->lost = 0;
     s->was_estimated = s->was_purged = false;
     if (!s->is_delaying) {

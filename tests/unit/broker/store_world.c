@@ -24,9 +24,9 @@ static void slot_begin(struct world *w, unsigned slot)
     static const char priorities[] = "\x0ex-max-priorityb\x03";
     struct slice arguments =
         s->has_priorities ? slice_of(priorities, sizeof priorities - 1) : SLICE_EMPTY;
-    s->queue =
-        queue_ref(queue_restore(w->machine.vhost, slice_str(names[slot]),
-                                (struct queue_flags){.durable = s->is_durable}, arguments, s->id));
+    s->queue = queue_ref(queue_restore(w->machine.vhost, slice_str(names[slot]),
+                                       (struct queue_flags){.durable = s->is_durable}, arguments,
+                                       SLICE_EMPTY, s->id));
 }
 
 static int life_open(struct world *w)

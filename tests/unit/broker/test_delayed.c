@@ -177,9 +177,9 @@ static void after_a_crash_an_exchange_and_its_queue_are_both_there_or_both_gone(
                                                     .durable = true,
                                                     .arguments = lv_buffer_slice(&arguments)});
     const struct queue_flags durable = {.durable = true};
-    struct queue *whole =
-        queue_restore(w.vhost, slice_str("amq.delayed-whole"), durable, SLICE_EMPTY, 71);
-    queue_restore(w.vhost, slice_str("amq.delayed-orphan"), durable, SLICE_EMPTY, 72);
+    struct queue *whole = queue_restore(w.vhost, slice_str("amq.delayed-whole"), durable,
+                                        SLICE_EMPTY, SLICE_EMPTY, 71);
+    queue_restore(w.vhost, slice_str("amq.delayed-orphan"), durable, SLICE_EMPTY, SLICE_EMPTY, 72);
     delayed_restore_end(w.broker);
     loop_sim_settle(w.loops);
     assert_ptr_equal(exchange_find(w.vhost, slice_str("whole"))->delayed, whole);

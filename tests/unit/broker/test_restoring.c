@@ -36,7 +36,7 @@ static void on_answer(struct confirm_sink *sink, uint64_t number, enum confirm_a
 static struct queue *restore_queue(const char *name, uint64_t id)
 {
     return queue_restore(w.vhost, slice_str(name), (struct queue_flags){.durable = true},
-                         SLICE_EMPTY, id);
+                         SLICE_EMPTY, SLICE_EMPTY, id);
 }
 
 /* With a third queue, where it has an id. */

@@ -59,7 +59,7 @@ static void restore_queue(int which, const char *name, const char *exchange, uin
         table_add_int(&arguments, "x-message-ttl", 'l', (int64_t)ttl_ms);
     w.queues[which] =
         queue_ref(queue_restore(w.vhost, slice_str(name), (struct queue_flags){.durable = true},
-                                lv_buffer_slice(&arguments), (uint64_t)which + 1));
+                                lv_buffer_slice(&arguments), SLICE_EMPTY, (uint64_t)which + 1));
     lv_buffer_free(&arguments);
 }
 

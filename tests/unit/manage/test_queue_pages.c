@@ -120,6 +120,37 @@ static void only_queues_that_match_are_counted_and_shown(void **state)
     world_end(&w);
 }
 
+/* The name is kept as long as one of the user's queues. */
+static void queues_of_a_user_are_those_that_it_has_declared(void **state)
+{
+    (void)state;
+    struct world w;
+    struct slice ann = S("ann");
+    const struct actor by_ann = {.name = ann};
+    const struct queue_page page = {.user = &ann, .count = 10};
+    bool is_created;
+    world_begin(&w, basic);
+    world_declare(&w, "apples");
+    assert_page(&w, &page, 0, NAMES(NULL));
+    for (unsigned i = 0; i < 2; i++) {
+        const char *name = i ? "plums" : "pears";
+        const struct queue_declaration d = {.name = S(name)};
+        assert_true(manage_declare_queue(&w.m, &by_ann, S("/"), &d, &is_created, &w.error));
+    }
+    const struct queue_declaration again = {.name = S("apples")};
+    assert_true(manage_declare_queue(&w.m, &by_ann, S("/"), &again, &is_created, &w.error));
+    assert_page(&w, &page, 2, NAMES("pears", "plums"));
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t ready;
+        const struct queue_deletion what = {.vhost = S("/"), .name = S(i ? "plums" : "pears")};
+        assert_int_equal(lv_table_count(w.m.broker->topology.queue_users), 2);
+        assert_true(manage_delete_queue(&w.m, &actor_cli, &what, &ready, &w.error));
+    }
+    assert_page(&w, &page, 0, NAMES(NULL));
+    assert_int_equal(lv_table_count(w.m.broker->topology.queue_users), 1);
+    world_end(&w);
+}
+
 static void a_page_of_a_missing_vhost_is_refused(void **state)
 {
     (void)state;
@@ -140,6 +171,7 @@ int main(void)
         cmocka_unit_test(pages_by_name_are_parts_of_one_order),
         cmocka_unit_test(the_longest_queues_come_first),
         cmocka_unit_test(only_queues_that_match_are_counted_and_shown),
+        cmocka_unit_test(queues_of_a_user_are_those_that_it_has_declared),
         cmocka_unit_test(a_page_of_a_missing_vhost_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,14 +148,14 @@ static void a_listing_has_a_row_for_each_queue_by_name(void **state)
     assert_true(declare(&w, &actor_cli, "apples", &is_created));
     assert_true(declare(&w, &actor_cli, "plums", &is_created));
     publish(&w, "pears", 3);
-    assert_true(manage_list_queues(&w.m, &actor_cli, S("/"), &l, &w.error));
+    assert_true(manage_list_queues(&w.m, &actor_cli, S("/"), NULL, &l, &w.error));
     assert_int_equal(l.count, 3);
     assert_true(slice_is(((struct queue_facts *)l.rows[0])->name, "apples"));
     assert_true(slice_is(((struct queue_facts *)l.rows[1])->name, "pears"));
     assert_int_equal(((struct queue_facts *)l.rows[1])->ready, 3);
     assert_int_equal(((struct queue_facts *)l.rows[2])->ready, 0);
     listing_free(&l);
-    assert_false(manage_list_queues(&w.m, &actor_cli, S("none"), &l, &w.error));
+    assert_false(manage_list_queues(&w.m, &actor_cli, S("none"), NULL, &l, &w.error));
     assert_refused(&w, REFUSAL_NOT_FOUND, SUBJECT_VHOST);
     listing_free(&l);
     end(&w);

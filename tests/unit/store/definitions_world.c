@@ -69,20 +69,25 @@ void outcome_wait(struct outcome *outcome, unsigned count)
 
 /* --- the file, by a connection of the test's own ---------------------------------------------- */
 
-int count_queues(const char *dir)
+int count_rows(const char *dir, const char *table)
 {
-    char path[4200];
+    char path[4200], sql[100];
     snprintf(path, sizeof path, "%s/%s", dir, DEFINITIONS_FILE);
     sqlite3 *db;
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     sqlite3_stmt *statement;
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM queues", -1, &statement, NULL),
-                     SQLITE_OK);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     int count = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     sqlite3_close(db);
     return count;
+}
+
+int count_queues(const char *dir)
+{
+    return count_rows(dir, "queues");
 }
 
 void change_file(const char *dir, const char *sql)
@@ -226,8 +231,8 @@ static int text_exchange(void *arg, const struct definition_exchange *r)
 
 static int text_queue(void *arg, const struct definition_queue *r)
 {
-    TEXT_OF("queue|%.*s|%.*s|%d|%zu\n", SLICE_ARG(r->vhost), SLICE_ARG(r->name), r->is_auto_delete,
-            r->arguments.n);
+    TEXT_OF("queue|%.*s|%.*s|%d|%zu%s%.*s\n", SLICE_ARG(r->vhost), SLICE_ARG(r->name),
+            r->is_auto_delete, r->arguments.n, r->user.n > 0 ? "|" : "", SLICE_ARG(r->user));
 }
 
 static int text_binding(void *arg, const struct definition_binding *r)

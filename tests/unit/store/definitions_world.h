@@ -35,6 +35,8 @@ void outcome_wait(struct outcome *outcome, unsigned count);
 
 /* Returns how many queues another process would see. */
 int count_queues(const char *dir);
+/* Returns the number of rows of any table. */
+int count_rows(const char *dir, const char *table);
 /* Runs a statement, as another process would. */
 void change_file(const char *dir, const char *sql);
 

@@ -22,8 +22,9 @@ static void submit_one_of_each(struct definitions *d, const char *vhost)
                          S(vhost), S("p1"), true, S("^o"), S("queues"), -3, S("{\"expires\":1}")}));
     submit_change(d, definition_put_exchange(&(struct definition_exchange){
                          S(vhost), S("order"), S("direct"), true, true, slice_of("\1a\0\0", 4)}));
-    submit_change(d, definition_put_queue(&(struct definition_queue){S(vhost), S("order_mail"),
-                                                                     true, slice_of("\1b", 2)}));
+    submit_change(d,
+                  definition_put_queue(&(struct definition_queue){
+                      S(vhost), S("order_mail"), true, slice_of("\1b", 2), S(vhost).n, S("ann")}));
     submit_change(d, put_binding(vhost, "order", "order_mail", true, "order.notify"));
 }
 
@@ -35,7 +36,7 @@ static const char one_of_each_rows[] =
     "parameter|/|shovel|s1|{}\n"
     "policy|/|p1|1|^o|queues|-3|{\"expires\":1}\n"
     "exchange|/|order|direct|1|1|4\n"
-    "queue|/|order_mail|1|2\n"
+    "queue|/|order_mail|1|2|ann\n"
     "binding|/|order|order_mail|1|order.notify|0\n";
 
 static void every_kind_of_row_survives_a_restart(void **state)

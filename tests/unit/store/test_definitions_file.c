@@ -62,6 +62,32 @@ static void an_older_file_gets_the_table_of_seen_values(void **state)
     scratch_remove(&dir);
 }
 
+/* An older Leveret knows no users of queues: what it has deleted leaves its user. */
+static void an_older_file_gets_the_users_of_new_queues(void **state)
+{
+    (void)state;
+    char *dir = scratch_create();
+    struct definitions *d = definitions_opened(dir);
+    struct definition_queue row = {S("/"), S("new"), false, SLICE_EMPTY, 8, S("ann")};
+    submit_change(d, put_queue("/", "kept"));
+    definitions_close(&d);
+    change_file(dir, "DROP TABLE queue_users");
+    d = definitions_opened(dir);
+    submit_change(d, definition_put_queue(&row));
+    check_rows_after_restart(dir, &d, "queue|/|kept|0|0\nqueue|/|new|0|0|ann\n");
+    definitions_close(&d);
+    change_file(dir, "DELETE FROM queues WHERE name = 'new'");
+    d = definitions_opened(dir);
+    row.id = 9;
+    row.user = S("bob");
+    submit_change(d, definition_put_queue(&row));
+    check_rows_after_restart(dir, &d, "queue|/|kept|0|0\nqueue|/|new|0|0|bob\n");
+    submit_change(d, definition_delete_queue(S("/"), S("new")));
+    definitions_close(&d);
+    assert_int_equal(count_rows(dir, "queue_users"), 1); /* of the queue that was deleted by hand */
+    scratch_remove(&dir);
+}
+
 static void a_file_that_is_not_ours_is_refused(void **state)
 {
     (void)state;
@@ -112,6 +138,7 @@ int main(void)
         cmocka_unit_test(a_file_older_than_its_mark_is_detected_until_it_is_changed),
         cmocka_unit_test(the_file_of_a_newer_version_is_refused_and_left_alone),
         cmocka_unit_test(an_older_file_gets_the_table_of_seen_values),
+        cmocka_unit_test(an_older_file_gets_the_users_of_new_queues),
         cmocka_unit_test(a_file_that_is_not_ours_is_refused),
         cmocka_unit_test(a_missing_directory_is_reported_as_not_found),
         cmocka_unit_test(only_the_owner_can_read_the_file),
