@@ -49,6 +49,14 @@ const char *password_algorithm_name(enum password_algorithm algorithm)
     return algorithms[algorithm].name;
 }
 
+void password_algorithm_refuse(struct slice name, struct lv_buffer *reason)
+{
+    lv_buffer_printf(reason, "unknown hashing_algorithm '%.*s': expected", SLICE_ARG(name));
+    for (enum password_algorithm a = 0; a < PASSWORD_ALGORITHM_COUNT; a++)
+        lv_buffer_printf(reason, "%s %s", a == 0 ? "" : ",", password_algorithm_name(a));
+    lv_buffer_printf(reason, "; with any other the password has to be set anew");
+}
+
 /* Appends H(salt + password) to the salt in `raw`. Returns false if OpenSSL lacks the digest, or
  * does not permit it. */
 static bool append_digest(enum password_algorithm algorithm, struct slice password,

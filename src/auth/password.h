@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "base/buffer.h"
 #include "base/slice.h"
 
 enum { PASSWORD_SALT_BYTES = 4, PASSWORD_HASH_TEXT_MAX = 96 };
@@ -33,6 +34,8 @@ enum password_algorithm {
  * without one. Returns ERR_INVALID if there is none. */
 int password_algorithm_of(struct slice name, enum password_algorithm *ret);
 const char *password_algorithm_name(enum password_algorithm algorithm);
+/* Appends "unknown hashing_algorithm 'NAME'", and which ones there are. */
+void password_algorithm_refuse(struct slice name, struct lv_buffer *reason);
 
 /* Returns whether a hash of this algorithm takes so long (tens of milliseconds, and 16 MiB) that it
  * must not be made on a loop. The others take a microsecond. */

@@ -188,9 +188,13 @@ static bool check_hash(struct checking *c, struct defined_user *u)
     const struct definition_user row = {
         .name = u->head.name, .password_hash = u->hash, .hashing_algorithm = u->algorithm};
     enum password_algorithm algorithm;
-    if (password_algorithm_of(u->algorithm, &algorithm) < 0)
-        return report_fault(c->report, DEFINED_USERS, &u->head, "unknown hashing_algorithm '%.*s'",
-                            SLICE_ARG(u->algorithm));
+    if (password_algorithm_of(u->algorithm, &algorithm) < 0) {
+        struct lv_buffer reason = {0};
+        password_algorithm_refuse(u->algorithm, &reason);
+        report_fault(c->report, DEFINED_USERS, &u->head, "%s", (const char *)reason.p);
+        lv_buffer_free(&reason);
+        return false;
+    }
     if (u->has_hash && auth_check_user(&row) < 0)
         return report_fault(c->report, DEFINED_USERS, &u->head,
                             "password_hash is not a hash of %s (not_base64)",

@@ -42,6 +42,21 @@ static bool hash_password(struct putting *p, struct manage_error *error)
     return manage_end(error, err);
 }
 
+static bool refuse_hash(const struct putting *p, struct manage_error *error)
+{
+    const struct slice name = p->row.hashing_algorithm;
+    enum password_algorithm algorithm;
+    struct lv_buffer reason = {0};
+    if (password_algorithm_of(name, &algorithm) == 0)
+        return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_USER,
+                             "not a base64 encoded password hash of the algorithm '%s'",
+                             password_algorithm_name(algorithm));
+    password_algorithm_refuse(name, &reason);
+    manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_USER, "%s", (const char *)reason.p);
+    lv_buffer_free(&reason);
+    return false;
+}
+
 static bool take_hash(struct putting *p, struct manage_error *error)
 {
     p->row.hashing_algorithm = p->wish->hashing_algorithm;
@@ -50,11 +65,7 @@ static bool take_hash(struct putting *p, struct manage_error *error)
     if (!p->wish->password_hash)
         return true;
     p->row.password_hash = *p->wish->password_hash;
-    if (auth_check_user(&p->row) == 0)
-        return true;
-    return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_USER,
-                         "not a base64 encoded password hash of the algorithm '%.*s'",
-                         SLICE_ARG(p->row.hashing_algorithm));
+    return auth_check_user(&p->row) == 0 || refuse_hash(p, error);
 }
 
 static bool check_limits(const struct putting *p, struct manage_error *error)

@@ -385,7 +385,11 @@ def test_users_log_in_by_the_hashes_of_a_file(shop):
         Peer(shop.address, user=name, password='p').drop()
     assert {user['name']: user['password_hash'] for user in exported(shop)['users'] if user['name'] in users} == users
     bcrypt = {'users': [{'name': 'b', 'password_hash': '$2a$04$x', 'tags': '', 'hashing_algorithm': 'Bcrypt'}]}
-    assert "unknown hashing_algorithm 'Bcrypt'" in imported(shop, bcrypt, check=False).err
+    assert imported(shop, bcrypt, check=False).err == (
+        "users[0] 'b': unknown hashing_algorithm 'Bcrypt': expected rabbit_password_hashing_sha256, rabbit_password_hashing_sha512, "
+        'rabbit_password_hashing_md5, scrypt; with any other the password has to be set anew\n')
+    del bcrypt['users'][0]['hashing_algorithm']
+    assert 'password_hash is not a hash of rabbit_password_hashing_sha256' in imported(shop, bcrypt, check=False).err
 
 
 @pytest.mark.once

@@ -120,7 +120,8 @@ def test_a_user_comes_with_a_hash(api, name):
     assert api.get(where).json['hashing_algorithm'] == 'rabbit_password_hashing_sha256'
     for wrong in ('!!', made[4:]):
         assert api.put(where, {'password_hash': wrong, 'tags': ''}).status == 400
-    assert api.put(where, {'password_hash': made, 'hashing_algorithm': 'rot13', 'tags': ''}).status == 400
+    unknown = api.put(where, {'password_hash': made, 'hashing_algorithm': 'rot13', 'tags': ''})
+    assert unknown.status == 400 and "unknown hashing_algorithm 'rot13'" in unknown.json['reason']
     refused(api.put(where, {'password_hash': made, 'password': 'x', 'tags': ''}), 400,
             'both_password_and_password_hash_are_provided')
     assert api.get('/whoami', user=(user, 'a/b ü')).status == 200    # none of these has changed it
