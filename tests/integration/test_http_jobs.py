@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from crash_tools import fail_io
 from http_client import Api, path
 from wire import Peer, eventually
 
@@ -150,15 +151,36 @@ def test_an_import_may_be_a_job(api, broker, queues):
 
 def test_an_import_that_is_cancelled_has_changed_nothing(api, broker):
     """Passwords take long: the job is cancelled while it makes hashes of them."""
-    many = {'users': [{'name': f'many-{n}', 'password': 'p', 'tags': ''} for n in range(3000)]}
+    many = {'vhosts': [{'name': 'many'}], 'users': [{'name': f'many-{n}', 'password': 'p', 'tags': ''} for n in range(3000)]}
     begun = api.post('/definitions?async=true', many)
     place = path('jobs', begun.json['id'])
     assert api.get(place).json['state'] == 'running'
     assert api.delete(place).status == 204
     job = ended(api, begun)
-    assert (job['state'], job['done'], job['total']) == ('cancelled', 0, 3000)
-    assert api.get('/users/many-0').status == 404
+    assert (job['state'], job['done'], job['total']) == ('cancelled', 0, 3001)
+    assert [api.get(where).status for where in ('/users/many-0', '/vhosts/many')] == [404, 404]
     eventually(lambda: 'an import of definitions is cancelled: nothing is changed' in broker.log())
+
+
+def test_an_import_that_has_begun_to_change_something_is_not_cancelled(own_broker, workspace, tmp_path):
+    """Its rows are applied, and the disk takes as long as the test wants to store them."""
+    when = tmp_path / 'while'
+    own = own_broker(environment={'LD_PRELOAD': fail_io(workspace), 'FAIL_IO_PATH': 'definitions.sqlite', 'FAIL_IO_CALL': 'sync',
+                                  'FAIL_IO_WHEN': str(when), 'FAIL_IO_WAITS': '1'})
+    api = Api(own)
+    when.touch()
+    begun = api.post('/definitions?async=true', {'vhosts': [{'name': 'v'}], 'queues': [{'name': 'q', 'vhost': 'v'}]})
+    place = path('jobs', begun.json['id'])
+    try:
+        api.wait(place, lambda answer: answer.json['done'] == 2)
+        refused, command = api.delete(place), own.ctl('cancel_job', str(begun.json['id']), check=False)
+        assert api.get(place).json['state'] == 'running'
+    finally:
+        when.unlink()
+    why = f'job {begun.json["id"]} is about to end, and can no longer be cancelled'
+    assert (refused.status, refused.json['reason']) == (400, why) and why in command.err
+    assert ended(api, begun)['state'] == 'done'
+    assert api.get(path('queues', 'v', 'q')).status == 200
 
 
 def test_jobs_are_seen_by_their_users_and_by_monitors(api, broker, queues):

@@ -140,6 +140,87 @@ def test_an_object_has_a_sample_of_its_own(load, scrape):
     assert len(each.samples['rabbitmq_connection_channels']) == len(each.samples['rabbitmq_channel_consumers']) == 3
 
 
+# What RabbitMQ 3.10.8 shows after the traffic below: each channel with a queue, or an exchange, and their values.
+BY_QUEUE = ((3, 'a'), (3, 'empty'), (4, 'b'), (5, 'auto')), {
+    'get_ack': (3, 0, 0, 0), 'get': (1, 0, 0, 0), 'get_empty': (0, 1, 0, 0), 'messages_delivered_ack': (0, 0, 6, 0),
+    'messages_delivered': (0, 0, 0, 4), 'messages_redelivered': (1, 0, 1, 0), 'messages_acked': (1, 0, 1, 0)}
+BY_EXCHANGE = ((1, ''), (1, 'x'), (2, ''), (2, 'x')), {
+    'messages_published': (8, 3, 4, 2), 'messages_confirmed': (8, 3, 0, 0), 'messages_unroutable_returned': (1, 0, 0, 0),
+    'messages_unroutable_dropped': (2, 0, 0, 0)}
+BY_CHANNEL = {'consumers': (0, 0, 0, 1, 1), 'messages_unacked': (0, 0, 1, 3, 0), 'messages_unconfirmed': (0, 0, 0, 0, 0)}
+TO_QUEUES = {'a': 10, 'b': 5, 'auto': 4, 'empty': 0}         # sums: RabbitMQ has them by channel and exchange
+
+
+def publish_by_two_channels(peer):
+    for queue in TO_QUEUES:
+        peer.declare(queue)
+    peer.call(1, 'exchange.declare', exchange='x', type='fanout')
+    for queue in 'a', 'b':
+        peer.call(1, 'queue.bind', queue=queue, exchange='x', routing_key='')
+    peer.call(1, 'confirm.select')
+    for channel, exchange, key, count in ((1, '', 'a', 5), (1, 'x', '', 3), (1, '', 'gone', 2), (2, 'x', '', 2), (2, '', 'auto', 4)):
+        for _ in range(count):
+            peer.publish(channel, exchange, key, b'abc')
+    peer.publish(1, '', 'gone', b'abc', mandatory=True)
+    eventually(lambda: [peer.declare(queue, channel=2, passive=True).message_count for queue in TO_QUEUES] == [10, 5, 4, 0])
+
+
+def get_and_consume_by_three_channels(peer):
+    peer.get('a', channel=3)
+    first, second = [peer.get('a', channel=3, no_ack=False).method for _ in range(2)]
+    peer.send(3, 'basic.ack', delivery_tag=first.delivery_tag)
+    peer.send(3, 'basic.nack', delivery_tag=second.delivery_tag, requeue=True)
+    assert peer.get('a', channel=3, no_ack=False) and not peer.get('empty', channel=3)
+    peer.call(4, 'basic.qos', prefetch_size=0, prefetch_count=3, global_=False)
+    peer.call(4, 'basic.consume', queue='b')
+    first, second, third = [delivery.method for delivery in peer.contents(3, 4)]
+    peer.send(4, 'basic.ack', delivery_tag=first.delivery_tag)
+    peer.send(4, 'basic.reject', delivery_tag=second.delivery_tag, requeue=True)
+    peer.contents(2, 4)
+    peer.send(4, 'basic.reject', delivery_tag=third.delivery_tag, requeue=False)
+    peer.contents(1, 4)
+    peer.call(5, 'basic.consume', queue='auto', no_ack=True)
+    peer.contents(4, 5)
+
+
+@pytest.mark.parametrize('below, prefix', [('/per-object', 'rabbitmq_'), (
+    '/detailed?vhost=m-by&' + '&'.join(f'family=channel_{of}metrics' for of in ('', 'queue_', 'exchange_', 'queue_exchange_')),
+    'rabbitmq_detailed_')], ids=['per-object', 'detailed'])
+def test_values_by_channel_are_those_of_rabbitmq(load, scraped, scrape, below, prefix):
+    scraped.ctl('add_vhost', 'm-by')
+    scraped.ctl('set_permissions', '-p', 'm-by', 'guest', '.*', '.*', '.*')
+    peer = Peer(scraped.address, vhost='m-by')
+    for channel in 2, 3, 4, 5:
+        peer.open_channel(channel)
+    publish_by_two_channels(peer)
+    get_and_consume_by_three_channels(peer)
+
+    def shown(what, label=None):
+        """The samples of this connection, by the number of the channel."""
+        of_its_own = sorted(labels['channel'] for labels, _ in now.samples[prefix + 'channel_consumers']
+                            if labels['channel'].rpartition('.')[0] == connection)
+        assert len(of_its_own) == 5
+        return {(of_its_own.index(labels['channel']) + 1, labels.get(label)): value
+                for labels, value in now.samples[prefix + what] if labels['channel'] in of_its_own}
+
+    def confirmed():
+        return scrape(below).value(prefix + 'channel_messages_confirmed_total', vhost='m-by', exchange='') == 8
+
+    eventually(confirmed)
+    now = scrape(below)
+    connection = next(labels['channel'] for labels, _ in now.samples[prefix + 'channel_messages_published_total']
+                      if labels['vhost'] == 'm-by').rpartition('.')[0]
+    for (pairs, values), label in ((BY_QUEUE, 'queue'), (BY_EXCHANGE, 'exchange')):
+        for what, row in values.items():
+            assert shown(f'channel_{what}_total', label) == dict(zip(pairs, row)), what
+    for what, row in BY_CHANNEL.items():
+        assert [shown(f'channel_{what}')[number + 1, None] for number in range(5)] == list(row), what
+    for queue, count in TO_QUEUES.items():
+        assert now.value(prefix + 'queue_messages_published_total', vhost='m-by', queue=queue) == count
+    peer.drop()
+    scraped.ctl('delete_vhost', 'm-by')
+
+
 def test_families_and_vhosts_are_chosen(load, scrape):
     some = scrape('/detailed?family=queue_coarse_metrics&family=vhost_status&vhost=%2F')
     assert some.value('rabbitmq_detailed_queue_messages', queue='m-q') == 8
