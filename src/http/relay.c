@@ -8,7 +8,8 @@
  *
  * The pair is made, and libmicrohttpd learns of the client, once its first header has arrived whole;
  * until then a client has one descriptor and the bytes that it has sent. Each of the two kinds of
- * clients has its limit. Those whose header is whole while every pair is taken wait, in order.
+ * clients has its limit. Those whose header is whole while every pair is taken wait, in order. Of
+ * the others the oldest is closed when a new client needs its place (net_keep()).
  *
  * A slow client is closed: see slow.c. */
 #include <errno.h>
@@ -138,8 +139,17 @@ static bool inner_open(struct http_conn *c, struct loop *loop)
 
 /* --- the first header ------------------------------------------------------------------------- */
 
-/* Returns whether the bytes end a header, or may: with an empty line, as libmicrohttpd sees it,
- * whose lines end with CR LF, LF or CR. Empty lines before a request count, too. */
+/* Returns how many of the bytes are of empty lines before a request. */
+static size_t blank_bytes(const uint8_t *p, size_t n)
+{
+    size_t blank = 0;
+    while (blank < n && (p[blank] == '\r' || p[blank] == '\n'))
+        blank++;
+    return blank;
+}
+
+/* Returns whether the bytes end a header: with an empty line, as libmicrohttpd sees it, whose lines
+ * end with CR LF, LF or CR. */
 static bool header_is_whole(struct http_conn *c, const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -156,10 +166,14 @@ static bool header_is_whole(struct http_conn *c, const uint8_t *p, size_t n)
     return false;
 }
 
-/* Keeps what has arrived so far. Returns false if it must be passed on: the header is whole, or
- * larger than a header may be, which libmicrohttpd refuses. */
+/* Keeps what has arrived so far, without empty lines before it, with which a client could pretend
+ * to have sent a header. Returns false if it must be passed on: the header is whole, or larger than
+ * a header may be, which libmicrohttpd refuses. */
 static bool client_hold(struct http_conn *c, const uint8_t *p, size_t n)
 {
+    size_t blank = c->held.n == 0 ? blank_bytes(p, n) : 0;
+    p += blank;
+    n -= blank;
     lv_buffer_add(&c->held, p, n);
     return !header_is_whole(c, p, n) && c->held.n < CONNECTION_BYTES;
 }
@@ -175,18 +189,11 @@ static void client_serve(struct http_conn *c)
     lv_buffer_free(&c->held);
 }
 
-static bool is_stopping(struct http_server *s)
-{
-    pthread_mutex_lock(&s->lock);
-    bool is = s->is_stopping;
-    pthread_mutex_unlock(&s->lock);
-    return is;
-}
-
-/* A pair has become free: the client that has waited longest gets it. */
+/* A pair has become free: the client that has waited longest gets it. While the server stops, its
+ * request is cut, as are all; once the loop has stopped, the client is closed already. */
 static void serve_next(struct http_server *s)
 {
-    if (lv_list_is_empty(&s->waiting) || s->pairs >= s->options.pairs_max || is_stopping(s))
+    if (lv_list_is_empty(&s->waiting) || s->pairs >= s->options.pairs_max)
         return;
     struct http_conn *c = lv_list_item(s->waiting.next, struct http_conn, waiting);
     lv_list_remove(&c->waiting);
@@ -198,6 +205,7 @@ static void serve_next(struct http_server *s)
 static void client_begin(struct http_conn *c)
 {
     struct http_server *s = c->listener->server;
+    net_keep(c->client);
     if (s->pairs < s->options.pairs_max) {
         client_serve(c);
         return;

@@ -126,7 +126,8 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t port
                                              .newcomers_per_address =
                                                  s->options.newcomers_per_address_max,
                                              .proxy_header_ms = s->options.request_ms,
-                                             .connections_key = s->options.connections_key};
+                                             .connections_key = s->options.connections_key,
+                                             .closes_half_open = true};
     net_listener_set_options(l->net, &tcp);
     net_listener_set_limits(l->net, &limits);
     if (tls)

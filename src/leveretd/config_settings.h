@@ -440,7 +440,8 @@
     S(management_connections_max, "management.tcp.max_connections", NUMBER_OR_NONE, "10000",       \
       false, 1, INT32_MAX,                                                                         \
       "Connections of a listener for HTTP, at most three for ten descriptors of the process; "     \
-      "more wait until others close; none (also: infinity) means as many as that allows.")         \
+      "a new one takes the place of the oldest that has sent no request, or waits; none (also: "   \
+      "infinity) means as many as that allows.")                                                   \
     S(management_request_ms, "management.tcp.request_timeout", NUMBER, "15000", false, 1,          \
       INT32_MAX, "Milliseconds within which the header of a request must have come.")              \
     S(management_idle_ms, "management.tcp.idle_timeout", NUMBER, "60000", false, 1, INT32_MAX,     \

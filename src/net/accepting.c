@@ -16,7 +16,7 @@
 #include "base/memory.h"
 #include "net/net_private.h"
 
-enum { NEWCOMER_BUCKETS = 4096, HEADER_MS = 10000, WARN_EVERY_MS = 60000 };
+enum { HEADER_MS = 10000, WARN_EVERY_MS = 60000 };
 
 /* Shared by the listener, and by the entries of its connections: all of these may outlive it. */
 struct accepting {
@@ -38,7 +38,8 @@ struct accepting {
     _Atomic int64_t newcomers_max; /* in a bucket; negative: no limit */
     _Atomic int64_t newcomers[NEWCOMER_BUCKETS];
     uint64_t hash_seed;
-    _Atomic uint64_t refused; /* newcomers, since the last line that told how many */
+    struct half_open_set *half_open; /* NULL: nobody is closed for another */
+    _Atomic uint64_t refused;        /* newcomers, since the last line that told how many */
     _Atomic uint64_t warn_after_ms;
 };
 
@@ -64,6 +65,7 @@ void accepting_unref(struct accepting **accepting)
     if (before > 1)
         return;
     lv_assert(a->connections == 0);
+    half_open_set_free(&a->half_open);
     free(a->trusted);
     free(a);
 }
@@ -96,6 +98,8 @@ void accepting_set_limits(struct accepting *a, const struct net_accept_limits *l
     atomic_store(&a->header_ms, limits->proxy_header_ms);
     atomic_store(&a->connections_key, key_or_limit(limits->connections_key));
     atomic_store(&a->newcomers_key, key_or_limit(limits->newcomers_key));
+    if (limits->closes_half_open && !a->half_open)
+        a->half_open = half_open_set_create();
 }
 
 /* --- counting --------------------------------------------------------------------------------- */
@@ -139,6 +143,31 @@ static void refuse_newcomer(struct accepting *a, const struct net_address *peer,
                 (unsigned long long)refused);
 }
 
+/* Closes the oldest half-open connection that is counted in the bucket. Returns false if there is
+ * none to close. */
+static bool make_room_at(struct accepting *a, uint16_t bucket)
+{
+    return a->half_open &&
+           half_open_close_oldest_of(a->half_open, bucket, atomic_load(&a->newcomers_key));
+}
+
+bool accepting_make_room(struct accepting *a, uint64_t ms_min, const char *key)
+{
+    return a->half_open && half_open_close_oldest(a->half_open, ms_min, key);
+}
+
+bool accepting_has_half_open(const struct accepting *a)
+{
+    return a->half_open && !half_open_set_is_empty(a->half_open);
+}
+
+void accepting_begin(struct net_conn *conn)
+{
+    struct accepting *a = conn->entry.accepting;
+    if (a && a->half_open)
+        half_open_begin(a->half_open, conn);
+}
+
 /* Counts the entry's newcomer by this address, instead of the one before if there is one. Returns
  * false, with the entry unchanged, if there are too many with the address. */
 static bool newcomer_enter(struct net_entry *entry, const union socket_address *peer)
@@ -146,8 +175,10 @@ static bool newcomer_enter(struct net_entry *entry, const union socket_address *
     struct accepting *a = entry->accepting;
     uint16_t bucket = bucket_of(a, peer);
     int64_t max = atomic_load_explicit(&a->newcomers_max, memory_order_relaxed);
+    if (entry->half_open)
+        half_open_leave_bucket(entry->half_open); /* so that it makes no room for itself */
     int64_t before = atomic_fetch_add_explicit(&a->newcomers[bucket], 1, memory_order_relaxed);
-    if (max >= 0 && before >= max) {
+    if (max >= 0 && before >= max && !make_room_at(a, bucket)) {
         atomic_fetch_sub_explicit(&a->newcomers[bucket], 1, memory_order_relaxed);
         struct net_address address = address_format(peer);
         refuse_newcomer(a, &address, max);
@@ -156,6 +187,8 @@ static bool newcomer_enter(struct net_entry *entry, const union socket_address *
     entry_admit(entry);
     entry->bucket = bucket;
     entry->is_newcomer = true;
+    if (entry->half_open)
+        half_open_enter_bucket(a->half_open, entry->half_open, bucket);
     return true;
 }
 
@@ -189,6 +222,7 @@ void entry_leave(struct net_entry *entry)
 {
     if (!entry->accepting)
         return;
+    half_open_end(&entry->half_open);
     entry_admit(entry);
     int64_t before = atomic_fetch_sub(&entry->accepting->connections, 1);
     lv_assert(before > 0);

@@ -93,6 +93,7 @@ void conn_close(struct net_conn *conn, int error)
     conn->is_reading = false;
     conn->is_blocked = false;
     conn_drop_input(conn);
+    half_open_end(&conn->entry.half_open);
     loop_timer_stop(conn->net->loop, &conn->limit);
     /* This comes before the socket is closed, because libuv must not poll a closed one. */
     uv_close((uv_handle_t *)&conn->uv, conn_closed);
@@ -297,6 +298,7 @@ struct net_conn *conn_open(struct net_loop *net, struct net_stream *stream, net_
         return NULL;
     }
     conn->entry = copy;
+    accepting_begin(conn);
     conn->opened = opened;
     conn->owner = arg;
     if (conn->stream->open_limit_ms > 0)
@@ -346,6 +348,12 @@ struct net_conn *net_adopt(struct loop *loop, int fd, const struct net_owner *ca
     else
         conn_open(net_of(loop), net_stream_plain(fd), NULL, NULL, NULL, conn_adopted, &adoption);
     return adoption.conn;
+}
+
+void net_keep(struct net_conn *conn)
+{
+    conn_assert_loop(conn);
+    half_open_end(&conn->entry.half_open);
 }
 
 void net_admit(struct net_conn *conn)

@@ -24,6 +24,7 @@ enum {
     ACCEPTS_PER_TURN_MAX = 64,
     WARN_EVERY_MS = 60000,
     REST_MS = 100,
+    YOUNG_MS = 100,
 };
 
 struct net_listener {
@@ -77,16 +78,40 @@ static bool descriptor_is_reserved(int fd)
            (rlim_t)fd + descriptors_reserved >= limit.rlim_cur;
 }
 
-/* Returns a socket, or -1 with errno set: EMFILE also if the only descriptors left are reserved. */
-static int listener_accept_one(struct net_listener *l, union socket_address *ret_peer)
+/* Closes a half-open connection of the loop's, so that a descriptor becomes free. Returns false if
+ * there is none to close. */
+static bool listener_free_descriptor(struct net_listener *l)
+{
+    struct lv_list *it, *after;
+    lv_list_each (it, after, &net_of(l->loop)->listeners) {
+        struct net_listener *other = lv_list_item(it, struct net_listener, in_listeners);
+        if (accepting_make_room(other->accepting, 0, "file descriptors"))
+            return true;
+    }
+    return false;
+}
+
+/* Returns a socket, or -1 with errno set. */
+static int listener_accept(struct net_listener *l, union socket_address *ret_peer)
 {
     socklen_t n = sizeof *ret_peer;
-    int fd = accept4(l->fd, &ret_peer->any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 || !descriptor_is_reserved(fd))
+    return accept4(l->fd, &ret_peer->any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* Does the same. If only reserved descriptors are left, or none, a half-open connection is closed
+ * for the socket; if there is none to close, errno is EMFILE. */
+static int listener_accept_one(struct net_listener *l, union socket_address *ret_peer)
+{
+    int fd = listener_accept(l, ret_peer);
+    if (fd < 0)
+        return errno == EMFILE && listener_free_descriptor(l) ? listener_accept(l, ret_peer) : fd;
+    if (!descriptor_is_reserved(fd))
         return fd;
+    int lower = listener_free_descriptor(l) ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     close(fd);
-    errno = EMFILE;
-    return -1;
+    if (lower < 0)
+        errno = EMFILE;
+    return lower;
 }
 
 static int reserve_open(void)
@@ -140,11 +165,11 @@ static void listener_shed_one(struct net_listener *l)
 }
 
 /* Leaves new peers to the kernel's queue, since the listener has as many connections as it may
- * have. */
+ * have. If there are half-open ones, they are only too young to be closed for others. */
 static void listener_wait_for_room(struct net_listener *l)
 {
     uint64_t now_ms = loop_now_ms(l->loop);
-    if (now_ms >= l->warn_full_after_ms) {
+    if (now_ms >= l->warn_full_after_ms && !accepting_has_half_open(l->accepting)) {
         l->warn_full_after_ms = now_ms + WARN_EVERY_MS;
         log_warning(
             "port %u has as many connections as it may have (%s): new ones wait until others "
@@ -152,6 +177,14 @@ static void listener_wait_for_room(struct net_listener *l)
             l->port, accepting_connections_key(l->accepting));
     }
     listener_rest(l);
+}
+
+/* Called when a peer waits and the listener is full: the oldest half-open connection is closed for
+ * it. Returns false if there is none, or if it is young: an honest one needs a moment, too, and
+ * when many come at once they wait for each other. */
+static bool listener_make_room(struct net_listener *l)
+{
+    return accepting_make_room(l->accepting, YOUNG_MS, accepting_connections_key(l->accepting));
 }
 
 static void listener_ready(uv_poll_t *uv, int status, int events)
@@ -165,7 +198,10 @@ static void listener_ready(uv_poll_t *uv, int status, int events)
     for (unsigned i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
         union socket_address peer;
         struct net_entry entry;
-        if (accepting_is_full(l->accepting)) {
+        bool is_full = accepting_is_full(l->accepting);
+        if (is_full && i > 0)
+            return; /* whether another peer waits is known by the next turn */
+        if (is_full && !listener_make_room(l)) {
             listener_wait_for_room(l);
             return;
         }
@@ -289,6 +325,7 @@ void net_listener_expect_proxies(struct net_listener *l, const struct net_networ
 void net_listener_set_limits(struct net_listener *l, const struct net_accept_limits *limits)
 {
     net_assert_loop(l->loop);
+    lv_assert(!limits->closes_half_open || loops_count(loop_set(l->loop)) == 1);
     accepting_set_limits(l->accepting, limits);
 }
 

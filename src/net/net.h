@@ -131,6 +131,14 @@ struct net_accept_limits {
     uint32_t proxy_header_ms;
     /* What sets the first two, for log lines; static. NULL: nothing to name. */
     const char *connections_key, *newcomers_key;
+    /* When a new peer finds that there are as many connections, newcomers with its address or
+     * descriptors as there may be, the oldest half-open connection is closed for it (of the
+     * listener, or of the address, or of the loop), with on_end(ERR_CLOSED); a log line now and
+     * then tells how many. Half-open is one for which net_keep() was not called yet, also within a
+     * handshake. Where the new peer could wait, because there are as many connections, it does so
+     * until the oldest has been there for 0.1 s. Only for a set of one loop, and the same in each
+     * call for a listener. */
+    bool closes_half_open;
 };
 /* Sets the limits for sockets that are accepted from now on. Without this call there are none, and
  * a header has 10 s. Call only before loops_run(), or on loop 0. */
@@ -223,6 +231,10 @@ void net_set_send_timeout(struct net_conn *conn, uint32_t ms);
 /* Tells that the peer has logged in: it is not a newcomer any more (struct net_accept_limits).
  * Calling it again does nothing. */
 void net_admit(struct net_conn *conn);
+
+/* Tells that the peer has sent what was waited for: the connection is not half-open any more
+ * (struct net_accept_limits). Calling it again does nothing. */
+void net_keep(struct net_conn *conn);
 
 /* Ends the connection: without `flush` at once; with it, after what is in net_out() has been
  * written (at most 3 s) and the peer has closed its side (at most 1 s more, so that a peer that is

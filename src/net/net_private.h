@@ -14,11 +14,14 @@
 #include "net/net.h"
 #include "net/stream.h"
 
-struct accepting; /* see accepting.c */
+struct accepting;     /* see accepting.c */
+struct half_open;     /* see half_open.c */
+struct half_open_set; /* see half_open.c */
 
 /* The place of an accepted connection in the counts of its listener. */
 struct net_entry {
     struct accepting *accepting; /* a reference */
+    struct half_open *half_open; /* owned; NULL: it is not half-open, or nobody asks */
     uint16_t bucket;             /* in which it is counted, while is_newcomer */
     bool is_newcomer;
 };
@@ -202,6 +205,30 @@ int plain_shutdown(struct net_stream *stream);
  * stream's handshake, for which it has header_ms. peer() returns the addresses passed on. */
 struct net_stream *net_stream_proxied(int fd, uint32_t header_ms);
 
+/* --- half_open.c ------------------------------------------------------------------------------ */
+
+/* Newcomers are counted by a hash of their addresses, in so many buckets. */
+enum { NEWCOMER_BUCKETS = 4096 };
+
+/* All functions are called on the loop of the connections. */
+
+struct half_open_set *half_open_set_create(void);
+/* It must be empty. Clears the pointer. NULL is fine. */
+void half_open_set_free(struct half_open_set **set);
+bool half_open_set_is_empty(const struct half_open_set *set);
+/* Puts the connection, whose entry names its bucket, behind the others of the set. */
+void half_open_begin(struct half_open_set *set, struct net_conn *conn);
+/* The connection is not found by its bucket any more, until it enters another. */
+void half_open_leave_bucket(struct half_open *half_open);
+void half_open_enter_bucket(struct half_open_set *set, struct half_open *half_open,
+                            uint16_t bucket);
+/* The connection is not half-open any more, or has ended. Clears the pointer. NULL is fine. */
+void half_open_end(struct half_open **half_open);
+/* Closes the oldest connection, if it came at least ms_min ago, or the oldest of the bucket. `key`
+ * names the limit, for the log. Returns false if there is none to close. */
+bool half_open_close_oldest(struct half_open_set *set, uint64_t ms_min, const char *key);
+bool half_open_close_oldest_of(struct half_open_set *set, uint16_t bucket, const char *key);
+
 /* --- accepting.c ------------------------------------------------------------------------------ */
 
 /* Returns what is done with the sockets of a listener; the caller owns a reference. */
@@ -217,12 +244,20 @@ uint64_t accepting_connections(const struct accepting *a);
 bool accepting_is_full(const struct accepting *a);
 /* Returns what sets that limit, for the log. */
 const char *accepting_connections_key(const struct accepting *a);
+/* Closes the oldest half-open connection, if it came at least ms_min ago, for want of what `key`
+ * names. Returns false if there is none to close. */
+bool accepting_make_room(struct accepting *a, uint64_t ms_min, const char *key);
+/* Returns whether there are half-open connections that are closed for others. */
+bool accepting_has_half_open(const struct accepting *a);
 /* Counts a new connection and its newcomer. Returns false, after a log line now and then, if there
  * are too many newcomers with this address: the caller closes the socket. Any thread. */
 bool accepting_enter(struct accepting *a, const union socket_address *peer, struct net_entry *ret);
 /* Makes a connection of the socket, which it takes together with the entry. On the loop that gets
  * the socket. */
 void accepting_take(const struct net_entry *entry, struct loop *loop, int fd);
+
+/* A connection was made of the entry's socket: it is half-open. */
+void accepting_begin(struct net_conn *conn);
 
 /* The peer has logged in: it is not a newcomer any more. */
 void entry_admit(struct net_entry *entry);

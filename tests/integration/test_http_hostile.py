@@ -227,6 +227,54 @@ def test_a_header_that_is_not_whole_takes_one_descriptor(few):
     eventually(lambda: descriptors(few) < before + 10)
 
 
+@pytest.fixture
+def crowded(own_broker, tmp_path):
+    """A broker that has 8 connections for HTTP."""
+    config = tmp_path / 'leveret.conf'
+    config.write_text('management.tcp.max_connections = 8\nmanagement.tcp.idle_timeout = 600000\nmanagement.tcp.request_timeout = 600000\n')
+    return own_broker(flags=['--config', str(config)])
+
+
+def test_the_oldest_request_that_is_not_whole_makes_room_for_a_client(crowded):
+    kept = Raw(crowded.management_port)
+    kept.send(SECOND)
+    assert kept.answer()[0] == 200                        # and it stays open
+    made = []
+    try:
+        for text in (b'', b'GET /api/who', b'\r\n\r\n\r\n', SECOND[:-2].encode()) * 8:
+            made.append(Raw(crowded.management_port))
+            made[-1].send(text)
+        assert Api(crowded).get('/whoami').status == 200
+        for one in made[:16]:
+            assert one.ends() == b''
+        kept.send(SECOND)
+        assert kept.answer()[0] == 200
+        with Peer(crowded.address) as peer:
+            peer.declare('served')
+    finally:
+        for one in [kept, *made]:
+            one.close()
+    line = 'was half-open and is closed: a new one needs its place (management.tcp.max_connections)'
+    eventually(lambda: crowded.log().count(line) > 0)
+    assert crowded.log().count(line) < 4                  # one a minute
+
+
+def test_a_client_waits_when_others_that_are_served_have_every_place(crowded):
+    made = [Raw(crowded.management_port) for _ in range(9)]
+    try:
+        for one in made[:8]:
+            one.send(SECOND)
+            assert one.answer()[0] == 200
+        made[8].send(SECOND)
+        eventually(lambda: f'port {crowded.management_port} has as many connections as it may have (management.tcp.max_connections): '
+                           'new ones wait until others close' in crowded.log())
+        made[0].close()
+        assert made[8].answer()[0] == 200
+    finally:
+        for one in made:
+            one.close()
+
+
 def test_who_sends_a_request_when_all_that_may_are_served_is_served_next(few):
     made = [Raw(few.management_port) for _ in range(50)]
     try:

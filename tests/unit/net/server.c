@@ -102,6 +102,7 @@ static void handle(struct session *s, const uint8_t *frame, size_t n)
         stream(s);
         break;
     case 'A': net_admit(s->conn); break;
+    case 'K': net_keep(s->conn); break;
     case 'C':
         outbuf_add(net_out(s->conn), "bye", 3);
         net_close(s->conn, true);

@@ -6,6 +6,7 @@
  *   'P'  pauses reading twice, and resumes twice after 20 ms
  *   'W'  writes STREAM_BYTES of pattern, as far as the watermarks allow
  *   'A'  admits the connection: it is not a newcomer any more
+ *   'K'  keeps the connection: it is not half-open any more
  *   'C'  answers "bye" and closes the connection with a flush
  *   'X'  closes the connection at once
  *   'J'  stops the loop until `is_released`, and past the deadline of a patient timer, which then

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "record_layer.h"
 #include "server.h"
 
@@ -265,6 +266,93 @@ static void a_connection_beyond_the_limit_waits_until_another_has_ended(void **s
     server_stop(&server);
 }
 
+static void two_with_an_address(struct net_listener *listener)
+{
+    net_listener_set_limits(listener, &(struct net_accept_limits){.connections = -1,
+                                                                  .newcomers_per_address = 2,
+                                                                  .proxy_header_ms = PATIENCE_MS,
+                                                                  .closes_half_open = true});
+}
+
+static void two_at_all(struct net_listener *listener)
+{
+    net_listener_set_limits(listener, &(struct net_accept_limits){.connections = 2,
+                                                                  .newcomers_per_address = -1,
+                                                                  .proxy_header_ms = PATIENCE_MS,
+                                                                  .closes_half_open = true});
+}
+
+static void two_with_an_address_behind_a_proxy(struct net_listener *listener)
+{
+    net_listener_expect_proxies(listener, NULL, 0);
+    two_with_an_address(listener);
+}
+
+/* Frame 'K' keeps the connection. */
+static void the_oldest_half_open_connection_is_closed_for_a_new_one(void **state)
+{
+    (void)state;
+    static void (*const limits[])(struct net_listener *) = {two_at_all, two_with_an_address};
+    uint8_t frame[5];
+    for (size_t i = 0; i < 2; i++) {
+        struct server *server = server_start_prepared(1, NULL, limits[i]);
+        int kept = client_connect(server->port);
+        client_send(kept, frame, frame_make(frame, 'K', 1, 0));
+        check_echo(kept);
+        int before = client_connect(server->port);
+        check_echo(before);
+        for (int n = 0; n < 5; n++) {
+            int next = client_connect(server->port);
+            check_echo(next);
+            client_is_ended(before);
+            wait_for(&server->ended, (unsigned)n + 1);
+            assert_int_equal(atomic_load(&server->last_error), ERR_CLOSED);
+            close(before);
+            before = next;
+        }
+        check_echo(kept);
+        close(kept);
+        close(before);
+        wait_for(&server->ended, 7);
+        server_stop(&server);
+    }
+}
+
+/* None makes room for itself. Another address may share the counter, so there is but one. */
+static void a_half_open_connection_is_known_by_the_address_that_a_proxy_passes_on(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 8 };
+    int fd[CLIENTS];
+    struct server *server = server_start_prepared(1, NULL, two_with_an_address_behind_a_proxy);
+    for (int i = 0; i < CLIENTS; i++) {
+        fd[i] = client_connect(server->port);
+        client_send(fd[i], from_afar, sizeof from_afar - 1);
+        check_echo(fd[i]);
+    }
+    for (int i = 0; i < CLIENTS - 2; i++)
+        client_is_ended(fd[i]);
+    check_echo(fd[CLIENTS - 1]);
+    for (int i = 0; i < CLIENTS; i++)
+        close(fd[i]);
+    server_stop(&server);
+}
+
+static void a_peer_within_its_handshake_is_half_open(void **state)
+{
+    (void)state;
+    struct server *server = server_start_prepared(1, record_layer, two_at_all);
+    int silent[2] = {client_connect(server->port), client_connect(server->port)};
+    int fd = client_connect(server->port);
+    client_is_ended(silent[0]);
+    record_client_hello(fd);
+    wait_for(&server->accepted, 1);
+    close(silent[0]);
+    close(silent[1]);
+    close(fd);
+    server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +367,9 @@ int main(void)
         cmocka_unit_test(newcomers_beyond_the_limit_are_closed_at_once),
         cmocka_unit_test(newcomers_are_counted_by_the_address_that_a_proxy_passes_on),
         cmocka_unit_test(a_connection_beyond_the_limit_waits_until_another_has_ended),
+        cmocka_unit_test(the_oldest_half_open_connection_is_closed_for_a_new_one),
+        cmocka_unit_test(a_half_open_connection_is_known_by_the_address_that_a_proxy_passes_on),
+        cmocka_unit_test(a_peer_within_its_handshake_is_half_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
