@@ -247,11 +247,13 @@ void packer_free(struct packer **packer);
 
 struct access_log;
 
-/* Creates the log in this directory, which is created if need be. Returns ERR_..., explained. */
+/* Creates the log in this directory, which is created if need be, and starts its thread. Returns
+ * ERR_..., explained. */
 int access_log_create(const char *dir, struct access_log **ret);
-/* Clears the pointer. NULL is fine. */
+/* Ends the log once its lines are written, or after 5 s: lines that the disk has not taken by then
+ * are lost. Clears the pointer. NULL is fine. */
 void access_log_free(struct access_log **log);
-/* Logs a request whose answer is known. NULL is fine. Waits for the disk. Any thread. */
+/* Logs a request whose answer is known. NULL is fine. Does not wait for the disk. Any thread. */
 void access_log_note(struct access_log *log, const struct http_request *r);
 
 /* --- workers.c -------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 """Clients of the HTTP server that mean harm: none gets more than an answer that refuses it, and others do not notice."""
 import os
 import socket
+import time
 
 import pytest
 
@@ -273,6 +274,36 @@ def test_a_client_waits_when_others_that_are_served_have_every_place(crowded):
     finally:
         for one in made:
             one.close()
+
+
+def test_a_disk_that_hangs_holds_up_no_request(own_broker, tmp_path):
+    """The files of this hour and of the next are pipes without a reader, so that opening them waits."""
+    config, folder = tmp_path / 'leveret.conf', tmp_path / 'requests'
+    config.write_text(f'management.http_log_dir = {folder}\n')
+    folder.mkdir()
+    pipes = [folder / time.strftime('access.log.%Y_%m_%d_%H', time.localtime(time.time() + later)) for later in (0, 3600)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    own = own_broker(flags=['--config', str(config)])
+    refused(lambda: Raw(own.management_port), f'GET /refused?a=%4 HTTP/1.1\r\n{HEAD}\r\n')
+    for _ in range(20):                                   # more than there are threads for requests
+        assert Api(own).get('/whoami').status == 200
+    readers = [os.open(pipe, os.O_RDONLY | os.O_NONBLOCK) for pipe in pipes]
+    lines = b''
+
+    def complete():
+        nonlocal lines
+        for reader in readers:
+            try:
+                lines += os.read(reader, 65536)
+            except BlockingIOError:
+                pass
+        return lines.count(b'\n') == 21
+
+    eventually(complete)
+    assert b'"GET /refused HTTP/1.1" 400' in lines
+    for reader in readers:
+        os.close(reader)
 
 
 def test_who_sends_a_request_when_all_that_may_are_served_is_served_next(few):
