@@ -261,11 +261,13 @@ def test_the_oldest_request_that_is_not_whole_makes_room_for_a_client(crowded):
 
 
 def test_a_client_waits_when_others_that_are_served_have_every_place(crowded):
-    made = [Raw(crowded.management_port) for _ in range(9)]
+    made = []
     try:
-        for one in made[:8]:
-            one.send(SECOND)
-            assert one.answer()[0] == 200
+        for _ in range(8):
+            made.append(Raw(crowded.management_port))
+            made[-1].send(SECOND)
+            assert made[-1].answer()[0] == 200
+        made.append(Raw(crowded.management_port))
         made[8].send(SECOND)
         eventually(lambda: f'port {crowded.management_port} has as many connections as it may have (management.tcp.max_connections): '
                            'new ones wait until others close' in crowded.log())
