@@ -74,6 +74,12 @@ void loops_set_steady(struct loops *loops, uint64_t steady_ms)
     loops->steady_offset_ms = steady_ms - clock_up_ms();
 }
 
+void loops_leave_uncounted(struct loops *loops)
+{
+    lv_assert(!loops->are_threads_running);
+    loops->is_uncounted = true;
+}
+
 uv_loop_t *loop_uv(struct loop *loop)
 {
     return &loop->uv;

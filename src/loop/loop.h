@@ -183,6 +183,10 @@ uint64_t loops_steady_ms(const struct loops *loops);
  * loops_start(). */
 void loops_set_steady(struct loops *loops, uint64_t steady_ms);
 
+/* Leaves the turns and the mail of these loops out of the counters, which are about those that
+ * messages pass. Call only before loops_start(). */
+void loops_leave_uncounted(struct loops *loops);
+
 /* Starts all loops but the first on threads of their own. */
 void loops_start(struct loops *loops);
 /* Runs loop 0 on the caller's thread; returns when all loops have ended, after loops_stop(). */

@@ -59,6 +59,7 @@ struct loops {
     unsigned count;
     uint64_t steady_offset_ms; /* the steady clock minus clock_up_ms() */
     bool are_threads_running;
+    bool is_uncounted; /* neither turns nor mail are counted */
     atomic_bool must_stop;
     struct signal_watch *signals;
     struct loop *at[LOOPS_MAX];

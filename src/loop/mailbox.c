@@ -152,8 +152,10 @@ bool mailbox_deliver(struct loop *loop)
     box_take_all(loop);
     if (!loop->taken.first)
         return false;
-    COUNT_NTH(mail_waiting_1, doubling_bucket(loop->waiting));
-    COUNT_MANY(mail_waited, loop->waiting);
+    if (!loop->base.set->is_uncounted) {
+        COUNT_NTH(mail_waiting_1, doubling_bucket(loop->waiting));
+        COUNT_MANY(mail_waited, loop->waiting);
+    }
     return pile_deliver(loop, &loop->taken);
 }
 

@@ -410,8 +410,8 @@
 
 #define LOOP_TURNS(M, x)                                                                           \
     M(x, loop_turn_seconds, HISTOGRAM,                                                             \
-      "How long turns of the loops took: a connection or queue waits at most that long for "       \
-      "its loop",                                                                                  \
+      "How long turns of the loops took, but for HTTP's: a connection or queue waits at most that " \
+      "long for its loop",                                                                         \
       0)
 
 #define LOOP_MAIL(M, x)                                                                            \

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/counters.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "loop/loop.h"
@@ -472,6 +473,43 @@ static void a_patient_timer_does_not_count_the_time_in_which_its_loop_stood_stil
     loops_free(&set);
 }
 
+/* --- counters --------------------------------------------------------------------------------- */
+
+static void stop_set(struct loop *at, struct mail *mail)
+{
+    (void)mail;
+    loops_stop(loop_set(at));
+}
+
+/* Runs a loop until it has had mail, and returns how many turns it has counted, with or without
+ * mail. */
+static uint64_t turns_counted(bool is_uncounted)
+{
+    struct counters before, after;
+    uint64_t turns = 0;
+    counters_read(&before);
+    set = loops_create(1);
+    if (is_uncounted)
+        loops_leave_uncounted(set);
+    loop_mail_from_outside(loops_at(set, 0), &(struct mail){.deliver = stop_set});
+    loops_start(set);
+    loops_run(set);
+    loops_free(&set);
+    counters_read(&after);
+    for (unsigned i = 0; i < DOUBLING_BUCKETS; i++) {
+        turns += (&after.turns_16us_1)[i] - (&before.turns_16us_1)[i];
+        turns += (&after.mail_waiting_1)[i] - (&before.mail_waiting_1)[i];
+    }
+    return turns + after.turn_ns - before.turn_ns + after.mail_waited - before.mail_waited;
+}
+
+static void turns_are_counted_unless_the_set_is_left_out(void **state)
+{
+    (void)state;
+    assert_true(turns_counted(false) > 0);
+    assert_int_equal(turns_counted(true), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_signal_reaches_loop_0_and_slots_are_freed_at_the_end),
         cmocka_unit_test(a_long_job_leaves_room_for_the_others),
         cmocka_unit_test(a_lot_of_mail_leaves_room_for_the_others_and_keeps_its_order),
+        cmocka_unit_test(turns_are_counted_unless_the_set_is_left_out),
         cmocka_unit_test(mail_under_way_is_delivered_when_the_loops_are_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
