@@ -17,16 +17,10 @@ struct sched_attr {
     uint64_t runtime, deadline, period;
 };
 
-/* Asks for short turns on the CPU. Linux before 6.12 takes no notice. */
-static void take_short_slices(void)
+void thread_enter_background(void)
 {
     const struct sched_attr attributes = {
         .size = sizeof attributes, .policy = SCHED_OTHER, .nice = NICENESS, .runtime = SLICE_NS};
-    (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
-
-void thread_enter_background(void)
-{
-    (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* 0 is this thread alone, on Linux */
-    take_short_slices();
+    if (syscall(SYS_sched_setattr, 0, &attributes, 0) < 0) /* forbidden, or not there */
+        (void)setpriority(PRIO_PROCESS, 0, NICENESS);      /* 0 is this thread alone, on Linux */
 }
