@@ -9,7 +9,10 @@ With --memory it tells what the statistics of busy objects take: the same load o
 without; each queue has a publisher and a consumer, so there are five objects with a history for each queue.
 
 The latencies are measured in turns on the same broker: quiet, while pages are read, while all objects are scraped. Only
-their ratios mean something. LEVERETD names the broker; programs are in BENCH_BUILD (build-bench).
+their ratios mean something. On a virtual machine p99 shows mostly what the host does to it; so each line also tells how long
+the broker's loop was ready to run but waited for its CPU, and for how long the host ran something else on one of the
+machine's CPUs (steal): the first is what other threads cost the loop, unless the second is as large. All are medians of the
+rounds. LEVERETD names the broker; programs are in BENCH_BUILD (build-bench).
 """
 import argparse
 import os
@@ -95,8 +98,23 @@ class Quiet:
         pass
 
 
-def latency(broker, seconds):
-    return load(broker, '--bytes', 16, '--rate', 5000, '--seconds', seconds)['latency_p99']
+def loop_waited_ms(broker):
+    """How long the broker's only loop, which runs on the main thread, has waited for its CPU."""
+    with open(f'/proc/{broker.child.pid}/task/{broker.child.pid}/schedstat') as file:
+        return int(file.read().split()[1]) / 1e6
+
+
+def stolen_ms():
+    """For how long the host has run something else, of all CPUs together."""
+    with open('/proc/stat') as file:
+        return int(file.readline().split()[8]) * 1000 / os.sysconf('SC_CLK_TCK')
+
+
+def load_once(broker, seconds):
+    """p99 in microseconds; for how many milliseconds the loop has waited, and how many were stolen."""
+    waited, stolen = loop_waited_ms(broker), stolen_ms()
+    p99 = load(broker, '--bytes', 16, '--rate', 5000, '--seconds', seconds)['latency_p99']
+    return p99, loop_waited_ms(broker) - waited, stolen_ms() - stolen
 
 
 def show_latencies(broker, api, metrics, rounds, seconds):
@@ -109,10 +127,11 @@ def show_latencies(broker, api, metrics, rounds, seconds):
     for _ in range(rounds):
         for name, state in states.items():
             with state():
-                figures[name].append(latency(broker, seconds))
-    quiet = statistics.median(figures['quiet'])
-    for name, values in figures.items():
-        print(f'p99, {name:24} {statistics.median(values):8.0f} us  {statistics.median(values) / quiet:6.2f} of quiet', flush=True)
+                figures[name].append(load_once(broker, seconds))
+    medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in figures.items()}
+    for name, (p99, waited, stolen) in medians.items():
+        print(f'p99, {name:24} {p99:8.0f} us  {p99 / medians["quiet"][0]:6.2f} of quiet; of {seconds * 1000:.0f} ms the loop '
+              f'waited {waited:6.1f}, steal {stolen:6.0f}', flush=True)
 
 
 def hold_connections(broker, count):
