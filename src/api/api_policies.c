@@ -135,14 +135,12 @@ static bool check_types(struct api_call *c)
     return true;
 }
 
-static void put(struct api_call *c, api_list_fn *list, bool is_operator)
+static void put(struct api_call *c, bool is_operator)
 {
-    struct listing l = {0};
     struct manage_error error = {0};
     if (!admin_has_vhost_to_change(c) || !check_types(c))
         return;
-    bool is_done = list_one(c, list, &l, &error);
-    bool is_new = l.count == 0;
+    bool is_new = false;
     char *definition = admin_json(c, "definition");
     const struct definition_policy row = {
         .vhost = api_part(c, "vhost"),
@@ -153,21 +151,20 @@ static void put(struct api_call *c, api_list_fn *list, bool is_operator)
         .priority = (int64_t)json_number_value(api_member(c, "priority")),
         .definition = slice_str(definition),
     };
-    is_done = is_done && manage_set_policy(c->manage, &c->actor, &row, &error);
+    bool is_done = manage_set_policy(c->manage, &c->actor, &row, &is_new, &error);
     api_end(c, is_done, is_new, &error);
-    listing_free(&l);
     free(definition);
 }
 
 static void put_policy(struct api_call *c)
 {
-    put(c, list_ordinary, false);
+    put(c, false);
 }
 
 static void put_operator_policy(struct api_call *c)
 {
     if (api_may_change_operator_policies(c))
-        put(c, list_operator, true);
+        put(c, true);
 }
 
 static void delete (struct api_call *c, enum policy_kind kind)

@@ -257,13 +257,15 @@ int auth_hash_password(struct auth *auth, struct slice password,
 }
 
 int auth_put_user(struct auth *auth, const struct definition_user *row, definitions_done done,
-                  void *arg)
+                  void *arg, bool *ret_is_new)
 {
     enum password_algorithm algorithm;
     int err = check_user(row, &algorithm);
     if (err < 0)
         return err;
     struct change change = auth_change_begin(auth, done, arg);
+    if (ret_is_new)
+        *ret_is_new = !auth_find_user(auth, row->name);
     keep_user(auth, row, algorithm);
     return auth_change_end_user(&change, auth_find_user(auth, row->name));
 }

@@ -209,9 +209,10 @@ int auth_hash_password(struct auth *auth, struct slice password,
                        enum password_algorithm *ret_algorithm,
                        char ret_text[PASSWORD_HASH_TEXT_MAX]);
 /* Adds or replaces a user whose password hash is known (definitions import, the HTTP API), with the
- * limits in the row. ERR_INVALID: the algorithm is unknown, or the hash is not one of it. */
+ * limits in the row. *ret_is_new (NULL is fine) tells whether there was none of this name.
+ * ERR_INVALID: the algorithm is unknown, or the hash is not one of it. */
 int auth_put_user(struct auth *auth, const struct definition_user *row, definitions_done done,
-                  void *arg);
+                  void *arg, bool *ret_is_new);
 /* Changes the user's password; waits for its hash, so never on a loop. With an empty one the user
  * cannot log in until it is changed again. ERR_NOT_FOUND: no such user. ERR_NO_MEMORY: the password
  * could not be hashed. */

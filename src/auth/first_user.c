@@ -83,7 +83,7 @@ static void create_hashed_later(struct auth *auth, const struct auth_default_use
         .hashing_algorithm = slice_str(password_algorithm_name(algorithm)),
         .tags = user->tags,
     };
-    int err = auth_put_user(auth, &row, NULL, NULL);
+    int err = auth_put_user(auth, &row, NULL, NULL, NULL);
     lv_assert(err == 0);
     internal_remember(auth, user->name, row.password_hash, user->password);
     if (!ask_submit(auth->hashing, &first->ask, SLICE_EMPTY))

@@ -91,7 +91,7 @@ int operator_parameter_set(struct vhost *vhost, struct slice name, json_t *value
     if (!check_form(name, value, reason))
         return ERR_INVALID;
     struct definition_policy row = policy_of(name, value);
-    int err = policy_set(vhost, &row, reason, done);
+    int err = policy_set(vhost, &row, reason, done, NULL);
     free((void *)(uintptr_t)row.definition.p);
     return err;
 }

@@ -283,7 +283,8 @@ static int change_end(struct policy_change *c, const struct policy *set, struct 
 
 /* Puts the policy, which it takes, in place of any of the same name. Returns what policy_set()
  * does. */
-static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done done)
+static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done done,
+                      bool *ret_is_new)
 {
     struct policy_change c;
     struct definition_policy row;
@@ -297,6 +298,8 @@ static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done
         return change_refuse(&c, ERR_EXISTS);
     }
     c.old = list_take(&vhost->rules->policies[p->kind], p->name);
+    if (ret_is_new)
+        *ret_is_new = !c.old;
     list_insert(&vhost->rules->policies[p->kind], p);
     policy_row(p, vhost_name(vhost), &row);
     if (durable_is_stored(&c.durable))
@@ -330,11 +333,11 @@ int policy_check(const struct definition_policy *row, struct lv_buffer *reason)
 }
 
 int policy_set(struct vhost *vhost, const struct definition_policy *row, struct lv_buffer *reason,
-               struct durable_done done)
+               struct durable_done done, bool *ret_is_new)
 {
     struct policy *p = NULL;
     int err = policy_read(row, reason, &p);
-    return err < 0 ? err : policy_put(vhost, p, done);
+    return err < 0 ? err : policy_put(vhost, p, done, ret_is_new);
 }
 
 int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,

@@ -19,7 +19,7 @@ static void set_policy(struct request *r, bool is_operator)
         .definition = request_string(r, "definition"),
     };
     struct manage_error error = {0};
-    request_end(r, manage_set_policy(r->manage, &actor_cli, &row, &error), &error);
+    request_end(r, manage_set_policy(r->manage, &actor_cli, &row, NULL, &error), &error);
 }
 
 static void run_set_policy(struct request *r)

@@ -11,7 +11,7 @@ static void run_add_vhost(struct request *r)
         .default_queue_type = request_string(r, "default_queue_type"),
     };
     struct manage_error error = {0};
-    request_end(r, manage_add_vhost(r->manage, &actor_cli, &row, &error), &error);
+    request_end(r, manage_add_vhost(r->manage, &actor_cli, &row, NULL, &error), &error);
 }
 
 static void run_set_vhost_tags(struct request *r)

@@ -89,7 +89,7 @@ static void user_put(struct applying *a, struct defined_user *u, const struct us
         row.password_hash = slice_str(u->new_hash);
         row.hashing_algorithm = slice_str(password_algorithm_name(u->new_algorithm));
     }
-    int err = auth_put_user(a->m->auth, &row, NULL, NULL);
+    int err = auth_put_user(a->m->auth, &row, NULL, NULL, NULL);
     lv_assert(err == 0); /* it was checked */
     if (is_new)
         announce_user_created(a->m, a->actor, u->head.name);
@@ -187,7 +187,7 @@ static void apply_policy(struct applying *a, struct defined *row)
     };
     struct lv_buffer reason = {0};
     struct vhost *vhost = vhost_of(a, row);
-    int err = vhost ? policy_set(vhost, &d, &reason, not_reported) : ERR_NOT_FOUND;
+    int err = vhost ? policy_set(vhost, &d, &reason, not_reported, NULL) : ERR_NOT_FOUND;
     if (err == 0)
         announce_policy(a->m, a->actor, &d);
     else if (err != ERR_EXISTS)

@@ -78,25 +78,38 @@ static enum actor_rank rank_for(bool is_operator)
     return is_operator ? ACTOR_ADMINISTRATOR : ACTOR_POLICYMAKER;
 }
 
+/* A row of a setting. */
+struct setting_policy {
+    struct definition_policy policy; /* first: policy_announce() is given this */
+    bool *ret_is_new;
+};
+
 static int policy_submit(struct manage *m, struct vhost *vhost, const void *row,
                          struct lv_buffer *reason, struct durable_done done)
 {
+    const struct setting_policy *p = row;
     (void)m;
-    return policy_set(vhost, row, reason, done);
+    return policy_set(vhost, &p->policy, reason, done, p->ret_is_new);
 }
 
 bool manage_set_policy(struct manage *m, const struct actor *actor,
-                       const struct definition_policy *row, struct manage_error *error)
+                       const struct definition_policy *row, bool *ret_is_new,
+                       struct manage_error *error)
 {
+    bool is_new = false;
+    const struct setting_policy policy = {*row, &is_new};
     const struct setting s = {
         .rank = rank_for(row->is_operator),
         .vhost = &row->vhost,
-        .row = row,
+        .row = &policy,
         .submit = policy_submit,
         .announce = policy_announce,
         .is_for_queues = true,
     };
-    return setting_set(m, actor, &s, error);
+    bool is_done = setting_set(m, actor, &s, error);
+    if (is_done && ret_is_new)
+        *ret_is_new = is_new;
+    return is_done;
 }
 
 static int policy_submit_clearing(struct manage *m, struct vhost *vhost, const void *row,

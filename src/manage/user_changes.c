@@ -114,10 +114,10 @@ static bool put_user(struct putting *p, struct manage_error *error)
         return false;
     p->row.name = p->wish->name;
     p->row.tags = tags_tidy(p->wish->tags, &p->tags);
-    p->is_new = !auth_visit_user(p->m->auth, p->wish->name, keep_limits, p);
+    auth_visit_user(p->m->auth, p->wish->name, keep_limits, p);
     p->row.limits = p->wish->limits ? *p->wish->limits : lv_buffer_slice(&p->limits);
     commit_begin(&c);
-    int err = auth_put_user(p->m->auth, &p->row, commit_done, &c);
+    int err = auth_put_user(p->m->auth, &p->row, commit_done, &c, &p->is_new);
     err = commit_end(&c, err);
     if (err == 0)
         announce(p);

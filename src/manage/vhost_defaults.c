@@ -140,8 +140,8 @@ void vhost_defaults_apply(const struct vhost_defaults *d, struct manage *m,
     for (size_t i = 0; i < d->policy_count; i++) {
         const struct definition_policy row = policy_row(&d->policies[i], vhost);
         if (pattern_matches(d->policies[i].vhosts, vhost))
-            end(manage_set_policy(m, actor, &row, &error), policies_key, d->policies[i].name, vhost,
-                &error);
+            end(manage_set_policy(m, actor, &row, NULL, &error), policies_key, d->policies[i].name,
+                vhost, &error);
     }
     for (size_t i = 0; i < d->user_count; i++)
         if (pattern_matches(d->users[i].vhosts, vhost))
@@ -190,7 +190,7 @@ void vhost_defaults_begin(const struct vhost_defaults *d, struct auth *auth, str
     for (size_t i = 0; i < d->policy_count; i++) {
         const struct definition_policy row = policy_row(&d->policies[i], name);
         if (pattern_matches(d->policies[i].vhosts, name))
-            end_first(policy_set(vhost, &row, &reason, not_reported), policies_key,
+            end_first(policy_set(vhost, &row, &reason, not_reported, NULL), policies_key,
                       d->policies[i].name, name, &reason);
     }
     for (size_t i = 0; i < d->user_count; i++)

@@ -100,6 +100,7 @@ struct vhost_change {
     struct definition_vhost row;
     struct commit commit;
     enum change_result result;
+    bool is_new;
     struct broker_error refused;
 };
 
@@ -123,6 +124,7 @@ static void create_on_loop(struct loop *loop, void *arg)
         c->result = CHANGE_REFUSED;
         return;
     }
+    c->is_new = !vhost_find(&c->broker->topology, c->row.name);
     struct slice before = events_act_as(c->actor->name);
     c->result = vhost_create(c->broker, &c->row, true,
                              (struct durable_done){commit_done, &c->commit}, &vhost);
@@ -141,7 +143,8 @@ static int change_create(struct manage *m, struct vhost_change *c)
 }
 
 bool manage_add_vhost(struct manage *m, const struct actor *actor,
-                      const struct definition_vhost *vhost, struct manage_error *error)
+                      const struct definition_vhost *vhost, bool *ret_is_new,
+                      struct manage_error *error)
 {
     struct slice type = vhost->default_queue_type;
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
@@ -156,10 +159,12 @@ bool manage_add_vhost(struct manage *m, const struct actor *actor,
     lv_buffer_free(&tags);
     if (err == ERR_REFUSED)
         return manage_refuse_as_broker(error, SUBJECT_VHOST, &c.refused);
-    if (err == 0)
+    if (err == 0 && c.is_new)
         actor_log(actor, "vhost '%.*s' is created", SLICE_ARG(vhost->name));
-    if (err == 0 && c.result == CHANGE_PENDING && m->vhost_defaults) /* it did not exist */
+    if (err == 0 && c.is_new && m->vhost_defaults)
         vhost_defaults_apply(m->vhost_defaults, m, actor, vhost->name);
+    if (err == 0 && ret_is_new)
+        *ret_is_new = c.is_new;
     return manage_end(error, err);
 }
 
@@ -285,7 +290,8 @@ static bool permit_creator(struct manage *m, const struct actor *actor, struct s
 }
 
 static bool create_as_wished(struct manage *m, const struct actor *actor,
-                             const struct vhost_wish *wish, struct manage_error *error)
+                             const struct vhost_wish *wish, bool *ret_is_new,
+                             struct manage_error *error)
 {
     const struct definition_vhost row = {
         .name = wish->name,
@@ -293,7 +299,8 @@ static bool create_as_wished(struct manage *m, const struct actor *actor,
         .tags = wished(wish->tags),
         .default_queue_type = wished(wish->default_queue_type),
     };
-    return manage_add_vhost(m, actor, &row, error) && permit_creator(m, actor, wish->name, error);
+    return manage_add_vhost(m, actor, &row, ret_is_new, error) &&
+           (!*ret_is_new || permit_creator(m, actor, wish->name, error));
 }
 
 bool manage_put_vhost(struct manage *m, const struct actor *actor, const struct vhost_wish *wish,
@@ -301,11 +308,11 @@ bool manage_put_vhost(struct manage *m, const struct actor *actor, const struct 
 {
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
         return false;
-    bool is_new = !vhost_find(&m->broker->topology, wish->name);
-    bool is_described = wish->description || wish->tags;
-    bool is_done = is_new ? create_as_wished(m, actor, wish, error)
-                          : !is_described || describe(m, actor, wish->name, wish->description,
-                                                      wish->tags, error);
+    bool is_new = false;
+    bool is_done = vhost_find(&m->broker->topology, wish->name) ||
+                   create_as_wished(m, actor, wish, &is_new, error);
+    if (is_done && !is_new && (wish->description || wish->tags))
+        is_done = describe(m, actor, wish->name, wish->description, wish->tags, error);
     if (is_done && wish->is_traced)
         is_done = manage_trace(m, actor, wish->name, *wish->is_traced, error);
     if (is_done)

@@ -24,10 +24,12 @@ bool manage_find_vhost(struct manage *m, const struct actor *actor, struct slice
 bool manage_list_vhosts(struct manage *m, const struct actor *actor, struct listing *ret,
                         struct manage_error *error);
 
-/* Creates a vhost; succeeds if it exists. Tags are separated by commas; spaces around them are
- * dropped. REFUSAL_PRECONDITION: there is no such queue type. */
+/* Creates a vhost; succeeds if it exists. *ret_is_new (NULL is fine) tells whether it did not. Tags
+ * are separated by commas; spaces around them are dropped. REFUSAL_PRECONDITION: there is no such
+ * queue type. */
 bool manage_add_vhost(struct manage *m, const struct actor *actor,
-                      const struct definition_vhost *vhost, struct manage_error *error);
+                      const struct definition_vhost *vhost, bool *ret_is_new,
+                      struct manage_error *error);
 
 /* What a vhost shall be. What is NULL stays as it is, or is empty in a new vhost. The default queue
  * type is that of a new vhost: later it stays as it is. */

@@ -121,7 +121,7 @@ static void restore(void)
         .hashing_algorithm = slice_str("rabbit_password_hashing_sha256"),
         .tags = slice_str("administrator"),
     };
-    auth_put_user(manage.auth, &administrator, NULL, NULL);
+    auth_put_user(manage.auth, &administrator, NULL, NULL, NULL);
     vhost_create(manage.broker, &(struct definition_vhost){.name = vhost}, false,
                  (struct durable_done){NULL, NULL}, &made);
     auth_set_permissions(manage.auth, &row, &reason, NULL, NULL);

@@ -1,4 +1,6 @@
 """Administration over the HTTP API: vhosts, users, permissions, policies, parameters, limits; who may do what."""
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from http_client import Api, path
@@ -66,6 +68,15 @@ def test_a_vhost_is_created_shown_changed_and_deleted(api, name):
     assert api.delete(where).status == 204
     refused(api.delete(where), 404, 'Not Found', 'Object Not Found')
     refused(api.get(where), 404, 'Not Found', 'Object Not Found')
+
+
+def test_of_those_who_create_the_same_at_once_one_has_created_it(api, vhost, name):
+    for where, body in ((path('vhosts', name('raced')), {}), (path('users', name('raced')), {'tags': ''}),
+                        (path('policies', vhost, 'raced'), {'pattern': '.*', 'definition': {'max-length': 1}})):
+        with ThreadPoolExecutor(6) as pool:
+            statuses = sorted(pool.map(lambda _: api.put(where, body).status, range(6)))  # noqa: B023
+        api.delete(where)
+        assert statuses == [201] + 5 * [204], where
 
 
 def test_who_creates_a_vhost_may_use_it(api, vhost, make_user):

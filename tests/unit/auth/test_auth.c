@@ -164,13 +164,17 @@ static void a_user_with_a_known_hash_logs_in(void **state)
         .hashing_algorithm = S("rabbit_password_hashing_sha256"),
         .tags = S("management, impersonator"),
     };
-    assert_int_equal(auth_put_user(auth, &row, NULL, NULL), 0);
+    bool is_new;
+    assert_int_equal(auth_put_user(auth, &row, NULL, NULL, &is_new), 0);
+    assert_true(is_new);
+    assert_int_equal(auth_put_user(auth, &row, NULL, NULL, &is_new), 0);
+    assert_false(is_new);
     struct auth_identity *identity = login(auth, "imported", "test12");
     assert_true(slice_is(auth_identity_tags(identity), "management,impersonator"));
     assert_true(auth_is_impersonator(identity));
     auth_identity_unref(&identity);
     row.hashing_algorithm = S("rabbit_password_hashing_md5");
-    assert_int_equal(auth_put_user(auth, &row, NULL, NULL), ERR_INVALID);
+    assert_int_equal(auth_put_user(auth, &row, NULL, NULL, NULL), ERR_INVALID);
     identity = login(auth, "imported", "test12");
     auth_identity_unref(&identity);
     auth_free(&auth);

@@ -48,7 +48,7 @@ static void put_user(struct world *w, const char *name, const char *hash)
 {
     const struct definition_user row = {
         .name = S(name), .password_hash = S(hash), .hashing_algorithm = S("scrypt")};
-    assert_int_equal(auth_put_user(w->auth, &row, NULL, NULL), 0);
+    assert_int_equal(auth_put_user(w->auth, &row, NULL, NULL, NULL), 0);
 }
 
 static void login_done(void *arg, const struct auth_login_answer *answer)
@@ -216,7 +216,7 @@ static void put_fast_user(struct world *w, const char *name)
     char hash[PASSWORD_HASH_TEXT_MAX];
     assert_true(password_hash(PASSWORD_SHA256, S("secret"), hash));
     const struct definition_user row = {.name = S(name), .password_hash = S(hash)};
-    assert_int_equal(auth_put_user(w->auth, &row, NULL, NULL), 0);
+    assert_int_equal(auth_put_user(w->auth, &row, NULL, NULL, NULL), 0);
 }
 
 static void names_that_do_not_exist_take_as_long_as_those_that_do(void **state)

@@ -213,7 +213,7 @@ static void put_policy(struct feature_world *w, unsigned slot, bool is_restored)
     if (is_restored)
         policy_restore(w->machine.vhost, &row);
     else
-        err = policy_set(w->machine.vhost, &row, &reason, (struct durable_done){0});
+        err = policy_set(w->machine.vhost, &row, &reason, (struct durable_done){0}, NULL);
     if (err < 0 && err != ERR_EXISTS) /* which says that it is there already */
         fw_fail(w, "the policy is refused: %.*s", SLICE_ARG(lv_buffer_slice(&reason)));
     fw_step(w, "queue %u is ruled by %.*s", slot, SLICE_ARG(lv_buffer_slice(&text)));

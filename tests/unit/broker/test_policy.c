@@ -29,6 +29,8 @@ static void stop(struct world *w)
     lv_rcu_unregister_thread();
 }
 
+static bool was_new; /* the policy that was set last */
+
 static int set_kind(struct world *w, bool is_operator, const char *name, const char *pattern,
                     const char *apply_to, int64_t priority, const char *definition)
 {
@@ -41,7 +43,7 @@ static int set_kind(struct world *w, bool is_operator, const char *name, const c
         .definition = slice_str(definition),
     };
     struct lv_buffer reason = {0};
-    int err = policy_set(w->vhost, &row, &reason, NOBODY);
+    int err = policy_set(w->vhost, &row, &reason, NOBODY, &was_new);
     assert_int_equal(reason.n > 0, err == ERR_INVALID);
     lv_buffer_free(&reason);
     return err;
@@ -51,6 +53,20 @@ static void set(struct world *w, const char *name, const char *pattern, const ch
                 int64_t priority, const char *definition)
 {
     assert_int_equal(set_kind(w, false, name, pattern, apply_to, priority, definition), 0);
+}
+
+static void who_sets_a_policy_learns_whether_it_is_new(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w);
+    set(&w, "p", ".*", "all", 0, "{\"max-length\":1}");
+    assert_true(was_new);
+    set(&w, "p", ".*", "all", 0, "{\"max-length\":2}");
+    assert_false(was_new);
+    assert_int_equal(set_kind(&w, true, "p", ".*", "queues", 0, "{\"max-length\":2}"), 0);
+    assert_true(was_new);
+    stop(&w);
 }
 
 /* The name of the policy that rules an exchange; "-": none. */
@@ -331,7 +347,7 @@ static void no_definition_out_of_a_file_does_harm(void **state)
             };
             struct lv_buffer reason = {0};
             policy_restore(w.vhost, &row);
-            policy_set(w.vhost, &row, &reason, NOBODY);
+            policy_set(w.vhost, &row, &reason, NOBODY, NULL);
             while (policy_clear(w.vhost, row.name, POLICY_ORDINARY, NOBODY) == 0) {
             }
             lv_buffer_free(&reason);
@@ -394,6 +410,7 @@ static void a_vhost_takes_as_many_connections_as_its_limit_allows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_sets_a_policy_learns_whether_it_is_new),
         cmocka_unit_test(the_highest_priority_applies_and_then_the_first_by_name),
         cmocka_unit_test(a_policy_applies_to_an_exchange_that_is_declared_later),
         cmocka_unit_test(of_two_policies_the_smaller_number_counts_and_the_ordinary_policys_word),
