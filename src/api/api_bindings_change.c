@@ -1,4 +1,5 @@
 /* Changes of bindings. */
+#include "api/admin.h"
 #include "api/api_private.h"
 #include "api/binding_props.h"
 #include "manage/exchanges.h"
@@ -48,7 +49,7 @@ static void bind(struct api_call *c, enum destination_kind kind)
     struct manage_error error = {0};
     struct binding_request request = ends_of(c, kind);
     request.routing_key = api_string(c, "routing_key");
-    if (api_table(c, "arguments", &arguments)) {
+    if (admin_has_vhost_to_change(c) && api_table(c, "arguments", &arguments)) {
         table_canonical(&sorted, lv_buffer_slice(&arguments));
         request.arguments = lv_buffer_slice(&sorted);
         if (request.routing_key.n > SHORTSTR_BYTES_MAX) {

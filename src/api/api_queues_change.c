@@ -164,7 +164,7 @@ const struct api_route api_queue_change_routes[] = {
      "consumers."},
     {"DELETE", "/queues/{vhost}/{name}/contents", API_VHOST, purge_queue,
      "Drops the messages of a queue that are ready; with `async=true` as a job."},
-    {"POST", "/queues/{vhost}/{name}/actions", API_VHOST, act_on_queue,
+    {"POST", "/queues/{vhost}/{name}/actions", API_ADMINISTRATOR, act_on_queue,
      "Accepts the actions `sync` and `cancel_sync`, which have no effect.",
      .body = "action:string!"},
     {"GET", "/queues/quorum/{vhost}/{name}/status", API_VHOST, show_replicas,

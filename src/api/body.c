@@ -4,6 +4,7 @@
 
 #include "api/api_private.h"
 #include "base/assert.h"
+#include "manage/json_parts.h"
 #include "wire/erlang_json.h"
 
 const json_t *api_member(const struct api_call *c, const char *name)
@@ -130,7 +131,7 @@ static struct weight weigh(struct slice text)
  * RabbitMQ's words. */
 static bool body_parse(struct api_call *c)
 {
-    struct slice text = http_body(c->http);
+    struct slice text = json_without_mark(http_body(c->http));
     struct weight weight = weigh(text);
     if (weight.levels > LEVELS_MAX) {
         api_refuse(c, 400, "bad_request", "not_json");

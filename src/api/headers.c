@@ -98,19 +98,20 @@ void api_answer_options(struct api_call *c, struct slice methods)
 
 /* --- what the client accepts ------------------------------------------------------------------ */
 
-/* Answers 406 or 412 as RabbitMQ does: there is one form of each object, and it has no tag. */
+/* Answers 406, 412 or 304 as RabbitMQ does: there is one form of each object, and it has no tag. */
 static bool refuse_condition(struct api_call *c)
 {
     static const char *const types[] = {"application/json", "application/*", "*/*",
                                         "text/event-stream", NULL};
     struct slice accept = http_header(c->http, "accept");
-    bool is_conditional =
-        http_header(c->http, "if-match").n > 0 ||
-        (http_header(c->http, "if-none-match").n > 0 && !changes_something(http_method(c->http)));
+    struct slice none_match = changes_something(http_method(c->http))
+                                  ? SLICE_EMPTY
+                                  : http_header(c->http, "if-none-match");
+    bool is_conditional = http_header(c->http, "if-match").n > 0 || none_match.n > 0;
     if (accept.n > 0 && !http_list_has(accept, types))
         api_refuse_empty(c, 406);
     else if (is_conditional)
-        api_refuse_empty(c, 412);
+        api_refuse_empty(c, slice_is(none_match, "*") ? 304 : 412);
     else
         return false;
     return true;

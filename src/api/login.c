@@ -132,6 +132,8 @@ static bool has_scheme(struct slice header, const char *scheme, struct slice *re
         return false;
     while (n < header.n && header.p[n] == ' ')
         n++;
+    while (header.n > n && header.p[header.n - 1] == ' ')
+        header.n--;
     *ret = slice_of(header.p + n, header.n - n);
     return true;
 }
@@ -266,13 +268,26 @@ bool api_lets_monitor_in(void *arg, struct http_request *request)
     return is_in;
 }
 
-/* Whether the actor may see what is in the vhost of the path. That a vhost does not exist is for
- * the handler to say. */
-static bool check_content(struct api_call *c, struct manage_error *error)
+/* Whether the actor may see what is in the vhost of the path, or set policies there. That a vhost
+ * does not exist is for the handler to say. */
+static bool check_vhost(struct api_call *c, struct manage_error *error)
 {
     struct slice vhost = api_part(c, "vhost");
-    return actor_check_content(&c->actor, vhost, error) ||
-           !vhost_find(&c->manage->broker->topology, vhost);
+    bool may = c->route->access == API_POLICYMAKER
+                   ? actor_check_vhost(&c->actor, ACTOR_POLICYMAKER, vhost, error)
+                   : actor_check_content(&c->actor, vhost, error);
+    return may || !vhost_find(&c->manage->broker->topology, vhost);
+}
+
+/* Whether nothing of what the path names exists, since its vhost does not. The other changes are
+ * refused by their handlers, in other words; manage/ would say what it says of a forbidden vhost. */
+static bool is_nowhere(const struct api_call *c)
+{
+    const struct api_route *route = c->route;
+    bool is_read = strcmp(route->method, "GET") == 0;
+    bool is_undone = route->access == API_POLICYMAKER && strcmp(route->method, "DELETE") == 0;
+    return route->access != API_ADMINISTRATOR && (is_read || is_undone) &&
+           !vhost_find(&c->manage->broker->topology, api_part(c, "vhost"));
 }
 
 bool api_check_access(struct api_call *c)
@@ -285,7 +300,7 @@ bool api_check_access(struct api_call *c)
     struct manage_error error = {0};
     enum api_access access = c->route->access;
     bool has_vhost = strstr(c->route->path, "{vhost}") != NULL;
-    bool shows_vhost = has_vhost && access == API_VHOST;
+    bool is_of_vhost = has_vhost && (access == API_VHOST || access == API_POLICYMAKER);
     bool may = actor_check_rank(&c->actor, ACTOR_MANAGEMENT, &error);
     if (!may)
         api_refuse(c, 401, "not_authorised", "Not management user");
@@ -294,11 +309,11 @@ bool api_check_access(struct api_call *c)
                    access == API_ADMINISTRATOR ? "Not administrator user"
                    : access == API_MONITORING  ? "Not monitor user"
                                                : "User not authorised to access object");
-    else if ((shows_vhost && !(may = check_content(c, &error))) ||
-             (has_vhost && access == API_POLICYMAKER &&
-              !(may = actor_check_vhost(&c->actor, ranks[access], api_part(c, "vhost"), &error))))
+    else if (is_of_vhost && !(may = check_vhost(c, &error)))
         api_refuse(c, 401, "not_authorised", "User not authorised to access %s",
                    access == API_VHOST ? "virtual host" : "object");
+    else if (has_vhost && !(may = !is_nowhere(c)))
+        api_refuse_not_found(c);
     manage_error_free(&error);
     return may;
 }

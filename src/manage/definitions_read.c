@@ -263,12 +263,12 @@ static size_t list_memory(const struct reading *r, struct slice part, size_t *la
 
 size_t definitions_memory(struct slice text)
 {
-    struct reading r = {.text = text};
-    struct json_parts parts = {.text = text};
+    struct reading r = {.text = json_without_mark(text)};
+    struct json_parts parts = {.text = r.text};
     struct slice key, part;
     size_t rows = 0, largest = 0;
     if (json_parts_peek(&parts) != '{')
-        return part_memory(text);
+        return part_memory(r.text);
     while (json_parts_member(&parts, &key, &part)) {
         r.kind = kind_of(slice_of(key.p + 1, key.n > 1 ? key.n - 2 : 0));
         if (r.kind < DEFINED_KINDS && part.p[0] == '[') {
@@ -322,7 +322,7 @@ bool definitions_read(const struct definitions_import *what, struct definitions_
         struct reading r = {.report = report,
                             .file = ret,
                             .source = source->name,
-                            .text = source->text,
+                            .text = json_without_mark(source->text),
                             .vhost = what->vhost};
         if (!read_source(&r, error))
             return false;

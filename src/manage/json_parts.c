@@ -1,5 +1,7 @@
 #include "manage/json_parts.h"
 
+#include <string.h>
+
 static bool is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -128,4 +130,11 @@ void json_parts_place(struct slice text, size_t at, size_t *ret_line, size_t *re
             *ret_column += (text.p[i] & 0xc0) != 0x80;
         }
     }
+}
+
+struct slice json_without_mark(struct slice text)
+{
+    enum { MARK_BYTES = 3 };
+    bool is_marked = text.n >= MARK_BYTES && memcmp(text.p, "\xef\xbb\xbf", MARK_BYTES) == 0;
+    return is_marked ? slice_of(text.p + MARK_BYTES, text.n - MARK_BYTES) : text;
 }

@@ -354,6 +354,20 @@ def test_each_tag_opens_what_it_opens_in_rabbitmq(api, vhost, name, make_user):
     api.delete(path('global-parameters', name('g')))
 
 
+def test_a_vhost_that_does_not_exist_is_not_found_by_anybody(api, vhost, make_user):
+    for tag in 'management', 'policymaker', 'administrator':
+        user = make_user(tag, vhost)
+        for target in 'exchanges', 'queues', 'bindings', 'policies', 'operator-policies', 'vhost-limits', 'consumers':
+            assert api.get(path(target, 'nowhere'), user=user).json == NOT_FOUND, target
+        binding = api.post(path('bindings', 'nowhere', 'e', 'amq.direct', 'q', 'q'), user=user)
+        refused(binding, 404, 'vhost_not_found', 'not_found')
+        if tag != 'management':
+            policy = path('policies', 'nowhere', 'p')
+            assert api.delete(policy, user=user).json == NOT_FOUND
+            put = api.put(policy, {'pattern': '', 'definition': {'max-length': 1}}, user=user)
+            refused(put, 404, 'vhost_not_found', 'not_found')
+
+
 def test_an_operator_policy_is_not_set_as_a_parameter_by_a_policymaker(api, vhost, make_user):
     user = make_user('policymaker', vhost)
     value = {'pattern': '', 'definition': {'max-length': 1}, 'priority': 0, 'apply-to': 'queues'}

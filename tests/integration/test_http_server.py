@@ -127,6 +127,19 @@ def test_the_api_speaks_json(api, accept, status):
 
 def test_there_are_no_tags_of_objects(api):
     assert api.get('/whoami', headers={'if-none-match': '"abc"'}).status == 412
+    assert api.get('/whoami', headers={'if-none-match': '*'}).status == 304
+
+
+def test_space_behind_credentials_and_a_mark_before_a_body_mean_nothing(api, name):
+    mark, json_type = b'\xef\xbb\xbf', {'content-type': 'application/json'}
+    assert api.get('/whoami', headers={'authorization': basic('guest', 'guest') + '  '}).status == 200
+    queue = path('queues', '/', name('marked'))
+    assert api.put(queue, mark + b'{"durable": true}', headers=json_type).status == 201
+    assert api.get(queue).json['durable'] is True
+    assert api.post('/definitions', mark + b'{"users": []}', headers=json_type).status == 204
+    refused = api.post('/definitions', mark + b'{\n"users": [}', headers=json_type)
+    assert refused.status == 400 and 'line 2, column 11' in refused.text
+    assert api.delete(queue).status == 204
 
 
 def test_a_large_answer_is_compressed_if_that_is_accepted(api, peer, name):
