@@ -177,12 +177,19 @@ static int fetch_file(struct loading *l, const struct config *config)
     return err;
 }
 
+/* The texts have been read, and their memory is needed for what they define. */
+static void free_texts(void *arg)
+{
+    struct loading *l = arg;
+    for (size_t i = 0; i < l->count; i++)
+        lv_buffer_free(&l->files[i].text);
+}
+
 static void loading_free(struct loading *l)
 {
-    for (size_t i = 0; i < l->count; i++) {
+    free_texts(l);
+    for (size_t i = 0; i < l->count; i++)
         free(l->files[i].name);
-        lv_buffer_free(&l->files[i].text);
-    }
     free(l->files);
     lv_buffer_free(&l->shown);
 }
@@ -211,7 +218,7 @@ static int log_result(const struct leveretd *d, const struct loading *l, bool is
     return EXIT_OK;
 }
 
-static int import(struct leveretd *d, const struct loading *l)
+static int import(struct leveretd *d, struct loading *l)
 {
     static const struct actor actor = {
         .name = {(const uint8_t *)EVENT_ACTOR_INTERNAL, sizeof EVENT_ACTOR_INTERNAL - 1}};
@@ -224,6 +231,8 @@ static int import(struct leveretd *d, const struct loading *l)
     const struct definitions_import what = {
         .sources = sources,
         .source_count = l->count,
+        .is_read = free_texts,
+        .arg = l,
         .skip_if_unchanged = d->config->definitions_skip_if_unchanged,
         .skip_unsupported = d->config->definitions_skip_unsupported,
     };
