@@ -16,8 +16,10 @@
     STATISTIC_FIELD(C, "", messages_ready)                                                         \
     STATISTIC_FIELD(C, "", messages_unacknowledged)                                                \
     C("metadata.description", metadata_description, STRING, f->description)                        \
+    C("metadata.protected_from_deletion", metadata_protection, BOOL_WHERE, f->is_protected, true)  \
     C("metadata.tags", metadata_tags, WORDS, f->tags)                                              \
     C("name", name, STRING, f->name)                                                               \
+    C("protected_from_deletion", protected_from_deletion, BOOL, f->is_protected)                   \
     STATISTIC_FIELD(C, "", recv_oct)                                                               \
     STATISTIC_FIELD(C, "", send_oct)                                                               \
     C("tags", tags, WORDS, f->tags)                                                                \

@@ -75,7 +75,30 @@ static void delete_vhost(struct api_call *c)
 {
     struct manage_error error = {0};
     bool is_done = manage_delete_vhost(c->manage, &c->actor, api_part(c, "vhost"), &error);
+    if (!is_done && error.refusal == REFUSAL_PRECONDITION) {
+        api_refuse(c, 412, "precondition_failed", "%.*s", SLICE_ARG(lv_buffer_slice(&error.text)));
+        manage_error_free(&error);
+    } else {
+        api_end(c, is_done, false, &error);
+    }
+}
+
+static void protect(struct api_call *c, bool is_protected)
+{
+    struct manage_error error = {0};
+    bool is_done =
+        manage_protect_vhost(c->manage, &c->actor, api_part(c, "vhost"), is_protected, &error);
     api_end(c, is_done, false, &error);
+}
+
+static void protect_vhost(struct api_call *c)
+{
+    protect(c, true);
+}
+
+static void unprotect_vhost(struct api_call *c)
+{
+    protect(c, false);
 }
 
 /* A vhost always runs. */
@@ -108,7 +131,12 @@ const struct api_route api_vhost_routes[] = {
      "description:string tags:any default_queue_type:string defaultqueuetype:string "
      "tracing:boolean"},
     {"DELETE", "/vhosts/{vhost}", API_ADMINISTRATOR, delete_vhost,
-     "Deletes a vhost with all that is in it, and closes its connections."},
+     "Deletes a vhost with all that is in it, and closes its connections; but not one that is "
+     "protected from deletion."},
+    {"POST", "/vhosts/{vhost}/deletion/protection", API_ADMINISTRATOR, protect_vhost,
+     "Protects a vhost from deletion.", ""},
+    {"DELETE", "/vhosts/{vhost}/deletion/protection", API_ADMINISTRATOR, unprotect_vhost,
+     "Lets a vhost be deleted again."},
     {"POST", "/vhosts/{vhost}/start/{node}", API_ADMINISTRATOR, start_vhost,
      "Does nothing, since every vhost runs; for tools that start vhosts.", ""},
     {NULL},

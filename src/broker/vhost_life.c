@@ -72,9 +72,9 @@ int vhost_delete(struct broker *broker, struct slice name, struct durable_done d
 {
     topology_lock(&broker->topology);
     struct vhost *vhost = vhost_find(&broker->topology, name);
-    if (!vhost) {
+    if (!vhost || vhost->is_protected) {
         topology_unlock(&broker->topology);
-        return ERR_NOT_FOUND;
+        return vhost ? ERR_REFUSED : ERR_NOT_FOUND;
     }
     struct durable_changes changes;
     durable_begin(&changes, vhost);

@@ -29,6 +29,24 @@ static void run_delete_vhost(struct request *r)
     request_end(r, is_done, &error);
 }
 
+static void protect(struct request *r, bool is_protected)
+{
+    struct manage_error error = {0};
+    bool is_done = manage_protect_vhost(r->manage, &actor_cli, request_string(r, "vhost"),
+                                        is_protected, &error);
+    request_end(r, is_done, &error);
+}
+
+static void run_protect_vhost(struct request *r)
+{
+    protect(r, true);
+}
+
+static void run_unprotect_vhost(struct request *r)
+{
+    protect(r, false);
+}
+
 static void run_list_vhosts(struct request *r)
 {
     struct columns columns;
@@ -44,6 +62,8 @@ const struct control_command control_vhost_commands[] = {
     {"add_vhost", run_add_vhost, "vhost [description] [tags] [default_queue_type]"},
     {"set_vhost_tags", run_set_vhost_tags, "vhost tags"},
     {"delete_vhost", run_delete_vhost, "vhost"},
+    {"enable_vhost_deletion_protection", run_protect_vhost, "vhost"},
+    {"disable_vhost_deletion_protection", run_unprotect_vhost, "vhost"},
     {"list_vhosts", run_list_vhosts, ""},
     {NULL, NULL, NULL},
 };

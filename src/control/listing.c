@@ -108,6 +108,7 @@ static const struct {
     {REFUSAL_PRECONDITION, SUBJECT_LIMITS, "invalid_limits"},
     {REFUSAL_PRECONDITION, SUBJECT_PATTERN, "invalid_pattern"},
     {REFUSAL_PRECONDITION, SUBJECT_QUEUE_TYPE, "invalid_queue_type"},
+    {REFUSAL_PRECONDITION, SUBJECT_VHOST, "vhost_is_protected"},
     {REFUSAL_PRECONDITION, SUBJECT_EXCHANGE, "not_delayed"},
     {REFUSAL_RESERVED, SUBJECT_POLICY, "use_set_policy"},
     {REFUSAL_MALFORMED, SUBJECT_DEFINITIONS, "invalid_json"},

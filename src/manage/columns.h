@@ -133,6 +133,7 @@
     C(default_queue_type, STRING, f->default_queue_type)                                           \
     C(description, STRING, f->description)                                                         \
     C(name, STRING, f->name)                                                                       \
+    C(protected_from_deletion, BOOL, f->is_protected)                                              \
     C(tags, STRING, f->tags)                                                                       \
     C(tracing, BOOL, f->is_traced)
 

@@ -206,7 +206,11 @@ static void vhost_change(struct applying *a, struct vhost *vhost, const struct d
     struct slice tags = slice_copy(v->has_tags ? v->tags : vhost->tags);
     bool is_same = slice_equal(description, vhost->description) && slice_equal(tags, vhost->tags);
     bool has_other_tags = !slice_equal(tags, vhost->tags);
+    bool is_protected = v->has_protection ? v->is_protected : vhost->is_protected;
+    bool has_other_protection = is_protected != vhost->is_protected;
     topology_unlock(t);
+    if (has_other_protection)
+        vhost_protect(vhost, is_protected, not_reported);
     if (!is_same && vhost_describe(vhost, &description, &tags, not_reported) == 0 && has_other_tags)
         announce_vhost_tags(a->m, a->actor, v->head.name, tags);
     free((void *)(uintptr_t)description.p);
@@ -217,7 +221,8 @@ static void apply_vhost(struct applying *a, struct loop *loop, struct defined *r
 {
     struct defined_vhost *v = (struct defined_vhost *)row;
     struct vhost *vhost = vhost_find(&a->m->broker->topology, row->name);
-    const struct definition_vhost d = {row->name, v->description, v->tags, v->default_queue_type};
+    const struct definition_vhost d = {row->name, v->description, v->tags, v->default_queue_type,
+                                       v->is_protected};
     (void)loop;
     if (vhost) {
         vhost_change(a, vhost, v);

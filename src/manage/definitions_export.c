@@ -40,7 +40,8 @@ struct exported_binding {
 
 struct exported_vhost {
     struct slice name, description, tags, default_queue_type; /* owned, in one copy */
-    struct queue **queues;                                    /* references; by name */
+    bool is_protected;
+    struct queue **queues; /* references; by name */
     size_t queue_count, queue_capacity;
     struct exported_exchange **exchanges; /* by name */
     size_t exchange_count, exchange_capacity;
@@ -166,6 +167,7 @@ static void collect_vhost(struct export *e, struct vhost *vhost)
     topology_lock(vhost->topology);
     texts.description = vhost->description;
     texts.tags = vhost->tags;
+    texts.is_protected = vhost->is_protected;
     struct exported_vhost *v =
         FACTS_COPY(&texts, &texts.name, &texts.description, &texts.tags, &texts.default_queue_type);
     topology_unlock(vhost->topology);
@@ -448,6 +450,8 @@ static json_t *metadata_json(const struct exported_vhost *v)
                                  tags_json(v->tags));
     if (v->default_queue_type.n > 0)
         json_object_set_new(metadata, "default_queue_type", text_to_json(v->default_queue_type));
+    if (v->is_protected)
+        json_object_set_new(metadata, "protected_from_deletion", json_true());
     return metadata;
 }
 
@@ -455,7 +459,8 @@ static json_t *metadata_json(const struct exported_vhost *v)
 static json_t *vhost_row(struct export *e, const struct exported_vhost *v)
 {
     json_t *row = json_pack("{s:o}", "name", text_to_json(v->name));
-    bool has_metadata = v->description.n > 0 || v->tags.n > 0 || v->default_queue_type.n > 0;
+    bool has_metadata =
+        v->description.n > 0 || v->tags.n > 0 || v->default_queue_type.n > 0 || v->is_protected;
     if (e->what->is_for_cli)
         json_object_set_new(row, "limits", limits_json(e, v->name));
     if (has_metadata || e->what->is_for_cli)

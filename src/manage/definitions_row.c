@@ -88,7 +88,7 @@ static const struct field_rule metadata_rules[] = {
     MAY_HAVE(V, description, has_description, "description", IS_TEXT),
     MAY_HAVE(V, tags, has_tags, "tags", IS_TAGS),
     MAY(V, default_queue_type, "default_queue_type", IS_TEXT),
-    UNUSED("protected_from_deletion"),
+    MAY_HAVE(V, is_protected, has_protection, "protected_from_deletion", IS_FLAG),
     RULES_END,
 };
 #undef V

@@ -34,11 +34,11 @@ struct defined_user {
 
 struct defined_vhost {
     struct defined head;
-    bool has_description, has_tags, has_tracing;
+    bool has_description, has_tags, has_tracing, has_protection;
     struct slice description;
     struct slice tags; /* owned; separated by commas */
     struct slice default_queue_type;
-    bool is_traced;
+    bool is_traced, is_protected;
     json_t *limits;   /* owned; NULL: none are given */
     json_t *metadata; /* NULL: none; only while the row is read */
     bool is_created;  /* by this import */

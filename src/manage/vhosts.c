@@ -36,6 +36,7 @@ static void add_vhost(struct listing *l, struct vhost *vhost)
         .tags = vhost->tags,
         .default_queue_type = type.n > 0 ? type : slice_str("undefined"),
         .is_traced = trace_is_on(vhost),
+        .is_protected = vhost->is_protected,
     };
     listing_add(l, FACTS_COPY(&f, &f.name, &f.description, &f.tags, &f.default_queue_type));
 }
@@ -216,6 +217,40 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
            describe(m, actor, name, NULL, &tags, error);
 }
 
+bool manage_protect_vhost(struct manage *m, const struct actor *actor, struct slice name,
+                          bool is_protected, struct manage_error *error)
+{
+    struct change change;
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    struct vhost *vhost = manage_vhost(m, name, error);
+    if (!vhost)
+        return false;
+    int err = vhost_protect(vhost, is_protected, change_begin(&change, actor));
+    err = change_end(&change, err);
+    if (err == 0)
+        actor_log(actor, "vhost '%.*s' is %s from deletion", SLICE_ARG(name),
+                  is_protected ? "protected" : "no longer protected");
+    return vhost_change_end(error, name, err);
+}
+
+static bool refuse_protected(struct manage_error *error, struct slice name)
+{
+    return manage_refuse(error, REFUSAL_PRECONDITION, SUBJECT_VHOST,
+                         "Refusing to delete virtual host '%.*s' because it is protected from "
+                         "deletion",
+                         SLICE_ARG(name));
+}
+
+static bool is_protected(struct manage *m, struct slice name)
+{
+    topology_lock(&m->broker->topology);
+    const struct vhost *vhost = vhost_find(&m->broker->topology, name);
+    bool is = vhost && vhost->is_protected;
+    topology_unlock(&m->broker->topology);
+    return is;
+}
+
 struct announcing {
     struct manage *m;
     const struct actor *actor;
@@ -247,12 +282,16 @@ bool manage_delete_vhost(struct manage *m, const struct actor *actor, struct sli
     struct announcing announcing = {m, actor};
     if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) || !manage_vhost(m, name, error))
         return false;
+    if (is_protected(m, name)) /* it must not be announced that permissions end */
+        return refuse_protected(error, name);
     auth_list_permissions(m->auth, SLICE_EMPTY, name, permission_announce_deleted, &announcing);
     struct change change;
     int err = vhost_delete(m->broker, name, change_begin(&change, actor));
     err = change_end(&change, err);
     if (err == ERR_NOT_FOUND)
         return refuse_missing(error, name);
+    if (err == ERR_REFUSED)
+        return refuse_protected(error, name);
     actor_log(actor, "vhost '%.*s' is deleted", SLICE_ARG(name));
     if (err == 0 && name.n > 0)
         err = vhost_close_connections(m, name);

@@ -11,7 +11,7 @@ struct vhost_facts {
     struct slice name, description;
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* "undefined" if none is set */
-    bool is_traced;
+    bool is_traced, is_protected;
     const struct statistics_answer *statistics; /* for whoever shows them; NULL */
 };
 
@@ -48,7 +48,11 @@ bool manage_put_vhost(struct manage *m, const struct actor *actor, const struct 
                       bool *ret_is_new, struct manage_error *error);
 bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice vhost,
                            struct slice tags, struct manage_error *error);
-/* Deletes a vhost and everything in it, closes its connections and deletes its permissions. */
+/* Protects the vhost from manage_delete_vhost(), or ends that. */
+bool manage_protect_vhost(struct manage *m, const struct actor *actor, struct slice vhost,
+                          bool is_protected, struct manage_error *error);
+/* Deletes a vhost and everything in it, closes its connections and deletes its permissions.
+ * REFUSAL_PRECONDITION, SUBJECT_VHOST: it is protected from deletion. */
 bool manage_delete_vhost(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct manage_error *error);
 

@@ -54,7 +54,7 @@ void definition_change_free(struct definition_change **change)
 struct definition_change *definition_put_vhost(const struct definition_vhost *row)
 {
     return CHANGE(PUT_VHOST, TEXT(row->name), TEXT(row->description), TEXT(row->tags),
-                  TEXT(row->default_queue_type));
+                  TEXT(row->default_queue_type), NUMBER(row->is_protected));
 }
 
 struct definition_change *definition_put_user(const struct definition_user *row)

@@ -6,6 +6,7 @@
  * The operations are in the order of enum definition_operation. */
 #define DEFINITION_STATEMENTS(S)                                                                   \
     S(PUT_VHOST, "INSERT OR REPLACE INTO vhosts VALUES (?1, ?2, ?3, ?4)")                          \
+    S(PUT_VHOST, "INSERT OR REPLACE INTO vhost_protection VALUES (?1, ?5)")                        \
     S(PUT_USER, "INSERT OR REPLACE INTO users VALUES (?1, ?2, ?3, ?4, ?5)")                        \
     S(PUT_PERMISSION, "INSERT OR REPLACE INTO permissions VALUES (?1, ?2, ?3, ?4, ?5)")            \
     S(PUT_TOPIC_PERMISSION,                                                                        \
@@ -20,6 +21,7 @@
     S(PUT_SEEN, "INSERT OR REPLACE INTO seen VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                 \
     S(DELETE_VHOST, "DELETE FROM seen WHERE vhost = ?1")                                           \
     S(DELETE_VHOST, "DELETE FROM vhosts WHERE name = ?1")                                          \
+    S(DELETE_VHOST, "DELETE FROM vhost_protection WHERE name = ?1")                                \
     S(DELETE_VHOST, "DELETE FROM permissions WHERE vhost = ?1")                                    \
     S(DELETE_VHOST, "DELETE FROM topic_permissions WHERE vhost = ?1")                              \
     S(DELETE_VHOST, "DELETE FROM parameters WHERE vhost = ?1")                                     \

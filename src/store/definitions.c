@@ -156,7 +156,8 @@ static int visit_vhost(sqlite3_stmt *s, const struct definitions_visitor *v, voi
     return v->vhost(arg, &(struct definition_vhost){.name = column(s, 0),
                                                     .description = column(s, 1),
                                                     .tags = column(s, 2),
-                                                    .default_queue_type = column(s, 3)});
+                                                    .default_queue_type = column(s, 3),
+                                                    .is_protected = column_bool(s, 4)});
 }
 
 static int visit_user(sqlite3_stmt *s, const struct definitions_visitor *v, void *arg)
@@ -255,7 +256,7 @@ static int visit_seen(sqlite3_stmt *s, const struct definitions_visitor *v, void
 
 /* K(kind, table): the kinds in the order in which definitions_load() visits them. */
 #define KINDS(K)                                                                                   \
-    K(vhost, "vhosts")                                                                             \
+    K(vhost, "vhosts LEFT JOIN vhost_protection USING (name)")                                     \
     K(user, "users")                                                                               \
     K(permission, "permissions")                                                                   \
     K(topic_permission, "topic_permissions")                                                       \

@@ -28,6 +28,7 @@ struct definition_vhost {
     struct slice description;
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* empty: the broker's default */
+    bool is_protected;               /* it is not deleted */
 };
 
 struct definition_user {

@@ -63,6 +63,11 @@ static const char seen_sql[] =
 static const char queue_users_sql[] =
     "CREATE TABLE IF NOT EXISTS queue_users (id INTEGER PRIMARY KEY, user TEXT NOT NULL);";
 
+/* Which vhosts are protected from deletion; added as the table before it. */
+static const char vhost_protection_sql[] =
+    "CREATE TABLE IF NOT EXISTS vhost_protection (name TEXT PRIMARY KEY,"
+    " is_protected INTEGER NOT NULL) WITHOUT ROWID;";
+
 /* How many commits have been counted (definitions_writer.c). This table too is newer than the
  * others and is added when a file without it is opened. */
 static const char state_sql[] = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY,"
@@ -194,6 +199,8 @@ static int configure_database(struct definitions *d)
         rc = sqlite3_exec(d->db, state_sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(d->db, queue_users_sql, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(d->db, vhost_protection_sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = definitions_prepare(d->db,
                                  "INSERT INTO state VALUES ('changes', ?1)"

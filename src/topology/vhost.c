@@ -106,6 +106,7 @@ struct vhost *vhost_make(struct topology *topology, const struct definition_vhos
     vhost->description = slice_copy(row->description);
     vhost->tags = slice_copy(row->tags);
     vhost->default_queue_type = slice_copy(row->default_queue_type);
+    vhost->is_protected = row->is_protected;
     vhost->topology = topology;
     vhost->rules = rules;
     vhost_limits_init(&vhost->limits);
@@ -128,6 +129,7 @@ static struct definition_vhost vhost_definition(const struct vhost *vhost)
         .description = vhost->description,
         .tags = vhost->tags,
         .default_queue_type = vhost->default_queue_type,
+        .is_protected = vhost->is_protected,
     };
 }
 
@@ -138,8 +140,14 @@ static void text_replace(struct slice *text, struct slice with)
     *text = copy;
 }
 
-int vhost_describe(struct vhost *vhost, const struct slice *description, const struct slice *tags,
-                   struct durable_done done)
+/* What is replaced; what is NULL stays as it is. */
+struct vhost_change {
+    const struct slice *description, *tags;
+    const bool *is_protected;
+};
+
+static int vhost_change(struct vhost *vhost, const struct vhost_change *change,
+                        struct durable_done done)
 {
     struct durable_changes changes;
     topology_lock(vhost->topology);
@@ -147,10 +155,12 @@ int vhost_describe(struct vhost *vhost, const struct slice *description, const s
         topology_unlock(vhost->topology);
         return ERR_NOT_FOUND;
     }
-    if (tags)
-        text_replace(&vhost->tags, *tags);
-    if (description)
-        text_replace(&vhost->description, *description);
+    if (change->tags)
+        text_replace(&vhost->tags, *change->tags);
+    if (change->description)
+        text_replace(&vhost->description, *change->description);
+    if (change->is_protected)
+        vhost->is_protected = *change->is_protected;
     struct definition_vhost row = vhost_definition(vhost);
     durable_begin(&changes, vhost);
     if (durable_is_stored(&changes))
@@ -160,6 +170,17 @@ int vhost_describe(struct vhost *vhost, const struct slice *description, const s
     if (result == CHANGE_DONE && done.fn)
         done.fn(done.arg, 0);
     return 0;
+}
+
+int vhost_describe(struct vhost *vhost, const struct slice *description, const struct slice *tags,
+                   struct durable_done done)
+{
+    return vhost_change(vhost, &(struct vhost_change){description, tags, NULL}, done);
+}
+
+int vhost_protect(struct vhost *vhost, bool is_protected, struct durable_done done)
+{
+    return vhost_change(vhost, &(struct vhost_change){.is_protected = &is_protected}, done);
 }
 
 /* --- drafts ----------------------------------------------------------------------------------- */

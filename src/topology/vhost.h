@@ -29,6 +29,7 @@ struct vhost {
     struct slice description;        /* owned, like the next two; under the lock */
     struct slice tags;               /* separated by commas */
     struct slice default_queue_type; /* empty: the broker's */
+    bool is_protected;               /* from deletion; under the lock */
     struct vhost_limits limits;
     struct vhost_rules *rules; /* its policies and parameters, broker/vhost_life.h; NULL in tests */
     _Atomic bool is_deleted;
@@ -52,6 +53,10 @@ void vhost_draft_free(struct vhost **draft);
  * is stored, `done` is called before this function returns. Any thread; takes the topology lock. */
 int vhost_describe(struct vhost *vhost, const struct slice *description, const struct slice *tags,
                    struct durable_done done);
+
+/* Protects the vhost from vhost_delete(), or ends that. Returns, and calls `done`, as
+ * vhost_describe() does. Any thread; takes the topology lock. */
+int vhost_protect(struct vhost *vhost, bool is_protected, struct durable_done done);
 
 /* Returns the type of the exchange of this name that every vhost has from the beginning
  * ("amq.direct"), or NULL if there is none. */

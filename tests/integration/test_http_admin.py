@@ -55,7 +55,7 @@ def test_a_vhost_is_created_shown_changed_and_deleted(api, name):
     node = api.get('/vhosts/%2F').json['cluster_state'].popitem()[0]
     assert shown.pop('name') == name('a/b ü')
     expected = {'cluster_state': {node: 'running'}, 'description': 'for tests', 'tags': ['one', 'two'],
-                'default_queue_type': 'undefined', 'tracing': False,
+                'default_queue_type': 'undefined', 'tracing': False, 'protected_from_deletion': False,
                 'metadata': {'description': 'for tests', 'tags': ['one', 'two']}}
     assert {key: shown.get(key) for key in expected} == expected  # it has statistics, too, once it has been sampled
     assert api.put(where, {'tracing': True}).status == 204
@@ -102,6 +102,37 @@ def test_a_vhost_can_be_started(api, vhost):
 
 
 # users
+
+def test_a_protected_vhost_is_not_deleted(own_broker):
+    own = own_broker()
+    api = Api(own)
+    assert api.put('/vhosts/v').status == 201
+    for _ in range(2):
+        assert api.post('/vhosts/v/deletion/protection').status == 204
+    assert api.put('/vhosts/v', {'description': 'd'}).status == 204
+    own.restart()
+    sentence = "Refusing to delete virtual host 'v' because it is protected from deletion"
+    refused(api.delete('/vhosts/v'), 412, sentence, 'precondition_failed')
+    denied = own.ctl('delete_vhost', 'v', check=False)
+    assert (denied.code, sentence in denied.err) == (65, True)
+    shown = api.get('/vhosts/v').json
+    assert shown['protected_from_deletion'] is shown['metadata']['protected_from_deletion'] is True
+    definitions = api.get('/definitions').json
+    mine = {'description': 'd', 'tags': [], 'protected_from_deletion': True}
+    assert {'name': 'v', 'metadata': mine} in definitions['vhosts']
+    for method in api.post, api.delete:
+        assert method('/vhosts/none/deletion/protection').status == 404
+    assert api.delete('/vhosts/v/deletion/protection').status == 204
+    assert api.get('/vhosts/v').json['protected_from_deletion'] is False
+    assert api.post('/definitions', {'vhosts': [{'name': 'v', 'metadata': mine}]}).status == 204
+    assert api.delete('/vhosts/v').status == 412     # an import protects it again
+    assert api.post('/definitions', {'vhosts': [{'name': 'v', 'metadata': {'description': 'e'}}]}).status == 204
+    assert own.ctl('list_vhosts', 'name', 'protected_from_deletion').out.splitlines()[-1] == 'v\ttrue'
+    own.ctl('disable_vhost_deletion_protection', 'v')
+    assert api.delete('/vhosts/v').status == 204
+    assert api.post('/definitions', {'vhosts': [{'name': 'new', 'metadata': mine}]}).status == 204
+    assert api.delete('/vhosts/new').status == 412
+
 
 def test_a_user_is_created_shown_changed_and_deleted(api, name):
     user = name('u')

@@ -14,6 +14,12 @@ static const struct failure tags_fail[] = {
     {.error = NULL},
 };
 
+static const struct failure delete_fails[] = {
+    {.error = "no_such_vhost", .exit_code = EXIT_DATA, .is_bare = true},
+    {.error = "vhost_is_protected", .exit_code = EXIT_DATA},
+    {.error = NULL},
+};
+
 static const struct failure add_fails[] = {
     {.error = "invalid_queue_type", .exit_code = EXIT_UNAVAILABLE, .text = "invalid_queue_type"},
     {.error = NULL},
@@ -34,7 +40,19 @@ const struct command vhost_commands[] = {
      .help = "Deletes a vhost and everything in it, and closes its connections.",
      .banner = "Deleting vhost \"$1\" ...",
      .arguments = {.min = 1, .max = 1, .names = "vhost"},
-     .failures = vhost_is_missing},
+     .failures = delete_fails},
+    {.name = "enable_vhost_deletion_protection", .run = run_change,
+     .usage = "<vhost>",
+     .help = "Protects a vhost from being deleted.",
+     .banner = "Protecting virtual host \"$1\" from removal by updating its metadata...",
+     .arguments = {.min = 1, .max = 1, .names = "vhost"},
+     .failures = tags_fail},
+    {.name = "disable_vhost_deletion_protection", .run = run_change,
+     .usage = "<vhost>",
+     .help = "Lets a vhost be deleted again.",
+     .banner = "Removing deletion protection from virtual host \"$1\" by updating its metadata...",
+     .arguments = {.min = 1, .max = 1, .names = "vhost"},
+     .failures = tags_fail},
     {.name = "clear_vhost_limits", .run = run_change,
      .usage = "[--vhost <vhost>]",
      .help = "Clears a vhost's limits.",

@@ -68,9 +68,29 @@ static void a_deletion_calls_done_once_and_deleting_a_missing_vhost_does_not(voi
     assert_int_equal(told, 1);
 }
 
+static void a_protected_vhost_is_not_deleted(void **state)
+{
+    (void)state;
+    struct vhost *vhost;
+    int told = 0;
+    const struct durable_done counter = {count_done, &told};
+    const struct definition_vhost row = {.name = slice_str("v"), .is_protected = true};
+    vhost_create(broker, &row, true, NOBODY, &vhost);
+    assert_int_equal(vhost_delete(broker, slice_str("v"), counter), ERR_REFUSED);
+    assert_ptr_equal(vhost_find(&broker->topology, slice_str("v")), vhost);
+    assert_int_equal(vhost_protect(vhost, false, counter), 0);
+    assert_int_equal(told, 1);
+    vhost_ref(vhost);
+    assert_int_equal(vhost_delete(broker, slice_str("v"), counter), 0);
+    assert_int_equal(vhost_protect(vhost, true, counter), ERR_NOT_FOUND);
+    assert_int_equal(told, 2);
+    vhost_unref(&vhost);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_protected_vhost_is_not_deleted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_vhost_that_exists_is_not_created_again, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(

@@ -183,8 +183,9 @@ void sqlite_fail_at(unsigned number)
 
 static int text_vhost(void *arg, const struct definition_vhost *r)
 {
-    TEXT_OF("vhost|%.*s|%.*s|%.*s|%.*s\n", SLICE_ARG(r->name), SLICE_ARG(r->description),
-            SLICE_ARG(r->tags), SLICE_ARG(r->default_queue_type));
+    TEXT_OF("vhost|%.*s|%.*s|%.*s|%.*s%s\n", SLICE_ARG(r->name), SLICE_ARG(r->description),
+            SLICE_ARG(r->tags), SLICE_ARG(r->default_queue_type),
+            r->is_protected ? "|protected" : "");
 }
 
 static int text_user(void *arg, const struct definition_user *r)

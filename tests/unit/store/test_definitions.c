@@ -7,8 +7,8 @@
 
 static void submit_one_of_each(struct definitions *d, const char *vhost)
 {
-    submit_change(d, definition_put_vhost(&(struct definition_vhost){S(vhost), S("the shop"),
-                                                                     S("a,b"), S("classic")}));
+    submit_change(d, definition_put_vhost(&(struct definition_vhost){
+                         S(vhost), S("the shop"), S("a,b"), S("classic"), true}));
     submit_change(d, definition_put_user(&(struct definition_user){
                          S("ann"), S("aGFzaA=="), S("rabbit_password_hashing_sha256"),
                          S("management"), S("{\"max-connections\":3}")}));
@@ -29,7 +29,7 @@ static void submit_one_of_each(struct definitions *d, const char *vhost)
 }
 
 static const char one_of_each_rows[] =
-    "vhost|/|the shop|a,b|classic\n"
+    "vhost|/|the shop|a,b|classic|protected\n"
     "user|ann|aGFzaA==|rabbit_password_hashing_sha256|management|{\"max-connections\":3}\n"
     "permission|/|ann|^c|^w|\n"
     "topic_permission|/|ann|amq.topic|^a|^b\n"
@@ -135,7 +135,7 @@ static void every_delete_undoes_its_put(void **state)
     submit_change(d, definition_delete_exchange(S("/"), S("order")));
     check_rows_after_restart(
         dir, &d,
-        "vhost|/|the shop|a,b|classic\n"
+        "vhost|/|the shop|a,b|classic|protected\n"
         "user|ann|aGFzaA==|rabbit_password_hashing_sha256|management|{\"max-connections\":3}\n"
         "topic_permission|/|ann|second||\n"
         "global_parameter|g|1\n"
@@ -144,7 +144,7 @@ static void every_delete_undoes_its_put(void **state)
     submit_change(d, definition_delete_global_parameter(S("g")));
     submit_change(d, definition_delete_policy(S("/"), S("p1"), true));
     submit_change(d, definition_delete_user(S("ann")));
-    check_rows_after_restart(dir, &d, "vhost|/|the shop|a,b|classic\n");
+    check_rows_after_restart(dir, &d, "vhost|/|the shop|a,b|classic|protected\n");
     definitions_close(&d);
     scratch_remove(&dir);
 }
