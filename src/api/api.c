@@ -51,16 +51,20 @@ struct api *api_create(struct manage *manage, const struct api_settings *setting
     struct api *api = lv_calloc(1, sizeof *api);
     api->manage = manage;
     api->settings = *settings;
+    api_open_streams(api);
     cookie_key_make(api->cookie_key);
     return api;
 }
 
 void api_free(struct api **api)
 {
-    if (*api)
-        explicit_bzero((*api)->cookie_key, COOKIE_KEY_BYTES);
-    free(*api);
+    struct api *a = *api;
     *api = NULL;
+    if (!a)
+        return;
+    explicit_bzero(a->cookie_key, COOKIE_KEY_BYTES);
+    api_free_streams(a);
+    free(a);
 }
 
 /* --- the route --------------------------------------------------------------------------------- */
@@ -182,7 +186,8 @@ void api_handle(void *arg, struct http_request *request)
     api_begin_headers(&c);
     call_run(&c);
     compute_slot_give();
-    http_end(request);
+    if (c.http)
+        http_end(request);
     api_free_path(&c);
     auth_identity_unref(&c.identity);
     json_decref(c.body);

@@ -18,6 +18,7 @@ struct api_settings {
     const char *const *origins;
     size_t origin_count;
     int64_t cors_s;               /* for which browsers remember that; below 0: they are not told */
+    unsigned streams_max;         /* that are open at the same time */
     uint32_t session_minutes;     /* for which a login by the form lasts */
     bool disables_basic;          /* only tokens log in */
     bool guards_reference;        /* who reads /api/index.html and openapi.json must log in */
@@ -26,6 +27,9 @@ struct api_settings {
 
 /* Creates the API, which the caller owns. The manage is borrowed. */
 struct api *api_create(struct manage *manage, const struct api_settings *settings);
+/* Ends every stream; from then on none is opened. Call before the server is stopped, on any thread
+ * that is not a worker. NULL is fine. */
+void api_end_streams(struct api *api);
 /* Frees the API and clears the pointer. NULL is fine. Call after the server has stopped. */
 void api_free(struct api **api);
 

@@ -82,7 +82,7 @@ enum { API_PARTS_MAX = 8 };
 struct api_call {
     struct api *api;
     struct manage *manage;
-    struct http_request *http;
+    struct http_request *http; /* NULL once it is a stream */
     const struct api_route *route;
     struct slice parts[API_PARTS_MAX]; /* of the path, decoded; owned */
     size_t part_count;
@@ -96,6 +96,8 @@ struct api_call {
 struct api {
     struct manage *manage;
     struct api_settings settings;
+    struct streams *streams;             /* streams.h; owned */
+    struct stream_reader *stream_reader; /* see api_streams.c; owned */
     uint8_t cookie_key[COOKIE_KEY_BYTES];
 };
 
@@ -208,6 +210,12 @@ void api_write_value(struct api_call *c, const struct value *value);
 void api_write_properties(struct api_call *c, struct slice header);
 /* Writes the members payload and payload_encoding: a string, or base64 unless it is text. */
 void api_write_payload(struct api_call *c, struct slice payload, bool is_text);
+
+/* --- api_streams.c ---------------------------------------------------------------------------- */
+
+/* The beginning and the end of the API's streams. */
+void api_open_streams(struct api *api);
+void api_free_streams(struct api *api);
 
 /* --- login.c ---------------------------------------------------------------------------------- */
 

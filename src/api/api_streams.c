@@ -1,78 +1,32 @@
-/* Streams of server-sent events: the log, and what happens in the broker.
- *
- * A stream runs on a worker's thread until its client is gone or the broker stops, so their number
- * is bounded. A client that is slow loses what it is too late for, and is told so: neither the log
- * nor a loop waits for it. */
-#include <stdatomic.h>
+/* Streams of server-sent events: the log, and what happens in the broker. See streams.h. */
 #include <stdlib.h>
 
-#include "api/api_private.h"
+#include "api/streams.h"
 #include "base/log_format.h"
 #include "base/log_tail.h"
 #include "base/memory.h"
-#include "base/rcu.h"
 #include "broker/event_tail.h"
-#include "manage/compute_slots.h"
 #include "wire/table_json.h"
 
-enum {
-    STREAMS_MAX = 8, /* half of the workers */
-    LINES_USUAL = 50,
-    LINES_MAX = 10000,
-    WAIT_MS = 100,
-    QUIET_WAITS_MAX = 150, /* waits without anything to send, after which a comment is sent */
+enum { LINES_USUAL = 50, LINES_MAX = 10000 };
+
+enum source { SOURCE_EVENTS, SOURCE_LOG };
+_Static_assert((int)SOURCE_LOG + 1 == (int)STREAM_SOURCES, "each has its number");
+
+/* What is read into, by the thread of streams. */
+struct stream_reader {
+    struct event_tail *events;
+    struct lv_buffer headers; /* of an event */
+    struct log_format *format;
+    struct log_tail_reader log;
+    struct lv_buffer line;
 };
 
-/* --- a stream --------------------------------------------------------------------------------- */
-
-static _Atomic unsigned streams;
-
-/* Begins a stream. Returns false after refusing: there are too many. */
-static bool stream_begin(struct api_call *c)
+static void write_event(struct lv_buffer *out, const char *name, struct slice json)
 {
-    if (atomic_fetch_add(&streams, 1) >= STREAMS_MAX) {
-        atomic_fetch_sub(&streams, 1);
-        api_refuse(c, 503, "unavailable", "%d streams are open already", STREAMS_MAX);
-        return false;
-    }
-    http_set_header(c->http, "content-type", slice_str("text/event-stream"));
-    http_set_header(c->http, "cache-control", slice_str("no-store"));
-    return true;
-}
-
-static void stream_end(void)
-{
-    atomic_fetch_sub(&streams, 1);
-}
-
-/* Sends what is written. Returns false if the stream ends. */
-static bool stream_flush(struct api_call *c)
-{
-    bool had_slot = compute_slot_pause();
-    bool is_there = http_flush(c->http, true);
-    compute_slot_resume(had_slot);
-    return is_there && auth_is_current(c->identity);
-}
-
-static void write_event(struct api_call *c, const char *name, struct slice json)
-{
-    struct lv_buffer *out = http_out(c->http);
     lv_buffer_printf(out, "event: %s\ndata: ", name);
     lv_buffer_add_slice(out, json);
     lv_buffer_add(out, "\n\n", 2);
-}
-
-static void write_lost(struct api_call *c, uint64_t count)
-{
-    char json[64];
-    int n = snprintf(json, sizeof json, "{\"count\":%llu}", (unsigned long long)count);
-    write_event(c, "lost", slice_of(json, (size_t)n));
-}
-
-/* A comment, which shows that the stream is alive. */
-static void write_comment(struct api_call *c)
-{
-    lv_buffer_add(http_out(c->http), ":\n\n", 3);
 }
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -87,98 +41,147 @@ static struct log_format *json_format(void)
     });
 }
 
-static enum log_tail_result read_log(struct log_tail_reader *reader, unsigned wait_ms,
-                                     struct log_record *ret)
+/* Writes the next line. Returns false if there is none. */
+static bool write_line(struct stream_reader *r, struct lv_buffer *out)
 {
-    bool had_slot = compute_slot_pause();
-    enum log_tail_result result = log_tail_next(reader, (int)wait_ms, ret);
-    compute_slot_resume(had_slot);
-    return result;
+    struct log_record record;
+    enum log_tail_result result = log_tail_next(&r->log, 0, &record);
+    if (result == LOG_TAIL_LOST) {
+        write_event(out, "lost", slice_str("{}"));
+    } else if (result == LOG_TAIL_LINE) {
+        r->line.n = 0;
+        log_format_put(r->format, &record, &r->line);
+        write_event(out, "log", lv_buffer_slice(&r->line));
+    }
+    return result != LOG_TAIL_NONE;
 }
 
-static void follow_log(struct api_call *c, struct log_tail_reader *reader,
-                       const struct log_format *format, bool is_live)
+/* A stream_source's read(). */
+static void read_log(void *arg, uint64_t *at, struct lv_buffer *out)
 {
-    struct lv_buffer line = {0};
-    struct log_record record;
-    unsigned quiet = 0;
-    bool goes_on = true;
-    while (goes_on) {
-        enum log_tail_result result = read_log(reader, is_live ? WAIT_MS : 0, &record);
-        line.n = 0;
-        if (result == LOG_TAIL_LINE) {
-            log_format_put(format, &record, &line);
-            write_event(c, "log", lv_buffer_slice(&line));
-        } else if (result == LOG_TAIL_LOST) {
-            write_event(c, "lost", slice_str("{}"));
-        } else if (++quiet == QUIET_WAITS_MAX) {
-            quiet = 0;
-            write_comment(c);
-        }
-        goes_on = stream_flush(c) && (is_live || result != LOG_TAIL_NONE);
+    struct stream_reader *r = arg;
+    r->log.at = *at;
+    while (out->n < STREAM_BYTES && write_line(r, out)) {
     }
-    lv_buffer_free(&line);
+    *at = r->log.at;
+}
+
+/* Answers with the lines that are there. */
+static void answer_recent(struct api_call *c, uint64_t lines)
+{
+    struct stream_reader *r = lv_calloc(1, sizeof *r);
+    http_set_header(c->http, "content-type", slice_str("text/event-stream"));
+    http_set_header(c->http, "cache-control", slice_str("no-store"));
+    r->format = json_format();
+    log_tail_begin(&r->log, lines);
+    lv_buffer_add(http_out(c->http), ":\n\n", 3);
+    while (write_line(r, http_out(c->http)) && api_flush(c)) {
+    }
+    log_format_free(&r->format);
+    lv_buffer_free(&r->line);
+    free(r);
 }
 
 static void stream_logs(struct api_call *c)
 {
     uint64_t lines;
-    if (!api_query_number(c, "lines", LINES_USUAL, LINES_MAX, &lines) || !stream_begin(c))
+    if (!api_query_number(c, "lines", LINES_USUAL, LINES_MAX, &lines))
         return;
-    struct log_tail_reader *reader = lv_malloc(sizeof *reader);
-    struct log_format *format = json_format();
-    log_tail_begin(reader, lines);
-    write_comment(c);
-    follow_log(c, reader, format, !slice_is(api_query(c, "follow"), "false"));
-    log_format_free(&format);
-    free(reader);
-    stream_end();
+    if (slice_is(api_query(c, "follow"), "false")) {
+        answer_recent(c, lines);
+        return;
+    }
+    struct log_tail_reader *from = lv_malloc(sizeof *from);
+    log_tail_begin(from, lines);
+    streams_add(c->api->streams, c, SOURCE_LOG, from->at);
+    free(from);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-static void write_happening(struct api_call *c, const char *key, struct slice headers)
+static void write_happening(struct lv_buffer *out, const char *key, struct slice headers)
 {
     struct lv_buffer json = {0};
     struct json_writer w = {.out = &json};
     json_write_tree(&w, table_to_json(headers));
-    write_event(c, key, lv_buffer_slice(&json));
+    write_event(out, key, lv_buffer_slice(&json));
     lv_buffer_free(&json);
 }
 
-static void follow_events(struct api_call *c, struct event_reader *reader)
+static void write_lost(struct lv_buffer *out, uint64_t count)
 {
-    struct lv_buffer headers = {0};
-    unsigned quiet = 0;
-    bool goes_on = true;
-    while (goes_on) {
+    char json[64];
+    int n = snprintf(json, sizeof json, "{\"count\":%llu}", (unsigned long long)count);
+    write_event(out, "lost", slice_of(json, (size_t)n));
+}
+
+/* A stream_source's read(). */
+static void read_events(void *arg, uint64_t *at, struct lv_buffer *out)
+{
+    struct stream_reader *r = arg;
+    struct event_reader reader = {r->events, *at};
+    enum event_read result = EVENT_READ;
+    while (out->n < STREAM_BYTES && result != EVENT_READ_NONE) {
         const char *key;
         uint64_t lost;
-        enum event_read result = event_read_next(reader, &key, &headers, &lost);
-        if (result == EVENT_READ) {
-            write_happening(c, key, lv_buffer_slice(&headers));
-        } else if (result == EVENT_READ_LOST) {
-            write_lost(c, lost);
-        } else if (++quiet == QUIET_WAITS_MAX) {
-            quiet = 0;
-            write_comment(c);
-        }
-        goes_on = stream_flush(c) &&
-                  (result != EVENT_READ_NONE || ask_pause(c->manage->asker, WAIT_MS) == 0);
+        result = event_read_next(&reader, &key, &r->headers, &lost);
+        if (result == EVENT_READ)
+            write_happening(out, key, lv_buffer_slice(&r->headers));
+        else if (result == EVENT_READ_LOST)
+            write_lost(out, lost);
     }
-    lv_buffer_free(&headers);
+    *at = reader.next;
+}
+
+/* A stream_source's end(). */
+static void end_events(void *arg)
+{
+    struct stream_reader *r = arg;
+    event_reader_end(&(struct event_reader){.tail = r->events});
 }
 
 static void stream_events(struct api_call *c)
 {
     struct event_reader reader;
-    if (!stream_begin(c))
+    event_reader_begin(&reader, c->manage->broker->event_tail); /* from here on nothing is missed */
+    if (!streams_add(c->api->streams, c, SOURCE_EVENTS, reader.next))
+        event_reader_end(&reader);
+}
+
+/* --- their life ------------------------------------------------------------------------------- */
+
+void api_open_streams(struct api *api)
+{
+    struct stream_reader *r = api->stream_reader = lv_calloc(1, sizeof *r);
+    r->events = api->manage->broker->event_tail;
+    r->format = json_format();
+    const struct stream_source sources[STREAM_SOURCES] = {
+        [SOURCE_EVENTS] = {read_events, end_events, r},
+        [SOURCE_LOG] = {read_log, NULL, r},
+    };
+    api->streams = streams_create(sources, api->settings.streams_max);
+    event_tail_set_wake(r->events, streams_wake, api->streams);
+    log_tail_set_wake(streams_wake, api->streams);
+}
+
+void api_end_streams(struct api *api)
+{
+    if (!api || !api->streams)
         return;
-    event_reader_begin(&reader, c->manage->broker->event_tail);
-    write_comment(c); /* from here on nothing is missed */
-    follow_events(c, &reader);
-    event_reader_end(&reader);
-    stream_end();
+    event_tail_set_wake(api->stream_reader->events, NULL, NULL);
+    log_tail_set_wake(NULL, NULL);
+    streams_stop(api->streams);
+}
+
+void api_free_streams(struct api *api)
+{
+    struct stream_reader *r = api->stream_reader;
+    api_end_streams(api);
+    streams_free(&api->streams);
+    log_format_free(&r->format);
+    lv_buffer_free(&r->headers);
+    lv_buffer_free(&r->line);
+    free(r);
 }
 
 const struct api_route api_stream_routes[] = {

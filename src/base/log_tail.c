@@ -12,8 +12,10 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* a line was put; initialised by the first reader */
-    unsigned waiting;       /* readers */
+    pthread_cond_t changed;  /* a line was put; initialised by the first reader */
+    unsigned waiting;        /* readers */
+    void (*wake)(void *arg); /* NULL: none */
+    void *wake_arg;
     uint64_t begin, end;
     char bytes[LOG_TAIL_BYTES];
 } tail = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -46,6 +48,16 @@ void log_tail_put(const char *stored, size_t n)
     tail.end += n;
     if (tail.waiting > 0)
         pthread_cond_broadcast(&tail.changed);
+    if (tail.wake)
+        tail.wake(tail.wake_arg);
+    pthread_mutex_unlock(&tail.lock);
+}
+
+void log_tail_set_wake(void (*wake)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&tail.lock);
+    tail.wake = wake;
+    tail.wake_arg = arg;
     pthread_mutex_unlock(&tail.lock);
 }
 

@@ -11,6 +11,11 @@ enum { LOG_TAIL_BYTES = 256 * 1024 };
 /* Keeps a line, given as log_record_store() writes it. Any thread. */
 void log_tail_put(const char *stored, size_t n);
 
+/* Has wake(arg) called for each line that is kept from now on, on the thread that logs it, and
+ * under a lock: it may do no more than wake a thread, and must not log. NULL: nothing is called; a
+ * call that was under way has returned. There is one such function. Any thread. */
+void log_tail_set_wake(void (*wake)(void *arg), void *arg);
+
 /* A place in the log. Each function may be called by any thread. */
 struct log_tail_reader {
     uint64_t at;

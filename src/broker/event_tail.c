@@ -13,7 +13,9 @@ struct kept_event {
 
 struct event_tail {
     struct events *events;
-    pthread_mutex_t lock; /* for what follows */
+    pthread_mutex_t lock;    /* for what follows */
+    void (*wake)(void *arg); /* NULL: none */
+    void *wake_arg;
     unsigned readers;
     uint64_t first, next; /* the numbers of the oldest that is kept, and of the next to come */
     size_t bytes;
@@ -56,7 +58,17 @@ void event_tail_put(struct event_tail *t, const char *key, struct slice headers)
             drop_oldest(t);
         t->kept[t->next++ % EVENT_TAIL_EVENTS] = (struct kept_event){key, slice_copy(headers)};
         t->bytes += headers.n;
+        if (t->wake)
+            t->wake(t->wake_arg);
     }
+    pthread_mutex_unlock(&t->lock);
+}
+
+void event_tail_set_wake(struct event_tail *t, void (*wake)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&t->lock);
+    t->wake = wake;
+    t->wake_arg = arg;
     pthread_mutex_unlock(&t->lock);
 }
 

@@ -19,6 +19,11 @@ void event_tail_free(struct event_tail **tail);
 /* Keeps an event, if there is a reader; the headers are copied. `key` is never freed. Any thread. */
 void event_tail_put(struct event_tail *tail, const char *key, struct slice headers);
 
+/* Has wake(arg) called for each event that is kept from now on, on the thread that keeps it, and
+ * under a lock: it may do no more than wake a thread. NULL: nothing is called; a call that was
+ * under way has returned. There is one such function. Any thread. */
+void event_tail_set_wake(struct event_tail *tail, void (*wake)(void *arg), void *arg);
+
 /* A place in the events. A reader is used by one thread at a time, not a loop. */
 struct event_reader {
     struct event_tail *tail;

@@ -6,7 +6,9 @@
 #include "base/memory.h"
 #include "http/http_private.h"
 
-enum { OUT_BYTES = 64 * 1024, BLOCK_BYTES = 32 * 1024 };
+/* libmicrohttpd keeps a block for each answer that is sent while it is written. That of a stream is
+ * small, as there may be many, and hardly ever has much in it. */
+enum { OUT_BYTES = 64 * 1024, BLOCK_BYTES = 32 * 1024, STREAM_BLOCK_BYTES = 1024 };
 
 /* --- libmicrohttpd's side --------------------------------------------------------------------- */
 
@@ -28,6 +30,16 @@ static void queue_headers(struct http_request *r, struct MHD_Response *response)
                                 (const char *)r->answer_headers.items[i].value.p);
 }
 
+/* Waits for more to send. The caller holds server->lock. */
+static void reader_suspend(struct http_request *r)
+{
+    r->is_suspended = true;
+    MHD_suspend_connection(r->mhd);
+    if (r->awaits_room && r->wake)
+        r->wake(r->wake_arg);
+    r->awaits_room = false;
+}
+
 /* An MHD_ContentReaderCallback: copies what is in the spool. */
 static ssize_t read_spool(void *arg, uint64_t position, char *p, size_t n)
 {
@@ -45,8 +57,7 @@ static ssize_t read_spool(void *arg, uint64_t position, char *p, size_t n)
     } else if (r->is_ended) {
         result = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
-        r->is_suspended = true;
-        MHD_suspend_connection(r->mhd);
+        reader_suspend(r);
     }
     pthread_mutex_unlock(&r->server->lock);
     return result;
@@ -62,9 +73,10 @@ static enum MHD_Result queue_and_drop(struct http_request *r, struct MHD_Respons
 
 enum MHD_Result answer_queue(struct http_request *r, bool is_complete)
 {
+    size_t block = r->is_stream ? STREAM_BLOCK_BYTES : BLOCK_BYTES;
     if (!is_complete)
-        return queue_and_drop(r, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
-                                                                   read_spool, r, NULL));
+        return queue_and_drop(
+            r, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, block, read_spool, r, NULL));
     /* The buffer stays until request_completed(). */
     return queue_and_drop(
         r, MHD_create_response_from_buffer(r->out.n, r->out.p, MHD_RESPMEM_PERSISTENT));
@@ -119,6 +131,27 @@ struct lv_buffer *http_out(struct http_request *r)
     return &r->out;
 }
 
+void http_stream(struct http_request *r, void (*wake)(void *arg), void *arg)
+{
+    lv_assert(!r->has_started);
+    r->is_stream = true;
+    atomic_store(&r->conn->has_stream, true);
+    pthread_mutex_lock(&r->server->lock);
+    r->wake = wake;
+    r->wake_arg = arg;
+    pthread_mutex_unlock(&r->server->lock);
+}
+
+/* libmicrohttpd is suspended until something is sent, and again when it has taken all of it. */
+bool http_has_room(struct http_request *r)
+{
+    pthread_mutex_lock(&r->server->lock);
+    bool has_room = r->is_suspended;
+    r->awaits_room = !has_room;
+    pthread_mutex_unlock(&r->server->lock);
+    return has_room;
+}
+
 bool http_is_cut(const struct http_request *r)
 {
     return spool_is_cut(r->spool);
@@ -130,6 +163,8 @@ static void request_hand_over(struct http_request *r, enum request_state state)
     pthread_mutex_lock(&r->server->lock);
     lv_assert(r->state == REQUEST_RUNNING);
     r->state = state;
+    if (state == REQUEST_COMPLETE)
+        r->wake = NULL;
     request_resume(r);
     pthread_mutex_unlock(&r->server->lock);
 }
@@ -191,6 +226,7 @@ void http_end(struct http_request *r)
         access_log_note(r->server->access_log, r);
         pthread_mutex_lock(&r->server->lock);
         r->is_ended = true;
+        r->wake = NULL;
         request_resume(r);
         pthread_mutex_unlock(&r->server->lock);
     }

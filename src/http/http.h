@@ -142,6 +142,17 @@ struct lv_buffer *http_out(struct http_request *request);
  * `is_now`. May wait for the client, so RCU must be offline. Returns false if the client is gone:
  * the handler may end early. */
 bool http_flush(struct http_request *request, bool is_now);
+/* Makes the answer a stream: the handler returns without http_end(), and some other thread, one for
+ * all streams, writes and ends it. Whenever http_has_room(), that thread may write and call
+ * http_flush(), which does not wait then. Call before the first byte is sent.
+ *
+ * wake(arg) is called, on any thread and under the server's lock, when there is room again after
+ * http_has_room() has returned false, and when the client is gone: it may do no more than wake that
+ * thread. It is not called any more once http_end() has returned. */
+void http_stream(struct http_request *request, void (*wake)(void *arg), void *arg);
+/* Returns whether everything that was sent is on its way to the client, so that more of a stream
+ * may be sent. If not, the stream is woken later. */
+bool http_has_room(struct http_request *request);
 /* Returns whether the client is gone. */
 bool http_is_cut(const struct http_request *request);
 /* Ends the answer; the request must not be used from then on. Any thread. */

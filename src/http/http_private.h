@@ -120,6 +120,7 @@ struct http_conn {
     _Atomic uint64_t requests_done;
     _Atomic uint64_t body_bytes; /* of the request being read */
     _Atomic bool is_gone;        /* the client has ended */
+    _Atomic bool has_stream;     /* an answer has begun that need not end */
     /* Under server->lock: the request being handled. */
     struct http_request *request;
 };
@@ -180,11 +181,15 @@ struct http_request {
     bool has_started;      /* the header is sent, so `out` goes to the spool */
     struct packer *packer; /* NULL: the answer is not compressed */
     uint64_t answer_bytes; /* of its body, for the access log */
+    bool is_stream;
     /* Under server->lock. */
     enum request_state state;
     bool is_suspended;
     bool is_ended; /* the last bytes are in the spool */
     bool is_cut;
+    void (*wake)(void *arg); /* of a stream that has not ended; else NULL */
+    void *wake_arg;
+    bool awaits_room; /* of the stream; then it is woken when there is room */
 };
 
 /* An MHD_AccessHandlerCallback. */

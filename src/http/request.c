@@ -55,6 +55,8 @@ void request_cut(struct http_request *r)
 {
     r->is_cut = true;
     spool_cut(r->spool);
+    if (r->wake)
+        r->wake(r->wake_arg);
     if (r->state == REQUEST_QUEUED)
         request_resume(r);
 }

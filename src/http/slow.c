@@ -24,6 +24,8 @@ static void note_progress(struct http_conn *c, bool has_bytes)
         s->has_bytes = false;
         s->since_ms = now_ms();
         net_admit(c->client);
+    } else if (atomic_load(&c->has_stream)) {
+        net_admit(c->client); /* it has an answer, which does not end */
     }
     if (has_bytes && !s->has_bytes && atomic_load(&c->requests_begun) == done) {
         s->has_bytes = true;

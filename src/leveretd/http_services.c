@@ -24,6 +24,7 @@ struct http_services {
 enum {
     WORKERS_MAX = 16,
     NEWCOMERS_PER_ADDRESS_MAX = 1000,
+    STREAMS_MAX = 1000,
     MEMORY_BYTES_MAX = 1024 * 1024 * 1024,
 };
 
@@ -36,6 +37,13 @@ static void set_limits(const struct leveretd *d, struct http_options *ret)
     int64_t fifth = (is_known ? (int64_t)limit.rlim_cur : INT32_MAX) / 10;
     ret->pairs_max = (size_t)fifth;
     ret->connections_max = wanted == CONFIG_NONE || wanted > 3 * fifth ? 3 * fifth : wanted;
+}
+
+/* Returns how many streams may be open. Each takes a pair of sockets, of which half are left. */
+static unsigned streams_max(const struct http_options *options)
+{
+    return options->pairs_max / 2 < (size_t)STREAMS_MAX ? (unsigned)(options->pairs_max / 2)
+                                                        : STREAMS_MAX;
 }
 
 /* Returns how much memory requests may take together: an eighth of the machine's, but enough for
@@ -136,7 +144,7 @@ static const char *text_of(const char *text)
     return config_is_none(text) ? NULL : text;
 }
 
-static void create_api(struct leveretd *d, struct http_services *http)
+static void create_api(struct leveretd *d, struct http_services *http, unsigned streams)
 {
     const struct config *c = d->config;
     http->origins = lv_calloc(c->management_origins.count + 1, sizeof *http->origins);
@@ -152,6 +160,7 @@ static void create_api(struct leveretd *d, struct http_services *http)
         .origins = http->origins,
         .origin_count = c->management_origins.count,
         .cors_s = c->management_cors_s == CONFIG_NONE ? -1 : c->management_cors_s,
+        .streams_max = streams,
         .session_minutes = (uint32_t)c->management_session_minutes,
         .disables_basic = c->management_disables_basic,
         .guards_reference = c->management_guards_reference,
@@ -177,7 +186,7 @@ int http_services_open(struct leveretd *d)
         log_error("cannot create the HTTP server: %s", lv_error_reason(err));
         return EXIT_LISTEN;
     }
-    create_api(d, http);
+    create_api(d, http, streams_max(&wanted));
     return open_listeners(d, http);
 }
 
@@ -196,6 +205,7 @@ void http_services_stop(struct http_services **services)
     *services = NULL;
     if (!http)
         return;
+    api_end_streams(http->api);
     http_server_stop(&http->server);
     api_free(&http->api);
     free(http->origins);

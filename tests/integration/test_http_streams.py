@@ -1,10 +1,11 @@
 """Streams of server-sent events over the HTTP API: the log, and what happens in the broker."""
 import json
+import resource
 import time
 
 import pytest
 
-from http_client import Api, basic, path
+from http_client import Api, Raw, basic, path
 from patience import PATIENCE_S
 from wire import eventually
 
@@ -51,6 +52,13 @@ class Stream:
 
     def close(self):
         self.connection.close()
+
+
+def patient(api):
+    """A stream, as soon as there is a place for it."""
+    made = []
+    eventually(lambda: made.append(Stream(api, '/logs?lines=0')) or made[-1].status == 200)
+    return made[-1]
 
 
 @pytest.fixture
@@ -117,26 +125,58 @@ def test_streams_are_for_monitors(api, broker):
         assert api.get(target, user='plain').json == {'error': 'not_authorised', 'reason': 'Not monitor user'}
 
 
-def test_streams_are_bounded_and_end_with_their_clients_and_users(api, broker, stream):
-    broker.ctl('add_user', 'follower', 'follower')
-    broker.ctl('set_user_tags', 'follower', 'monitoring')
-    own = [stream('/events', user=('follower', 'follower')) for _ in range(4)]
-    others = [stream('/logs?lines=0') for _ in range(4)]
-    assert [each.status for each in own + others] == [200] * 8
-    assert stream('/events').status == 503
+def test_many_streams_get_what_happens(api, stream, name):
+    """Of the broker's descriptors, a tenth are for pairs of sockets, half of which may be streams'."""
+    many = min(200, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 20)
+    streams = [stream('/events' if i % 2 else '/logs?lines=0') for i in range(many)]
+    queue = name('q')
+    api.put(path('queues', '/', queue))
+    for each in streams:
+        each.until(lambda event, data: queue in (data.get('name'), *data.get('msg', '').split("'")))
+
+
+def test_a_reader_that_does_not_read_loses_the_oldest_events(api, connect):
+    """The kernel keeps up to 4 MB for it, and the broker some 1.5 MB."""
+    slow, count = Raw(api.port, receive_buffer=200_000), 75
+    slow.send(f'GET /api/events HTTP/1.1\r\nhost: x\r\nauthorization: {basic("guest", "guest")}\r\n\r\n')
+    while b'\n:\n\n' not in slow.buffer:
+        assert slow.more()
+    peer = connect()
+    for i in range(count):
+        peer.call(1, 'exchange.declare', exchange=f'x{i}', type='fanout', arguments={'note': 'x' * 100_000})
+    while f'"name":"x{count - 1}"'.encode() not in slow.buffer[-1_000_000:]:
+        assert slow.more()
+    slow.close()
+    assert 0 < slow.buffer.count(b'event: exchange.created') < count
+    assert b'event: lost\ndata: {"count":' in slow.buffer
+
+
+def test_streams_are_bounded_and_end_with_their_clients_and_users(own_broker):
+    """With 400 descriptors there may be 20."""
+    few = own_broker(wrapper=['prlimit', '--nofile=400'])
+    api = Api(few)
+    few.ctl('add_user', 'follower', 'follower')
+    few.ctl('set_user_tags', 'follower', 'monitoring')
+    assert api.call('HEAD', '/events').headers['content-type'] == 'text/event-stream'
+    own = [Stream(api, '/events', user=('follower', 'follower')) for _ in range(10)]
+    others = [Stream(api, '/logs?lines=0') for _ in range(9)]
+    assert {each.status for each in own + others} == {200}
+    others.append(patient(api))
+    refused = api.get('/events')
+    assert (refused.status, refused.json['reason']) == (503, 'too many streams are open already')
     for each in others:
         each.close()
-    eventually(lambda: stream('/logs?lines=0').status == 200)
-    broker.ctl('delete_user', 'follower')
+    patient(api).close()
+    few.ctl('delete_user', 'follower')
     for each in own:
         while each.next():
             pass
 
 
 def test_streams_end_when_the_broker_stops(broker, stream):
-    events, lines = stream('/events'), stream('/logs')
+    streams = [stream('/events') for _ in range(10)] + [stream('/logs') for _ in range(10)]
     broker.stop()
-    for each in events, lines:
+    for each in streams:
         try:
             while each.next():
                 pass

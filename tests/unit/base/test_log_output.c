@@ -221,11 +221,17 @@ static void a_thread_keeps_its_lines_from_an_output(void **state)
 
 /* --- the last lines --------------------------------------------------------------------------- */
 
+static void count_wake(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
 static void the_last_lines_are_kept(void **state)
 {
     static struct log_tail_reader reader;
     struct log_record record;
     char text[64];
+    unsigned woken = 0;
     (void)state;
     struct heard *h = begin(LOG_INFO);
     set_refuses(h, true); /* whatever becomes of the outputs */
@@ -240,7 +246,10 @@ static void the_last_lines_are_kept(void **state)
         assert_true(slice_is(record.text, text));
     }
     assert_int_equal(log_tail_next(&reader, 1, &record), LOG_TAIL_NONE);
+    log_tail_set_wake(count_wake, &woken);
     log_info("one more");
+    log_tail_set_wake(NULL, NULL);
+    assert_int_equal(woken, 1);
     assert_int_equal(log_tail_next(&reader, 1000, &record), LOG_TAIL_LINE);
     assert_true(slice_is(record.text, "one more"));
     log_tail_begin(&reader, UINT64_MAX);

@@ -123,6 +123,29 @@ static void large_events_take_bounded_memory(void **state)
     free((void *)(uintptr_t)large.p);
 }
 
+static void count_wake(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void whoever_follows_is_woken_for_each_event_that_is_kept(void **state)
+{
+    (void)state;
+    struct event_reader r;
+    unsigned woken = 0;
+    event_tail_set_wake(tail, count_wake, &woken);
+    put("queue.created", "before");
+    assert_int_equal(woken, 0);
+    event_reader_begin(&r, tail);
+    put("queue.created", "one");
+    put("queue.deleted", "two");
+    assert_int_equal(woken, 2);
+    event_tail_set_wake(tail, NULL, NULL);
+    put("queue.created", "three");
+    assert_int_equal(woken, 2);
+    event_reader_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +156,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_slow_reader_is_told_how_many_it_has_lost, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(large_events_take_bounded_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_follows_is_woken_for_each_event_that_is_kept,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
