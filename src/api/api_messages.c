@@ -304,12 +304,12 @@ const struct api_route api_message_routes[] = {
     {"POST", "/exchanges/{vhost}/{name}/publish", API_VHOST, publish,
      "Publishes a message, and answers when every queue that it is routed to has it safely: "
      "`{\"routed\": true}`. `payload_encoding` is `string` or `base64`.",
-     .body = "properties:object! routing_key:string! payload:any! payload_encoding:string!"},
+     .body = "routing_key:string! properties:object! payload:any! payload_encoding:string!"},
     {"POST", "/queues/{vhost}/{name}/get", API_VHOST, get_messages,
      "Takes messages from the head of a queue, as `basic.get` does, and settles them when all are "
      "written. `ackmode` is `ack_requeue_true`, `ack_requeue_false`, `reject_requeue_true` or "
      "`reject_requeue_false`, `encoding` is `auto` or `base64`; of each payload at most "
      "`truncate` bytes are shown.",
-     .body = "count:integer! ackmode:string! encoding:string! truncate:integer"},
+     .body = "ackmode:string! count:integer! encoding:string! truncate:integer"},
     {NULL},
 };

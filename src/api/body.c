@@ -62,40 +62,88 @@ static json_t *value_convert(struct slice type, const json_t *value)
     return NULL;
 }
 
-/* Takes out a member that is null: many clients write so what they do not set. A text may be a
- * password; whoever wants none says so. */
-static void drop_null(struct api_call *c, const char *name, struct slice type)
+/* --- members ---------------------------------------------------------------------------------- */
+
+/* A member that a route's row describes: "name:type", or "name:type!" if it is needed. */
+struct member {
+    char name[64];
+    struct slice type;
+    bool is_needed;
+};
+
+/* Takes the first member off a row. Returns false if it is at its end. */
+static bool member_next(const char **row, struct member *ret)
 {
-    if (json_is_null(json_object_get(c->body, name)) && !slice_is(type, "any") &&
-        !slice_is(type, "text"))
-        json_object_del(c->body, name);
+    size_t n = strcspn(*row, " ");
+    if (n == 0)
+        return false;
+    size_t colon = strcspn(*row, ":");
+    lv_assert(colon < n && colon < sizeof ret->name);
+    ret->is_needed = (*row)[n - 1] == '!';
+    ret->type = slice_of(*row + colon + 1, n - colon - 1 - ret->is_needed);
+    memcpy(ret->name, *row, colon);
+    ret->name[colon] = '\0';
+    *row += n + ((*row)[n] == ' ');
+    return true;
 }
 
-/* Checks a member of the body against its row, "name:type" or "name:type!", and converts it to the
- * row's type. Returns false after refusing. */
-static bool member_check(struct api_call *c, const char *row, size_t n)
+/* Takes out a member that is null: many clients write so what they do not set. A text may be a
+ * password; whoever wants none says so. */
+static void drop_null(struct api_call *c, const struct member *member)
 {
-    char name[64];
-    size_t colon = (size_t)((const char *)memchr(row, ':', n) - row);
-    bool is_needed = row[n - 1] == '!';
-    struct slice type = slice_of(row + colon + 1, n - colon - 1 - is_needed);
-    lv_assert(colon < sizeof name);
-    memcpy(name, row, colon);
-    name[colon] = '\0';
-    if (!is_needed)
-        drop_null(c, name, type);
-    const json_t *value = json_object_get(c->body, name);
-    json_t *converted = value && !type_fits(type, value) ? value_convert(type, value) : NULL;
-    if (converted)
-        json_object_set_new(c->body, name, converted);
-    else if (!value && is_needed)
-        api_refuse(c, 400, "bad_request", "key_missing: %s", name);
-    else if (value && !type_fits(type, value))
-        api_refuse(c, 400, "bad_request", "%s: expected %.*s", name, SLICE_ARG(type));
-    else
+    if (json_is_null(json_object_get(c->body, member->name)) && !slice_is(member->type, "any") &&
+        !slice_is(member->type, "text"))
+        json_object_del(c->body, member->name);
+}
+
+/* Converts a member of the body to its row's type. Returns false after refusing. */
+static bool member_check(struct api_call *c, const struct member *member)
+{
+    if (!member->is_needed)
+        drop_null(c, member);
+    const json_t *value = json_object_get(c->body, member->name);
+    if (!value || type_fits(member->type, value))
         return true;
+    json_t *converted = value_convert(member->type, value);
+    if (converted)
+        json_object_set_new(c->body, member->name, converted);
+    else
+        api_refuse(c, 400, "bad_request", "%s: expected %.*s", member->name,
+                   SLICE_ARG(member->type));
     return converted != NULL;
 }
+
+static void append_missing(struct lv_buffer *out, const struct api_call *c, const char *between)
+{
+    struct member member;
+    const char *row = c->route->body, *before = "";
+    while (member_next(&row, &member)) {
+        if (!member.is_needed || json_object_get(c->body, member.name))
+            continue;
+        lv_buffer_printf(out, "%s{key_missing,%s}", before, member.name);
+        before = between;
+    }
+}
+
+/* Checks that no member is missing. Returns false after naming all that are, as Erlang prints a
+ * list: in one line, or in one for each if that is too long. */
+static bool check_none_is_missing(struct api_call *c)
+{
+    enum { LINE = 78 };
+    struct lv_buffer text = {0};
+    append_missing(&text, c, ",");
+    size_t n = text.n;
+    if (n > LINE) {
+        text.n = 0;
+        append_missing(&text, c, ",\n ");
+    }
+    if (n > 0)
+        api_refuse(c, 400, "bad_request", "[%.*s]", SLICE_ARG(lv_buffer_slice(&text)));
+    lv_buffer_free(&text);
+    return n == 0;
+}
+
+/* --- the text --------------------------------------------------------------------------------- */
 
 /* A value in a value ... of what clients send is a few levels deep. Whoever handles it calls itself
  * for each. */
@@ -161,13 +209,11 @@ bool api_check_body(struct api_call *c)
     const char *row = c->route->body;
     if (!row)
         return true;
-    if (!body_parse(c))
+    if (!body_parse(c) || !check_none_is_missing(c))
         return false;
-    while (*row) {
-        size_t n = strcspn(row, " ");
-        if (!member_check(c, row, n))
+    struct member member;
+    while (member_next(&row, &member))
+        if (!member_check(c, &member))
             return false;
-        row += n + (row[n] == ' ');
-    }
     return true;
 }

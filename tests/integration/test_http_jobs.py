@@ -98,7 +98,7 @@ def test_what_the_destination_refuses_stays(api, broker, queues):
 
 def test_a_move_that_makes_no_sense_is_refused(api, broker, queues):
     source, other = queues('from'), queues('to')
-    assert api.post(target(source, 'move')).json['reason'] == 'key_missing: destination'
+    assert api.post(target(source, 'move')).json['reason'] == '[{key_missing,destination}]'
     assert api.post(target(source, 'move'), {'destination': ''}).status == 400
     assert api.post(target(source, 'move'), {'destination': source}).status == 400
     assert api.post(target(source, 'move'), {'destination': 'missing'}).status == 404

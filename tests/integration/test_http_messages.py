@@ -120,6 +120,19 @@ def test_properties_that_make_no_sense_are_refused(api, queue, properties, reaso
     assert get(api, queue).json == []
 
 
+def test_everything_that_a_body_lacks_is_named(api, queue):
+    """In RabbitMQ's words: as Erlang prints a list, which has lines if it is long."""
+    def missing(*names, between=','):
+        return '[' + between.join(f'{{key_missing,{name}}}' for name in names) + ']'
+
+    target = path('exchanges', VHOST, 'amq.default', 'publish')
+    names = 'routing_key', 'properties', 'payload', 'payload_encoding'
+    refused(api.post(target, {}), 400, 'bad_request', missing(*names, between=',\n '))
+    refused(api.post(target, {'payload': ''}), 400, 'bad_request',
+            missing('routing_key', 'properties', 'payload_encoding', between=',\n '))
+    refused(api.post(path('queues', VHOST, queue, 'get'), {}), 400, 'bad_request', missing('ackmode', 'count', 'encoding'))
+
+
 def test_the_keys_in_cc_and_bcc_are_followed(api, queue, name):
     others = [name('cc'), name('bcc')]
     for other in others:
