@@ -18,6 +18,7 @@ enum { NAME_BYTES_MAX = 255 };
 
 enum field_kind {
     IS_NAME,      /* text of 1 to 255 bytes: struct slice */
+    IS_LONG_NAME, /* text of 1 byte or more, of what AMQP does not name: struct slice */
     IS_SHORT,     /* text of 0 to 255 bytes: struct slice */
     IS_TEXT,      /* struct slice */
     IS_FLAG,      /* bool */
@@ -60,7 +61,7 @@ struct field_rule {
 
 #define U struct defined_user
 static const struct field_rule user_rules[] = {
-    NEEDS(U, head.name, "name", IS_NAME),
+    NEEDS(U, head.name, "name", IS_LONG_NAME),
     NEEDS(U, tags, "tags", IS_TAGS),
     MAY_HAVE(U, password, has_password, "password", IS_TEXT),
     MAY_HAVE(U, hash, has_hash, "password_hash", IS_TEXT),
@@ -72,7 +73,7 @@ static const struct field_rule user_rules[] = {
 
 #define V struct defined_vhost
 static const struct field_rule vhost_rules[] = {
-    NEEDS(V, head.name, "name", IS_NAME),
+    NEEDS(V, head.name, "name", IS_LONG_NAME),
     MAY_HAVE(V, description, has_description, "description", IS_TEXT),
     MAY_HAVE(V, tags, has_tags, "tags", IS_TAGS),
     MAY(V, default_queue_type, "default_queue_type", IS_TEXT),
@@ -95,7 +96,7 @@ static const struct field_rule metadata_rules[] = {
 
 #define P struct defined_permission
 static const struct field_rule permission_rules[] = {
-    NEEDS(P, head.name, "user", IS_NAME),      NEEDS(P, head.vhost, "vhost", IS_NAME),
+    NEEDS(P, head.name, "user", IS_LONG_NAME), NEEDS(P, head.vhost, "vhost", IS_LONG_NAME),
     NEEDS(P, configure, "configure", IS_TEXT), NEEDS(P, write, "write", IS_TEXT),
     NEEDS(P, read, "read", IS_TEXT),           RULES_END,
 };
@@ -103,23 +104,23 @@ static const struct field_rule permission_rules[] = {
 
 #define T struct defined_topic_permission
 static const struct field_rule topic_permission_rules[] = {
-    NEEDS(T, head.name, "user", IS_NAME),     NEEDS(T, head.vhost, "vhost", IS_NAME),
-    NEEDS(T, exchange, "exchange", IS_SHORT), NEEDS(T, write, "write", IS_TEXT),
-    NEEDS(T, read, "read", IS_TEXT),          RULES_END,
+    NEEDS(T, head.name, "user", IS_LONG_NAME), NEEDS(T, head.vhost, "vhost", IS_LONG_NAME),
+    NEEDS(T, exchange, "exchange", IS_SHORT),  NEEDS(T, write, "write", IS_TEXT),
+    NEEDS(T, read, "read", IS_TEXT),           RULES_END,
 };
 #undef T
 
 #define P struct defined_parameter
 static const struct field_rule parameter_rules[] = {
-    NEEDS(P, head.name, "name", IS_NAME),
-    NEEDS(P, head.vhost, "vhost", IS_NAME),
-    NEEDS(P, component, "component", IS_NAME),
+    NEEDS(P, head.name, "name", IS_LONG_NAME),
+    NEEDS(P, head.vhost, "vhost", IS_LONG_NAME),
+    NEEDS(P, component, "component", IS_LONG_NAME),
     NEEDS(P, value, "value", IS_VALUE),
     RULES_END,
 };
 
 static const struct field_rule global_parameter_rules[] = {
-    NEEDS(P, head.name, "name", IS_NAME),
+    NEEDS(P, head.name, "name", IS_LONG_NAME),
     NEEDS(P, value, "value", IS_VALUE),
     RULES_END,
 };
@@ -127,8 +128,8 @@ static const struct field_rule global_parameter_rules[] = {
 
 #define P struct defined_policy
 static const struct field_rule policy_rules[] = {
-    NEEDS(P, head.name, "name", IS_NAME),
-    NEEDS(P, head.vhost, "vhost", IS_NAME),
+    NEEDS(P, head.name, "name", IS_LONG_NAME),
+    NEEDS(P, head.vhost, "vhost", IS_LONG_NAME),
     NEEDS(P, pattern, "pattern", IS_TEXT),
     MAY(P, apply_to, "apply-to", IS_TEXT),
     NEEDS(P, definition, "definition", IS_VALUE),
@@ -140,7 +141,7 @@ static const struct field_rule policy_rules[] = {
 #define Q struct defined_queue
 static const struct field_rule queue_rules[] = {
     NEEDS(Q, head.name, "name", IS_NAME),
-    NEEDS(Q, head.vhost, "vhost", IS_NAME),
+    NEEDS(Q, head.vhost, "vhost", IS_LONG_NAME),
     MAY(Q, is_durable, "durable", IS_FLAG),
     MAY(Q, is_auto_delete, "auto_delete", IS_FLAG),
     MAY(Q, arguments, "arguments", IS_ARGUMENTS),
@@ -152,7 +153,7 @@ static const struct field_rule queue_rules[] = {
 #define X struct defined_exchange
 static const struct field_rule exchange_rules[] = {
     NEEDS(X, head.name, "name", IS_NAME),
-    NEEDS(X, head.vhost, "vhost", IS_NAME),
+    NEEDS(X, head.vhost, "vhost", IS_LONG_NAME),
     NEEDS(X, type, "type", IS_NAME),
     MAY(X, is_durable, "durable", IS_FLAG),
     MAY(X, is_auto_delete, "auto_delete", IS_FLAG),
@@ -165,7 +166,7 @@ static const struct field_rule exchange_rules[] = {
 #define B struct defined_binding
 static const struct field_rule binding_rules[] = {
     NEEDS(B, head.name, "source", IS_SHORT),
-    NEEDS(B, head.vhost, "vhost", IS_NAME),
+    NEEDS(B, head.vhost, "vhost", IS_LONG_NAME),
     NEEDS(B, destination, "destination", IS_SHORT),
     NEEDS(B, destination_type, "destination_type", IS_TEXT),
     NEEDS(B, routing_key, "routing_key", IS_SHORT),
@@ -268,9 +269,10 @@ static bool read_text(const struct reading *r, const struct field_rule *rule, co
     struct kept_texts *texts = &r->file->texts;
     *ret = strcmp(rule->name, "vhost") == 0 ? vhost_keep(texts, json_slice(value))
                                             : text_keep(texts, json_slice(value));
-    if (rule->kind == IS_NAME && ret->n == 0)
+    bool is_short = rule->kind == IS_NAME || rule->kind == IS_SHORT;
+    if ((rule->kind == IS_NAME || rule->kind == IS_LONG_NAME) && ret->n == 0)
         return report_fault(r->report, r->kind, r->row, "%s is empty", rule->name);
-    if (rule->kind != IS_TEXT && ret->n > NAME_BYTES_MAX)
+    if (is_short && ret->n > NAME_BYTES_MAX)
         return report_fault(r->report, r->kind, r->row, "%s has %zu bytes: at most %d are allowed",
                             rule->name, ret->n, NAME_BYTES_MAX);
     return true;
@@ -383,6 +385,7 @@ static bool read_value(const struct reading *r, const struct field_rule *rule, j
         *(bool *)((char *)r->row + rule->had_offset) = true;
     switch (rule->kind) {
     case IS_NAME:
+    case IS_LONG_NAME:
     case IS_SHORT:
     case IS_TEXT: return read_text(r, rule, value, to);
     case IS_FLAG: return read_flag(r, rule, value, to);

@@ -413,6 +413,21 @@ def test_definitions_of_rabbitmqctl_come_in_and_go_out_as_they_were(shop, rabbit
     rabbit.ctl('delete_vhost', 'r310')
 
 
+def test_names_that_amqp_does_not_carry_may_be_long(shop):
+    """The HTTP API takes them, so what was exported comes in again."""
+    long = 'long' * 100
+    made = {'users': [{'name': long, 'tags': []}], 'vhosts': [{'name': long}],
+            'permissions': [{'user': long, 'vhost': long, 'configure': '', 'write': '', 'read': ''}],
+            'global_parameters': [{'name': long, 'value': 1}],
+            'policies': [{'vhost': long, 'name': long, 'pattern': 'x', 'definition': {'max-length': 1}}]}
+    imported(shop, made)
+    assert rows(exported(shop), 'policies')
+    imported(shop, exported(shop))
+    shop.ctl('delete_vhost', long)
+    shop.ctl('delete_user', long)
+    shop.ctl('clear_global_parameter', long)
+
+
 def test_users_log_in_by_the_hashes_of_a_file(shop):
     def hashed(algorithm):
         return base64.b64encode(b'salt' + hashlib.new(algorithm, b'saltp').digest()).decode()
