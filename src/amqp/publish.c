@@ -85,7 +85,6 @@ static void return_publication(struct channel *ch, const struct publication *p)
 /* Returns or drops a publication that is routed to no queue. */
 static void drop_publication(struct channel *ch, const struct publication *p)
 {
-    COUNT(unrouted);
     if (p->mandatory)
         return_publication(ch, p);
     else
@@ -123,6 +122,7 @@ static void publish_to_all(struct channel *ch, struct publication *p, const stru
 {
     struct confirm_answers answers = {0};
     uint64_t number = ch->mode == CHANNEL_CONFIRM ? confirms_next(ch->confirms) : 0;
+    COUNT_MANY(routed, route->count);
     if (route->count == 0)
         drop_publication(ch, p);
     else if (p->mandatory && number == 0)
@@ -239,10 +239,8 @@ static void route_publication(struct channel *ch, struct publication *p,
     uint64_t topology = topology_generation(&connection_server(ch->connection)->broker->topology);
     struct exchange *exchange = exchange_find(ch->connection->session.vhost, name);
     uint64_t auth = auth_generation();
-    if (!exchange && !(exchange = find_or_refuse(ch, p))) { /* deleted since it was checked */
-        COUNT(unrouted);
+    if (!exchange && !(exchange = find_or_refuse(ch, p))) /* deleted since it was checked */
         return;
-    }
     publish->is_once = true;
     publish_route(connection_loop(ch->connection), exchange, publish, &route);
     if (!has_headers)

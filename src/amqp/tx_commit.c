@@ -59,7 +59,7 @@ static void commit_publish(struct channel *ch, struct tx_publish *kept)
         channel_return_message(ch, p.content.message);
     if (!kept->mandatory && route.count == 0)
         channel_count_dropped(ch);
-    COUNT_MANY(unrouted, route.count == 0);
+    COUNT_MANY(routed, route.count);
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     struct publish_result result;
     publish_send(loop, &p, &route, &publisher->sink, number, &result);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "auth/auth_private.h"
-#include "base/counters.h"
 #include "base/memory.h"
 
 enum { PROTOCOLS_MAX = 16, USER_BYTES_MAX = 255 };
@@ -12,6 +11,7 @@ enum { PROTOCOLS_MAX = 16, USER_BYTES_MAX = 255 };
 struct auth_attempts {
     pthread_mutex_t lock; /* of all below */
     struct auth_attempts_row protocols[PROTOCOLS_MAX];
+    struct auth_attempts_row forgotten[PROTOCOLS_MAX]; /* of these, before they were set to 0 */
     size_t protocol_count;
     struct rows sources; /* of struct auth_attempts_row, in their order; own their slices */
     bool tracks_sources;
@@ -21,6 +21,9 @@ struct auth_attempts *auth_attempts_create(void)
 {
     struct auth_attempts *a = lv_calloc(1, sizeof *a);
     pthread_mutex_init(&a->lock, NULL);
+    /* There is a row before the first login, so that a monitor sees the first one as an increase. */
+    a->protocols[a->protocol_count++].protocol = "amqp091";
+    a->protocols[a->protocol_count++].protocol = "http";
     return a;
 }
 
@@ -96,8 +99,6 @@ void auth_count_attempt(struct auth *auth, const struct auth_attempts_row *attem
 {
     struct auth_attempts *a = auth->attempts;
     lv_assert(attempt->accepted + attempt->refused == 1);
-    COUNT_MANY(logins_accepted, attempt->accepted);
-    COUNT_MANY(logins_refused, attempt->refused);
     pthread_mutex_lock(&a->lock);
     count_protocol(a, attempt);
     if (a->tracks_sources)
@@ -126,12 +127,26 @@ void auth_each_attempts(struct auth *auth, bool by_source, auth_attempts_visit *
     pthread_mutex_unlock(&a->lock);
 }
 
+void auth_each_protocol_ever(struct auth *auth, auth_attempts_visit *visit, void *arg)
+{
+    struct auth_attempts *a = auth->attempts;
+    pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < a->protocol_count; i++) {
+        struct auth_attempts_row row = a->protocols[i];
+        row_add(&row, &a->forgotten[i]);
+        visit(arg, &row);
+    }
+    pthread_mutex_unlock(&a->lock);
+}
+
 void auth_forget_attempts(struct auth *auth)
 {
     struct auth_attempts *a = auth->attempts;
     pthread_mutex_lock(&a->lock);
-    for (size_t i = 0; i < a->protocol_count; i++)
+    for (size_t i = 0; i < a->protocol_count; i++) {
+        row_add(&a->forgotten[i], &a->protocols[i]);
         a->protocols[i].accepted = a->protocols[i].refused = 0;
+    }
     sources_forget(a);
     pthread_mutex_unlock(&a->lock);
 }

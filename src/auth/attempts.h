@@ -29,6 +29,9 @@ void auth_track_sources(struct auth *auth, bool is_on);
  * row is borrowed for the call, which must not call into auth. Any thread. */
 typedef void auth_attempts_visit(void *arg, const struct auth_attempts_row *row);
 void auth_each_attempts(struct auth *auth, bool by_source, auth_attempts_visit *visit, void *arg);
+/* Visits a row for each protocol, with all attempts since the process has started. Otherwise like
+ * auth_each_attempts(). */
+void auth_each_protocol_ever(struct auth *auth, auth_attempts_visit *visit, void *arg);
 /* Counts from 0 again, and forgets the sources. Any thread. */
 void auth_forget_attempts(struct auth *auth);
 

@@ -28,7 +28,6 @@ static _Thread_local bool is_registered; /* this thread's counters are in `threa
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the next three */
 static struct counting_thread *threads;
 static struct counters ended;
-static uint64_t routed_told; /* the `routed` that was read last */
 
 const struct counter_kind counter_kinds[COUNTER_KINDS] = {
 #define COUNTER_KIND(name, help) {#name, help, offsetof(struct counters, name)},
@@ -95,16 +94,6 @@ void counters_complete(struct counters *c)
     c->got_empty = sum_of(&c->got_empty_classic, COUNTED_QUEUE_TYPES);
     c->redelivered = sum_of(&c->redelivered_classic, COUNTED_QUEUE_TYPES);
     c->acked = sum_of(&c->acked_classic, COUNTED_QUEUE_TYPES);
-    c->routed = c->published > c->unrouted ? c->published - c->unrouted : 0;
-}
-
-/* A message may be seen as published before it is seen as unrouted, so a difference could fall from
- * one reading to the next. */
-static void keep_routed(struct counters *c)
-{
-    if (c->routed < routed_told)
-        c->routed = routed_told;
-    routed_told = c->routed;
 }
 
 void counters_read(struct counters *ret)
@@ -115,6 +104,5 @@ void counters_read(struct counters *ret)
     for (const struct counting_thread *t = threads; t; t = t->next)
         counters_add(ret, t->counters);
     counters_complete(ret);
-    keep_routed(ret);
     pthread_mutex_unlock(&lock);
 }

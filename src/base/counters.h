@@ -32,13 +32,13 @@
     C(got_no_ack, "messages got one by one, without acknowledgement")                              \
     C(got_empty, "attempts to get a message from a queue that had none to give")                   \
     C(redelivered, "messages delivered or got that had been delivered before")                     \
-    C(acked, "messages acknowledged")                                                              \
-    C(routed, "messages that were routed to a queue, or to several")
+    C(acked, "messages acknowledged")
 
 #define COUNTERS_OF_ALL(C)                                                                         \
     C(refused, "messages that publishers were told are not taken")                                 \
     C(returned, "mandatory messages returned to publishers")                                       \
     C(unroutable, "messages that no queue was bound for, and that were dropped")                   \
+    C(routed, "queues that published messages were routed to, for each message")                   \
     C(queued, "messages that queues took, once for each queue")                                    \
     C(replaced, "messages replaced in their queue by a newer one of the same value")               \
     C(given_up_rejected, "messages rejected by consumers")                                         \
@@ -62,7 +62,6 @@
 /* The same things in more detail, for metrics/. */
 #define COUNTERS_OF_METRICS(C)                                                                     \
     C(published_confirming, "messages published on channels that confirm")                         \
-    C(unrouted, "messages that were routed to no queue")                                           \
     COUNTERS_BY_SIZE(C, published, "messages published")                                           \
     C(published_bytes, "bytes of the bodies of messages published")                                \
     COUNTERS_BY_TYPE(C, delivered, "messages delivered to consumers that acknowledge")             \
@@ -77,8 +76,13 @@
     COUNTERS_BY_STRATEGY(C, maxlen, "messages dropped or turned away by a full queue")             \
     COUNTERS_BY_STRATEGY(C, delivery_limit, "messages delivered too often")                        \
     C(dead_lettered_confirmed, "messages dead-lettered at least once that have arrived")           \
-    C(logins_accepted, "logins accepted")                                                          \
-    C(logins_refused, "logins refused")                                                            \
+    C(received_bytes, "bytes received from clients")                                               \
+    C(sent_bytes, "bytes sent to clients")                                                         \
+    C(socket_reads, "reads of clients' sockets")                                                   \
+    C(socket_writes, "writes to clients' sockets")                                                 \
+    C(messages_read, "messages read back from the disk")                                           \
+    C(messages_written, "messages written to the log, or to a segment")                            \
+    C(messages_lost, "messages that could not be read back from the disk")                         \
     COUNTERS_DOUBLING(C, confirmed_ms, "messages confirmed within this many milliseconds")         \
     C(confirm_ms, "milliseconds until messages were confirmed, in all")                            \
     COUNTERS_DOUBLING(C, turns_16us, "turns of a loop that took this many times 16 microseconds")  \

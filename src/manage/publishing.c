@@ -25,12 +25,25 @@ struct sending {
     struct question *question;
     struct confirm_sink sink;
     struct confirm_answers answers;
-    uint32_t waiting; /* for so many answers */
+    uint32_t waiting;  /* for so many answers */
+    uint64_t since_ms; /* when it was published, by the loop's clock */
     bool is_vhost_gone, is_refused, is_routed, is_out_of_memory;
     struct broker_error error;
 };
 
 /* --- on the loop ------------------------------------------------------------------------------ */
+
+/* Counts the publisher's confirm: all queues have answered. */
+static void count_confirmed(const struct sending *s)
+{
+    uint64_t ms = loop_now_ms(s->sink.loop) - s->since_ms;
+    if (confirm_answers_sum(&s->answers) == CONFIRM_REFUSED) {
+        COUNT(refused);
+        return;
+    }
+    COUNT_NTH(confirmed_ms_1, doubling_bucket(ms));
+    COUNT_MANY(confirm_ms, ms);
+}
 
 static void answer_arrived(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,
                            struct message *message)
@@ -40,8 +53,10 @@ static void answer_arrived(struct confirm_sink *sink, uint64_t number, enum conf
     (void)message;
     lv_assert(s->waiting > 0);
     confirm_answers_add(&s->answers, answer);
-    if (--s->waiting == 0)
-        ask_answer(s->question);
+    if (--s->waiting > 0)
+        return;
+    count_confirmed(s);
+    ask_answer(s->question);
 }
 
 /* Returns the exchange if the actor may publish to it, or NULL after refusing. */
@@ -85,14 +100,17 @@ static uint32_t route_and_send(struct sending *s, struct loop *loop, struct exch
     count_published(p.content.body.n);
     publish_route(loop, x, &p, &route);
     s->is_routed = route.count > 0;
-    COUNT_MANY(unrouted, !s->is_routed);
+    COUNT_MANY(routed, route.count);
     COUNT_MANY(returned, !s->is_routed);
     trace(s, loop, x->vhost, &p, &route);
+    s->since_ms = loop_now_ms(loop);
     s->sink = (struct confirm_sink){.loop = loop, .answer = answer_arrived};
     publish_send(loop, &p, &route, &s->sink, 1, &result);
     s->is_out_of_memory = result.is_out_of_memory;
     s->answers = result.answers;
     publish_end(loop, &p);
+    if (result.answers.later == 0 && !result.is_out_of_memory)
+        count_confirmed(s);
     return result.answers.later;
 }
 

@@ -30,18 +30,22 @@
       AUTH_ATTEMPT_DETAILED_METRICS)                                                               \
     F(queue_coarse_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_COARSE_METRICS)             \
     F(queue_consumer_count, queues, RABBITMQ, DETAILED, QUEUE_CONSUMER_COUNT)                      \
-    F(queue_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_METRICS)                           \
-    F(channel_queue_exchange_metrics, queues, RABBITMQ, ALWAYS | DETAILED,                         \
+    F(queue_sums, queues, RABBITMQ, SUMS, QUEUE_GAUGES)                                            \
+    F(queue_counter_sums, ever, RABBITMQ, SUMS, QUEUE_COUNTERS)                                    \
+    F(queue_metrics, queues, RABBITMQ, OBJECTS | DETAILED, QUEUE_METRICS)                          \
+    F(channel_queue_exchange_metrics, queues, RABBITMQ, OBJECTS | DETAILED,                        \
       CHANNEL_QUEUE_EXCHANGE_METRICS)                                                              \
-    F(queue_delivery_metrics, queues, RABBITMQ, ALWAYS | DETAILED, QUEUE_DELIVERY_METRICS)         \
+    F(queue_delivery_metrics, queues, RABBITMQ, OBJECTS | DETAILED, QUEUE_DELIVERY_METRICS)        \
     F(channel_metrics, channels, RABBITMQ, ALWAYS | DETAILED, CHANNEL_METRICS)                     \
-    F(channel_exchange_sums, channels, RABBITMQ, SUMS, CHANNEL_EXCHANGE_METRICS)                   \
+    F(channel_exchange_sums, ever, RABBITMQ, SUMS, CHANNEL_EXCHANGE_METRICS)                       \
     F(channel_exchange_metrics, publishes, RABBITMQ, OBJECTS | DETAILED, CHANNEL_EXCHANGE_METRICS) \
-    F(channel_queue_sums, channels, RABBITMQ, SUMS, CHANNEL_QUEUE_METRICS)                         \
+    F(channel_queue_sums, ever, RABBITMQ, SUMS, CHANNEL_QUEUE_METRICS)                             \
     F(channel_queue_metrics, deliveries, RABBITMQ, OBJECTS | DETAILED, CHANNEL_QUEUE_METRICS)      \
-    F(connection_coarse_metrics, connections, RABBITMQ, ALWAYS | DETAILED,                         \
+    F(connection_sums, connections, RABBITMQ, SUMS, CONNECTION_GAUGES)                             \
+    F(connection_counter_sums, ever, RABBITMQ, SUMS, CONNECTION_COUNTERS)                          \
+    F(connection_coarse_metrics, connections, RABBITMQ, OBJECTS | DETAILED,                        \
       CONNECTION_COARSE_METRICS)                                                                   \
-    F(connection_metrics, connections, RABBITMQ, ALWAYS | DETAILED, CONNECTION_METRICS)            \
+    F(connection_metrics, connections, RABBITMQ, OBJECTS | DETAILED, CONNECTION_METRICS)           \
     F(exchange_metrics, exchanges, RABBITMQ, ALWAYS | DETAILED, EXCHANGE_METRICS)                  \
     F(global_metrics, protocol, RABBITMQ, ALWAYS, GLOBAL_METRICS)                                  \
     F(global_queue_metrics, queue_type, RABBITMQ, ALWAYS, GLOBAL_QUEUE_METRICS)                    \
@@ -55,7 +59,9 @@
     F(log_syncs, log_syncs, OWN, ALWAYS, LOG_SYNCS)                                                \
     F(confirms, confirms, OWN, ALWAYS, CONFIRMS)                                                   \
     F(store_metrics, store, OWN, ALWAYS, STORE_METRICS)                                            \
-    F(queue_disk_metrics, queues, OWN, ALWAYS, QUEUE_DISK_METRICS)                                 \
+    F(queue_disk_sums, queues, OWN, SUMS, QUEUE_DISK_BYTES)                                        \
+    F(queue_loss_sums, ever, OWN, SUMS, QUEUE_LOSSES)                                              \
+    F(queue_disk_metrics, queues, OWN, OBJECTS, QUEUE_DISK_METRICS)                                \
     F(listener_metrics, listeners, OWN, ALWAYS, LISTENER_METRICS)                                  \
     F(certificate_metrics, certificates, OWN, ALWAYS, CERTIFICATE_METRICS)                         \
     F(node_memory, memory, RABBITMQ, MEMORY,                                                       \
@@ -173,9 +179,9 @@
 
 #define AUTH_ATTEMPT_METRICS(M, x)                                                                 \
     M(x, auth_attempts_total, COUNTER, "Logins that were answered",                                \
-      (double)f->logins_accepted + (double)f->logins_refused)                                      \
-    M(x, auth_attempts_succeeded_total, COUNTER, "Logins that were accepted", f->logins_accepted)  \
-    M(x, auth_attempts_failed_total, COUNTER, "Logins that were refused", f->logins_refused)
+      f->accepted + f->refused)                                                                    \
+    M(x, auth_attempts_succeeded_total, COUNTER, "Logins that were accepted", f->accepted)         \
+    M(x, auth_attempts_failed_total, COUNTER, "Logins that were refused", f->refused)
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
@@ -190,6 +196,15 @@
     M(x, queue_consumers, GAUGE, "Consumers of the queue", f->consumers)
 
 #define QUEUE_METRICS(M, x)                                                                        \
+    QUEUE_GAUGES(M, x)                                                                             \
+    QUEUE_MESSAGES_ON_DISK(M, x)
+
+#define QUEUE_COUNTERS(M, x)                                                                       \
+    QUEUE_MESSAGES_ON_DISK(M, x)                                                                   \
+    CHANNEL_QUEUE_EXCHANGE_METRICS(M, x)                                                           \
+    QUEUE_DELIVERY_METRICS(M, x)
+
+#define QUEUE_GAUGES(M, x)                                                                         \
     QUEUE_CONSUMER_COUNT(M, x)                                                                     \
     M(x, queue_consumer_capacity, GAUGE,                                                           \
       "Share of the time in which the queue could deliver at once; 0: it has no consumers",        \
@@ -221,7 +236,9 @@
       f->disk_ready_bytes)                                                                         \
     M(x, queue_head_message_timestamp, GAUGE,                                                      \
       "Timestamp of the first ready message, if it has one, in seconds since 1970",                \
-      f->has_head_time ? (double)f->head_time : NAN)                                               \
+      f->has_head_time ? (double)f->head_time : NAN)
+
+#define QUEUE_MESSAGES_ON_DISK(M, x)                                                               \
     M(x, queue_disk_reads_total, COUNTER, "Messages that were read from the queue's files",        \
       f->counters.disk.reads)                                                                      \
     M(x, queue_disk_writes_total, COUNTER, "Messages that were written to the queue's files",      \
@@ -317,10 +334,20 @@
       f->received_bytes)                                                                           \
     M(x, connection_outgoing_bytes_total, COUNTER, "Bytes sent on the connection", f->sent_bytes)
 
+#define CONNECTION_COUNTERS(M, x)                                                                  \
+    CONNECTION_COARSE_METRICS(M, x)                                                                \
+    CONNECTION_PACKETS(M, x)
+
 #define CONNECTION_METRICS(M, x)                                                                   \
+    CONNECTION_PACKETS(M, x)                                                                       \
+    CONNECTION_GAUGES(M, x)
+
+#define CONNECTION_PACKETS(M, x)                                                                   \
     M(x, connection_incoming_packets_total, COUNTER, "Reads of the connection's socket", f->reads) \
     M(x, connection_outgoing_packets_total, COUNTER, "Writes to the connection's socket",          \
-      f->writes)                                                                                   \
+      f->writes)
+
+#define CONNECTION_GAUGES(M, x)                                                                    \
     M(x, connection_pending_packets, GAUGE, "Bytes that wait to be sent on the connection",        \
       f->unwritten_bytes)                                                                          \
     M(x, connection_channels, GAUGE, "Channels of the connection", f->channels)
@@ -348,7 +375,7 @@
     M(x, global_messages_received_confirm_total, COUNTER,                                          \
       "Messages that clients published on channels that confirm",                                  \
       f->counters.published_confirming)                                                            \
-    M(x, global_messages_routed_total, COUNTER, "Messages that were routed to at least one queue", \
+    M(x, global_messages_routed_total, COUNTER, "Queues that messages were routed to, for each message", \
       f->counters.routed)                                                                          \
     M(x, global_messages_unroutable_dropped_total, COUNTER,                                        \
       "Messages that were routed to no queue and dropped",                                         \
@@ -438,10 +465,16 @@
     M(x, segment_bytes, GAUGE, "Bytes that these take on the disk", f->segment_bytes)
 
 #define QUEUE_DISK_METRICS(M, x)                                                                   \
+    QUEUE_DISK_BYTES(M, x)                                                                         \
+    QUEUE_LOSSES(M, x)
+
+#define QUEUE_DISK_BYTES(M, x)                                                                     \
     M(x, queue_disk_bytes, GAUGE,                                                                  \
       "Bytes of the bodies of messages that are on disk; their share of leveret_log_bytes + "      \
       "leveret_segment_bytes is live",                                                             \
-      f->persistent_bytes > f->disk_ready_bytes ? f->persistent_bytes : f->disk_ready_bytes)       \
+      f->persistent_bytes > f->disk_ready_bytes ? f->persistent_bytes : f->disk_ready_bytes)
+
+#define QUEUE_LOSSES(M, x)                                                                         \
     M(x, queue_messages_lost_total, COUNTER, "Messages that could not be read from the disk",      \
       f->counters.disk.lost)
 

@@ -35,6 +35,43 @@ int node_gather(struct gathering *g)
     return 0;
 }
 
+int ever_gather(struct gathering *g)
+{
+    struct counters c;
+    counters_read(&c);
+    const struct ever_figures figures = {
+        .counters = {.published = c.queued,
+                     .delivered = c.delivered,
+                     .delivered_no_ack = c.delivered_no_ack,
+                     .got = c.got,
+                     .got_no_ack = c.got_no_ack,
+                     .got_empty = c.got_empty,
+                     .redelivered = c.redelivered,
+                     .acked = c.acked,
+                     .disk = {.lost = c.messages_lost,
+                              .writes = c.messages_written,
+                              .reads = c.messages_read}},
+        .counts = {.publish = c.published,
+                   .confirm = c.confirmed,
+                   .return_unroutable = c.returned,
+                   .drop_unroutable = c.unroutable,
+                   .deliver = c.delivered,
+                   .deliver_no_ack = c.delivered_no_ack,
+                   .get = c.got,
+                   .get_no_ack = c.got_no_ack,
+                   .get_empty = c.got_empty,
+                   .redeliver = c.redelivered,
+                   .ack = c.acked},
+        .received_bytes = c.received_bytes,
+        .sent_bytes = c.sent_bytes,
+        .reads = c.socket_reads,
+        .writes = c.socket_writes,
+    };
+    g->part_count = 1;
+    gathering_add(g, &g->parts[0], SLICE_EMPTY, &figures);
+    return 0;
+}
+
 int store_gather(struct gathering *g)
 {
     struct store_sizes sizes;
@@ -109,12 +146,15 @@ static void add_with_label(struct gathering *g, const char *name, struct slice v
 /* There is one protocol so far, so its counters are those of all. */
 #define PROTOCOL "amqp091"
 
+static void add_logins(void *arg, const struct auth_attempts_row *row)
+{
+    add_with_label(arg, "protocol", slice_str(row->protocol), row);
+}
+
 int auth_gather(struct gathering *g)
 {
-    struct counters counters;
-    counters_read(&counters);
     g->part_count = 1;
-    add_with_label(g, "protocol", slice_str(PROTOCOL), &counters);
+    auth_each_protocol_ever(g->m->auth, add_logins, g);
     return 0;
 }
 

@@ -68,9 +68,24 @@ static void add_exchanges(struct gathering *g, struct vhost *vhost)
     each_exchange(g, vhost, add_exchange);
 }
 
+/* A sum has those of deleted exchanges, too, so that it never falls. Under the lock none is deleted
+ * meanwhile. */
+static void add_exchanges_ever(struct gathering *g)
+{
+    struct topology *topology = &g->m->broker->topology;
+    topology_lock(topology);
+    each_vhost(g, add_exchanges);
+    const struct exchange_figures ended = {.published = topology->ended_published};
+    topology_unlock(topology);
+    gathering_add(g, &g->parts[0], SLICE_EMPTY, &ended);
+}
+
 int exchanges_gather(struct gathering *g)
 {
-    each_vhost(g, add_exchanges);
+    if (g->is_sum)
+        add_exchanges_ever(g);
+    else
+        each_vhost(g, add_exchanges);
     return 0;
 }
 

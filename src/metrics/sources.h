@@ -15,6 +15,7 @@
 #include "manage/queues.h"
 #include "metrics/family.h"
 #include "metrics/samples.h"
+#include "session/channel_counts.h"
 #include "session/session.h"
 
 /* --- what is wanted of a source --------------------------------------------------------------- */
@@ -64,7 +65,8 @@ bool gathering_wants_queue(const struct gathering *g, struct slice queue);
 #define SOURCES(S)                                                                                 \
     S(node, struct node_figures, "", false)                                                        \
     S(memory, struct node_memory, "", false)                                                       \
-    S(auth, struct counters, "protocol", false)                                                    \
+    S(ever, struct ever_figures, "", false)                                                        \
+    S(auth, struct auth_attempts_row, "protocol", false)                                           \
     S(login_sources, struct auth_attempts_row, "remote_address, username, protocol", true)         \
     S(protocol, struct protocol_figures, "protocol", false)                                        \
     S(queue_type, struct queue_type_figures, "protocol, queue_type", false)                        \
@@ -102,6 +104,14 @@ struct node_figures {
     struct process_facts process;
     double started_s; /* seconds since 1970 */
     double syncs;     /* of the log and of segments */
+};
+
+/* What all queues, channels and connections have counted, those that have ended, too. It has the
+ * names of what one of them counts, so that they share the rows of families.h. */
+struct ever_figures {
+    struct queue_counters counters;
+    struct channel_counts counts;
+    uint64_t received_bytes, sent_bytes, reads, writes;
 };
 
 struct protocol_figures {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/counters.h"
 #include "base/memory.h"
 #include "net/net_private.h"
 
@@ -136,6 +137,8 @@ static void conn_take_bytes(struct net_conn *conn, size_t n)
     lv_assert(n <= NET_READ_BYTES); /* or the stream has written beyond the buffer */
     conn->received += n;
     conn->reads++;
+    COUNT_MANY(received_bytes, n);
+    COUNT(socket_reads);
     if (conn->state != CONN_OPEN) {
         conn_drop_input(conn);
         return;

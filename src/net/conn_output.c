@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
+#include "base/counters.h"
 #include "net/net_private.h"
 
 enum {
@@ -69,6 +70,8 @@ static void conn_sent(struct net_conn *conn, size_t n)
     outbuf_consume(&conn->out, n);
     conn->sent += n;
     conn->writes++;
+    COUNT_MANY(sent_bytes, n);
+    COUNT(socket_writes);
     conn->sent_at_ms = loop_now_ms(conn->net->loop);
 }
 

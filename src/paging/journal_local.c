@@ -56,7 +56,7 @@ static void local_enqueue(struct lane *l, const struct message *m, uint64_t sequ
     };
     journal_mark_dirty(l, p);
     l->over_ticket = 0;
-    l->counters->writes++;
+    lane_count_written(l);
     log_enqueue(p->stage, &message, m, l->id, sequence, delivered ? LOG_DELIVERED : 0, deadline_ms);
 }
 

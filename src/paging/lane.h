@@ -8,6 +8,7 @@
 #ifndef LEVERET_PAGING_LANE_H
 #define LEVERET_PAGING_LANE_H
 
+#include "base/counters.h"
 #include "base/list.h"
 #include "paging/backlog.h"
 
@@ -41,6 +42,26 @@ struct lane {
      * deliveries no longer wait for such records. */
     uint64_t delivered_safe;
 };
+
+/* --- counting: at home ------------------------------------------------------------------------ */
+
+static inline void lane_count_read(struct lane *lane)
+{
+    lane->counters->reads++;
+    COUNT(messages_read);
+}
+
+static inline void lane_count_written(struct lane *lane)
+{
+    lane->counters->writes++;
+    COUNT(messages_written);
+}
+
+static inline void lane_count_lost(struct lane *lane, uint64_t n)
+{
+    lane->counters->lost += n;
+    COUNT_MANY(messages_lost, n);
+}
 
 /* --- positions, and ids in the store ---------------------------------------------------------- */
 

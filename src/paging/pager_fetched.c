@@ -86,7 +86,7 @@ void pager_fetched_keep(struct lane *l, struct fetched_chunk *f, const struct se
         if (!f->messages[e->slot])
             continue;
         f->slots |= 1ull << e->slot;
-        l->counters->reads++;
+        lane_count_read(l);
         all->bytes += message_memory(f->messages[e->slot]);
     }
 }

@@ -67,7 +67,7 @@ static void chunk_next(struct lane *l)
     backlog_page_next(&l->backlog);
     if (l->backlog.unacked == unacked)
         return;
-    l->counters->lost += unacked - l->backlog.unacked;
+    lane_count_lost(l, unacked - l->backlog.unacked);
     p->has_lost = true;
 }
 
@@ -84,7 +84,7 @@ static void entry_load(struct lane *l, struct segment *s, uint64_t chunk,
         pager_damage(l, s, s->load_offset, "no memory for a message");
         return;
     }
-    l->counters->reads++;
+    lane_count_read(l);
     log_only_page_in(l, sequence); /* first those before this one, which may be delivered at once */
     if (!pager_is_unacked_on_disk(l, sequence)) /* else it was counted when it became unacked */
         pager_count_read(l, s, m->body_bytes);
@@ -197,7 +197,7 @@ static void disk_ended(struct lane *l)
     uint64_t lost = l->counters->lost;
     while (backlog_has_disk(b))
         chunk_next(l);
-    l->counters->lost += b->disk_ready;
+    lane_count_lost(l, b->disk_ready);
     lost = l->counters->lost - lost;
     if (lost > 0)
         log_error("queue '%.*s' in vhost '%.*s': %llu messages could not be read back",

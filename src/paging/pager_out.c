@@ -178,7 +178,7 @@ struct log_message pager_message_parts(const struct lane *l, const struct messag
 static void count_stored(struct lane *l, struct segment *s, const struct message *m)
 {
     bool is_persistent = backlog_stores(&l->backlog, m);
-    l->counters->writes++;
+    lane_count_written(l);
     s->entries++;
     s->live++;
     s->persistent_live += is_persistent;

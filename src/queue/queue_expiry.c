@@ -5,6 +5,7 @@
  * on is read a little before it is due. */
 #include "queue/queue_private.h"
 
+#include "base/counters.h"
 #include "message/message_header.h"
 #include "paging/pager.h"
 
@@ -83,6 +84,7 @@ static bool due_take(struct queue *q, struct lane *l, const struct backlog_first
         if (q->waits_for_disk)
             return false;
         q->counters.disk.lost += !can_be_read;
+        COUNT_MANY(messages_lost, !can_be_read);
     }
     pager_deliver_on_disk(l, due->sequence);
     return true;

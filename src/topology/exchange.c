@@ -222,6 +222,7 @@ static void exchange_remove_one(struct exchange *x, struct lv_list *doomed,
     lv_assert(exchange_name(x).n > 0); /* the default exchange is not deleted */
     x->is_deleted = true;
     dedup_close(x->dedup);
+    exchange_counts_retire(x);
     lv_table_remove(x->vhost->exchanges, &x->by_name);
     event_exchange_deleted(x);
     if (x->delayed)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "topology/vhost.h"
 
 struct exchange_counts *exchange_counts_of(struct exchange *exchange, const struct loop *loop)
 {
@@ -30,6 +31,15 @@ void exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uin
         *ret_in += atomic_load_explicit(&c->in, memory_order_relaxed);
         *ret_out += atomic_load_explicit(&c->out, memory_order_relaxed);
     }
+}
+
+void exchange_counts_retire(struct exchange *exchange)
+{
+    struct topology *topology = exchange->vhost->topology;
+    uint64_t in, out;
+    lv_assert(topology_is_locked(topology));
+    exchange_counts_read(exchange, &in, &out);
+    topology->ended_published += in;
 }
 
 void exchange_counts_free(struct exchange *exchange)

@@ -29,6 +29,10 @@ static inline void exchange_count(struct exchange_counts *counts, size_t queues)
 /* Sums up the counters of all loops; the sums never decrease. Any thread, read side. */
 void exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uint64_t *ret_out);
 
+/* Adds the counters of an exchange that is being deleted to topology.ended_published, under the
+ * topology lock. What loops publish to it after that is not counted there. */
+void exchange_counts_retire(struct exchange *exchange);
+
 /* Frees all counters. Call it only if the exchange has no readers. */
 void exchange_counts_free(struct exchange *exchange);
 

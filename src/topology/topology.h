@@ -73,6 +73,7 @@ struct topology {
     _Atomic uint64_t consumer_timeout_ms;
 
     struct node_limits limits;
+    uint64_t ended_published; /* messages published to exchanges that are deleted; under the lock */
     /* How many deduplication values are being stored (dedup.h). */
     _Atomic uint64_t values_being_stored;
     /* For each loop, by loop_index(): how many bytes of messages published to its queues are in its

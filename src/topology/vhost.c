@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "topology/dedup.h"
 #include "topology/durable.h"
+#include "topology/exchange_counts.h"
 #include "topology/exchange_private.h"
 #include "topology/queue_entry.h"
 #include "topology/topology_events.h"
@@ -263,6 +264,7 @@ void vhost_unlink(struct vhost *vhost)
             exchange_remove(x, &nothing);
     }
     lv_assert(lv_table_count(vhost->exchanges) == 0);
+    exchange_counts_retire(vhost->default_exchange);
     for (struct lv_table_node *node = lv_table_first(vhost->queues, &it); node;
          node = lv_table_next(vhost->queues, &it))
         dedup_close(queue_entry_of_node(node)->dedup);

@@ -157,28 +157,12 @@ static void totals_are_sums_of_what_is_counted_in_detail(void **state)
     counters_read(&before);
     COUNT_NTH(published_to_100, 0);
     COUNT_NTH(published_to_100, SIZE_BUCKETS - 1);
-    COUNT(unrouted);
     COUNT_NTH(confirmed_ms_1, DOUBLING_BUCKETS - 1);
     COUNT_NTH_MANY(acked_classic, 1, 5);
     counters_read(&after);
     assert_int_equal(after.published - before.published, 2);
-    assert_int_equal(after.routed - before.routed, 1);
     assert_int_equal(after.confirmed - before.confirmed, 1);
     assert_int_equal(after.acked - before.acked, 5);
-    counters_unregister();
-}
-
-/* One is seen as published before it is seen as unrouted. */
-static void what_is_derived_does_not_fall(void **state)
-{
-    (void)state;
-    struct counters before, after;
-    counters_register();
-    COUNT(published_to_100);
-    counters_read(&before);
-    COUNT(unrouted);
-    counters_read(&after);
-    assert_int_equal(after.routed, before.routed);
     counters_unregister();
 }
 
@@ -209,7 +193,6 @@ int main(void)
         cmocka_unit_test(every_counter_has_a_name_and_an_offset),
         cmocka_unit_test(count_nth_counts_the_nth_of_a_row_of_counters),
         cmocka_unit_test(totals_are_sums_of_what_is_counted_in_detail),
-        cmocka_unit_test(what_is_derived_does_not_fall),
         cmocka_unit_test(sizes_are_counted_in_the_bucket_of_the_next_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
