@@ -236,12 +236,13 @@ static struct candidate *candidates_page(const struct queue_page *page, const st
     in_order *order = page->is_descending && !page->is_by_statistic ? names_descending : ascending;
     size_t first = page->first < c->count ? page->first : c->count;
     size_t count = page->count < c->count - first ? page->count : c->count - first;
+    struct candidate *rows = first > 0 ? c->items + first : c->items; /* NULL: there are none */
     select_first(c->items, c->count, first, order);
-    select_first(c->items + first, c->count - first, count, order);
+    select_first(rows, c->count - first, count, order);
     if (count > 0)
-        qsort(c->items + first, count, sizeof *c->items, order);
+        qsort(rows, count, sizeof *rows, order);
     *ret_count = count;
-    return c->items + first;
+    return rows;
 }
 
 /* --- the page --------------------------------------------------------------------------------- */

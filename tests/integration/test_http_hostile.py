@@ -134,9 +134,9 @@ def test_a_body_that_is_expected_is_asked_for(raw):
 
 
 @pytest.mark.parametrize('body', [b'[' * 100_000, b'{"a":' * 100_000, b'{"arguments": ' + b'[' * 3000 + b']' * 3000 + b'}', b'{' + b'\0' * 100 + b'}',
-                                  b'{"a": "' + b'x' * 100_000, b'{"arguments": 1e999999}', b'\xef\xbb\xbf{}', b'{"arguments": {"x": "\xff"}}',
+                                  b'{"a": "' + b'x' * 100_000, b'{"arguments": 1e999999}', b'{"arguments": {"x": "\xff"}}',
                                   b'{"arguments": {"x": "\xed\xa0\x80"}}', b'\xff\xfe{\0}\0'],
-                         ids=['deep lists', 'deep objects', 'deep and whole', 'zeros', 'open string', 'huge number', 'mark', 'bad UTF-8', 'surrogate', 'UTF-16'])
+                         ids=['deep lists', 'deep objects', 'deep and whole', 'zeros', 'open string', 'huge number', 'bad UTF-8', 'surrogate', 'UTF-16'])
 def test_a_body_that_is_no_json_is_refused(api, name, body):
     assert api.call('PUT', '/queues/%2F/' + name('q'), body, headers={'content-type': 'application/json'}).status == 400
 
