@@ -67,7 +67,7 @@ void api_free(struct api **api)
     free(a);
 }
 
-/* --- the route --------------------------------------------------------------------------------- */
+/* --- the route -------------------------------------------------------------------------------- */
 
 static bool method_fits(struct slice method, const struct api_route *route)
 {

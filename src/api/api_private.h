@@ -124,7 +124,7 @@ bool api_query_flag(const struct api_call *c, const char *name);
 bool api_query_number(struct api_call *c, const char *name, uint64_t absent, uint64_t max,
                       uint64_t *ret);
 
-/* --- answers.c: each call gives one ------------------------------------------------------------- */
+/* --- answers.c: each call gives one ----------------------------------------------------------- */
 
 /* Sends what has been written so far, if it is much. May wait: pointers read under RCU are stale
  * afterwards. Returns false if the client is gone. */

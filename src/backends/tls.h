@@ -1,5 +1,5 @@
-/* TLS to the server that a backend asks: how its certificate is checked, which one the backend shows
- * itself, and what they speak. */
+/* TLS to the server that a backend asks: how its certificate is checked, which one the backend
+ * shows itself, and what they speak. */
 #ifndef LEVERET_BACKENDS_TLS_H
 #define LEVERET_BACKENDS_TLS_H
 
@@ -15,8 +15,8 @@ struct backend_tls {
     int depth; /* how many intermediate certificates there may be; below 0: OpenSSL's limit */
 };
 
-/* What is spoken, for those who let it be set. Strings are borrowed. All zero: TLS 1.2 and 1.3, with
- * OpenSSL's ciphers. */
+/* What is spoken, for those who let it be set. Strings are borrowed. All zero: TLS 1.2 and 1.3,
+ * with OpenSSL's ciphers. */
 struct backend_tls_protocol {
     bool lacks_1_2, lacks_1_3; /* not both */
     const char *ciphers_1_2;   /* in OpenSSL's form, "A:B"; NULL: OpenSSL's own choice */

@@ -36,8 +36,8 @@ struct policy_pairs {
 
 /* Sets a policy, or replaces the one of the same name. The row's definition is JSON. Returns 0 if
  * it is in effect (for queues: when their homes get the mail that was sent before this returns):
- * `done` is called when it is durable, perhaps before this returns; *ret_is_new (NULL is fine) tells
- * whether there was none of this name. Else `done` is not called, and the result is
+ * `done` is called when it is durable, perhaps before this returns; *ret_is_new (NULL is fine)
+ * tells whether there was none of this name. Else `done` is not called, and the result is
  *   - ERR_EXISTS: it is set already, as it is;
  *   - ERR_FORMAT: the definition is not JSON;
  *   - ERR_NOT_FOUND: the vhost has been deleted;

@@ -22,8 +22,8 @@ enum change_result vhost_create(struct broker *broker, const struct definition_v
 
 /* Unlinks the vhost with its exchanges and bindings, and mails its queues' homes to delete them.
  * The caller closes its connections, with sessions_close_matching(). Returns ERR_NOT_FOUND if there
- * is no such vhost, ERR_REFUSED if it is protected; else `done` is called, before this returns if nothing is stored. Any thread
- * that is registered with RCU. */
+ * is no such vhost, ERR_REFUSED if it is protected; else `done` is called, before this returns if
+ * nothing is stored. Any thread that is registered with RCU. */
 int vhost_delete(struct broker *broker, struct slice name, struct durable_done done);
 
 /* Unlinks the vhost and deletes all in it, and stores nothing. Call only after the loops have

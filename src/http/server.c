@@ -94,7 +94,7 @@ int http_server_create(const struct http_options *options, struct http_server **
     lv_list_init(&s->waiting);
     workers_init(&s->workers, options->workers_max);
     s->loops = loops_create(1);
-    loops_leave_uncounted(s->loops); /* no message waits for it */
+    loops_leave_uncounted(s->loops); /* no message passes it */
     net_init(s->loops);
     int err =
         options->access_log_dir ? access_log_create(options->access_log_dir, &s->access_log) : 0;

@@ -1,5 +1,5 @@
-/* The settings ssl_options.*, management.ssl.* and prometheus.ssl.*, as the room tls/ wants them; what
- * is spoken to the server of definitions. */
+/* The settings ssl_options.*, management.ssl.* and prometheus.ssl.*, as the room tls/ wants them;
+ * what is spoken to the server of definitions. */
 #ifndef LEVERET_LEVERETD_CONFIG_TLS_H
 #define LEVERET_LEVERETD_CONFIG_TLS_H
 

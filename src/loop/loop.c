@@ -80,6 +80,11 @@ void loops_leave_uncounted(struct loops *loops)
     loops->is_uncounted = true;
 }
 
+bool loop_is_counted(const struct loop *loop)
+{
+    return !loop->base.set->is_uncounted;
+}
+
 uv_loop_t *loop_uv(struct loop *loop)
 {
     return &loop->uv;

@@ -137,6 +137,9 @@ uint64_t loop_wall_of_steady(const struct loop *loop, uint64_t steady_ms);
 
 unsigned loop_index(const struct loop *loop);
 
+/* Returns whether what the loop does is counted: see loops_leave_uncounted(). Any thread. */
+bool loop_is_counted(const struct loop *loop);
+
 /* Returns the loop whose thread this is; NULL on other threads. */
 struct loop *loop_current(void);
 
@@ -183,8 +186,8 @@ uint64_t loops_steady_ms(const struct loops *loops);
  * loops_start(). */
 void loops_set_steady(struct loops *loops, uint64_t steady_ms);
 
-/* Leaves the turns and the mail of these loops out of the counters, which are about those that
- * messages pass. Call only before loops_start(). */
+/* Leaves the turns and the mail of these loops, and what their sockets read and write, out of the
+ * counters, which are about loops that messages pass. Call only before loops_start(). */
 void loops_leave_uncounted(struct loops *loops);
 
 /* Starts all loops but the first on threads of their own. */

@@ -152,7 +152,7 @@ bool mailbox_deliver(struct loop *loop)
     box_take_all(loop);
     if (!loop->taken.first)
         return false;
-    if (!loop->base.set->is_uncounted) {
+    if (loop_is_counted(loop)) {
         COUNT_NTH(mail_waiting_1, doubling_bucket(loop->waiting));
         COUNT_MANY(mail_waited, loop->waiting);
     }

@@ -107,7 +107,7 @@ static bool turn_fall_asleep(struct loop *loop)
 
 static void turn_count(const struct loop *loop)
 {
-    if (loop->base.set->is_uncounted)
+    if (!loop_is_counted(loop))
         return;
     uint64_t ns = uv_hrtime() - loop->turn_begun_ns;
     COUNT_NTH(turns_16us_1, doubling_bucket((ns + 15999) / 16000));

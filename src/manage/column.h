@@ -85,7 +85,7 @@ struct value {
 #define VALUE_OF_BOOL(b) ((struct value){.type = VALUE_BOOL, .yes = (b)})
 #define VALUE_OF_NUMBER(n) ((struct value){.type = VALUE_NUMBER, .number = (n)})
 #define VALUE_OF_NUMBER_IF(is, n) ((is) ? VALUE_OF_NUMBER(n) : VALUE_OF_NOTHING())
-/* Like NUMBER_IF, but the field is left out if the condition is false. */
+/* The field is left out if the condition is false. */
 #define VALUE_OF_BOOL_WHERE(is, b) ((is) ? VALUE_OF_BOOL(b) : VALUE_OF_ABSENT())
 #define VALUE_OF_NUMBER_WHERE(is, n) ((is) ? VALUE_OF_NUMBER(n) : VALUE_OF_ABSENT())
 #define VALUE_OF_INTEGER(n) ((struct value){.type = VALUE_INTEGER, .integer = (n)})

@@ -29,8 +29,8 @@ bool manage_list_policies(struct manage *m, const struct actor *actor, struct sl
                           enum policy_kind kind, struct listing *ret, struct manage_error *error);
 /* Sets the policy in row->vhost. REFUSAL_MALFORMED: the definition is not JSON.
  * REFUSAL_PRECONDITION: the definition is invalid, and the text says why, in RabbitMQ's words. If
- * the same policy is set already, this succeeds and sends no event. *ret_is_new (NULL is fine) tells
- * whether there was none of this name. */
+ * the same policy is set already, this succeeds and sends no event. *ret_is_new (NULL is fine)
+ * tells whether there was none of this name. */
 bool manage_set_policy(struct manage *m, const struct actor *actor,
                        const struct definition_policy *row, bool *ret_is_new,
                        struct manage_error *error);

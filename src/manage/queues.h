@@ -78,7 +78,8 @@ struct queue_page {
 };
 
 /* Gathers a page. Queues of equal keys are in the order of vhosts and names. Sets *ret_total to the
- * number of queues, of the user if one is given, and *ret_matching to the number of those that match. */
+ * number of queues, of the user if one is given, and *ret_matching to the number of those that
+ * match. */
 bool manage_page_queues(struct manage *m, const struct actor *actor, const struct queue_page *page,
                         struct listing *ret, size_t *ret_total, size_t *ret_matching,
                         struct manage_error *error);

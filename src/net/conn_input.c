@@ -137,8 +137,10 @@ static void conn_take_bytes(struct net_conn *conn, size_t n)
     lv_assert(n <= NET_READ_BYTES); /* or the stream has written beyond the buffer */
     conn->received += n;
     conn->reads++;
-    COUNT_MANY(received_bytes, n);
-    COUNT(socket_reads);
+    if (loop_is_counted(conn->net->loop)) {
+        COUNT_MANY(received_bytes, n);
+        COUNT(socket_reads);
+    }
     if (conn->state != CONN_OPEN) {
         conn_drop_input(conn);
         return;

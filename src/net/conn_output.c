@@ -70,8 +70,10 @@ static void conn_sent(struct net_conn *conn, size_t n)
     outbuf_consume(&conn->out, n);
     conn->sent += n;
     conn->writes++;
-    COUNT_MANY(sent_bytes, n);
-    COUNT(socket_writes);
+    if (loop_is_counted(conn->net->loop)) {
+        COUNT_MANY(sent_bytes, n);
+        COUNT(socket_writes);
+    }
     conn->sent_at_ms = loop_now_ms(conn->net->loop);
 }
 

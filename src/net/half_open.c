@@ -1,5 +1,5 @@
-/* The half-open connections of a listener: peers that were accepted and have not sent yet what their
- * owner waits for. When a new peer finds no place, the oldest of them is closed.
+/* The half-open connections of a listener: peers that were accepted and have not sent yet what
+ * their owner waits for. When a new peer finds no place, the oldest of them is closed.
  *
  *   (1) They are in `all` in the order in which they came, and, in the same order, in the list of
  *       the bucket in which their newcomer is counted (accepting.c).

@@ -107,8 +107,8 @@ struct queue_declaration {
 };
 
 /* Declares a queue, and answers as RabbitMQ answers queue.declare. *ret is valid until the end of
- * the turn. A new queue's user is events_actor(). An exclusive queue is at home on the calling loop, others on each loop in turn. Any
- * loop. */
+ * the turn. A new queue's user is events_actor(). An exclusive queue is at home on the calling
+ * loop, others on each loop in turn. Any loop. */
 enum change_result queue_declare(struct loop *loop, struct vhost *vhost,
                                  const struct queue_declaration *d, struct durable_done done,
                                  struct broker_error *error, struct queue **ret, bool *ret_created);

@@ -57,9 +57,9 @@ static const char seen_sql[] =
     " high INTEGER, number INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
     " PRIMARY KEY (vhost, is_queue, name, low, high)) WITHOUT ROWID;";
 
-/* Who declared each queue, by the queue's id, which no other queue ever has. This table too is newer
- * than the others: it is added when a file without it is opened, whose queues then have no user.
- * An older Leveret ignores it, and leaves the rows of queues that it deletes. */
+/* Who declared each queue, by the queue's id, which no other queue ever has. This table too is
+ * newer than the others: it is added when a file without it is opened, whose queues then have no
+ * user. An older Leveret ignores it, and leaves the rows of queues that it deletes. */
 static const char queue_users_sql[] =
     "CREATE TABLE IF NOT EXISTS queue_users (id INTEGER PRIMARY KEY, user TEXT NOT NULL);";
 

@@ -247,7 +247,7 @@ def test_what_is_done_over_http_is_counted(scraped, scrape):
         for queue in 'm-fan-1', 'm-fan-2':
             peer.declare(queue)
             peer.call(1, 'queue.bind', queue=queue, exchange='amq.fanout', routing_key='')
-        body = {'properties': {}, 'routing_key': '', 'payload': 'x', 'payload_encoding': 'string'}
+        body = {'properties': {}, 'routing_key': '', 'payload': 10_000 * 'x', 'payload_encoding': 'string'}
         before = scrape()
         assert api.post(path('exchanges', '/', 'amq.fanout', 'publish'), body).json == {'routed': True}
         now = scrape()
@@ -256,6 +256,7 @@ def test_what_is_done_over_http_is_counted(scraped, scrape):
         assert added('rabbitmq_exchange_messages_published_total') == added('rabbitmq_channel_messages_confirmed_total') == 1
         assert added('rabbitmq_auth_attempts_succeeded_total', protocol='http') == 1
         assert added('rabbitmq_auth_attempts_total', protocol='amqp091') == 0
+        assert added('rabbitmq_connection_incoming_bytes_total') < 10_000 > added('rabbitmq_connection_outgoing_bytes_total')
         for queue in 'm-fan-1', 'm-fan-2':
             peer.call(1, 'queue.delete', queue=queue)
 

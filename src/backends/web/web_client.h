@@ -27,8 +27,8 @@ struct web_client_settings {
 };
 
 /* Creates a client; the caller owns it. Returns ERR_NOT_FOUND ... if a file of `tls` cannot be
- * read, with the file and the cause appended to `reason`. Copies the settings; lists of ciphers that
- * OpenSSL does not know fail each request. */
+ * read, with the file and the cause appended to `reason`. Copies the settings; lists of ciphers
+ * that OpenSSL does not know fail each request. */
 int web_client_create(const struct web_client_settings *settings, struct web_client **ret,
                       struct lv_buffer *reason);
 /* Closes the connections and clears the pointer. NULL is fine. Call while no request is under
