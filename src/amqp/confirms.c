@@ -81,12 +81,6 @@ void confirms_wait(struct confirms *c, const struct confirm_answers *answers, bo
     c->open++;
 }
 
-static void count_confirmed(uint32_t ms)
-{
-    COUNT_NTH(confirmed_ms_1, doubling_bucket(ms));
-    COUNT_MANY(confirm_ms, ms);
-}
-
 enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confirm_answer answer,
                                  uint64_t now_ms)
 {
@@ -113,7 +107,7 @@ enum confirm_end confirms_answer(struct confirms *c, uint64_t number, enum confi
     c->nacked += is_nacked;
     COUNT_MANY(refused, is_nacked);
     if (!is_nacked)
-        count_confirmed(ms);
+        confirm_count(ms);
     if (is_nacked)
         list_add(&c->refused, number);
     else if (number <= c->passed)

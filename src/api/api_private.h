@@ -109,7 +109,9 @@ unsigned api_split_path(struct api_call *c, struct slice path);
 void api_free_path(struct api_call *c);
 /* Returns whether the parts are as the route's path asks. */
 bool api_route_fits(const struct api_call *c, const struct api_route *route);
-/* Returns the decoded part of the path that the route calls {name}. */
+/* Returns whether the route calls a part of the path {name}, and sets *ret to it, decoded. */
+bool api_find_part(const struct api_call *c, const char *name, struct slice *ret);
+/* Returns that part, which is there. */
 struct slice api_part(const struct api_call *c, const char *name);
 
 /* --- query.c ---------------------------------------------------------------------------------- */

@@ -1,6 +1,4 @@
 /* Queues: listing and showing them. */
-#include <string.h>
-
 #include "api/api_private.h"
 #include "api/bindings.h"
 #include "api/fields.h"
@@ -93,20 +91,11 @@ static const struct api_kind *kind_of(const struct api_call *c, bool may_total)
 
 /* --- listings --------------------------------------------------------------------------------- */
 
-/* Returns whether the path has a part of this name, and sets *ret to it. */
-static bool find_part(const struct api_call *c, const char *part, const char *name,
-                      struct slice *ret)
-{
-    bool has = strstr(c->route->path, part) != NULL;
-    *ret = has ? api_part(c, name) : SLICE_EMPTY;
-    return has;
-}
-
 static bool list_one(struct api_call *c, struct slice vhost, struct listing *ret,
                      struct manage_error *error)
 {
     struct slice user;
-    bool has_user = find_part(c, "{user}", "user", &user);
+    bool has_user = api_find_part(c, "user", &user);
     return manage_list_queues(c->manage, &c->actor, vhost, has_user ? &user : NULL, ret, error);
 }
 
@@ -191,9 +180,9 @@ static void list_queues(struct api_call *c)
     struct manage_error error = {0};
     struct slice vhost, user;
     bool is_fine = api_read_range(c, &c->range) && api_page_read(c, &page);
-    if (find_part(c, "{vhost}", "vhost", &vhost))
+    if (api_find_part(c, "vhost", &vhost))
         wanted.vhost = &vhost;
-    if (find_part(c, "{user}", "user", &user))
+    if (api_find_part(c, "user", &user))
         wanted.user = &user;
     if (is_fine && count_queues(c) > ASKED_FOR_MAX && find_order(c, &wanted)) {
         compute_slot_take();

@@ -299,7 +299,8 @@ bool api_check_access(struct api_call *c)
     };
     struct manage_error error = {0};
     enum api_access access = c->route->access;
-    bool has_vhost = strstr(c->route->path, "{vhost}") != NULL;
+    struct slice vhost;
+    bool has_vhost = api_find_part(c, "vhost", &vhost);
     bool is_of_vhost = has_vhost && (access == API_VHOST || access == API_POLICYMAKER);
     bool may = actor_check_rank(&c->actor, ACTOR_MANAGEMENT, &error);
     if (!may)

@@ -49,14 +49,24 @@ bool api_route_fits(const struct api_call *c, const struct api_route *route)
     return path.n <= 1 && i == c->part_count;
 }
 
-struct slice api_part(const struct api_call *c, const char *name)
+bool api_find_part(const struct api_call *c, const char *name, struct slice *ret)
 {
     struct slice path = slice_str(c->route->path);
     for (size_t i = 0; path.n > 1; i++) {
         struct slice part = path_next(&path);
         if (part.n == strlen(name) + 2 && part.p[0] == '{' &&
-            memcmp(part.p + 1, name, part.n - 2) == 0)
-            return c->parts[i];
+            memcmp(part.p + 1, name, part.n - 2) == 0) {
+            *ret = c->parts[i];
+            return true;
+        }
     }
-    lv_unreachable();
+    return false;
+}
+
+struct slice api_part(const struct api_call *c, const char *name)
+{
+    struct slice part;
+    bool is_there = api_find_part(c, name, &part);
+    lv_assert(is_there);
+    return part;
 }

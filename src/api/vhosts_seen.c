@@ -1,7 +1,5 @@
 #include "api/vhosts_seen.h"
 
-#include <string.h>
-
 #include "manage/vhosts.h"
 
 struct everywhere {
@@ -52,8 +50,9 @@ static bool list_all(const struct everywhere *e, struct manage_error *error)
 bool api_list_vhosts(struct api_call *c, api_list_fn *list, struct listing *ret,
                      struct manage_error *error)
 {
-    if (strstr(c->route->path, "{vhost}"))
-        return list(c, api_part(c, "vhost"), ret, error);
+    struct slice vhost;
+    if (api_find_part(c, "vhost", &vhost))
+        return list(c, vhost, ret, error);
     return list_all(&(struct everywhere){.c = c, .list = list, .ret = ret}, error);
 }
 

@@ -318,13 +318,6 @@ int config_tls_context(const struct config *config, enum config_tls of, config_s
     return 0;
 }
 
-static void say_nothing(void *arg, enum log_level level, const char *text)
-{
-    (void)arg;
-    (void)level;
-    (void)text;
-}
-
 /* --- as a client ------------------------------------------------------------------------------ */
 
 static int add_ciphers(const struct config_pairs *wanted, struct tls_ciphers *ciphers,
@@ -361,7 +354,7 @@ int config_tls_of_definitions(const struct config *config, config_say say, void 
 void config_tls_stamp(const struct config *config, enum config_tls of, struct lv_buffer *out)
 {
     struct tls_wanted w;
-    wanted_read(&w, config, group_used(config, of), say_nothing, NULL);
+    wanted_read(&w, config, group_used(config, of), config_say_nothing, NULL);
     tls_files_stamp(&w.settings, out);
     wanted_free(&w);
 }

@@ -104,13 +104,6 @@ static int read_files(struct loading *l)
     return add_file(l, l->path, l->path);
 }
 
-static void say_nothing(void *arg, enum log_level level, const char *text)
-{
-    (void)arg;
-    (void)level;
-    (void)text;
-}
-
 /* Returns the list, or NULL if it is empty. */
 static const char *list_of(const struct lv_buffer *ciphers)
 {
@@ -123,7 +116,7 @@ static int fetch(const struct config *config, struct lv_buffer *text, struct lv_
 {
     const int timeout_ms = (int)config->definitions_timeout_ms;
     struct config_tls_client spoken;
-    config_tls_of_definitions(config, say_nothing, NULL, &spoken);
+    config_tls_of_definitions(config, config_say_nothing, NULL, &spoken);
     const struct fetch_request request = {
         .url = config->definitions_url,
         .bytes_max = DEFINITIONS_BYTES_MAX,

@@ -36,13 +36,10 @@ struct sending {
 /* Counts the publisher's confirm: all queues have answered. */
 static void count_confirmed(const struct sending *s)
 {
-    uint64_t ms = loop_now_ms(s->sink.loop) - s->since_ms;
-    if (confirm_answers_sum(&s->answers) == CONFIRM_REFUSED) {
+    if (confirm_answers_sum(&s->answers) == CONFIRM_REFUSED)
         COUNT(refused);
-        return;
-    }
-    COUNT_NTH(confirmed_ms_1, doubling_bucket(ms));
-    COUNT_MANY(confirm_ms, ms);
+    else
+        confirm_count(loop_now_ms(s->sink.loop) - s->since_ms);
 }
 
 static void answer_arrived(struct confirm_sink *sink, uint64_t number, enum confirm_answer answer,

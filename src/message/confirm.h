@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/counters.h"
 #include "loop/loop.h"
 #include "message/message.h"
 
@@ -54,6 +55,13 @@ static inline enum confirm_answer confirm_answers_sum(const struct confirm_answe
     if (answers->refused)
         return CONFIRM_REFUSED;
     return answers->gone && !answers->taken ? CONFIRM_GONE : CONFIRM_TOOK;
+}
+
+/* Counts a message that is confirmed so many milliseconds after it was published. */
+static inline void confirm_count(uint64_t ms)
+{
+    COUNT_NTH(confirmed_ms_1, doubling_bucket(ms));
+    COUNT_MANY(confirm_ms, ms);
 }
 
 #endif

@@ -16,7 +16,7 @@
 #include "base/memory.h"
 #include "net/net_private.h"
 
-enum { HEADER_MS = 10000, WARN_EVERY_MS = 60000 };
+enum { HEADER_MS = 10000 };
 
 /* Shared by the listener, and by the entries of its connections: all of these may outlive it. */
 struct accepting {

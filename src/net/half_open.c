@@ -10,8 +10,6 @@
 #include "base/memory.h"
 #include "net/net_private.h"
 
-enum { WARN_EVERY_MS = 60000 };
-
 struct half_open {
     struct lv_list in_all;
     struct lv_list in_bucket;

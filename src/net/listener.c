@@ -22,7 +22,6 @@
 enum {
     BACKLOG = 4096,
     ACCEPTS_PER_TURN_MAX = 64,
-    WARN_EVERY_MS = 60000,
     REST_MS = 100,
     YOUNG_MS = 100,
 };

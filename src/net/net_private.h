@@ -14,6 +14,9 @@
 #include "net/net.h"
 #include "net/stream.h"
 
+/* What concerns many connections is logged at most once in this time, with how many there were. */
+enum { WARN_EVERY_MS = 60000 };
+
 struct accepting;     /* see accepting.c */
 struct half_open;     /* see half_open.c */
 struct half_open_set; /* see half_open.c */
