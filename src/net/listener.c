@@ -355,12 +355,13 @@ void net_listener_close(struct net_listener **listener)
     net_assert_loop(l->loop);
     loop_timer_stop(l->loop, &l->rest);
     lv_list_remove(&l->in_listeners);
-    uv_poll_stop(&l->uv);
+    /* This comes before the socket is closed: libuv takes it out of epoll by its number, which may
+     * be another thread's file from then on. */
+    uv_close((uv_handle_t *)&l->uv, listener_closed);
     close(l->fd);
     if (l->reserve_fd >= 0)
         close(l->reserve_fd);
     accepting_unref(&l->accepting);
-    uv_close((uv_handle_t *)&l->uv, listener_closed);
 }
 
 void listeners_free(struct net_loop *net)
