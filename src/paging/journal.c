@@ -111,6 +111,8 @@ int journal_open(const struct journal_options *options, struct journal **ret)
     if (err == 0 && options->segment_files_open_max > 0)
         segments_limit_open(journal->segments, options->segment_files_open_max);
     if (err == 0)
+        segments_leave_room(journal->segments, log_small_file_bytes(options->file_bytes));
+    if (err == 0)
         err = journal->restorer.list_segments(journal->restorer.arg, journal->segments);
     if (err == 0)
         err = log_open(&log_options, &journal->log);

@@ -160,6 +160,10 @@ enum log_durability {
     LOG_NEVER,    /* safe means written; on the disk whenever the kernel writes it there */
 };
 
+/* Returns the size of the small files with which a log whose files have `file_bytes` goes on when
+ * the disk is full. Whatever else is written should leave that much room. Any thread. */
+uint64_t log_small_file_bytes(uint64_t file_bytes);
+
 struct log_options {
     struct disk *disk;   /* borrowed */
     uint64_t file_bytes; /* 16 MiB */

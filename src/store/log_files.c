@@ -113,20 +113,25 @@ static int file_adopt(struct log *log, const char *old_path, uint64_t bytes,
     return err;
 }
 
-static int file_reuse(struct log *log, uint64_t old_number, const struct log_batch *batch,
+static int file_reuse(struct log *log, struct log_old_file old, const struct log_batch *batch,
                       struct log_file *file)
 {
-    lv_assert(old_number < file->number);
+    lv_assert(old.number < file->number);
     char old_path[LOG_PATH_BYTES];
-    log_file_path(old_path, old_number);
-    return file_adopt(log, old_path, log->options.file_bytes, batch, file);
+    log_file_path(old_path, old.number);
+    return file_adopt(log, old_path, old.bytes, batch, file);
 }
 
 /* --- the reserve ------------------------------------------------------------------------------ */
 
+uint64_t log_small_file_bytes(uint64_t file_bytes)
+{
+    return file_bytes / LOG_RESERVE_DIVISOR / 8 * 8;
+}
+
 static uint64_t reserve_bytes(const struct log *log)
 {
-    return log->options.file_bytes / LOG_RESERVE_DIVISOR / 8 * 8;
+    return log_small_file_bytes(log->options.file_bytes);
 }
 
 /* Returns true if files can take this many bytes more and still leave room_min on the disk. */
@@ -306,7 +311,7 @@ static bool keep_next(struct log *log)
     log_unlock(log);
     int err;
     if (old.number > 0)
-        err = file_reuse(log, old.number, NULL, &file);
+        err = file_reuse(log, old, NULL, &file);
     else
         err = file_make_next(log, is_pressing, has_reserve, &file);
     bool is_tight = !disk_has_room(log, log->options.file_bytes);
@@ -416,28 +421,91 @@ bool log_files_keep(struct log *log)
 
 /* --- the first file --------------------------------------------------------------------------- */
 
+/* Returns the index of an old file of this size that holds nothing a recovery would read, or
+ * old_count if there is none. */
+static size_t find_empty(const struct log *log, uint64_t bytes)
+{
+    const struct log_files *files = &log->files;
+    size_t i = 0;
+    while (i < files->old_count &&
+           !(files->old[i].bytes == bytes &&
+             (files->old[i].is_empty || files->old[i].number < files->floor)))
+        i++;
+    return i;
+}
+
+/* Cuts off what follows the end of the log in its last file: zeros, or a torn write. Sets
+ * *ret_bytes to how much room that gives back, in whole pages. */
+static int cut_behind_end(struct log *log, struct log_position end, uint64_t *ret_bytes)
+{
+    struct disk *disk = log->options.disk;
+    struct disk_file *file = NULL;
+    uint64_t bytes = 0;
+    char path[LOG_PATH_BYTES];
+    log_file_path(path, end.file);
+    int err = disk->open(disk, path, DISK_OPEN_WRITE, &file);
+    if (err == 0)
+        err = disk->size(disk, file, &bytes);
+    if (err == 0 && bytes > end.offset)
+        err = disk->truncate(disk, file, end.offset);
+    disk->close(disk, &file);
+    for (size_t i = 0; i < log->files.old_count; i++)
+        if (log->files.old[i].number == end.file)
+            log->files.old[i].bytes = end.offset; /* too short to be used again */
+    uint64_t pages_end = (end.offset + LOG_PAGE_BYTES - 1) / LOG_PAGE_BYTES * LOG_PAGE_BYTES;
+    *ret_bytes = bytes > pages_end ? (bytes - pages_end) / LOG_PAGE_BYTES * LOG_PAGE_BYTES : 0;
+    return err;
+}
+
+/* Makes a file in the room that the log's last file does not use, and fills it, so that the next
+ * start finds room in the same way. */
+static int file_from_room_behind_end(struct log *log, const struct log_batch *batch,
+                                     struct log_file *file)
+{
+    uint64_t bytes = 0;
+    if (batch->previous.file == 0)
+        return ERR_NO_SPACE;
+    int err = cut_behind_end(log, batch->previous, &bytes);
+    if (err == 0)
+        err =
+            file_create(log, bytes < reserve_bytes(log) ? bytes : reserve_bytes(log), batch, file);
+    if (err == 0)
+        log_info("the disk is full: the log continues in the room left in its last file");
+    return err;
+}
+
+/* Finds room for a file on a disk that has too little for one of full size. */
+static int file_begin_small(struct log *log, const struct log_batch *batch, struct log_file *file)
+{
+    size_t i = find_empty(log, reserve_bytes(log));
+    if (i < log->files.old_count)
+        return file_reuse(log, old_take(&log->files, i), batch, file);
+    int err = file_create(log, reserve_bytes(log), batch, file);
+    if (err == ERR_NO_SPACE && log->files.has_reserve)
+        err = file_from_reserve(log, batch, file);
+    else if (err == ERR_NO_SPACE)
+        err = file_from_room_behind_end(log, batch, file);
+    return err;
+}
+
 /* Uses an old file: one that was prepared before the last stop, or one below the floor. If there is
- * none, uses the reserve if the disk is full, and otherwise a new file, which is not filled, so
- * that the start does not wait; the writer leaves it as soon as the next one is ready. Files that
+ * none, makes a new one, which is not filled, so that the start does not wait; the writer leaves it
+ * as soon as the next one is ready. On a full disk makes a small one, which is filled. Files that
  * only this recovery has found to be no longer needed are kept until the batch record has been
  * synced. */
 int log_files_begin(struct log *log, const struct log_batch *batch, struct log_file *ret)
 {
     struct log_files *files = &log->files;
     struct log_file file = {.number = ++files->last_number};
-    size_t i = 0;
     lv_assert(!log->has_threads && !files->next.handle);
-    while (i < files->old_count &&
-           !(old_is_reusable(log, &files->old[i]) &&
-             (files->old[i].is_empty || files->old[i].number < files->floor)))
-        i++;
+    size_t i = find_empty(log, log->options.file_bytes);
     int err;
     if (i < files->old_count)
-        err = file_reuse(log, old_take(files, i).number, batch, &file);
-    else if (files->has_reserve && !disk_has_room(log, log->options.file_bytes))
-        err = file_from_reserve(log, batch, &file);
-    else
+        err = file_reuse(log, old_take(files, i), batch, &file);
+    else if (disk_has_room(log, log->options.file_bytes))
         err = file_create(log, 0, batch, &file);
+    else
+        err = file_begin_small(log, batch, &file);
     files->has_reserve &= !file.is_reserve;
     if (err == 0)
         *ret = file;

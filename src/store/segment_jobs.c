@@ -2,8 +2,9 @@
  *
  *   (1) A failed sync, and a failed write for which there was room, are final for the file: every
  *       later write and sync of it fails with ERR_IO, since nobody knows what the disk has.
- *   (2) If a write found no room or could not open the file, the next sync fails with the same
- *       error. Writes after that sync may succeed again.
+ *   (2) If a write found no room or could not open the file, the next sync fails with the error of
+ *       the first such write: others may only follow from it. Writes after that sync may succeed
+ *       again.
  *   (3) A sync succeeds only once the file's name is on the disk too. A failed sync of the folder
  *       is final for all files.
  *
@@ -24,6 +25,9 @@ static int write_bytes(struct segments *s, struct segment_file *f, const struct 
     int err = segment_handle_open(s, f, true, job->offset == 0);
     if (err < 0 || job->buffer.n == 0)
         return err;
+    uint64_t room = s->disk->room(s->disk);
+    if (room < s->room_left || room - s->room_left < job->buffer.n)
+        return ERR_NO_SPACE;
     f->is_dirty = true;
     err = s->disk->write(s->disk, f->handle, job->offset, &part, 1);
     COUNT(segment_writes);
@@ -62,7 +66,7 @@ static int job_write(struct segments *s, struct segment_file *f, struct segment_
         return f->error;
     int err = write_bytes(s, f, job);
     room_check(s);
-    if (err < 0)
+    if (err < 0 && f->write_error == 0)
         f->write_error = err;
     return err;
 }

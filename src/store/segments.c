@@ -166,6 +166,11 @@ void segments_remove(struct segments *s, uint64_t queue, uint64_t number, segmen
                &(struct segment_job){.kind = JOB_REMOVE, .done = done, .arg = arg});
 }
 
+void segments_leave_room(struct segments *s, uint64_t bytes)
+{
+    s->room_left = bytes;
+}
+
 void segments_watch_room(struct segments *s, uint64_t room_min, void (*on_low)(void *arg),
                          void *arg)
 {

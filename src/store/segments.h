@@ -84,6 +84,9 @@ int segments_open(struct disk *disk, bool is_stepped, struct segments **ret);
 /* Keeps at most `files_max` files open (at least 1), including those that wait for a sync. Call it
  * before any read or write. */
 void segments_limit_open(struct segments *segments, unsigned files_max);
+/* Makes a write fail with ERR_NO_SPACE if it would leave less than `bytes` free on the disk (0, the
+ * default: it may take all). Call it before any read or write. */
+void segments_leave_room(struct segments *segments, uint64_t bytes);
 /* Calls `on_low` on the worker when a write leaves the disk less than `room_min` bytes free: once,
  * until this function is called again. If `room_min` is 0 it is never called. Any thread. */
 void segments_watch_room(struct segments *segments, uint64_t room_min, void (*on_low)(void *arg),

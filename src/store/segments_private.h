@@ -72,6 +72,7 @@ struct segments {
 
     /* The worker's own. */
     pthread_t worker;    /* unless is_stepped */
+    uint64_t room_left;  /* what a write leaves of the disk; set before any */
     struct lv_list open; /* the least recently used first */
     size_t open_count;
     size_t open_max;

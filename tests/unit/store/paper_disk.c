@@ -33,6 +33,7 @@ struct paper {
     const void *last_written;
     unsigned open_count;
     unsigned open_max;
+    uint64_t room;
     const char *fail_kind;
     unsigned fail_from;
     unsigned fail_times;
@@ -221,8 +222,11 @@ static int paper_list(struct disk *disk, const char *path,
 
 static uint64_t paper_room(struct disk *disk)
 {
-    (void)disk;
-    return UINT64_MAX;
+    struct paper *p = paper_of(disk);
+    pthread_mutex_lock(&p->lock);
+    uint64_t room = p->room;
+    pthread_mutex_unlock(&p->lock);
+    return room;
 }
 
 struct paper *paper_create(void)
@@ -241,6 +245,7 @@ struct paper *paper_create(void)
         .list = paper_list,
     };
     p->open_max = UINT_MAX;
+    p->room = UINT64_MAX;
     pthread_mutex_init(&p->lock, NULL);
     return p;
 }
@@ -304,6 +309,11 @@ void paper_fail(struct paper *paper, const char *kind, unsigned number, unsigned
 unsigned paper_calls(const struct paper *paper)
 {
     return paper->calls;
+}
+
+void paper_set_room(struct paper *paper, uint64_t bytes)
+{
+    paper->room = bytes;
 }
 
 void paper_set_open_max(struct paper *paper, unsigned files)

@@ -30,6 +30,8 @@ const void *paper_last_written(const struct paper *paper);
 void paper_fail(struct paper *paper, const char *kind, unsigned number, unsigned times, int error);
 /* Returns the number of calls of this kind since paper_fail(). */
 unsigned paper_calls(const struct paper *paper);
+/* Sets what the disk says is free (at first: UINT64_MAX). Writes do not change it. */
+void paper_set_room(struct paper *paper, uint64_t bytes);
 /* Limits how many files can be open at a time; beyond that, calls fail with ERR_NO_DESCRIPTORS. */
 void paper_set_open_max(struct paper *paper, unsigned files);
 unsigned paper_open_count(const struct paper *paper);

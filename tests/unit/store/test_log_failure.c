@@ -114,24 +114,45 @@ static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **s
     world_free(w);
 }
 
-static void a_log_starts_on_a_full_disk_and_continues_in_its_reserve(void **state)
+/* Fills the disk, starts the log and settles a message, as often as asked for: the log is closed in
+ * good order if `is_closed`, and otherwise killed. */
+static void start_on_full_disks(unsigned starts, bool is_closed)
 {
-    (void)state;
     struct world *w = world_create();
+    w->options.file_bytes = 64 * LOG_PAGE_BYTES; /* a start takes a page of the reserve */
+    world_reopen(w);
     world_write(w, 0, 3);
     world_step(w);
     log_close(&w->log);
-    world_fill_disk(w);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < starts; i++) {
+        world_fill_disk(w);
         assert_int_equal(world_try_open(w), 0);
+        world_fill_disk(w); /* whatever the start has given back, somebody else takes */
+        w->safe[0] = 0;
         log_settle(log_stage(w->log, 0), 1, i, 1);
         uint64_t ticket = log_submit(log_stage(w->log, 0));
         world_step(w);
         assert_int_equal(w->safe[0], ticket);
-        log_close(&w->log);
-        w->safe[0] = 0;
+        if (is_closed) {
+            log_close(&w->log);
+        } else {
+            disk_sim_kill(w->sim);
+            log_close(&w->log);
+            disk_sim_restart(w->sim);
+        }
     }
+    world_fill_disk(w);
+    assert_int_equal(world_try_open(w), 0);
+    assert_int_equal(w->recovery.damaged_ranges, 0);
+    assert_int_equal(w->enqueues, 3);
     world_free(w);
+}
+
+static void a_log_starts_on_a_full_disk_as_often_as_it_is_stopped(void **state)
+{
+    (void)state;
+    start_on_full_disks(6, true);
+    start_on_full_disks(6, false);
 }
 
 int main(void)
@@ -141,7 +162,7 @@ int main(void)
         cmocka_unit_test(closing_on_a_full_disk_fails_the_remaining_tickets),
         cmocka_unit_test(nothing_safe_is_lost_whichever_disk_call_fails),
         cmocka_unit_test(a_small_file_is_prepared_until_there_is_room_for_a_full_one),
-        cmocka_unit_test(a_log_starts_on_a_full_disk_and_continues_in_its_reserve),
+        cmocka_unit_test(a_log_starts_on_a_full_disk_as_often_as_it_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,42 @@ static void a_write_that_found_no_room_can_be_repeated(void **state)
     world_stop(&w);
 }
 
+static void a_write_leaves_the_room_that_others_need(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    segments_leave_room(w.s, 100);
+    paper_set_room(w.paper, 102);
+    submit_write(&w, 1, 0, "one");
+    submit_sync(&w, 1);
+    check_answers(&w, "write: ERR_NO_SPACE, sync: ERR_NO_SPACE");
+    assert_int_equal(paper_bytes(w.paper, "segments/1-1.seg").n, 0);
+    paper_set_room(w.paper, 99);
+    submit_write(&w, 1, 0, "one");
+    submit_sync(&w, 1);
+    check_answers(&w, "write: ERR_NO_SPACE, sync: ERR_NO_SPACE");
+    paper_set_room(w.paper, 103);
+    submit_write(&w, 1, 0, "one");
+    submit_sync(&w, 1);
+    check_answers(&w, "write, sync");
+    assert_true(slice_is(paper_synced(w.paper, "segments/1-1.seg"), "one"));
+    world_stop(&w);
+}
+
+static void a_sync_fails_with_the_first_error_of_the_writes_before(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    paper_fail(w.paper, "create", 1, 1, ERR_NO_DESCRIPTORS);
+    submit_write(&w, 1, 0, "one");
+    submit_write(&w, 1, 3, "two");
+    submit_sync(&w, 1);
+    check_answers(&w, "write: ERR_NO_DESCRIPTORS, write: ERR_NOT_FOUND, sync: ERR_NO_DESCRIPTORS");
+    world_stop(&w);
+}
+
 static void a_failed_write_is_final_until_the_file_is_removed(void **state)
 {
     (void)state;
@@ -193,6 +229,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_that_found_no_room_can_be_repeated),
+        cmocka_unit_test(a_write_leaves_the_room_that_others_need),
+        cmocka_unit_test(a_sync_fails_with_the_first_error_of_the_writes_before),
         cmocka_unit_test(a_failed_write_is_final_until_the_file_is_removed),
         cmocka_unit_test(a_failed_sync_is_never_tried_again),
         cmocka_unit_test(a_failed_sync_of_the_folder_is_final_for_all_files),

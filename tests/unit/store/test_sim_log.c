@@ -524,7 +524,7 @@ static void lose_promises(struct world *w)
     }
 }
 
-/* Opens the log; now and then the power is cut or a call fails meanwhile. */
+/* Opens the log; now and then the power is cut, a call fails or the disk is full meanwhile. */
 static void world_recover(struct world *w)
 {
     for (int tries = 0;; tries++) {
@@ -534,11 +534,15 @@ static void world_recover(struct world *w)
             disk_sim_cut_power_at(w->disk, at);
         if (trouble == 1)
             disk_sim_fail_at(w->disk, at, rnd(w, 2) ? ERR_IO : ERR_NO_SPACE);
+        bool is_full = rnd(w, 4) == 0;
+        if (is_full)
+            disk_sim_set_room(w->disk, disk_sim_used(w->disk) + rnd(w, 2) * rnd(w, 2000));
         int err = world_open(w);
+        disk_sim_set_room(w->disk, UINT64_MAX);
         TELL(w, "open: %s\n", err ? lv_error_name(err) : "well");
         if (err == 0)
             return;
-        CHECK(w, trouble <= 1);
+        CHECK(w, trouble <= 1 || (is_full && err == ERR_NO_SPACE));
         all_crashes += disk_sim_is_cut(w->disk);
         lose_promises(w);
         disk_sim_restart(w->disk);
