@@ -240,7 +240,7 @@ def test_the_limit_of_free_space_is_kept_however_fast_the_disk_fills(configured,
             if publisher.blocked is not None:
                 break
         assert publisher.blocked is not None
-        assert least > 40 * MIB, least
+        assert least > 36 * MIB, least               # one or two small files of the log, and what was on its way
         drain(own.address, 'q', len(publisher.confirmed))
         while publisher.bodies or publisher.blocked is not None:
             publisher.take()
