@@ -5,6 +5,7 @@ socket connects to. A broker is a child in a process group of its own, on loopba
 one directory, so several can run side by side and none outlives the test run.
 """
 import os
+import pty
 import random
 import re
 import shutil
@@ -193,6 +194,21 @@ class Leveret(Broker):
         if check:
             assert result.code == 0, result
         return result
+
+    def ctl_on_a_terminal(self, *words):
+        """What the command writes to a terminal."""
+        ours, its = pty.openpty()
+        child = subprocess.Popen([self.control, '--data-dir', self.data, *words], stdin=subprocess.DEVNULL, stdout=its, stderr=its)
+        os.close(its)
+        octets = b''
+        try:
+            while piece := os.read(ours, 1 << 16):
+                octets += piece
+        except OSError:
+            pass                                             # the terminal is closed when the child ends
+        os.close(ours)
+        assert child.wait(PATIENCE_S) == 0, octets
+        return octets.decode()
 
 
 class Rabbit(Broker):

@@ -1,11 +1,6 @@
 """Names that clients choose: whatever is in them, they forge no line of the log and move no terminal's cursor."""
-import os
-import pty
-import subprocess
-
 import pytest
 
-from patience import PATIENCE_S
 from wire import Peer, eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once]
@@ -14,22 +9,6 @@ pytestmark = [pytest.mark.leveret, pytest.mark.once]
 NASTY = 'q\x1b[31m\r\t2026-12-01 [info] forged\x07\u202e\u009bx'
 LONG = 'n' * (255 - len(NASTY.encode()))
 FORBIDDEN = ['\x1b', '\r2026', '\x07', '\u202e', '\u009b']
-
-
-def on_a_terminal(broker, *words):
-    """What a command writes to a terminal."""
-    ours, its = pty.openpty()
-    child = subprocess.Popen([broker.control, '--data-dir', broker.data, *words], stdin=subprocess.DEVNULL, stdout=its, stderr=its)
-    os.close(its)
-    octets = b''
-    try:
-        while piece := os.read(ours, 1 << 16):
-            octets += piece
-    except OSError:
-        pass                                                 # the terminal is closed when the child ends
-    os.close(ours)
-    assert child.wait(PATIENCE_S) == 0, octets
-    return octets.decode()
 
 
 def test_names_are_escaped_in_the_log_and_on_a_terminal_and_kept_as_they_are_in_a_pipe(own_broker):
@@ -57,7 +36,7 @@ def test_names_are_escaped_in_the_log_and_on_a_terminal_and_kept_as_they_are_in_
                     ['list_policies', '-p', NASTY], ['list_topic_permissions', '-p', NASTY],
                     ['list_connections', 'name', 'user', 'vhost', 'client_properties'], ['list_channels', 'user', 'vhost'],
                     ['list_user_permissions', NASTY]):
-        shown = on_a_terminal(broker, *listing).replace('\r\n', '\n')
+        shown = broker.ctl_on_a_terminal(*listing).replace('\r\n', '\n')
         assert 'forged' in shown, listing
         for octets in FORBIDDEN:
             assert octets not in shown, (listing, octets)
