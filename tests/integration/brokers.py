@@ -24,18 +24,19 @@ HEADER = b'AMQP\x00\x00\x09\x01'
 ALARMING = re.compile(r'Sanitizer|runtime error:|[Aa]ssertion|stack smashing|double free|Panic', re.M)
 
 
-PORTS, PORTS_OF_WORKER = range(20000, 32000), 1200    # below those the kernel gives to clients
+PORTS = range(20000, 32000)                              # below those the kernel gives to clients
 
 
 def ports_to_try():
     """A worker's ports, one after the other: no other worker has them, and none comes again soon. RabbitMQ listens only seconds
     after it got its own."""
     worker = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])
-    first = PORTS.start + worker * PORTS_OF_WORKER % len(PORTS)
-    at = random.randrange(PORTS_OF_WORKER)
+    share = len(PORTS) // int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
+    first = PORTS.start + worker * share
+    at = random.randrange(share)
     while True:
         yield first + at
-        at = (at + 1) % PORTS_OF_WORKER
+        at = (at + 1) % share
 
 
 untried_ports = ports_to_try()
