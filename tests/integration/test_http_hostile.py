@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from conftest import BUILD
 from http_client import Api, Raw, basic
 from wire import Peer, eventually
 
@@ -164,7 +165,9 @@ def test_a_client_that_sends_and_never_reads_is_held_back(broker, api, raw):
             assert api.get('/whoami').status == 200
     except BlockingIOError:
         pass
-    assert sent < 64 << 20 and memory(broker) - before < 64 << 20
+    assert sent < 64 << 20
+    if BUILD == 'release':                                # sanitizers keep what is freed
+        assert memory(broker) - before < 64 << 20
 
 
 def test_a_client_that_goes_in_the_middle_leaves_nothing(broker, api, raw):
