@@ -452,7 +452,7 @@ static int cut_behind_end(struct log *log, struct log_position end, uint64_t *re
     for (size_t i = 0; i < log->files.old_count; i++)
         if (log->files.old[i].number == end.file)
             log->files.old[i].bytes = end.offset; /* too short to be used again */
-    uint64_t pages_end = (end.offset + LOG_PAGE_BYTES - 1) / LOG_PAGE_BYTES * LOG_PAGE_BYTES;
+    uint64_t pages_end = end.offset + -end.offset % LOG_PAGE_BYTES;
     *ret_bytes = bytes > pages_end ? (bytes - pages_end) / LOG_PAGE_BYTES * LOG_PAGE_BYTES : 0;
     return err;
 }
@@ -462,13 +462,13 @@ static int cut_behind_end(struct log *log, struct log_position end, uint64_t *re
 static int file_from_room_behind_end(struct log *log, const struct log_batch *batch,
                                      struct log_file *file)
 {
+    const uint64_t most = reserve_bytes(log);
     uint64_t bytes = 0;
     if (batch->previous.file == 0)
         return ERR_NO_SPACE;
     int err = cut_behind_end(log, batch->previous, &bytes);
     if (err == 0)
-        err =
-            file_create(log, bytes < reserve_bytes(log) ? bytes : reserve_bytes(log), batch, file);
+        err = file_create(log, bytes < most ? bytes : most, batch, file);
     if (err == 0)
         log_info("the disk is full: the log continues in the room left in its last file");
     return err;

@@ -85,10 +85,10 @@ static void nothing_safe_is_lost_whichever_disk_call_fails(void **state)
             run_with_failure(n, errors[e]);
 }
 
-/* Without the world's steps, in which the writer takes the small file at once. */
-static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **state)
+/* Fills two files, so that a small one is prepared. This goes without the world's steps, in which
+ * the writer takes the small file at once. */
+static struct world *world_with_small_file(void)
 {
-    (void)state;
     struct world *w = world_create();
     world_write(w, 0, 1);
     disk_sim_set_room(w->sim, disk_sim_used(w->sim) + 3000);
@@ -99,11 +99,18 @@ static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **s
     enum log_progress progress = LOG_WORKED;
     while (progress == LOG_WORKED)
         progress = log_writer_round(w->log);
-    assert_int_equal(progress, LOG_BLOCKED); /* two files are full */
+    assert_int_equal(progress, LOG_BLOCKED);
     assert_true(log_files_keep(w->log));
     assert_true(w->log->files.next.bytes < FILE_BYTES);
     assert_false(log_files_keep(w->log));
     assert_int_equal(w->log->files.next_error, ERR_NO_SPACE);
+    return w;
+}
+
+static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **state)
+{
+    (void)state;
+    struct world *w = world_with_small_file();
     disk_sim_set_room(w->sim, UINT64_MAX);
     assert_true(log_files_keep(w->log));
     assert_int_equal(w->log->files.next_error, 0);
@@ -111,6 +118,24 @@ static void a_small_file_is_prepared_until_there_is_room_for_a_full_one(void **s
     assert_int_equal(w->safe[0], 2);
     world_cut_power(w);
     assert_int_equal(w->enqueues, 21);
+    world_free(w);
+}
+
+static void a_start_on_a_full_disk_uses_the_small_file_and_keeps_the_reserve(void **state)
+{
+    (void)state;
+    struct world *w = world_with_small_file();
+    uint64_t bytes = w->log->files.next.bytes;
+    unsigned count = world_files(w);
+    assert_true(w->log->files.has_reserve);
+    disk_sim_kill(w->sim);
+    log_close(&w->log);
+    disk_sim_restart(w->sim);
+    world_fill_disk(w);
+    assert_int_equal(world_try_open(w), 0);
+    assert_int_equal(w->log->current.bytes, bytes);
+    assert_true(w->log->files.has_reserve);
+    assert_int_equal(world_files(w), count);
     world_free(w);
 }
 
@@ -162,6 +187,7 @@ int main(void)
         cmocka_unit_test(closing_on_a_full_disk_fails_the_remaining_tickets),
         cmocka_unit_test(nothing_safe_is_lost_whichever_disk_call_fails),
         cmocka_unit_test(a_small_file_is_prepared_until_there_is_room_for_a_full_one),
+        cmocka_unit_test(a_start_on_a_full_disk_uses_the_small_file_and_keeps_the_reserve),
         cmocka_unit_test(a_log_starts_on_a_full_disk_as_often_as_it_is_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
