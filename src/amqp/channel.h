@@ -22,6 +22,7 @@
 
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
+#include "amqp/followed_confirms.h"
 #include "amqp/publish_tally.h"
 #include "broker/trace.h"
 #include "queue/queue.h"
@@ -115,18 +116,20 @@ struct channel {
     struct confirms *watched;
     struct loop_task confirm_task;
     struct publisher *publisher;
-    struct publish_memo *memo; /* owned; NULL: nothing was published yet */
+    struct followed_confirms *followed; /* owned; NULL: none are followed */
+    struct publish_memo *memo;          /* owned; NULL: nothing was published yet */
     struct tx *tx;
     struct consumer *reply_to; /* reply_to.c; NULL: none */
 
     struct loop_timer timeout_timer; /* timeouts.c */
     uint64_t timeout_due_ms;         /* when timeout_timer fires, in loop_patient_ms() */
     uint64_t timeout_reads_to; /* no consumer is late before net_received() is this; 0: not set */
-    /* the least timeout of the outstanding deliveries; 0: none has one */
+    /* none of the outstanding deliveries has a lower timeout; 0: none has one */
     uint64_t timeout_least_ms;
     uint64_t forgiven_tag; /* tags up to here may be settled though they are not outstanding */
 
-    struct channel_counts counts; /* `confirm`: channel_counts() */
+    struct channel_counts counts;  /* `confirm`: channel_counts() */
+    uint64_t transient_confirming; /* of the publishes, once it confirms: not persistent */
     struct publish_tallies tallies;
 };
 
@@ -267,6 +270,10 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
 /* Has confirms flushed at the end of the turn. */
 void channel_confirm_soon(struct channel *ch);
 void channel_init_confirm_task(struct channel *ch);
+/* The next publish, which is to be confirmed, has this life (message/life.h): its confirm is written
+ * down (followed_confirms.h). */
+void channel_follow_confirm(struct channel *ch, uint32_t life);
+
 /* Flushes confirms now, before the channel sends its last frame. */
 void channel_flush_confirms(struct channel *ch);
 /* Returns the channel's publisher, which is made at first use. */
@@ -282,11 +289,16 @@ void channel_forget_publisher(struct channel *ch);
 uint64_t channel_watch_next(struct channel *ch);
 void channel_watch(struct channel *ch, const struct confirm_answers *answers);
 
-/* Counts a message, the one published last, that was routed to no queue and is not returned. */
-void channel_count_dropped(struct channel *ch);
-/* Send basic.return 312 and the content. */
-void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
-                    struct slice header, struct slice body, struct message *message);
+/* Returns the loop's counters of an exchange by its name, or NULL if it has been deleted. For
+ * messages that are sent later than they are routed. Read side. */
+struct exchange_counts *channel_counts_of_exchange(const struct channel *ch, struct slice name);
+/* Counts a message, the one published last, that was routed to no queue and is not returned. Here
+ * and below `counts` are those of its exchange, or NULL. */
+void channel_count_dropped(struct channel *ch, struct exchange_counts *counts);
+/* Sends basic.return 312 and the content. */
+void channel_return(struct channel *ch, const struct delivery *content,
+                    struct exchange_counts *counts);
+/* Does the same for a message whose exchange may have been deleted. */
 void channel_return_message(struct channel *ch, struct message *message);
 
 /* --- bodies.c --------------------------------------------------------------------------------- */
@@ -377,6 +389,9 @@ void channel_watch_delivery(struct channel *ch, const struct consumer *consumer)
 /* Has the timer check the outstanding deliveries as soon as it can. Called when timeouts have
  * changed, or a rollback has made more deliveries outstanding. */
 void channel_look_for_timeouts(struct channel *ch);
+/* Tells for how long the delivery has been outstanding that has used up most of its consumer's
+ * timeout, and that timeout, which may have just passed; both are 0 if none has a timeout. */
+void channel_nearest_timeout(const struct channel *ch, uint64_t *ret_ms, uint64_t *ret_timeout_ms);
 
 /* --- revoked.c -------------------------------------------------------------------------------- */
 

@@ -198,6 +198,8 @@ static struct consumer *getter_of(struct channel *ch, struct queue *q)
     struct consumer *c = consumer_create(q, connection_loop(ch->connection),
                                          &channel_consumer_calls, ch, SLICE_EMPTY, SLICE_EMPTY);
     c->is_getter = true;
+    c->connection_id = ch->connection->session.id;
+    c->channel = ch->number;
     lv_list_push(&ch->getters, &c->session_link);
     return c;
 }
@@ -228,8 +230,9 @@ static void got_send(struct channel *ch, struct queue_call *call)
     got_count(ch, call);
     if (!call->get.no_ack)
         channel_add_unacked(ch, tag, call->consumer, got.position);
-    if (trace_is_on(ch->connection->session.vhost))
-        session_trace_delivery(&ch->connection->session, ch->number, queue_name(call->queue), &got);
+    if (vhost_is_watched(ch->connection->session.vhost))
+        session_watch_delivery(&ch->connection->session, ch->number, call->consumer,
+                               call->get.no_ack, &got);
     CHANNEL_SEND(ch, basic_get_ok, .delivery_tag = tag, .redelivered = got.redelivered,
                  .exchange = got.exchange, .routing_key = got.routing_key,
                  .message_count = (uint32_t)call->get.ready);

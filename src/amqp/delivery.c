@@ -128,8 +128,8 @@ static bool deliver_as_it_is(struct consumer *c, const struct delivery *d)
     }
     if (d->redelivered)
         count_redelivery(c);
-    if (trace_is_on(conn->session.vhost))
-        session_trace_delivery(&ch->connection->session, ch->number, queue_name(c->queue), d);
+    if (vhost_is_watched(conn->session.vhost))
+        session_watch_delivery(&ch->connection->session, ch->number, c, c->no_ack, d);
     if (d->body.n < BODY_BORROW_BYTES && d->body.n <= frame_payload_max(ch)) {
         write_small(ch, &method, d);
     } else {

@@ -39,6 +39,7 @@ static void visit_consumers(struct channel *ch, const struct session_channel_fac
             .is_active = atomic_load(&c->activity) != CONSUMER_WAITING,
             .activity = activity_name(c),
             .prefetch_count = credit_prefetch(&c->credit),
+            .unacknowledged = consumer_held(c),
             .priority = c->priority,
             .arguments = c->arguments,
         };
@@ -108,8 +109,11 @@ static void visit_channel(struct channel *ch, const struct session_facts *connec
         .global_prefetch_count = ch->limit_count,
         .is_transactional = ch->mode == CHANNEL_TX,
         .is_confirming = ch->mode == CHANNEL_CONFIRM,
+        .transient_confirming = ch->transient_confirming,
         .counts = channel_counts(ch),
     };
+    if (visitor->wants_timeouts)
+        channel_nearest_timeout(ch, &facts.held_ms, &facts.held_timeout_ms);
     if (visitor->channel)
         visitor->channel(arg, &facts);
     if (visitor->consumer)

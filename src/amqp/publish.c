@@ -75,20 +75,13 @@ static bool send_to_queues(struct channel *ch, struct publication *p, const stru
     return true;
 }
 
-static void return_publication(struct channel *ch, const struct publication *p)
-{
-    const struct delivery *content = &p->publish.content;
-    channel_return(ch, content->exchange, content->routing_key, content->header, content->body,
-                   content->message);
-}
-
 /* Returns or drops a publication that is routed to no queue. */
 static void drop_publication(struct channel *ch, const struct publication *p)
 {
     if (p->mandatory)
-        return_publication(ch, p);
+        channel_return(ch, &p->publish.content, p->publish.counts);
     else
-        channel_count_dropped(ch);
+        channel_count_dropped(ch, p->publish.counts);
 }
 
 /* Handles what the queues have answered at once, and notes how many will answer later. */
@@ -109,7 +102,7 @@ static void take_answers(struct channel *ch, const struct publication *p,
     }
     enum confirm_answer sum = confirm_answers_sum(answers);
     if (sum == CONFIRM_GONE && p->mandatory) {
-        return_publication(ch, p);
+        channel_return(ch, &p->publish.content, p->publish.counts);
         sum = CONFIRM_TOOK;
     }
     if (confirms && sum == CONFIRM_TOOK)
@@ -169,22 +162,24 @@ static void send_or_keep(struct channel *ch, struct publication *p, const struct
         publish_fail_without_memory(ch);
 }
 
-/* Sends a publication while its vhost is traced. This is rare and in a function of its own, so that
- * the usual case needs less stack. */
-__attribute__((noinline)) static void send_traced(struct channel *ch, struct publication *p,
-                                                  const struct route *route)
+/* Sends a publication while its vhost is watched. This is rare and in a function of its own, so
+ * that the usual case needs less stack. */
+__attribute__((noinline)) static void send_watched(struct channel *ch, struct publication *p,
+                                                   const struct route *route)
 {
     struct connection *conn = ch->connection;
+    uint32_t life =
+        session_watch_publish(&conn->session, ch->number, &p->publish, p->mandatory, route);
     struct slice exchange = p->publish.content.exchange;
-    session_trace_publish(&ch->connection->session, ch->number, &p->publish.content, p->publish.bcc,
-                          route);
+    if (life && ch->mode == CHANNEL_CONFIRM)
+        channel_follow_confirm(ch, life);
     send_or_keep(ch, p, route);
     session_hold_for_trace(&conn->session, exchange);
 }
 
 static void send_publication(struct channel *ch, struct publication *p, const struct route *route)
 {
-    (trace_is_on(ch->connection->session.vhost) ? send_traced : send_or_keep)(ch, p, route);
+    (vhost_is_watched(ch->connection->session.vhost) ? send_watched : send_or_keep)(ch, p, route);
 }
 
 /* Returns what the route cost, in units. With few queues only the work of exchanges counts: as many
@@ -202,6 +197,7 @@ static void count_published(struct channel *ch, const struct publication *p, boo
         if (ch->mode == CHANNEL_TX)
             return;
         COUNT(published_confirming);
+        ch->transient_confirming += p->publish.properties.delivery_mode != DELIVERY_MODE_PERSISTENT;
     }
     if (is_of_memo)
         tallies_count_memo(&ch->tallies);
@@ -232,7 +228,8 @@ static void route_publication(struct channel *ch, struct publication *p,
     struct route route;
     if (memo && !has_headers) {
         route = (struct route){.queues = memo->queues, .count = memo->count};
-        exchange_count(memo->counts, memo->count);
+        publish->counts = memo->counts;
+        exchange_count(publish->counts, memo->count);
         send_publication(ch, p, &route);
         return;
     }

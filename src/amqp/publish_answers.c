@@ -9,8 +9,27 @@
 #include "amqp/channel.h"
 #include "base/counters.h"
 #include "base/memory.h"
+#include "topology/exchange_counts.h"
 
 /* --- confirms --------------------------------------------------------------------------------- */
+
+void channel_follow_confirm(struct channel *ch, uint32_t life)
+{
+    followed_add(&ch->followed, confirms_next(ch->confirms), life);
+}
+
+/* The channel, and what it tells the client. */
+struct told {
+    struct channel *channel;
+    bool is_nack;
+};
+
+static void followed_is_told(void *arg, uint64_t number, uint32_t life)
+{
+    const struct told *told = arg;
+    const struct channel *ch = told->channel;
+    session_life_confirmed(&ch->connection->session, ch->number, life, number, told->is_nack);
+}
 
 static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
 {
@@ -19,6 +38,9 @@ static void send_confirm(void *arg, uint64_t number, bool multiple, bool nack)
         CHANNEL_SEND(ch, basic_nack, .delivery_tag = number, .multiple = multiple, .requeue = true);
     else
         CHANNEL_SEND(ch, basic_ack, .delivery_tag = number, .multiple = multiple);
+    struct told told = {ch, nack};
+    if (ch->followed)
+        followed_take(&ch->followed, number, multiple, followed_is_told, &told);
 }
 
 static void confirm_task_run(struct loop *loop, struct loop_task *task)
@@ -148,8 +170,16 @@ void channel_forget_publisher(struct channel *ch)
 
 /* --- unroutable messages ---------------------------------------------------------------------- */
 
-void channel_count_dropped(struct channel *ch)
+struct exchange_counts *channel_counts_of_exchange(const struct channel *ch, struct slice name)
 {
+    struct exchange *exchange = exchange_find(ch->connection->session.vhost, name);
+    return exchange ? exchange_counts_of(exchange, connection_loop(ch->connection)) : NULL;
+}
+
+void channel_count_dropped(struct channel *ch, struct exchange_counts *counts)
+{
+    if (counts)
+        exchange_count_unroutable(counts, false);
     struct publish_tally *tally = tallies_current(&ch->tallies);
     if (tally)
         tally->drop_unroutable++;
@@ -157,23 +187,25 @@ void channel_count_dropped(struct channel *ch)
     COUNT(unroutable);
 }
 
-void channel_return(struct channel *ch, struct slice exchange, struct slice routing_key,
-                    struct slice header, struct slice body, struct message *message)
+void channel_return(struct channel *ch, const struct delivery *content,
+                    struct exchange_counts *counts)
 {
-    struct publish_tally *tally = tallies_find(&ch->tallies, exchange);
+    struct publish_tally *tally = tallies_find(&ch->tallies, content->exchange);
     if (tally)
         tally->return_unroutable++;
+    if (counts)
+        exchange_count_unroutable(counts, true);
     ch->counts.return_unroutable++;
     COUNT(returned);
     CHANNEL_SEND(ch, basic_return, .reply_code = REPLY_NO_ROUTE,
-                 .reply_text = slice_str("NO_ROUTE"), .exchange = exchange,
-                 .routing_key = routing_key);
-    channel_write_content(ch, header, body, message);
+                 .reply_text = slice_str("NO_ROUTE"), .exchange = content->exchange,
+                 .routing_key = content->routing_key);
+    channel_write_content(ch, content->header, content->body, content->message);
     session_watch_output(&ch->connection->session);
 }
 
 void channel_return_message(struct channel *ch, struct message *m)
 {
-    channel_return(ch, message_exchange(m), message_routing_key(m), message_header(m),
-                   message_body(m), m);
+    const struct delivery content = delivery_of_message(m);
+    channel_return(ch, &content, channel_counts_of_exchange(ch, content.exchange));
 }

@@ -43,6 +43,8 @@ static bool reply_deliver(struct consumer *c, const struct delivery *d)
                  .exchange = d->exchange, .routing_key = d->routing_key);
     channel_write_content(ch, d->header, d->body, d->message);
     ch->counts.deliver_no_ack++;
+    if (vhost_is_watched(ch->connection->session.vhost))
+        session_watch_reply(&ch->connection->session, ch->number, c, d);
     net_dirty(ch->connection->session.net);
     return net_unwritten(ch->connection->session.net) <= OUTPUT_BYTES_HIGH;
 }

@@ -103,15 +103,12 @@ static bool has_read_on(struct channel *ch)
 static uint64_t late_cancel(struct channel *ch)
 {
     uint64_t now_ms = loop_patient_ms(connection_loop(ch->connection));
-    uint64_t next_ms = 0;
-    ch->timeout_least_ms = ch->timeout_least_ms ? ch->timeout_least_ms : UINT64_MAX;
+    uint64_t next_ms = 0, least_ms = UINT64_MAX;
     for (uint64_t tag = unacked_next(&ch->unacked, 0); tag != 0;
          tag = unacked_next(&ch->unacked, tag + 1)) {
         struct consumer *c = unacked_consumer(&ch->unacked, tag);
         uint64_t timeout_ms = timeout_of(c);
         uint64_t age_ms = unacked_age_ms(&ch->unacked, tag, now_ms);
-        if (timeout_ms > 0 && timeout_ms < ch->timeout_least_ms)
-            ch->timeout_least_ms = timeout_ms;
         if (timeout_ms > 0 && age_ms >= timeout_ms) {
             consumer_time_out(ch, c, timeout_ms);
             if (ch->state != CHANNEL_OPEN)
@@ -122,11 +119,12 @@ static uint64_t late_cancel(struct channel *ch)
         }
         if (timeout_ms > 0 && (next_ms == 0 || timeout_ms - age_ms < next_ms))
             next_ms = timeout_ms - age_ms;
+        if (timeout_ms > 0 && timeout_ms < least_ms)
+            least_ms = timeout_ms;
         if (next_ms > 0 && age_ms + next_ms <= ch->timeout_least_ms)
-            break;
+            return next_ms;
     }
-    if (next_ms == 0)
-        ch->timeout_least_ms = 0;
+    ch->timeout_least_ms = next_ms > 0 ? least_ms : 0;
     return next_ms;
 }
 
@@ -139,6 +137,28 @@ static void timeout_timer_fire(struct loop *loop, struct loop_timer *timer)
         timer_start(ch, next_ms);
 }
 
+/* Like late_cancel(), it looks at deliveries until no later one can matter: those are younger. */
+void channel_nearest_timeout(const struct channel *ch, uint64_t *ret_ms, uint64_t *ret_timeout_ms)
+{
+    uint64_t now_ms = loop_patient_ms(connection_loop(ch->connection));
+    double most = 0;
+    *ret_ms = *ret_timeout_ms = 0;
+    if (!loop_timer_is_running(&ch->timeout_timer))
+        return; /* none has a timeout */
+    for (uint64_t tag = unacked_next(&ch->unacked, 0); tag != 0;
+         tag = unacked_next(&ch->unacked, tag + 1)) {
+        uint64_t timeout_ms = timeout_of(unacked_consumer(&ch->unacked, tag));
+        uint64_t age_ms = unacked_age_ms(&ch->unacked, tag, now_ms);
+        if ((double)age_ms <= most * (double)ch->timeout_least_ms)
+            return;
+        if (timeout_ms == 0 || (double)age_ms <= most * (double)timeout_ms)
+            continue;
+        most = (double)age_ms / (double)timeout_ms;
+        *ret_ms = age_ms;
+        *ret_timeout_ms = timeout_ms;
+    }
+}
+
 void channel_init_timeouts(struct channel *ch)
 {
     loop_timer_init_patient(&ch->timeout_timer, timeout_timer_fire);
@@ -147,7 +167,7 @@ void channel_init_timeouts(struct channel *ch)
 void channel_look_for_timeouts(struct channel *ch)
 {
     if (ch->state == CHANNEL_OPEN && ch->unacked.count > 0) {
-        ch->timeout_least_ms = 0;
+        ch->timeout_least_ms = 1; /* not known: every delivery is looked at */
         timer_start(ch, 0);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "amqp/tx_private.h"
 #include "base/memory.h"
+#include "topology/lives.h"
 
 /* --- what is kept ----------------------------------------------------------------------------- */
 
@@ -120,8 +121,18 @@ void tx_pages_advance(struct tx_page **first)
 /* Publishes that will not be committed are dropped, in slices. */
 struct dropping {
     struct loop_job job;
+    struct topology *topology;
     struct tx_page *first_page;
 };
+
+static void life_is_rolled_back(struct loop *loop, struct topology *topology,
+                                const struct message *message)
+{
+    struct life_record record = {.event = LIFE_ROLLED_BACK};
+    uint32_t life = message ? message_life(message) : 0;
+    if (life)
+        lives_record(loop, topology, life, &record);
+}
 
 static bool dropping_go_on(struct loop *loop, struct loop_job *job)
 {
@@ -130,7 +141,9 @@ static bool dropping_go_on(struct loop *loop, struct loop_job *job)
         if (!loop_spend(loop, 1))
             return true;
         struct tx_page *page = dropping->first_page;
-        tx_publish_drop(loop, &page->publishes[page->first]);
+        struct tx_publish *publish = &page->publishes[page->first];
+        life_is_rolled_back(loop, dropping->topology, publish->message);
+        tx_publish_drop(loop, publish);
         tx_pages_advance(&dropping->first_page);
     }
     free(dropping);
@@ -143,6 +156,7 @@ static void publishes_drop(struct tx *tx)
         return;
     struct dropping *dropping = lv_malloc(sizeof *dropping);
     dropping->first_page = tx->first_page;
+    dropping->topology = &connection_server(tx->channel->connection)->broker->topology;
     loop_job_init(&dropping->job, dropping_go_on);
     tx->first_page = tx->last_page = NULL;
     tx->publish_count = 0;

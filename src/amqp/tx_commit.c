@@ -58,7 +58,7 @@ static void commit_publish(struct channel *ch, struct tx_publish *kept)
     if (is_watched && route.count == 0)
         channel_return_message(ch, p.content.message);
     if (!kept->mandatory && route.count == 0)
-        channel_count_dropped(ch);
+        channel_count_dropped(ch, channel_counts_of_exchange(ch, p.content.exchange));
     COUNT_MANY(routed, route.count);
     uint64_t number = is_watched ? channel_watch_next(ch) : 0;
     struct publish_result result;

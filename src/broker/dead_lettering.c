@@ -13,6 +13,7 @@
 #include "broker/departures.h"
 #include "broker/forward.h"
 #include "queue/queue_home.h"
+#include "topology/lives.h"
 #include "topology/vhost.h"
 #include "wire/wire.h"
 
@@ -115,6 +116,8 @@ static bool dead_letter_prepare(struct queue *q, const struct forward *f, struct
     *ret = dead_letter_make(&d, &had_bad_history);
     if (had_bad_history)
         bad_history_log(q);
+    if (*ret && dead_letter_rounds(*ret) >= QUEUE_ROUNDS_MANY)
+        queue_count_circled(q);
     return *ret != NULL;
 }
 
@@ -124,6 +127,7 @@ static bool dead_letter_is_target(struct queue *q, const struct forward *f,
     if (f->reason == DEATH_REJECTED || !dead_letter_turns(made, queue_name(target)))
         return true;
     cycle_log(q, made, target);
+    queue_count_circled(q);
     return false;
 }
 
@@ -191,6 +195,7 @@ static void dead_letter_done(struct queue *q, const struct forward *f, enum forw
 }
 
 static const struct forward_ops dead_letter_ops = {
+    .reason_is_death = true,
     .make = dead_letter_prepare,
     .is_target = dead_letter_is_target,
     .stuck = dead_letter_stuck,
@@ -225,14 +230,33 @@ static void dead_letter_start(struct queue *q, const struct forward *forward)
     forward_start(q, &dead_letter_ops, &f);
 }
 
-static void count_given_up(const struct queue *q, enum death reason)
+static void count_given_up(struct queue *q, enum death reason)
 {
     unsigned strategy = !dead_lettering_sends_on(q) ? STRATEGY_DISABLED
                         : must_arrive(q)            ? STRATEGY_AT_LEAST_ONCE
                                                     : STRATEGY_AT_MOST_ONCE;
+    if (strategy == STRATEGY_DISABLED)
+        queue_count_dropped(q, reason);
     COUNT_NTH(given_up_rejected, reason);
     COUNT_NTH(rejected_classic_disabled,
               ((unsigned)reason * COUNTED_QUEUE_TYPES + queue_type(q)) * STRATEGIES + strategy);
+}
+
+/* Writes down, for those who follow the message, that it is dropped. */
+static void life_end(struct queue *q, uint64_t position, enum death reason)
+{
+    uint32_t life = queue_life_at(q, position);
+    struct life_record record = {
+        .event = LIFE_DROPPED,
+        .reason = (uint8_t)reason,
+        .flags = LIFE_HAS_REASON,
+        .position = position,
+        .texts = {queue_name(q)},
+    };
+    if (life == 0)
+        return;
+    lives_record(queue_home(q), queue_vhost(q)->topology, life, &record);
+    queue_life_ends(q, position);
 }
 
 void dead_lettering_give_up(struct queue *q, uint64_t position, struct message *message,
@@ -242,6 +266,7 @@ void dead_lettering_give_up(struct queue *q, uint64_t position, struct message *
     lv_assert(reason < DEATH_COUNT);
     count_given_up(q, reason);
     if (!message || !dead_lettering_sends_on(q)) {
+        life_end(q, position, reason);
         queue_settle_position(q, position);
         return;
     }

@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "broker/forward_private.h"
+#include "queue/queue_home.h"
 
 enum {
     BEHIND_MS = 5, /* nothing is sent for this long after a target was behind */
@@ -171,6 +172,10 @@ void forward_start(struct queue *q, const struct forward_ops *ops, const struct 
     job->ops = ops;
     job->forward = *forward;
     job->forward.message = message_ref(forward->message);
+    if (!forward->is_outside)
+        job->forward.life = queue_life_at(q, forward->position);
+    if (job->forward.life == 0)
+        job->forward.life = message_life(forward->message);
     job->body_bytes = forward->message->body_bytes;
     lv_list_push(&f->waiting, &job->link);
     if (f->job_count == 0)

@@ -49,11 +49,14 @@ struct forward {
     struct message *message; /* in the queue at that position; a reference is taken */
     uint64_t reason;         /* for the ops alone: why it is forwarded */
     uint64_t when_ms;        /* for the ops alone: wall clock */
+    uint32_t life;           /* of the message (message/life.h); set by forward_start() */
     bool must_arrive;
     bool is_outside; /* it has no position: its queue did not take it */
 };
 
 struct forward_ops {
+    bool reason_is_death; /* forward.reason is an enum death */
+
     /* Makes in *ret the message to publish; the exchange that it names is the one it is published
      * to. The caller owns *ret; NULL means that the message is no longer to be published. Returns
      * false if there is no memory now: the message is then kept. Called before each try. Optional:

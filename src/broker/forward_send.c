@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "broker/forward_private.h"
 #include "broker/publish.h"
+#include "topology/flows.h"
+#include "topology/lives.h"
 #include "topology/vhost.h"
 
 enum { SLOTS_MIN = 16, TARGET_SHIFT = 32 };
@@ -186,6 +188,15 @@ static uint32_t target_index(struct forward_job *job, const struct queue *target
     return job->target_count++;
 }
 
+/* Counts the message for those who look at flows; not one that goes back to a queue it was in. */
+static void flow_count(const struct forwarder *f, const struct forward_job *job,
+                       const struct message *made, const struct queue *target)
+{
+    struct vhost *vhost = queue_vhost(f->queue);
+    if ((vhost_watches(vhost) & VHOST_WATCH_FLOWS) && !job->ops->goes_back)
+        flows_count_one(forwarder_home(f), vhost, message_exchange(made), queue_name(target));
+}
+
 /* Publishes to one target, unless that has the message from an earlier try. Returns whether the
  * target is behind. */
 static bool send_to_target(struct forwarder *f, struct forward_job *job, struct message *made,
@@ -201,12 +212,51 @@ static bool send_to_target(struct forwarder *f, struct forward_job *job, struct 
     if (job->forward.must_arrive && !job->was_refused)
         refuser_set(job, target);
     job->answers_due++;
+    flow_count(f, job, made, target);
     enum confirm_answer answer = (job->ops->goes_back ? queue_publish_again : queue_publish)(
         forwarder_home(f), target, made, &f->sink, (uint64_t)index << TARGET_SHIFT | job->slot);
     if (answer != CONFIRM_LATER)
         job_answer(f, job, index, answer);
     return queue_is_behind(target);
 }
+
+/* --- those who look at it --------------------------------------------------------------------- */
+
+/* Writes down that the message is forwarded: it has a life. */
+static void life_write(const struct forwarder *f, const struct forward_job *job,
+                       const struct message *made)
+{
+    bool is_dead = job->ops->reason_is_death;
+    struct life_record record = {
+        .event = is_dead ? LIFE_DEAD_LETTERED : LIFE_FORWARDED,
+        .reason = is_dead ? (uint8_t)job->forward.reason : 0,
+        .flags = is_dead ? LIFE_HAS_REASON : 0,
+        .position = job->forward.is_outside ? LIFE_NO_POSITION : job->forward.position,
+        .texts = {queue_name(f->queue), message_exchange(made), message_routing_key(made)},
+    };
+    lives_record(forwarder_home(f), queue_vhost(f->queue)->topology, job->forward.life, &record);
+}
+
+/* Has traces follow the message on its way to these targets, if its vhost has any. */
+static void life_go_on(const struct forwarder *f, struct forward_job *job, struct message *made,
+                       struct queue *const *targets, size_t count)
+{
+    static const struct life_publisher nobody;
+    struct vhost *vhost = queue_vhost(f->queue);
+    const struct delivery d = delivery_of_message(made);
+    const struct route route = {.queues = (struct queue_entry *const *)(const void *)targets,
+                                .count = count};
+    if (!(vhost_watches(vhost) & VHOST_WATCH_LIVES))
+        return;
+    if (job->forward.life)
+        life_write(f, job, made);
+    job->forward.life = lives_publish(forwarder_home(f), vhost, &nobody, &d, made->is_persistent,
+                                      &route, job->forward.life);
+    if (job->forward.life)
+        message_set_life(made, job->forward.life);
+}
+
+/* --- sending to its targets ------------------------------------------------------------------- */
 
 /* Publishes to all targets. The job may have ended afterwards. Returns whether a target is
  * behind. */
@@ -215,6 +265,7 @@ static bool send_to_targets(struct forwarder *f, struct forward_job *job, struct
     size_t count;
     bool is_behind = false;
     struct queue **targets = targets_find(f, job, made, &count);
+    life_go_on(f, job, made, targets, count);
     job->answers_due = 1; /* until all are asked */
     for (size_t i = 0; i < count; i++)
         is_behind |= send_to_target(f, job, made, targets[i]);

@@ -33,7 +33,7 @@ static unsigned kinds_of(struct slice word)
     return 0;
 }
 
-static void policy_free(struct policy *p)
+void policy_free(struct policy *p)
 {
     free((void *)(uintptr_t)p->name.p);
     free((void *)(uintptr_t)p->apply_to.p);
@@ -56,6 +56,7 @@ static struct policy *policy_make(const struct definition_policy *row, struct pa
         .pattern = pattern,
         .priority = row->priority,
         .applies_to = kinds_of(row->apply_to) & ~policy_not_for(definition),
+        .asked_for = kinds_of(row->apply_to),
         .definition = json_incref(definition),
     };
     lv_assert(p->text.p);
@@ -123,11 +124,13 @@ static bool check_pattern(struct slice text, struct pattern **ret, struct lv_buf
 }
 
 /* Appends a line to `reason` for each thing that is wrong. *ret_pattern is set on success. */
-static bool check_row(const struct definition_policy *row, json_t *definition,
+static bool check_row(const struct definition_policy *row, json_t *definition, bool is_draft,
                       struct pattern **ret_pattern, struct lv_buffer *reason)
 {
-    bool is_fine = false;
-    if (!json_is_object(definition))
+    bool is_fine = is_draft && json_is_object(definition) && json_object_size(definition) == 0;
+    if (is_fine)
+        ; /* nothing to check */
+    else if (!json_is_object(definition))
         lv_buffer_printf(reason, "a policy's definition is a JSON object\n");
     else
         is_fine = policy_check_definition(
@@ -146,7 +149,7 @@ static bool check_row(const struct definition_policy *row, json_t *definition,
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-static int policy_compare(const struct policy *a, const struct policy *b)
+int policy_compare(const struct policy *a, const struct policy *b)
 {
     if (a->priority != b->priority)
         return a->priority > b->priority ? -1 : 1;
@@ -307,16 +310,15 @@ static int policy_put(struct vhost *vhost, struct policy *p, struct durable_done
     return change_end(&c, p, done);
 }
 
-/* Makes a policy of a row that is fine. Returns 0, or an error as policy_set() does. */
-static int policy_read(const struct definition_policy *row, struct lv_buffer *reason,
-                       struct policy **ret)
+int policy_read(const struct definition_policy *row, bool is_draft, struct lv_buffer *reason,
+                struct policy **ret)
 {
     struct pattern *pattern = NULL;
     json_t *definition =
         json_loadb((const char *)row->definition.p, row->definition.n, JSON_DECODE_ANY, NULL);
     if (!definition)
         return ERR_FORMAT;
-    bool is_fine = check_row(row, definition, &pattern, reason);
+    bool is_fine = check_row(row, definition, is_draft, &pattern, reason);
     if (is_fine)
         *ret = policy_make(row, pattern, definition);
     json_decref(definition);
@@ -326,7 +328,7 @@ static int policy_read(const struct definition_policy *row, struct lv_buffer *re
 int policy_check(const struct definition_policy *row, struct lv_buffer *reason)
 {
     struct policy *p = NULL;
-    int err = policy_read(row, reason, &p);
+    int err = policy_read(row, false, reason, &p);
     if (err == 0)
         policy_free(p);
     return err;
@@ -336,7 +338,7 @@ int policy_set(struct vhost *vhost, const struct definition_policy *row, struct 
                struct durable_done done, bool *ret_is_new)
 {
     struct policy *p = NULL;
-    int err = policy_read(row, reason, &p);
+    int err = policy_read(row, false, reason, &p);
     return err < 0 ? err : policy_put(vhost, p, done, ret_is_new);
 }
 

@@ -48,6 +48,35 @@ int policy_set(struct vhost *vhost, const struct definition_policy *row, struct 
 /* Returns 0 if policy_set() would set this policy; else ERR_FORMAT or ERR_INVALID, as it does. */
 int policy_check(const struct definition_policy *row, struct lv_buffer *reason);
 
+/* What a policy would do to a queue or an exchange if it were set. */
+enum policy_effect {
+    POLICY_IN_FORCE,    /* it would apply */
+    POLICY_HIDDEN,      /* it would match, but `other` would apply: it comes before it */
+    POLICY_UNSUPPORTED, /* it would match, but this type of queue does not support one of its keys */
+    POLICY_LOST,        /* the policy of its name applies now, and would no longer */
+};
+
+struct policy_preview_row {
+    bool is_queue; /* else an exchange */
+    struct slice name;
+    const char *type; /* "classic", "fanout" ... */
+    enum policy_effect effect;
+    /* POLICY_HIDDEN: the policy that would apply. POLICY_IN_FORCE: the one of another name that
+     * applies now, and would no longer. POLICY_LOST: the one that would apply instead. */
+    bool has_other;
+    struct slice other;
+    int64_t other_priority;
+};
+
+/* Visits the vhost's queues and exchanges that would be concerned if policy_set() were called with
+ * this row, in no order. An empty definition is not checked: it has no keys yet. Returns 0, or
+ * ERR_FORMAT or ERR_INVALID as policy_set() does, without a visit. The row is borrowed for the call,
+ * during which the policy lock is held: `visit` must not call back into the broker. Takes as long as
+ * setting a policy does. Call on a thread that is no loop's and is registered with RCU. */
+typedef void policy_preview_visit(void *arg, const struct policy_preview_row *row);
+int policy_preview(struct vhost *vhost, const struct definition_policy *row,
+                   struct lv_buffer *reason, policy_preview_visit *visit, void *arg);
+
 /* Clears a policy. Returns 0 as policy_set() does, or ERR_NOT_FOUND. */
 int policy_clear(struct vhost *vhost, struct slice name, enum policy_kind kind,
                  struct durable_done done);

@@ -28,6 +28,12 @@ struct match {
     const struct policy *of[POLICY_KINDS]; /* NULL: none */
 };
 
+bool policy_matches(const struct policy *p, struct slice name)
+{
+    /* An empty pattern matches every name here; in a permission, the empty one. */
+    return pattern_text(p->pattern).n == 0 || pattern_matches(p->pattern, name);
+}
+
 /* Returns the first policy of the list that applies to a thing of this name and kind, or NULL.
  * `what` is the APPLIES_TO_... bit of the kind. */
 static const struct policy *list_match(const struct policy_list *list, struct slice name,
@@ -35,10 +41,7 @@ static const struct policy *list_match(const struct policy_list *list, struct sl
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct policy *p = list->items[i];
-        if (!(p->applies_to & what))
-            continue;
-        /* An empty pattern matches every name here; in a permission, the empty one. */
-        if (pattern_text(p->pattern).n == 0 || pattern_matches(p->pattern, name))
+        if ((p->applies_to & what) && policy_matches(p, name))
             return p;
     }
     return NULL;
@@ -111,13 +114,17 @@ void policy_pairs_forget(struct vhost *vhost)
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
-/* Returns the policies that match the queue. None matches an exchange's own queue (delayed.h). */
-static struct match queue_match(const struct queue *q)
+/* No policy applies to an exchange's own queue (delayed.h). */
+unsigned policy_kind_of_queue(const struct queue *q)
 {
     if (delayed_is_queue(queue_name(q)))
-        return (struct match){0};
-    return match_find(queue_vhost(q), queue_name(q),
-                      queue_type(q) == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC);
+        return 0;
+    return queue_type(q) == QUEUE_QUORUM ? APPLIES_TO_QUORUM : APPLIES_TO_CLASSIC;
+}
+
+static struct match queue_match(const struct queue *q)
+{
+    return match_find(queue_vhost(q), queue_name(q), policy_kind_of_queue(q));
 }
 
 static void match_remember(struct queue *q, const struct match *match)

@@ -3,6 +3,8 @@
 
 #include "base/assert.h"
 #include "broker/publish.h"
+#include "topology/flows.h"
+#include "topology/lives.h"
 
 /* Returns the prefix and the key, cut to SHORTSTR_BYTES_MAX bytes, in `space`, which has room for
  * that many. */
@@ -35,6 +37,16 @@ struct message *system_message_create(struct slice exchange, const char *key_pre
     return m;
 }
 
+static void life_begin(struct loop *loop, struct vhost *vhost, const struct publish *p,
+                       const struct route *route)
+{
+    static const struct life_publisher nobody;
+    struct message *m = p->content.message;
+    uint32_t life = lives_publish(loop, vhost, &nobody, &p->content, m->is_persistent, route, 0);
+    if (life)
+        message_set_life(m, life);
+}
+
 void system_message_publish(struct loop *loop, struct vhost *vhost, struct message **message)
 {
     struct publish p;
@@ -46,6 +58,10 @@ void system_message_publish(struct loop *loop, struct vhost *vhost, struct messa
     struct publish_result result;
     if (x) {
         publish_route(loop, x, &p, &route);
+        if (vhost_watches(vhost) & VHOST_WATCH_FLOWS)
+            flows_count(loop, vhost, p.content.exchange, &route);
+        if (vhost_watches(vhost) & VHOST_WATCH_LIVES)
+            life_begin(loop, vhost, &p, &route);
         publish_send(loop, &p, &route, NULL, 0, &result);
     }
     publish_end(loop, &p);

@@ -2,7 +2,7 @@
  * key "publish.EXCHANGE") or delivered ("deliver.QUEUE") is published to its exchange
  * amq.rabbitmq.trace, with the details in headers, as in RabbitMQ (docs/tracing.md).
  *
- * In a vhost that is not traced, a message costs one relaxed load and a branch. The setting is kept
+ * In a vhost that is not watched, a message costs one relaxed load and a branch. The setting is kept
  * in memory only, as in RabbitMQ. */
 #ifndef LEVERET_BROKER_TRACE_H
 #define LEVERET_BROKER_TRACE_H
@@ -16,13 +16,12 @@
 /* Turns the firehose on or off. Any thread; takes effect at once. */
 static inline void trace_set(struct vhost *vhost, bool is_traced)
 {
-    atomic_store_explicit(&vhost->is_traced, is_traced, memory_order_relaxed);
+    (is_traced ? vhost_watch : vhost_unwatch)(vhost, VHOST_WATCH_FIREHOSE);
 }
 
 static inline bool trace_is_on(const struct vhost *vhost)
 {
-    bool is_traced = atomic_load_explicit(&vhost->is_traced, memory_order_relaxed);
-    return __builtin_expect(is_traced, false);
+    return (vhost_watches(vhost) & VHOST_WATCH_FIREHOSE) != 0;
 }
 
 /* The channel that published the message, or to which it is delivered. Borrowed for the call. */

@@ -452,6 +452,16 @@ static bool table_has_string(struct slice entry, const char *name, struct slice 
     return table_find(entry, name, &f) && f.type == FIELD_LONGSTR && slice_equal(f.bytes, value);
 }
 
+int64_t dead_letter_rounds(const struct message *m)
+{
+    struct slice history, headers;
+    struct field entry, count;
+    bool has_count = message_history(m, &headers, &history) && array_next(&history, &entry) &&
+                     entry.type == FIELD_TABLE && table_find(entry.bytes, "count", &count) &&
+                     field_is_integer(&count);
+    return has_count ? count.i : 1;
+}
+
 bool dead_letter_turns(const struct message *m, struct slice queue)
 {
     struct slice history, headers;

@@ -43,6 +43,10 @@ struct dead_letter {
  * history replaces it. */
 struct message *dead_letter_make(const struct dead_letter *d, bool *ret_had_bad_history);
 
+/* Returns how often the dead letter has been in the queue that it was made for, and given up there
+ * for the same reason: the count of its newest entry. */
+int64_t dead_letter_rounds(const struct message *dead_letter);
+
 /* Returns whether publishing the dead letter to this queue would make it circulate forever: it was
  * in the queue before, and no consumer has rejected it since. Call only if it was not made with
  * DEATH_REJECTED. */

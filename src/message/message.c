@@ -12,7 +12,7 @@ static struct message *message_make(struct slice exchange, struct slice routing_
 {
     lv_assert(exchange.n <= UINT8_MAX);
     lv_assert(routing_key.n <= UINT8_MAX);
-    lv_assert(header.n <= UINT32_MAX);
+    lv_assert(header.n <= UINT32_MAX && format <= 0x7f);
     struct message *m =
         lv_try_malloc(sizeof *m + exchange.n + routing_key.n + header.n + (size_t)body_bytes);
     if (!m)
@@ -23,7 +23,8 @@ static struct message *message_make(struct slice exchange, struct slice routing_
     m->exchange_bytes = (uint8_t)exchange.n;
     m->routing_key_bytes = (uint8_t)routing_key.n;
     m->is_persistent = is_persistent;
-    m->format = format;
+    m->format = format & 0x7fu;
+    atomic_init(&m->life, 0);
     m->priority = header_priority(format, header);
     uint8_t *p = m->bytes;
     memcpy(p, exchange.p ? exchange.p : p, exchange.n);
@@ -67,3 +68,5 @@ void message_free(struct message *m)
 {
     free(m);
 }
+
+_Static_assert(sizeof(struct message) == 24, "each message in memory has one of these");

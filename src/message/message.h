@@ -21,10 +21,12 @@ struct message {
     uint64_t body_bytes;
     uint8_t exchange_bytes;
     uint8_t routing_key_bytes;
-    bool is_persistent;
-    uint8_t format;   /* of the header: enum header_format */
     uint8_t priority; /* from the header; 0: none */
-    uint8_t bytes[];  /* exchange, routing key, header, body */
+    bool is_persistent : 1;
+    unsigned format : 7; /* of the header: enum header_format */
+    /* 0, or by what its life is followed (life.h). Lost when the message goes to disk. */
+    _Atomic uint32_t life;
+    uint8_t bytes[]; /* exchange, routing key, header, body */
 };
 
 /* Makes a message with a header in the format HEADER_AMQP_0_9_1. The caller writes the body to
@@ -65,6 +67,17 @@ static inline void message_unref(struct message **message)
             return;
     }
     message_free(m);
+}
+
+static inline uint32_t message_life(const struct message *m)
+{
+    return atomic_load_explicit(&m->life, memory_order_relaxed);
+}
+
+/* Has its life followed, in all queues that share it. Any thread. */
+static inline void message_set_life(struct message *m, uint32_t life)
+{
+    atomic_store_explicit(&m->life, life, memory_order_relaxed);
 }
 
 static inline struct slice message_exchange(const struct message *m)

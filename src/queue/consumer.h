@@ -130,6 +130,13 @@ static inline void consumer_hold(struct consumer *c)
     c->holds++;
 }
 
+/* Returns how many deliveries the consumer holds that are not settled; one more while it is being
+ * settled with. Session loop. */
+static inline uint32_t consumer_held(const struct consumer *c)
+{
+    return c->holds - !c->is_closed;
+}
+
 /* Drops a hold and clears the pointer. With the last one the consumer, which must be detached, is
  * freed in a later turn, and `session` is not used any more. Session loop. */
 void consumer_release(struct consumer **consumer);

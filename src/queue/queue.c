@@ -10,6 +10,7 @@
 #include "base/counters.h"
 #include "base/memory.h"
 #include "queue/conflation.h"
+#include "queue/queue_lives.h"
 #include "topology/dedup.h"
 #include "topology/vhost_private.h"
 
@@ -60,6 +61,7 @@ static void queue_free(struct queue *q)
     lv_assert(lv_list_is_empty(&q->browses));
     q->entry.magic = 0;
     q->ops->free(q);
+    queue_lives_free(q);
     lanes_free(&q->lanes);
     effective_policy_unref(&q->policy);
     conflation_free(&q->conflation);
@@ -115,9 +117,20 @@ enum queue_type queue_type(const struct queue *q)
     return q->arguments.type;
 }
 
+const char *queue_type_name(enum queue_type type)
+{
+    static const char *const names[] = {[QUEUE_CLASSIC] = "classic", [QUEUE_QUORUM] = "quorum"};
+    return names[type];
+}
+
 const struct queue_counters *queue_counters(const struct queue *q)
 {
     return &q->counters;
+}
+
+size_t queue_consumer_count(const struct queue *q)
+{
+    return atomic_load_explicit(&q->consumer_count, memory_order_relaxed);
 }
 
 uint64_t queue_id(const struct queue *q)
@@ -175,6 +188,16 @@ void queue_count_dead_letter(struct queue *q, enum death reason)
 {
     q->counters.dead_lettered[reason]++;
     COUNT_NTH(dead_lettered_rejected, reason);
+}
+
+void queue_count_dropped(struct queue *q, enum death reason)
+{
+    q->counters.dropped[reason]++;
+}
+
+void queue_count_circled(struct queue *q)
+{
+    q->counters.circled++;
 }
 
 struct departures *queue_departures(const struct queue *q)

@@ -41,7 +41,12 @@ struct queue_counters {
     uint64_t replaced; /* by a newer message with the same value (conflation.h) */
     struct lane_counters disk;
     uint64_t dead_lettered[DEATH_COUNT]; /* sent to the dead-letter exchange, by reason */
+    uint64_t dropped[DEATH_COUNT];       /* given up without a dead-letter exchange: lost */
+    /* Sent to the dead-letter exchange at least the QUEUE_ROUNDS_MANYth time from this queue; or
+     * not sent, as they would circulate for ever. */
+    uint64_t circled;
 };
+enum { QUEUE_ROUNDS_MANY = 10 };
 
 /* --- what never changes, or is atomic: any thread --------------------------------------------- */
 
@@ -129,6 +134,11 @@ bool queue_is_delaying(const struct queue *q);
 
 /* Returns the queue's type, which never changes. Any thread. */
 enum queue_type queue_type(const struct queue *q);
+/* Returns what x-queue-type calls the type: "quorum". Valid for ever. Any thread. */
+const char *queue_type_name(enum queue_type type);
+
+/* Returns how many consumers the queue has; it may have changed since. Any thread. */
+size_t queue_consumer_count(const struct queue *q);
 
 /* Returns the queue's id in the store, which no other queue has or ever had. Any thread. */
 uint64_t queue_id(const struct queue *q);
@@ -271,6 +281,10 @@ const struct queue_arguments *queue_settings(const struct queue *q);
 
 /* Returns the policy that applies to the queue, borrowed until the end of the turn; NULL: none. */
 struct effective_policy *queue_policy(const struct queue *q);
+
+/* Has the traces of this queue (topology/lives.h) follow the messages too that are in it now, from
+ * their delivery on; of a queue with priorities, only those of the lowest. */
+void queue_trace_held(struct queue *q);
 
 /* Returns the exclusive consumer, or NULL. Borrowed until the end of the turn. */
 const struct consumer *queue_exclusive_consumer(const struct queue *q);

@@ -10,6 +10,7 @@
 #include "paging/pager.h"
 #include "queue/browser.h"
 #include "queue/held.h"
+#include "queue/queue_lives.h"
 #include "topology/vhost.h"
 
 static void call_done_mail(struct loop *at, struct mail *mail)
@@ -221,10 +222,14 @@ static void get_take_first(struct queue *q, struct lane *l, struct queue_call *c
         m = backlog_pop(&l->backlog, &left);
         queue_message_left(l, &left);
         redelivered = left.redelivered;
+        if (q->lives)
+            queue_life_goes_out(q, lane_position(l, left.sequence), m, true);
     } else {
         uint64_t sequence;
         m = message_ref(backlog_deliver(&l->backlog, &sequence, &redelivered));
         position = lane_position(l, sequence);
+        if (q->lives)
+            queue_life_goes_out(q, position, m, false);
         delivery_count = backlog_deliveries(&l->backlog, sequence);
         consumer_spend_credit(call->consumer);
         consumer_set_timeout(call->consumer, queue_timeout_for(q, call->consumer));
@@ -354,6 +359,8 @@ void queue_call_purge(struct queue_call *call)
     loop_job_init(&purge->job, purge_run);
     purge->call = call;
     purge->lane_count = q->lanes.lane_count;
+    if (q->lives)
+        queue_lives_purge(q);
     for (unsigned i = 0; i < q->lanes.lane_count; i++) {
         struct lane *l = queue_lane(q, i);
         purge->lanes[i] = (struct purge_lane){l, l->backlog.next_sequence};

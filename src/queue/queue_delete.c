@@ -6,6 +6,7 @@
 #include "message/events.h"
 #include "queue/browse.h"
 #include "queue/held.h"
+#include "queue/queue_lives.h"
 #include "store/definitions.h"
 #include "topology/dedup.h"
 #include "topology/topology_events.h"
@@ -68,6 +69,7 @@ static uint64_t queue_end(struct queue *q)
     q->ops->stop(q);
     loop_unschedule(q->entry.home, &q->delivery_run);
     queue_end_expiry(q);
+    queue_lives_end(q);
     lanes_end(&q->lanes);
     struct queue *of_name = q;
     queue_unref(&of_name);

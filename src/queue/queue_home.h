@@ -39,6 +39,11 @@ struct lane_owner *queue_lanes(const struct queue *q);
 /* Removes the unacked message at this position. Does nothing if there is none. */
 void queue_settle_position(struct queue *q, uint64_t position);
 
+/* Returns the life of the message at this position (message/life.h); 0: nobody follows it. */
+uint32_t queue_life_at(struct queue *q, uint64_t position);
+/* Follows the message at this position no longer: its end has been written down. */
+void queue_life_ends(struct queue *q, uint64_t position);
+
 /* Makes unacked the ready message `m`, which a browse of the queue has just found. */
 void queue_take_browsed(struct queue *q, const struct browse_item *item, const struct message *m);
 
@@ -58,6 +63,10 @@ struct loop_task *queue_delivery_task(struct queue *q);
 
 /* Counts a message that has arrived at the dead-letter exchange. */
 void queue_count_dead_letter(struct queue *q, enum death reason);
+/* Count that the queue has given up a message for this reason, which is lost; and that it has sent
+ * on a dead letter that circulates. */
+void queue_count_dropped(struct queue *q, enum death reason);
+void queue_count_circled(struct queue *q);
 
 /* --- calls that wait -------------------------------------------------------------------------- */
 

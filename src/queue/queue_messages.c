@@ -8,6 +8,7 @@
 #include "queue/browser.h"
 #include "queue/conflation.h"
 #include "queue/held.h"
+#include "queue/queue_lives.h"
 #include "queue/queue_settings.h"
 #include "topology/dedup.h"
 #include "topology/vhost.h"
@@ -43,6 +44,11 @@ static void queue_hand_over(struct queue *q, struct consumer *c, struct message 
     queue_after_turn(q, c);
 }
 
+static bool has_lives(const struct queue *q)
+{
+    return __builtin_expect(q->lives != NULL, false);
+}
+
 void queue_message_left(struct lane *l, const struct backlog_left *left)
 {
     if (left->is_persistent)
@@ -59,6 +65,8 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
         uint32_t count = queue_first_delivery_count(l);
         struct message *m = backlog_pop(&l->backlog, &left);
         queue_message_left(l, &left);
+        if (has_lives(q))
+            queue_life_goes_out(q, lane_position(l, left.sequence), m, true);
         queue_hand_over(q, c, m, 0, left.redelivered, count);
         message_unref(&m);
         return;
@@ -66,6 +74,8 @@ static void deliver_first(struct queue *q, struct lane *l, struct consumer *c)
     uint64_t sequence;
     bool redelivered;
     struct message *m = backlog_deliver(&l->backlog, &sequence, &redelivered);
+    if (has_lives(q))
+        queue_life_goes_out(q, lane_position(l, sequence), m, false);
     queue_hand_over(q, c, m, lane_position(l, sequence), redelivered,
                     backlog_deliveries(&l->backlog, sequence));
 }
@@ -74,6 +84,8 @@ void queue_settle_position(struct queue *q, uint64_t position)
 {
     struct lane *l = lane_find(&q->lanes, position_priority(position));
     struct backlog_left left;
+    if (has_lives(q))
+        queue_life_left(q, position);
     if (l && backlog_settle(&l->backlog, position_sequence(position), &left))
         queue_message_left(l, &left);
 }
@@ -202,12 +214,19 @@ static struct lane *lane_for(struct queue *q, const struct message *m)
     return lane_of(&q->lanes, m->priority < most ? m->priority : (unsigned)most);
 }
 
+static bool is_followed(const struct message *m)
+{
+    return __builtin_expect(message_life(m) != 0, false);
+}
+
 /* Puts a message that no consumer can take now into the lane. */
 static void queue_push(struct queue *q, struct lane *l, struct message *message,
                        uint64_t deadline_ms)
 {
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push(&l->backlog, &kept);
+    if (is_followed(message))
+        queue_life_came(q, lane_position(l, sequence), message_life(message), false);
     watch_starving(q);
     journal_enqueue(l, message, sequence, false, deadline_ms);
     if (deadline_ms) {
@@ -226,15 +245,25 @@ static void queue_push(struct queue *q, struct lane *l, struct message *message,
         queue_expire(q);
 }
 
+static enum confirm_answer message_refused(struct queue *q, const struct message *m,
+                                           enum confirm_answer answer)
+{
+    if (is_followed(m))
+        queue_life_event(q, message_life(m),
+                         answer == CONFIRM_GONE ? LIFE_QUEUE_DELETED : LIFE_REFUSED);
+    return answer;
+}
+
 enum confirm_answer queue_take_message(struct queue *q, struct message *message, bool is_kept)
 {
     if (queue_is_deleted(q))
-        return CONFIRM_GONE;
+        return message_refused(q, message, CONFIRM_GONE);
     lv_assert(!q->is_restoring);
     enum confirm_answer answer = journal_answer(&q->lanes, message);
     if (answer == CONFIRM_REFUSED)
-        return answer;
+        return message_refused(q, message, answer);
     if (q->settings.overflow != OVERFLOW_DROP_HEAD && queue_would_overflow(q, message)) {
+        message_refused(q, message, CONFIRM_REFUSED);
         if (q->settings.overflow == OVERFLOW_REJECT_PUBLISH_DLX && !is_kept)
             q->ops->turn_away(q, message, DEATH_MAXLEN);
         return CONFIRM_REFUSED;
@@ -251,11 +280,15 @@ enum confirm_answer queue_take_message(struct queue *q, struct message *message,
         return answer;
     }
     if (c->no_ack) {
+        if (is_followed(message))
+            queue_life_event(q, message_life(message), LIFE_QUEUED);
         queue_hand_over(q, c, message, 0, false, 0);
         return CONFIRM_TOOK;
     }
     struct message *kept = message_ref(message);
     uint64_t sequence = backlog_push_unacked(&l->backlog, &kept);
+    if (is_followed(message))
+        queue_life_came(q, lane_position(l, sequence), message_life(message), true);
     journal_enqueue(l, message, sequence, true, deadline_ms);
     if (deadline_ms)
         backlog_set_deadline(&l->backlog, sequence, deadline_ms);
@@ -414,6 +447,8 @@ void queue_settle(struct queue *q, struct consumer *c, uint64_t position, uint32
     struct lane *l = lane_find(&q->lanes, position_priority(position));
     uint64_t first = position_sequence(position);
     uint32_t acked = 0;
+    if (has_lives(q))
+        queue_lives_settle(q, c, position, count, kind);
     for (uint64_t s = first; l && s < first + count; s++) {
         struct backlog_left left;
         if (kind == SETTLE_REQUEUE) {

@@ -1,6 +1,7 @@
 /* Publishing to a queue that drops duplicates (topology/dedup.h), at its home. */
 #include "message/message_header.h"
 #include "paging/journal.h"
+#include "queue/queue_lives.h"
 #include "queue/queue_private.h"
 #include "topology/dedup.h"
 
@@ -27,8 +28,11 @@ enum confirm_answer queue_take_once(struct queue *q, struct message *m, struct c
         return queue_take_confirmed(q, m, false, sink, number);
     if (queue_is_deleted(q))
         return CONFIRM_GONE;
-    if (!dedup_admits(q->entry.dedup, message_headers(m), &claims))
+    if (!dedup_admits(q->entry.dedup, message_headers(m), &claims)) {
+        if (message_life(m))
+            queue_life_event(q, message_life(m), LIFE_DUPLICATE);
         return dedup_answer_duplicate(&claims, sink, number);
+    }
     if (!claims.first)
         return queue_take_confirmed(q, m, false, sink, number);
     struct dedup_publish *publish = dedup_publish_begin(q->entry.home, &claims, m->is_persistent);

@@ -10,7 +10,8 @@
  *   queue_once.c       duplicates, in a queue that drops them
  *   queue_expiry.c     deadlines of messages, and of a queue that is not used
  *   queue_limits.c     how much may be ready
- *   queue_calls.c      questions of other loops */
+ *   queue_calls.c      questions of other loops
+ *   queue_lives.c      messages whose life is followed */
 #ifndef LEVERET_QUEUE_QUEUE_PRIVATE_H
 #define LEVERET_QUEUE_QUEUE_PRIVATE_H
 
@@ -26,6 +27,7 @@ struct queue {
     struct queue_arguments arguments;
     const struct policy *matched_policies[POLICY_KINDS]; /* by kind; under the topology lock */
     struct conflation *conflation;                       /* owned; NULL: no conflation */
+    struct queue_lives *lives;                           /* home's; queue_lives.h; NULL: none */
     uint64_t id;                                         /* in the store; never used twice */
     const struct queue_ops *ops;                         /* queue_ops.h */
     bool is_restoring;                 /* held.h; set before the loops start, then home's */
@@ -38,7 +40,7 @@ struct queue {
     struct lane_owner lanes;         /* its messages (queue_lanes.c) */
     struct lv_list consumers;
     struct lv_list ready_consumers; /* by priority, then the one that waited longest first */
-    size_t consumer_count;
+    _Atomic size_t consumer_count;  /* written at home; read by any thread */
     struct consumer *exclusive_consumer;
     struct consumer *active_consumer; /* the single one; if detached, until all it held is back */
     struct loop_task delivery_run;

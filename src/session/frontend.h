@@ -18,6 +18,7 @@
 #define LEVERET_SESSION_FRONTEND_H
 
 #include "base/list.h"
+#include "broker/publish.h"
 #include "queue/consumer.h"
 #include "session/session.h"
 #include "topology/route.h"
@@ -363,17 +364,28 @@ const char *session_title(const struct session *s, struct session_title *title);
  * cut to 128 bytes, or nothing. */
 struct slice session_client_name(struct slice client_properties);
 
-/* --- tracing.c: the firehose (broker/trace.h); only while the vhost is traced ----------------- */
+/* --- tracing.c: for those who look at messages (enum vhost_watch) ----------------------------- */
 
-/* Copies a message that was published on this channel and is about to be sent to the queues of the
- * route. */
-void session_trace_publish(struct session *s, uint16_t channel, const struct delivery *message,
-                           struct slice bcc, const struct route *route);
-/* Copies a message from this queue that is being sent to the client. */
-void session_trace_delivery(struct session *s, uint16_t channel, struct slice queue,
-                            const struct delivery *message);
-/* Holds the session (session_hold()) if the copies of what it publishes to this exchange go to a
- * queue whose home is behind. */
+/* For a message that was published on this channel and is about to be sent to the queues of the
+ * route: copies it to the firehose (broker/trace.h), counts it in the flows (topology/flows.h), and
+ * has traces follow its life (topology/lives.h), as far as these are on. If its life is followed,
+ * publish->content.message is made; if there is no memory for it, the life is not followed. Returns
+ * the life, or 0. */
+uint32_t session_watch_publish(struct session *s, uint16_t channel, struct publish *publish,
+                               bool is_mandatory, const struct route *route);
+/* For a message that is being sent to the client: copies it to the firehose, and writes it down if
+ * its life is followed. The consumer may be a getter. `no_ack`: the message has left the queue. */
+void session_watch_delivery(struct session *s, uint16_t channel, const struct consumer *consumer,
+                            bool no_ack, const struct delivery *message);
+/* Does the same for an answer that is sent by direct reply-to. As in RabbitMQ, the firehose gets no
+ * copy of it. */
+void session_watch_reply(struct session *s, uint16_t channel, const struct consumer *consumer,
+                         const struct delivery *message);
+/* Writes down that the publish with this number on the channel is confirmed, or nacked. */
+void session_life_confirmed(struct session *s, uint16_t channel, uint32_t life, uint64_t number,
+                            bool is_nack);
+/* Holds the session (session_hold()) if the firehose is on, and the copies of what the session
+ * publishes to this exchange go to a queue whose home is behind. */
 void session_hold_for_trace(struct session *s, struct slice exchange);
 
 /* --- session_events.c: events of sessions (message/events.h) ---------------------------------- */

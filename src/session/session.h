@@ -150,6 +150,10 @@ struct session_channel_facts {
     uint32_t global_prefetch_count;
     bool is_transactional;
     bool is_confirming;
+    uint64_t transient_confirming; /* publishes that were not persistent, since it confirms */
+    /* Of the delivery that has used up most of its consumer's timeout: for how long the client has
+     * held it, and that timeout; 0: none has a timeout, or the visitor does not want to know. */
+    uint64_t held_ms, held_timeout_ms;
     struct channel_counts counts;
 };
 
@@ -162,6 +166,7 @@ struct session_consumer_facts {
     bool is_active;       /* it may be delivered to */
     const char *activity; /* up, single_active, waiting */
     uint32_t prefetch_count;
+    uint32_t unacknowledged; /* how many deliveries it holds */
     int64_t priority;
     struct slice arguments; /* raw table */
 };
@@ -186,6 +191,7 @@ struct session_visitor {
     void (*consumer)(void *arg, const struct session_consumer_facts *facts);
     void (*delivery)(void *arg, const struct session_delivery_facts *facts);
     void (*publish)(void *arg, const struct session_publish_facts *facts);
+    bool wants_timeouts; /* held_ms and held_timeout_ms of channels, which are looked for */
 };
 void sessions_visit(struct loop *loop, const struct session_visitor *visitor, void *arg);
 

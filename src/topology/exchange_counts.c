@@ -33,6 +33,17 @@ void exchange_counts_read(const struct exchange *exchange, uint64_t *ret_in, uin
     }
 }
 
+void exchange_unroutable_read(const struct exchange *exchange, uint64_t *ret_returned,
+                              uint64_t *ret_dropped)
+{
+    *ret_returned = *ret_dropped = 0;
+    const struct exchange_counts *c = atomic_load_explicit(&exchange->counts, memory_order_acquire);
+    for (; c; c = c->next) {
+        *ret_returned += atomic_load_explicit(&c->returned, memory_order_relaxed);
+        *ret_dropped += atomic_load_explicit(&c->dropped, memory_order_relaxed);
+    }
+}
+
 void exchange_counts_retire(struct exchange *exchange)
 {
     struct topology *topology = exchange->vhost->topology;

@@ -123,9 +123,14 @@ bool headers_pattern_matches(const struct headers_pattern *pattern,
 
 /* --- explaining ------------------------------------------------------------------------------- */
 
+/* Appends a value for people to read: strings in quotes, which keeps '5' apart from 5. */
 static void field_append(struct lv_buffer *out, const struct field *f)
 {
     struct lv_buffer text = {0};
+    if (f->type == FIELD_LONGSTR) {
+        lv_buffer_printf(out, "'%.*s'", SLICE_ARG(f->bytes));
+        return;
+    }
     field_describe(&text, f);
     lv_buffer_add_slice(out, lv_buffer_slice(&text));
     lv_buffer_free(&text);

@@ -188,12 +188,16 @@ static const struct key *key_find(const char *name)
     return NULL;
 }
 
+static bool is_among(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
 static bool is_mirror_key(const char *name)
 {
-    size_t i = 0;
-    while (mirror_keys[i] && strcmp(mirror_keys[i], name) != 0)
-        i++;
-    return mirror_keys[i] != NULL;
+    return is_among(name, mirror_keys);
 }
 
 static bool is_known(const char *name, enum policy_kind kind)
@@ -202,6 +206,36 @@ static bool is_known(const char *name, enum policy_kind kind)
     if (kind == POLICY_OPERATOR)
         return key && (key->flags & IN_OPERATOR);
     return key || is_mirror_key(name) || strcmp(name, "queue-master-locator") == 0;
+}
+
+/* Of the keys above, those that queues act on. */
+static const char *const queue_keys[] = {
+    "consumer-timeout",
+    "dead-letter-exchange",
+    "dead-letter-routing-key",
+    "dead-letter-strategy",
+    "delivery-limit",
+    "expires",
+    "max-length",
+    "max-length-bytes",
+    "message-ttl",
+    "overflow",
+    NULL,
+};
+
+/* Arguments of queues that are no keys of policies, and that queues do not act on. */
+static const char *const idle_arguments[] = {
+    "max-age",
+    "quorum-initial-group-size",
+    "queue-master-locator",
+    NULL,
+};
+
+bool policy_key_moves_queues(const char *name)
+{
+    if (key_find(name) || is_mirror_key(name))
+        return is_among(name, queue_keys);
+    return !is_among(name, idle_arguments);
 }
 
 unsigned policy_not_for(json_t *definition)

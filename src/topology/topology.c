@@ -1,7 +1,11 @@
 /* The life of a topology, and its lock. */
 #include "topology/topology.h"
 
+#include <stdlib.h>
+
 #include "base/assert.h"
+#include "base/memory.h"
+#include "topology/lives.h"
 #include "topology/route.h"
 
 /* The topology that this thread has locked, or NULL. A thread never locks two. */
@@ -22,6 +26,7 @@ void topology_init(struct topology *t, struct loops *loops, struct definitions *
     t->vhosts = lv_table_create();
     t->reply_queues = lv_table_create();
     t->queue_users = lv_table_create();
+    t->lives = lv_calloc(1, sizeof *t->lives);
     route_init(loops);
 }
 
@@ -35,6 +40,7 @@ void topology_end(struct topology *t)
     lv_table_free(&t->reply_queues);
     lv_table_free(&t->queue_users);
     pthread_mutex_destroy(&t->lock);
+    free(t->lives);
 }
 
 /* --- the lock --------------------------------------------------------------------------------- */

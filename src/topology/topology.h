@@ -23,6 +23,7 @@
 
 struct definitions;
 struct exchange_hooks;
+struct lives;
 struct queue_ops;
 struct vhost;
 
@@ -71,6 +72,8 @@ struct topology {
     /* How long a consumer may leave a delivery unacknowledged, in milliseconds, unless it or its
      * queue has its own limit; 0: forever. */
     _Atomic uint64_t consumer_timeout_ms;
+
+    struct lives *lives; /* owned; lives.h */
 
     struct node_limits limits;
     uint64_t ended_published; /* messages published to exchanges that are deleted; under the lock */

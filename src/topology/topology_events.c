@@ -115,7 +115,7 @@ void event_vhost_created(struct vhost *vhost)
         EVENT_BYTES("tags", vhost->tags.n ? EVENT_FIELD_WORDS : EVENT_FIELD_STR, vhost->tags),
         EVENT_STR("description", vhost->description), EVENT_ACTOR,
         EVENT_TABLE("cluster_state", table_end(&w)),
-        EVENT_BOOL("tracing", atomic_load(&vhost->is_traced)),
+        EVENT_BOOL("tracing", (vhost_watches(vhost) & VHOST_WATCH_FIREHOSE) != 0),
         EVENT_STR("metadata", lv_buffer_slice(&metadata)),
         EVENT_STR("default_queue_type",
                   has_type ? vhost->default_queue_type : slice_str("undefined")),

@@ -12,6 +12,7 @@
 #include "topology/durable.h"
 #include "topology/exchange_counts.h"
 #include "topology/exchange_private.h"
+#include "topology/flows.h"
 #include "topology/queue_entry.h"
 #include "topology/topology_events.h"
 
@@ -220,6 +221,7 @@ void vhost_free(struct vhost *vhost)
     lv_assert(vhost->magic == VHOST_MAGIC);
     lv_assert(atomic_load_explicit(&vhost->is_deleted, memory_order_relaxed));
     vhost->magic = 0;
+    flows_free(vhost);
     exchange_free(vhost->default_exchange);
     free((void *)vhost->description.p);
     free((void *)vhost->tags.p);

@@ -33,9 +33,40 @@ struct vhost {
     struct vhost_limits limits;
     struct vhost_rules *rules; /* its policies and parameters, broker/vhost_life.h; NULL in tests */
     _Atomic bool is_deleted;
-    _Atomic bool is_traced;                                /* trace.h */
+    _Atomic unsigned watch;      /* enum vhost_watch: what is looked at in its messages */
+    struct flows *_Atomic flows; /* owned; flows.h; NULL: nobody looks */
     _Atomic uint64_t ended_counts[VHOST_ENDED_COUNTS_MAX]; /* session/channel_counts.h */
 };
+
+/* For whom something is done with every message of the vhost. On the path of a message all of them
+ * are one load and one branch: vhost_is_watched(). */
+enum vhost_watch {
+    VHOST_WATCH_FIREHOSE = 1, /* broker/trace.h */
+    VHOST_WATCH_FLOWS = 2,    /* flows.h */
+    VHOST_WATCH_LIVES = 4,    /* lives.h */
+};
+
+/* Begin and end watching. Any thread; take effect at once. */
+static inline void vhost_watch(struct vhost *vhost, enum vhost_watch what)
+{
+    atomic_fetch_or_explicit(&vhost->watch, (unsigned)what, memory_order_acq_rel);
+}
+static inline void vhost_unwatch(struct vhost *vhost, enum vhost_watch what)
+{
+    atomic_fetch_and_explicit(&vhost->watch, ~(unsigned)what, memory_order_acq_rel);
+}
+
+/* Returns which of enum vhost_watch are on. */
+static inline unsigned vhost_watches(const struct vhost *vhost)
+{
+    return atomic_load_explicit(&vhost->watch, memory_order_relaxed);
+}
+
+/* Returns whether any is on. */
+static inline bool vhost_is_watched(const struct vhost *vhost)
+{
+    return __builtin_expect(vhost_watches(vhost) != 0, false);
+}
 
 /* Returns the vhost of this name, or NULL. Any loop. */
 struct vhost *vhost_find(struct topology *topology, struct slice name);

@@ -458,7 +458,10 @@ static void close_all(struct loop *at, struct mail *mail)
 
 static void visit_all(struct loop *at, struct mail *mail)
 {
-    static const struct session_visitor visitor = {count_visits, count_channels, count_consumers};
+    static const struct session_visitor visitor = {.connection = count_visits,
+                                                   .channel = count_channels,
+                                                   .consumer = count_consumers,
+                                                   .wants_timeouts = true};
     (void)mail;
     size_t count = 0;
     sessions_visit(at, &visitor, &count);

@@ -205,6 +205,76 @@ static void what_is_acknowledged_in_a_transaction_is_not_held(void **state)
     world_stop(&w);
 }
 
+static void keep_channel(void *arg, const struct session_channel_facts *facts)
+{
+    *(struct session_channel_facts *)arg = *facts;
+}
+
+static struct session_channel_facts channel_facts(struct world *w, bool wants_timeouts)
+{
+    struct session_visitor visitor = {.channel = keep_channel, .wants_timeouts = wants_timeouts};
+    struct session_channel_facts facts;
+    sessions_visit(loops_at(w->loops, 0), &visitor, &facts);
+    return facts;
+}
+
+/* x-consumer-timeout: 3600000 and 0, which is none. */
+#define HOUR_ARGUMENT slice_of("\x12x-consumer-timeoutI\0\x36\xee\x80", 24)
+#define NONE_ARGUMENT slice_of("\x12x-consumer-timeoutI\0\0\0\0", 24)
+
+/* Has another queue's consumer on channel 1, which gets a message. */
+static void consume_beside(struct world *w, struct peer *peer, const char *queue,
+                           struct slice arguments)
+{
+    PEER_SAYS(peer, 1, queue_declare, .queue = slice_str(queue));
+    PEER_SAYS(peer, 1, basic_consume, .queue = slice_str(queue), .consumer_tag = slice_str(queue),
+              .arguments = arguments);
+    peer_publishes(peer, queue, 'a', 1);
+    world_settle(w);
+    assert_int_equal(peer_contents(peer), 1);
+}
+
+static void the_nearest_timeout_is_looked_for_if_somebody_wants_to_know(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 1, 0);
+    struct peer *peer = login(&w, 0, 0);
+    consume_beside(&w, peer, "none", NONE_ARGUMENT);
+    world_wait(&w, 5000);
+    assert_int_equal(channel_facts(&w, true).held_timeout_ms, 0);
+    consume_beside(&w, peer, "hour", HOUR_ARGUMENT);
+    world_wait(&w, 5000);
+    assert_int_equal(channel_facts(&w, true).held_timeout_ms, 3600000);
+    consume_beside(&w, peer, "half", TIMEOUT_ARGUMENT);
+    world_wait(&w, 5000);
+    consume_beside(&w, peer, "later", TIMEOUT_ARGUMENT);
+    world_wait(&w, 5000);
+    struct session_channel_facts facts = channel_facts(&w, false);
+    assert_int_equal(facts.unacknowledged, 4);
+    assert_int_equal(facts.held_ms, 0);
+    assert_int_equal(facts.held_timeout_ms, 0);
+    facts = channel_facts(&w, true);
+    assert_in_range(facts.held_ms, 10000 - TENTHS_MS, 10000);
+    assert_int_equal(facts.held_timeout_ms, TIMEOUT_MS);
+    world_stop(&w);
+}
+
+static void a_timeout_that_becomes_shorter_than_an_older_deliverys_holds(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w, 1, 0);
+    struct peer *peer = login(&w, 0, 0);
+    consume_beside(&w, peer, "hour", HOUR_ARGUMENT);
+    consume_beside(&w, peer, "default", SLICE_EMPTY);
+    w.broker->topology.consumer_timeout_ms = TIMEOUT_MS;
+    sessions_timeouts_changed(loops_at(w.loops, 0));
+    world_wait(&w, TIMEOUT_MS + TENTHS_MS);
+    PEER_HEARS(peer, "1 basic.cancel\n");
+    world_stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +285,8 @@ int main(void)
         cmocka_unit_test(a_delivery_by_basic_get_times_out_too),
         cmocka_unit_test(the_brokers_default_timeout_holds_unless_queue_or_consumer_has_one),
         cmocka_unit_test(what_is_acknowledged_in_a_transaction_is_not_held),
+        cmocka_unit_test(the_nearest_timeout_is_looked_for_if_somebody_wants_to_know),
+        cmocka_unit_test(a_timeout_that_becomes_shorter_than_an_older_deliverys_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

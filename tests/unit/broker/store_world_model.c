@@ -78,7 +78,7 @@ struct message *world_make_message(struct world *w, uint32_t number)
         message_create(slice_str("amq.direct"), key_of(number), slice_of(properties, n),
                        model->body_bytes, model->is_persistent);
     world_body_write(number, message_body_space(m), model->body_bytes);
-    m->format = format_of(w, number);
+    m->format = format_of(w, number) & 0x7fu;
     return m;
 }
 

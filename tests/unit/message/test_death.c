@@ -296,6 +296,24 @@ static void of_a_made_up_history_tables_are_kept_up_to_a_limit(void **state)
     }
 }
 
+static void the_rounds_of_a_dead_letter_are_counted(void **state)
+{
+    (void)state;
+    struct message *m = message_of("", "a", slice_of("\0\0", 2));
+    const struct dead_letter d = {.queue = slice_str("q"), .reason = DEATH_REJECTED};
+    assert_int_equal(dead_letter_rounds(m), 1);
+    for (int64_t round = 1; round <= 3; round++) {
+        struct dead_letter again = d;
+        bool had_bad_history;
+        again.message = m;
+        struct message *made = dead_letter_make(&again, &had_bad_history);
+        assert_int_equal(dead_letter_rounds(made), round);
+        message_unref(&m);
+        m = made;
+    }
+    message_unref(&m);
+}
+
 static void names_longer_than_a_short_string_are_cut(void **state)
 {
     (void)state;
@@ -326,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_message_without_a_valid_history_is_in_no_cycle),
         cmocka_unit_test(a_cycle_of_any_length_is_found),
         cmocka_unit_test(of_a_made_up_history_tables_are_kept_up_to_a_limit),
+        cmocka_unit_test(the_rounds_of_a_dead_letter_are_counted),
         cmocka_unit_test(names_longer_than_a_short_string_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,11 +40,31 @@ static void each_loop_counts_by_itself_and_the_sums_are_of_all(void **state)
     world_stop(&w);
 }
 
+static void messages_for_no_queue_are_counted_apart(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t returned, dropped;
+    world_start(&w);
+    struct exchange *x = world_exchange(&w, "x", "direct");
+    exchange_unroutable_read(x, &returned, &dropped);
+    assert_int_equal(returned + dropped, 0);
+    exchange_count_unroutable(exchange_counts_of(x, loops_at(w.loops, 0)), true);
+    exchange_count_unroutable(exchange_counts_of(x, loops_at(w.loops, 0)), false);
+    exchange_count_unroutable(exchange_counts_of(x, loops_at(w.loops, 1)), false);
+    exchange_unroutable_read(x, &returned, &dropped);
+    assert_int_equal(returned, 1);
+    assert_int_equal(dropped, 2);
+    assert_counts(x, 0, 0);
+    world_stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_that_nobody_published_to_has_counted_nothing),
         cmocka_unit_test(each_loop_counts_by_itself_and_the_sums_are_of_all),
+        cmocka_unit_test(messages_for_no_queue_are_counted_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -342,7 +342,7 @@ static void it_names_the_headers_that_do_not_match(void **state)
     assert_string_equal(
         explain_text(&w, "h", "", &table),
         "stopped h: all (): the header 'weight' is 6 and not 5\n"
-        "stopped h: any (): the header 'country' is <<\"eu\">> and not <<\"us\">>; there is no "
+        "stopped h: any (): the header 'country' is 'eu' and not 'us'; there is no "
         "header 'gift'\n"
         "returned h:  (): no queue takes it: returned with 312 NO_ROUTE when it is mandatory, else "
         "dropped\n");
