@@ -89,6 +89,7 @@ struct value {
 #define VALUE_OF_BOOL_WHERE(is, b) ((is) ? VALUE_OF_BOOL(b) : VALUE_OF_ABSENT())
 #define VALUE_OF_NUMBER_WHERE(is, n) ((is) ? VALUE_OF_NUMBER(n) : VALUE_OF_ABSENT())
 #define VALUE_OF_INTEGER(n) ((struct value){.type = VALUE_INTEGER, .integer = (n)})
+#define VALUE_OF_INTEGER_WHERE(is, n) ((is) ? VALUE_OF_INTEGER(n) : VALUE_OF_ABSENT())
 #define VALUE_OF_REAL_IF(is, x)                                                                    \
     ((is) ? (struct value){.type = VALUE_REAL, .real = (x)} : VALUE_OF_NUMBER(0))
 #define VALUE_OF_REAL(x) ((struct value){.type = VALUE_REAL, .real = (x)})
@@ -127,7 +128,8 @@ struct value {
 struct column {
     const char *name;
     struct value (*value)(const struct manage *m, const void *facts);
-    const char *type; /* as in the row: "NUMBER"; NULL in tables that are not made from rows */
+    const char *type;  /* as in the row: "NUMBER"; NULL in tables that are not made from rows */
+    bool is_statistic; /* of the HTTP API: the value is computed from the facts' statistics */
 };
 
 /* A listing's columns, ended by a NULL name, from its rows in columns.h:

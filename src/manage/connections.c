@@ -12,6 +12,7 @@
 #include "manage/session_walks.h"
 #include "queue/consumer_arguments.h"
 #include "session/session.h"
+#include "wire/table.h"
 
 /* --- gathering -------------------------------------------------------------------------------- */
 
@@ -66,6 +67,14 @@ static void visit_connection(void *arg, const struct session_facts *c)
                            &f.tls.cert_subject, &f.tls.cert_issuer, &f.tls.cert_validity));
 }
 
+/* Returns what the client calls its connection, or nothing. */
+static struct slice client_name(const struct session_facts *c)
+{
+    struct slice name = SLICE_EMPTY;
+    table_find_string(c->client_properties, "connection_name", &name);
+    return name;
+}
+
 /* Appends a channel's name. */
 static void append_channel_name(struct lv_buffer *out, const struct session_channel_facts *c)
 {
@@ -84,6 +93,7 @@ static void visit_channel(void *arg, const struct session_channel_facts *c)
         .number = c->number,
         .name = lv_buffer_slice(&name),
         .connection_name = c->connection->name,
+        .client_name = client_name(c->connection),
         .user = c->connection->user,
         .vhost = c->connection->vhost,
         .peer = *c->connection->peer,
@@ -99,7 +109,8 @@ static void visit_channel(void *arg, const struct session_channel_facts *c)
         .counts = c->counts,
     };
     if (is_any_or(v->choice->channel, f.name))
-        listing_add(&v->found, FACTS_COPY(&f, &f.name, &f.connection_name, &f.user, &f.vhost));
+        listing_add(&v->found,
+                    FACTS_COPY(&f, &f.name, &f.connection_name, &f.client_name, &f.user, &f.vhost));
     lv_buffer_free(&name);
 }
 
@@ -115,6 +126,7 @@ static void visit_consumer(void *arg, const struct session_consumer_facts *c)
         .channel = c->channel->number,
         .channel_name = lv_buffer_slice(&name),
         .connection_name = c->channel->connection->name,
+        .client_name = client_name(c->channel->connection),
         .user = c->channel->connection->user,
         .vhost = c->channel->connection->vhost,
         .peer = *c->channel->connection->peer,
@@ -125,12 +137,13 @@ static void visit_consumer(void *arg, const struct session_consumer_facts *c)
         .is_active = c->is_active,
         .activity = c->activity,
         .prefetch_count = c->prefetch_count,
+        .unacknowledged = c->unacknowledged,
         .priority = c->priority,
         .arguments = c->arguments,
     };
     if (is_any_or(v->choice->channel, f.channel_name))
-        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.connection_name, &f.user,
-                                          &f.vhost, &f.queue, &f.tag, &f.arguments));
+        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.connection_name, &f.client_name,
+                                          &f.user, &f.vhost, &f.queue, &f.tag, &f.arguments));
     lv_buffer_free(&name);
 }
 
@@ -151,6 +164,7 @@ static void add_traffic(struct visit *v, const struct session_channel_facts *cha
         .channel = channel->number,
         .channel_name = lv_buffer_slice(&name),
         .connection_name = connection->name,
+        .client_name = client_name(connection),
         .user = connection->user,
         .vhost = connection->vhost,
         .queue = queue,
@@ -159,8 +173,8 @@ static void add_traffic(struct visit *v, const struct session_channel_facts *cha
         .counts = *counts,
     };
     if (is_any_or(choice->channel, f.channel_name))
-        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.connection_name, &f.user,
-                                          &f.vhost, &f.queue, &f.exchange));
+        listing_add(&v->found, FACTS_COPY(&f, &f.channel_name, &f.connection_name, &f.client_name,
+                                          &f.user, &f.vhost, &f.queue, &f.exchange));
     lv_buffer_free(&name);
 }
 

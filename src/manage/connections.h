@@ -35,6 +35,7 @@ struct channel_facts {
     uint16_t number;
     struct slice name; /* the connection's name and the number */
     struct slice connection_name;
+    struct slice client_name; /* what the client calls its connection; or empty */
     struct slice user, vhost;
     struct net_peer peer;
     uint64_t consumers;
@@ -50,12 +51,14 @@ struct consumer_facts {
     uint64_t connection; /* its id */
     uint16_t channel;
     struct slice channel_name, connection_name;
+    struct slice client_name; /* what the client calls its connection; or empty */
     struct slice user, vhost, queue, tag;
     struct net_peer peer;
     bool no_ack, exclusive;
     bool is_active;       /* it may get messages */
     const char *activity; /* up, single_active, waiting */
     uint32_t prefetch_count;
+    uint32_t unacknowledged; /* how many deliveries it holds */
     int64_t priority;
     struct slice arguments; /* raw table */
 };
@@ -73,6 +76,7 @@ struct traffic_facts {
     uint64_t connection; /* its id */
     uint16_t channel;
     struct slice channel_name, connection_name;
+    struct slice client_name; /* what the client calls its connection; or empty */
     struct slice user, vhost;
     struct slice queue, exchange; /* one of them */
     struct net_peer peer;

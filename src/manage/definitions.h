@@ -125,4 +125,24 @@ bool manage_import_definitions(struct manage *m, const struct actor *actor,
                                const struct definitions_import *what, struct progress *progress,
                                struct definitions_report *report, struct manage_error *error);
 
+/* How many things of a kind a comparison names. */
+enum { DIFFERENCE_ITEMS_MAX = 100 };
+
+/* Finds out what an import would do, and does nothing. Refuses as manage_import_definitions() does;
+ * else sets *ret, which the caller owns, to an object with a member for each kind:
+ *
+ *     "users": {"created": {"count": 1, "items": [{"name": "a"}]},
+ *               "changed": {"count": 1, "items": [{"name": "b", "changes":
+ *                           [{"field": "tags", "old": "", "new": "monitoring"}]}]},
+ *               "same": 3, "kept": {"count": 2, "items": [...]}}
+ *
+ * `kept` are those that exist and the file does not list. Items are the first DIFFERENCE_ITEMS_MAX.
+ * A change of a password has neither old nor new; a value that is long is cut. Computes as long as
+ * an import, and takes as much memory. */
+struct json_t;
+bool manage_compare_definitions(struct manage *m, const struct actor *actor,
+                                const struct definitions_import *what,
+                                struct definitions_report *report, struct json_t **ret,
+                                struct manage_error *error);
+
 #endif

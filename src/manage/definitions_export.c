@@ -356,7 +356,7 @@ static void keep_policy(void *arg, const struct definition_policy *p)
 
 static const char *type_word(const struct queue *q)
 {
-    return queue_type(q) == QUEUE_QUORUM ? "quorum" : "classic";
+    return queue_type_name(queue_type(q));
 }
 
 static json_t *queue_row(const struct export *e, const struct exported_vhost *v,

@@ -134,6 +134,36 @@ static bool import_sources(struct manage *m, const struct actor *actor,
     return is_done;
 }
 
+static bool compare_sources(struct manage *m, const struct definitions_import *what,
+                            struct definitions_report *report, struct json_t **ret,
+                            struct manage_error *error)
+{
+    struct definitions_file file;
+    struct defined_scopes scopes = {0};
+    bool is_done = definitions_read(what, report, &file, error);
+    if (is_done) {
+        if (what->skip_unsupported)
+            definitions_skip_unsupported(&file, report);
+        definitions_check(m, &file, report, &scopes);
+        defined_scopes_free(&scopes);
+        is_done = report->fault_count == 0 || refuse_faults(report, error);
+    }
+    if (is_done)
+        *ret = definitions_compare(m, what->vhost, &file);
+    definitions_file_free(&file);
+    return is_done;
+}
+
+bool manage_compare_definitions(struct manage *m, const struct actor *actor,
+                                const struct definitions_import *what,
+                                struct definitions_report *report, struct json_t **ret,
+                                struct manage_error *error)
+{
+    return actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) &&
+           (!what->vhost || manage_vhost(m, *what->vhost, error)) &&
+           compare_sources(m, what, report, ret, error);
+}
+
 bool manage_import_definitions(struct manage *m, const struct actor *actor,
                                const struct definitions_import *what, struct progress *progress,
                                struct definitions_report *report, struct manage_error *error)

@@ -268,7 +268,7 @@ size_t definitions_memory(struct slice text)
     struct slice key, part;
     size_t rows = 0, largest = 0;
     if (json_parts_peek(&parts) != '{')
-        return part_memory(r.text);
+        return text.n + part_memory(r.text);
     while (json_parts_member(&parts, &key, &part)) {
         r.kind = kind_of(slice_of(key.p + 1, key.n > 1 ? key.n - 2 : 0));
         if (r.kind < DEFINED_KINDS && part.p[0] == '[') {

@@ -18,6 +18,7 @@ struct defined {
     struct slice vhost; /* empty: it has none */
     bool is_faulty;     /* it has a fault, and is not looked at again */
     bool is_skipped;    /* it is left out; or, a binding, exists already */
+    bool is_there;      /* definitions_compare() has found that it exists */
 };
 
 struct defined_user {
@@ -184,6 +185,11 @@ void defined_scopes_free(struct defined_scopes *scopes);
  * the commit, or ERR_CLOSED. */
 int definitions_apply(struct manage *m, const struct actor *actor, struct definitions_file *file,
                       struct progress *progress, struct definitions_report *report);
+
+/* Compares a file without faults with what exists, and returns what definitions.h says of
+ * manage_compare_definitions(). The caller owns it. RCU is online throughout. */
+json_t *definitions_compare(struct manage *m, const struct slice *vhost,
+                            struct definitions_file *file);
 
 /* The global parameter that keeps the hash of what was imported (definitions_import). */
 #define IMPORTED_HASH_PARAMETER "imported_definition_hash_value"

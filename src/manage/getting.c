@@ -11,6 +11,8 @@
 #include "manage/messages.h"
 #include "manage/queues.h"
 #include "message/delivery_header.h"
+#include "topology/lives.h"
+#include "topology/vhost.h"
 
 enum { BATCH_MESSAGES = 64, BATCH_BYTES = 1024 * 1024 };
 
@@ -22,6 +24,7 @@ struct got_run {
 
 struct taken {
     const struct getting *what;
+    struct slice user;
     struct queue *queue; /* referenced */
     uint64_t left;       /* how many more may be got */
     struct consumer *getter;
@@ -80,6 +83,20 @@ static bool batch_is_full(const struct taken *t)
     return t->left == 0 || t->count == BATCH_MESSAGES || t->bytes >= BATCH_BYTES;
 }
 
+/* Writes down what is got, for those who follow its life. */
+static void life_got(const struct taken *t, const struct delivery *got)
+{
+    uint32_t life = message_life(got->message);
+    struct life_record record = {
+        .event = LIFE_GOT,
+        .flags = got->redelivered ? LIFE_IS_REDELIVERED : 0,
+        .position = got->position,
+        .texts = {queue_name(t->queue), SLICE_EMPTY, slice_str("HTTP API"), t->user},
+    };
+    if (life)
+        lives_record(queue_home(t->queue), queue_vhost(t->queue)->topology, life, &record);
+}
+
 /* Adds what a call has got. Returns false if there was nothing. */
 static bool take_got(struct taken *t)
 {
@@ -90,6 +107,7 @@ static bool take_got(struct taken *t)
     if (!t->call.get.got.message)
         return false;
     remember(t, t->call.get.got.position);
+    life_got(t, &t->call.get.got);
     t->bytes += message_memory(t->call.get.got.message);
     t->batch[t->count].left = t->call.get.ready;
     t->batch[t->count++].got = t->call.get.got;
@@ -216,6 +234,7 @@ bool manage_get(struct manage *m, const struct actor *actor, const struct gettin
     }
     struct taken *t = lv_calloc(1, sizeof *t);
     t->what = g;
+    t->user = actor->name;
     t->queue = q;
     t->left = g->count;
     int err = manage_await_messages(m);

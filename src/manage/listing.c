@@ -127,13 +127,23 @@ static bool condition_is_met(const struct condition *condition, const struct val
                               : text_contains(value->string, condition->text);
 }
 
-static void keep_where(struct listing *l, const struct manage *m, const struct column *column,
-                       const struct condition *condition)
+static bool row_meets(void *facts, const struct manage *m, const struct column *const *columns,
+                      const struct condition *condition)
+{
+    for (; *columns; columns++) {
+        struct value value = (*columns)->value(m, facts);
+        if (condition_is_met(condition, &value))
+            return true;
+    }
+    return false;
+}
+
+static void keep_where(struct listing *l, const struct manage *m,
+                       const struct column *const *columns, const struct condition *condition)
 {
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++) {
-        struct value value = column->value(m, l->rows[i]);
-        if (condition_is_met(condition, &value))
+        if (row_meets(l->rows[i], m, columns, condition))
             l->rows[kept++] = l->rows[i];
         else
             row_free(l, l->rows[i]);
@@ -141,16 +151,16 @@ static void keep_where(struct listing *l, const struct manage *m, const struct c
     l->count = kept;
 }
 
-void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
-                           struct slice text)
+void listing_keep_matching(struct listing *l, const struct manage *m,
+                           const struct column *const *columns, struct slice text)
 {
-    keep_where(l, m, column, &(struct condition){.text = text});
+    keep_where(l, m, columns, &(struct condition){.text = text});
 }
 
-void listing_keep_pattern(struct listing *l, const struct manage *m, const struct column *column,
-                          const struct pattern *pattern)
+void listing_keep_pattern(struct listing *l, const struct manage *m,
+                          const struct column *const *columns, const struct pattern *pattern)
 {
-    keep_where(l, m, column, &(struct condition){.pattern = pattern});
+    keep_where(l, m, columns, &(struct condition){.pattern = pattern});
 }
 
 void listing_reverse(struct listing *l)

@@ -26,13 +26,13 @@ void listing_sort(struct listing *l, const struct manage *m, const struct column
                   bool is_descending);
 /* Sorts by these values, one for each row, ascending; rows with equal values keep their order. */
 void listing_sort_values(struct listing *l, const struct value *values);
-/* Keeps the rows in which the value of this column is a string that contains the text; upper and
- * lower case are the same. */
-void listing_keep_matching(struct listing *l, const struct manage *m, const struct column *column,
-                           struct slice text);
-/* Keeps the rows in which the value of this column is a string that matches the pattern. */
-void listing_keep_pattern(struct listing *l, const struct manage *m, const struct column *column,
-                          const struct pattern *pattern);
+/* Keeps the rows in which the value of one of these columns, an array that ends with NULL, is a
+ * string that contains the text; upper and lower case are the same. */
+void listing_keep_matching(struct listing *l, const struct manage *m,
+                           const struct column *const *columns, struct slice text);
+/* Keeps the rows in which the value of one of these columns is a string that matches the pattern. */
+void listing_keep_pattern(struct listing *l, const struct manage *m,
+                          const struct column *const *columns, const struct pattern *pattern);
 /* Turns the order of the rows round. */
 void listing_reverse(struct listing *l);
 /* Keeps at most `count` rows, beginning with row `first`. */

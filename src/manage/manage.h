@@ -15,8 +15,9 @@
 #include "broker/broker.h"
 #include "manage/ask.h"
 
-struct jobs;        /* see jobs.h */
-struct node_source; /* see node.h */
+struct jobs;           /* see jobs.h */
+struct message_traces; /* see message_traces.h */
+struct node_source;    /* see node.h */
 struct session_server;
 struct statistics;     /* see statistics.h */
 struct vhost_defaults; /* see vhost_defaults.h */
@@ -32,6 +33,7 @@ struct manage {
     const struct vhost_defaults *vhost_defaults; /* NULL: new vhosts begin with nothing */
     const struct node_source *node;
     struct jobs *jobs;
+    struct message_traces *traces;
     struct statistics *statistics; /* NULL: none are collected */
 };
 

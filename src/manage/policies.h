@@ -37,6 +37,34 @@ bool manage_set_policy(struct manage *m, const struct actor *actor,
 bool manage_clear_policy(struct manage *m, const struct actor *actor, struct slice vhost,
                          struct slice name, enum policy_kind kind, struct manage_error *error);
 
+/* --- previews --------------------------------------------------------------------------------- */
+
+/* A queue or exchange that a policy would concern. */
+struct preview_facts {
+    struct slice name, other;
+    bool is_queue, has_other;
+    const char *type;
+    enum policy_effect effect;
+    int64_t other_priority;
+};
+
+enum { PREVIEW_ROWS_MAX = 100 };
+
+struct policy_preview_counts {
+    uint64_t by_effect[2][POLICY_LOST + 1]; /* of exchanges, of queues */
+};
+
+/* Returns "in_force", "hidden", "unsupported" or "lost". */
+const char *policy_effect_name(enum policy_effect effect);
+
+/* Finds out what setting this policy would concern (broker/policy.h), and sets nothing: the first
+ * PREVIEW_ROWS_MAX as struct preview_facts, queues before exchanges and by name, and how many there
+ * are. ret->columns is not set. Who may set the policy may ask. Refuses as manage_set_policy()
+ * does, but that an empty definition is fine. */
+bool manage_preview_policy(struct manage *m, const struct actor *actor,
+                           const struct definition_policy *row, struct listing *ret,
+                           struct policy_preview_counts *ret_counts, struct manage_error *error);
+
 /* Lists the parameters of this component in the vhost, or of all components if it is empty. The
  * actor must be a policymaker; to see limits alone ("vhost-limits"), it must see the vhost. */
 bool manage_list_parameters(struct manage *m, const struct actor *actor, struct slice vhost,

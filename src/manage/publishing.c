@@ -12,6 +12,8 @@
 #include "queue/reply_queue.h"
 #include "session/frontend.h"
 #include "topology/exchange.h"
+#include "topology/flows.h"
+#include "topology/lives.h"
 #include "topology/vhost.h"
 #include "wire/table.h"
 
@@ -75,13 +77,21 @@ static void count_published(uint64_t body_bytes)
     COUNT_MANY(published_bytes, body_bytes);
 }
 
-static void trace(struct sending *s, struct loop *loop, struct vhost *vhost,
-                  const struct publish *p, const struct route *route)
+static void watch(struct sending *s, struct loop *loop, struct vhost *vhost, struct publish *p,
+                  const struct route *route)
 {
+    const struct life_publisher who = {
+        .connection = slice_str("HTTP API"), .user = s->actor->name, .is_mandatory = true};
     const struct trace_channel channel = {
         .connection = slice_str("HTTP API"), .user = s->actor->name, .number = 1};
     if (trace_is_on(vhost))
         trace_published(loop, vhost, &channel, &p->content, s->bcc, route);
+    if (vhost_watches(vhost) & VHOST_WATCH_FLOWS)
+        flows_count(loop, vhost, p->content.exchange, route);
+    if (vhost_watches(vhost) & VHOST_WATCH_LIVES)
+        message_set_life(p->content.message,
+                         lives_publish(loop, vhost, &who, &p->content,
+                                       p->content.message->is_persistent, route, 0));
 }
 
 /* Returns how many answers will come later. */
@@ -99,7 +109,7 @@ static uint32_t route_and_send(struct sending *s, struct loop *loop, struct exch
     s->is_routed = route.count > 0;
     COUNT_MANY(routed, route.count);
     COUNT_MANY(returned, !s->is_routed);
-    trace(s, loop, x->vhost, &p, &route);
+    watch(s, loop, x->vhost, &p, &route);
     s->since_ms = loop_now_ms(loop);
     s->sink = (struct confirm_sink){.loop = loop, .answer = answer_arrived};
     publish_send(loop, &p, &route, &s->sink, 1, &result);

@@ -112,16 +112,24 @@ static void candidates_add(struct manage *m, const struct vhost_names *vhosts, s
     }
 }
 
+static int64_t find_key(struct manage *m, const struct queue_page *page, const struct queue *q)
+{
+    if (page->order == BY_KEY)
+        return page->key(q);
+    return statistics_queue_key(m->statistics, queue_id(q), page->statistic, page->is_rate);
+}
+
 static void candidates_set_keys(struct manage *m, const struct queue_page *page,
                                 struct candidates *c)
 {
-    statistics_lock(m->statistics);
+    if (page->order == BY_STATISTIC)
+        statistics_lock(m->statistics);
     for (size_t i = 0; i < c->count; i++) {
-        int64_t key = statistics_queue_key(m->statistics, queue_id(c->items[i].queue),
-                                           page->statistic, page->is_rate);
+        int64_t key = find_key(m, page, c->items[i].queue);
         c->items[i].key = page->is_descending ? -key : key;
     }
-    statistics_unlock(m->statistics);
+    if (page->order == BY_STATISTIC)
+        statistics_unlock(m->statistics);
 }
 
 /* Has a name that is read soon loaded meanwhile: names lie all over the memory. */
@@ -233,7 +241,8 @@ static void select_first(struct candidate *items, size_t count, size_t n, in_ord
 static struct candidate *candidates_page(const struct queue_page *page, const struct candidates *c,
                                          size_t *ret_count)
 {
-    in_order *order = page->is_descending && !page->is_by_statistic ? names_descending : ascending;
+    bool is_by_names = page->order == BY_VHOST_AND_NAME;
+    in_order *order = page->is_descending && is_by_names ? names_descending : ascending;
     size_t first = page->first < c->count ? page->first : c->count;
     size_t count = page->count < c->count - first ? page->count : c->count - first;
     struct candidate *rows = first > 0 ? c->items + first : c->items; /* NULL: there are none */
@@ -255,7 +264,7 @@ static void page_choose(struct manage *m, const struct queue_page *page,
     for (size_t i = 0; i < vhosts->count; i++)
         candidates_add(m, vhosts, i, page, c);
     candidates_set_names(c);
-    if (page->is_by_statistic)
+    if (page->order != BY_VHOST_AND_NAME)
         candidates_set_keys(m, page, c);
     struct candidate *rows = candidates_page(page, c, &count);
     for (size_t i = 0; i < count; i++)

@@ -70,9 +70,11 @@ struct queue_page {
      * every one is. */
     bool (*matches)(void *arg, struct slice name);
     void *arg;
-    bool is_by_statistic; /* the order is that of `statistic`; else of vhosts and names */
+    /* The order. BY_KEY: of key(), which must not wait; the queue is valid for the call. */
+    enum { BY_VHOST_AND_NAME, BY_STATISTIC, BY_KEY } order;
     enum statistic statistic;
-    bool is_rate; /* ... of its rate */
+    bool is_rate; /* ... of the statistic */
+    int64_t (*key)(const struct queue *q);
     bool is_descending;
     size_t first, count; /* which rows, of those that match */
 };

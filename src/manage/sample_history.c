@@ -329,6 +329,21 @@ void history_samples(const struct history *h, uint64_t now_ms, uint64_t first_ms
     }
 }
 
+uint64_t history_noted_ms(const struct history *h, uint64_t now_ms, uint64_t first_ms)
+{
+    const struct level *l = &h->levels[level_for(h->retention, now_ms, first_ms)];
+    const uint8_t *p = l->bytes, *end = p ? p + l->count : p;
+    uint64_t time_ms = 0;
+    while (p < end) {
+        struct record r;
+        p = get_record(p, &r);
+        if (time_ms + r.after_ms > first_ms)
+            break;
+        time_ms += r.after_ms;
+    }
+    return time_ms;
+}
+
 size_t history_bytes(const struct history *h)
 {
     size_t bytes = sizeof *h + h->figure_count * sizeof h->figures[0];

@@ -48,6 +48,10 @@ bool history_last_change(const struct history *h, int64_t *ret);
 void history_samples(const struct history *h, uint64_t now_ms, uint64_t first_ms, uint64_t step_ms,
                      size_t count, uint64_t *ret);
 
+/* Returns when the figures that history_samples() copies for first_ms were noted; 0: none were by
+ * then. */
+uint64_t history_noted_ms(const struct history *h, uint64_t now_ms, uint64_t first_ms);
+
 /* Returns how many bytes of memory the history takes. */
 size_t history_bytes(const struct history *h);
 

@@ -43,8 +43,8 @@ static int setting_change(struct manage *m, const struct actor *actor, const str
     return err == 0 && s->is_for_queues ? wait_for_homes(m) : err;
 }
 
-static bool setting_end(const struct setting *s, int err, const struct lv_buffer *reason,
-                        struct manage_error *error)
+bool setting_end(const struct slice *vhost, int err, const struct lv_buffer *reason,
+                 struct manage_error *error)
 {
     if (err == ERR_FORMAT)
         return manage_refuse(error, REFUSAL_MALFORMED, SUBJECT_PARAMETER,
@@ -55,9 +55,9 @@ static bool setting_end(const struct setting *s, int err, const struct lv_buffer
     if (err == ERR_REFUSED)
         return manage_refuse(error, REFUSAL_RESERVED, SUBJECT_POLICY,
                              "policies may not be set using this method");
-    if (err == ERR_NOT_FOUND && s->vhost)
+    if (err == ERR_NOT_FOUND && vhost)
         return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_VHOST,
-                             "Virtual host '%.*s' does not exist", SLICE_ARG(*s->vhost));
+                             "Virtual host '%.*s' does not exist", SLICE_ARG(*vhost));
     return manage_end(error, err);
 }
 
@@ -70,7 +70,8 @@ bool setting_set(struct manage *m, const struct actor *actor, const struct setti
         return false;
     if (s->vhost && !(vhost = manage_vhost(m, *s->vhost, error)))
         return false;
-    bool is_done = setting_end(s, setting_change(m, actor, s, vhost, &reason), &reason, error);
+    int err = setting_change(m, actor, s, vhost, &reason);
+    bool is_done = setting_end(s->vhost, err, &reason, error);
     lv_buffer_free(&reason);
     return is_done;
 }

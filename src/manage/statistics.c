@@ -55,6 +55,14 @@ static void round_ended(struct statistics *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void note_begin(struct statistics *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->begun_ms == 0)
+        s->begun_ms = s->now_ms;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void *sampler_main(void *arg)
 {
     struct statistics *s = arg;
@@ -65,6 +73,7 @@ static void *sampler_main(void *arg)
     while (wait_for_round(s, due_ms)) {
         uint64_t begun_ms = clock_read_ms(CLOCK_MONOTONIC);
         s->now_ms = now_ms(s);
+        note_begin(s);
         if (statistics_round(s) < 0)
             break;
         round_ended(s);
@@ -483,4 +492,92 @@ int64_t statistics_queue_key(const struct statistics *s, uint64_t queue_id, enum
             key += is_rate ? (int64_t)(object_rate(o, i) * 1000) : (int64_t)object_figure(o, i);
     }
     return key;
+}
+
+/* --- spans ------------------------------------------------------------------------------------ */
+
+static const struct object *span_object(const struct statistics *s, enum object_kind kind,
+                                        uint64_t key)
+{
+    bool is_kept = s && s->settings.rates_mode != RATES_NONE;
+    const struct object *o = is_kept ? object_find(&s->objects[kind], key) : NULL;
+    return o && o->noted_ms > 0 ? o : NULL;
+}
+
+/* What a queue had when its messages had been read is no change. */
+static void span_begin_restored(const struct object *o, uint64_t first_ms,
+                                struct statistics_span *ret)
+{
+    if (o->was_restoring && o->sums && o->begun_ms > first_ms)
+        memcpy(ret->before, o->sums, OBJECT_LENGTHS * sizeof o->sums[0]);
+}
+
+/* Returns when the last round has begun that was not later than first_ms. Loops count the time of
+ * the questions they are asked in a round: so a loop's figures change in each. */
+static uint64_t round_before(const struct statistics *s, uint64_t first_ms)
+{
+    const struct object *loop = object_find(&s->objects[OBJECT_LOOP], 0);
+    uint64_t begun_ms =
+        loop && loop->history ? history_noted_ms(loop->history, now_ms(s), first_ms) : 0;
+    return begun_ms >= s->begun_ms ? begun_ms : first_ms;
+}
+
+static bool span_of(const struct statistics *s, enum object_kind kind, uint64_t key, uint64_t ms,
+                    struct statistics_span *ret)
+{
+    const struct object *o = span_object(s, kind, key);
+    *ret = (struct statistics_span){.ms = 0};
+    if (!o)
+        return false;
+    uint64_t before[OBJECT_FIGURES_MAX] = {0}, known_ms = o->noted_ms - s->begun_ms;
+    uint64_t first_ms = o->noted_ms - (ms < known_ms ? ms : known_ms);
+    if (kind == OBJECT_LOOP || kind == OBJECT_NODE)
+        first_ms = round_before(s, first_ms);
+    ret->ms = o->noted_ms - first_ms;
+    ret->idle_ms = now_ms(s) - o->moved_ms;
+    if (o->history)
+        history_samples(o->history, now_ms(s), first_ms, 1, 1, before);
+    for (unsigned i = 0; i < object_figures[kind].count; i++) {
+        ret->before[object_figures[kind].statistics[i]] = before[i];
+        ret->now[object_figures[kind].statistics[i]] = object_figure(o, i);
+    }
+    if (kind == OBJECT_QUEUE)
+        span_begin_restored(o, first_ms, ret);
+    return true;
+}
+
+bool statistics_queue_span(const struct statistics *s, uint64_t queue_id, uint64_t ms,
+                           struct statistics_span *ret)
+{
+    return span_of(s, OBJECT_QUEUE, queue_id, ms, ret);
+}
+
+bool statistics_exchange_span(const struct statistics *s, struct slice vhost, struct slice name,
+                              uint64_t ms, struct statistics_span *ret)
+{
+    return span_of(s, OBJECT_EXCHANGE, exchange_key(vhost, name), ms, ret);
+}
+
+bool statistics_channel_span(const struct statistics *s, uint64_t connection, uint16_t number,
+                             uint64_t ms, struct statistics_span *ret)
+{
+    return span_of(s, OBJECT_CHANNEL, channel_key(connection, number), ms, ret);
+}
+
+bool statistics_node_span(const struct statistics *s, uint64_t ms, struct statistics_span *ret)
+{
+    return span_of(s, OBJECT_NODE, 0, ms, ret);
+}
+
+bool statistics_loop_span(const struct statistics *s, unsigned loop, uint64_t ms,
+                          struct statistics_span *ret)
+{
+    return span_of(s, OBJECT_LOOP, loop, ms, ret);
+}
+
+bool statistics_queue_is_idle(const struct statistics *s, uint64_t queue_id, uint64_t ms)
+{
+    const struct object *o = span_object(s, OBJECT_QUEUE, queue_id);
+    bool has_moved = o && o->history && now_ms(s) - o->moved_ms < ms;
+    return o && object_figure(o, 0) == 0 && object_figure(o, OBJECT_QUEUE_LOST) == 0 && !has_moved;
 }

@@ -30,7 +30,9 @@ enum statistic_group {
     STATISTIC_GROUPS,
 };
 
-/* S(name in RabbitMQ's API, group). deliver_get is the sum of the four before it. */
+/* S(name in RabbitMQ's API, group). deliver_get is the sum of the four before it. RabbitMQ does not
+ * have dropped_..., circled and messages_lost (queue.h: struct queue_counters), and the last three:
+ * the node's syncs of the log and their time, and how long a loop was busy. */
 #define STATISTICS(S)                                                                              \
     S(messages, LENGTHS)                                                                           \
     S(messages_ready, LENGTHS)                                                                     \
@@ -51,6 +53,10 @@ enum statistic_group {
     S(ack, MESSAGES)                                                                               \
     S(disk_reads, MESSAGES)                                                                        \
     S(disk_writes, MESSAGES)                                                                       \
+    S(dropped_expired, MESSAGES)                                                                   \
+    S(dropped_maxlen, MESSAGES)                                                                    \
+    S(circled, MESSAGES)                                                                           \
+    S(messages_lost, MESSAGES)                                                                     \
     S(recv_oct, DATA)                                                                              \
     S(send_oct, DATA)                                                                              \
     S(connection_created, NODE)                                                                    \
@@ -63,7 +69,10 @@ enum statistic_group {
     S(mem_used, NODE)                                                                              \
     S(fd_used, NODE)                                                                               \
     S(sockets_used, NODE)                                                                          \
-    S(disk_free, NODE)
+    S(disk_free, NODE)                                                                             \
+    S(log_syncs, NODE)                                                                             \
+    S(log_sync_us, NODE)                                                                           \
+    S(turn_us, NODE)
 
 enum statistic {
 #define STATISTIC_MEMBER(name, group) STATISTIC_##name,
@@ -177,6 +186,42 @@ bool statistics_node(struct statistics *s, const struct statistics_range *range,
 bool statistics_overview(struct statistics *s, const struct actor *actor,
                          const struct statistics_range *range, struct statistics_answer *ret);
 void statistics_answer_free(struct statistics_answer *answer);
+
+/* How an object's figures have changed. */
+struct statistics_span {
+    uint64_t ms;      /* the span of time, which ends with the sampler's last round: shorter than
+                       * asked for if nothing older is known. That of loops and of the node is longer
+                       * than asked for by up to a round, so that it begins with one: then what has
+                       * changed divided by it is a rate. */
+    uint64_t idle_ms; /* for how long no figure has been seen to change */
+    uint64_t before[STATISTICS_COUNT], now[STATISTICS_COUNT]; /* those that the object has */
+};
+
+/* Returns by how much a figure has risen; 0 if it has fallen. */
+static inline uint64_t statistics_rise(const struct statistics_span *span, enum statistic which)
+{
+    return span->now[which] > span->before[which] ? span->now[which] - span->before[which] : 0;
+}
+
+/* Find how the figures have changed in the last `ms`, which are fewer than a day for the node and
+ * vhosts, and than an hour for others. Return false if the sampler has not seen the object, or keeps
+ * no samples. What a queue has held since before the last restart is in `before`, too. Call them
+ * between statistics_lock() and statistics_unlock(), for as many objects as there are. `s` may be
+ * NULL. */
+bool statistics_queue_span(const struct statistics *s, uint64_t queue_id, uint64_t ms,
+                           struct statistics_span *ret);
+bool statistics_exchange_span(const struct statistics *s, struct slice vhost, struct slice name,
+                              uint64_t ms, struct statistics_span *ret);
+bool statistics_channel_span(const struct statistics *s, uint64_t connection, uint16_t number,
+                             uint64_t ms, struct statistics_span *ret);
+bool statistics_node_span(const struct statistics *s, uint64_t ms, struct statistics_span *ret);
+/* Of a loop, by its index: STATISTIC_turn_us. */
+bool statistics_loop_span(const struct statistics *s, unsigned loop, uint64_t ms,
+                          struct statistics_span *ret);
+
+/* Returns whether a queue that the sampler knows holds nothing, has lost nothing (messages_lost), and
+ * has not moved in the last `ms`. As statistics_queue_span(). */
+bool statistics_queue_is_idle(const struct statistics *s, uint64_t queue_id, uint64_t ms);
 
 /* Returns one statistic of a queue as a number to sort by: its value, or a thousand times its rate;
  * 0 if it is not known. Call it between statistics_lock() and statistics_unlock(), for as many

@@ -17,21 +17,26 @@
 #define LENGTHS OF(messages), OF(messages_ready), OF(messages_unacknowledged)
 
 const struct object_figures object_figures[OBJECT_KINDS] = {
-    [OBJECT_QUEUE] = {13,
+    [OBJECT_QUEUE] = {17,
                       {LENGTHS, OF(publish), OF(deliver), OF(deliver_no_ack), OF(get),
                        OF(get_no_ack), OF(get_empty), OF(redeliver), OF(ack), OF(disk_reads),
-                       OF(disk_writes)}},
-    [OBJECT_EXCHANGE] = {2, {OF(publish_in), OF(publish_out)}},
+                       OF(disk_writes), OF(dropped_expired), OF(dropped_maxlen), OF(circled),
+                       OF(messages_lost)}},
+    [OBJECT_EXCHANGE] = {4,
+                         {OF(publish_in), OF(publish_out), OF(return_unroutable),
+                          OF(drop_unroutable)}},
     [OBJECT_CONNECTION] = {2, {OF(recv_oct), OF(send_oct)}},
     [OBJECT_CHANNEL] = {11, {CHANNEL_FIGURES}},
     [OBJECT_DELIVERY] = {7, {DELIVERY_FIGURES}},
     [OBJECT_PUBLISH] = {4, {PUBLISH_FIGURES}},
     [OBJECT_VHOST] = {16, {LENGTHS, CHANNEL_FIGURES, OF(recv_oct), OF(send_oct)}},
-    [OBJECT_NODE] = {27,
+    [OBJECT_NODE] = {29,
                      {LENGTHS, CHANNEL_FIGURES, OF(disk_reads), OF(disk_writes),
                       OF(connection_created), OF(connection_closed), OF(channel_created),
                       OF(channel_closed), OF(queue_declared), OF(queue_created), OF(queue_deleted),
-                      OF(mem_used), OF(fd_used), OF(sockets_used), OF(disk_free)}},
+                      OF(mem_used), OF(fd_used), OF(sockets_used), OF(disk_free), OF(log_syncs),
+                      OF(log_sync_us)}},
+    [OBJECT_LOOP] = {1, {OF(turn_us)}},
 };
 
 /* --- keys ------------------------------------------------------------------------------------- */
@@ -173,7 +178,7 @@ void object_note(struct object *o, enum object_kind kind, const struct retention
     uint64_t since_ms = o->noted_ms ? o->noted_ms : before_ms;
     o->interval_ms = since_ms ? (uint32_t)(now_ms - since_ms) : 0;
     if (!o->noted_ms)
-        o->moved_ms = now_ms;
+        o->moved_ms = o->begun_ms = now_ms;
     o->noted_ms = now_ms;
     if (!o->history && are_all_zero(figures, count))
         return;

@@ -16,10 +16,15 @@ enum object_kind {
     OBJECT_PUBLISH,  /* of a channel to an exchange */
     OBJECT_VHOST,
     OBJECT_NODE,
+    OBJECT_LOOP,
     OBJECT_KINDS,
 };
 
 enum { OBJECT_FIGURES_MAX = 32 };
+/* How many lengths come first among the figures of queues, vhosts and the node. */
+enum { OBJECT_LENGTHS = 3 };
+/* Where messages_lost is among the figures of queues. */
+enum { OBJECT_QUEUE_LOST = 16 };
 _Static_assert((int)OBJECT_FIGURES_MAX <= (int)HISTORY_FIGURES_MAX, "they have histories");
 
 /* Which statistics objects of a kind have, in the order of their figures. */
@@ -33,6 +38,7 @@ struct object {
     uint64_t key;
     struct history *history; /* NULL: every figure has always been 0 */
     uint64_t noted_ms;
+    uint64_t begun_ms;    /* when it was noted first */
     uint64_t moved_ms;    /* when a figure was last seen to change, or all of them first */
     uint32_t interval_ms; /* since the figures before those; 0: there were none */
     uint32_t seen;        /* the round that has found it last */
@@ -41,7 +47,9 @@ struct object {
     bool was_restoring; /* OBJECT_QUEUE: its first figures are not new: they are of the last run */
     struct object *vhost; /* OBJECT_QUEUE */
     struct slice name;    /* OBJECT_VHOST, OBJECT_EXCHANGE; owned */
-    uint64_t *sums;       /* OBJECT_VHOST, OBJECT_DELIVERY, OBJECT_PUBLISH: of a round; owned */
+    /* OBJECT_VHOST, OBJECT_DELIVERY, OBJECT_PUBLISH: of a round. OBJECT_QUEUE: its first lengths, if
+     * it was_restoring. Owned */
+    uint64_t *sums;
 };
 
 /* Objects of one kind, by key. All zero is an empty set. */

@@ -31,6 +31,7 @@ struct slice_read {
     size_t row_count, row_capacity;
     struct sessions_walk walk;
     bool is_walking, has_more;
+    uint64_t turn_us; /* how long the loop's turns have taken so far */
 };
 
 struct statistics {
@@ -49,6 +50,7 @@ struct statistics {
     uint64_t rounds_begun, rounds_ended, rounds_wanted;
     struct object_set objects[OBJECT_KINDS];
     struct object *node;
+    uint64_t begun_ms; /* when the first round has begun; 0: none has */
 
     /* The sampler's alone. */
     uint64_t now_ms, before_ms; /* when this round has begun, and the one before it; 0: none */

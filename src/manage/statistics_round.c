@@ -27,7 +27,7 @@
 #include "topology/vhost.h"
 
 /* Where figures are in their arrays (object_figures). */
-enum { LENGTHS = 3, VHOST_CHANNELS = 3, VHOST_OCTETS = 14 };
+enum { LENGTHS = OBJECT_LENGTHS, VHOST_CHANNELS = 3, VHOST_OCTETS = 14 };
 enum { CHANNEL_COUNTS_COUNT = sizeof(struct channel_counts) / sizeof(uint64_t) };
 _Static_assert(VHOST_CHANNELS + CHANNEL_COUNTS_COUNT == VHOST_OCTETS, "octets follow");
 /* Where these are in struct channel_counts: deliveries follow publishes. */
@@ -89,10 +89,11 @@ static void meet_queue(struct statistics *s, struct object *vhost, struct queue 
 
 static void meet_exchange(struct statistics *s, struct vhost *vhost, struct exchange *x)
 {
-    uint64_t figures[2];
+    uint64_t figures[4];
     struct object *o =
         object_meet(s, OBJECT_EXCHANGE, exchange_key(vhost_name(vhost), exchange_name(x)));
     exchange_counts_read(x, &figures[0], &figures[1]);
+    exchange_unroutable_read(x, &figures[2], &figures[3]);
     pthread_mutex_lock(&s->lock);
     if (figures[0] < object_figure(o, 0)) /* it was deleted, and there is another of this name */
         history_free(&o->history);
@@ -171,7 +172,12 @@ static bool queue_read(const struct queue *q, uint64_t *ret)
         c->acked,
         c->disk.reads,
         c->disk.writes,
+        c->dropped[DEATH_EXPIRED],
+        c->dropped[DEATH_MAXLEN],
+        c->circled,
+        c->disk.lost,
     };
+    _Static_assert(sizeof figures / sizeof figures[0] == OBJECT_QUEUE_LOST + 1, "it is the last");
     memcpy(ret, figures, sizeof figures);
     return true;
 }
@@ -207,6 +213,10 @@ static void queue_note(struct statistics *s, struct object *o, const uint64_t *f
     }
     for (unsigned i = 0; i < LENGTHS; i++)
         o->vhost->sums[i] += figures[i];
+    if (o->was_restoring && !o->sums) {
+        o->sums = lv_malloc(LENGTHS * sizeof o->sums[0]);
+        memcpy(o->sums, figures, LENGTHS * sizeof o->sums[0]);
+    }
     add_rise(&s->disk_reads, object_figure(o, QUEUE_DISK), figures[QUEUE_DISK]);
     add_rise(&s->disk_writes, object_figure(o, QUEUE_DISK + 1), figures[QUEUE_DISK + 1]);
     note(s, o, OBJECT_QUEUE, figures);
@@ -303,6 +313,7 @@ static void read_sessions(struct loop *loop, void *arg)
     struct slice_read *read = s->slices[loop_index(loop)];
     struct visit visit = {s, read};
     read->row_count = 0;
+    read->turn_us = counters_here.turn_ns / 1000;
     if (!read->is_walking)
         sessions_walk_begin(loop, &read->walk);
     else if (!read->has_more)
@@ -417,6 +428,16 @@ static void note_vhosts(struct statistics *s, uint64_t *lengths)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void note_loops(struct statistics *s)
+{
+    for (unsigned i = 0; i < loops_count(s->loops); i++) {
+        struct object *o = object_meet(s, OBJECT_LOOP, i);
+        pthread_mutex_lock(&s->lock);
+        note(s, o, OBJECT_LOOP, &s->slices[i]->turn_us);
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
 static void note_node(struct statistics *s, const uint64_t *lengths)
 {
     uint64_t all[STATISTICS_COUNT] = {0}, figures[OBJECT_FIGURES_MAX];
@@ -444,6 +465,9 @@ static void note_node(struct statistics *s, const uint64_t *lengths)
     all[STATISTIC_queue_declared] = c.queues_declared;
     all[STATISTIC_queue_created] = c.queues_created;
     all[STATISTIC_queue_deleted] = c.queues_deleted;
+    all[STATISTIC_log_sync_us] = c.log_sync_us;
+    for (unsigned i = 0; i < DOUBLING_BUCKETS; i++)
+        all[STATISTIC_log_syncs] += (&c.log_syncs_64us_1)[i];
     if (s->settings.read_node)
         s->settings.read_node(s->settings.arg, all);
     for (unsigned i = 0; i < kind->count; i++)
@@ -480,6 +504,7 @@ int statistics_round(struct statistics *s)
     forget_unseen(s, OBJECT_PUBLISH);
     note_traffic(s, OBJECT_DELIVERY);
     note_traffic(s, OBJECT_PUBLISH);
+    note_loops(s);
     if (!s->is_whole)
         return 0;
     note_vhosts(s, lengths);

@@ -50,6 +50,9 @@ void world_begin(struct world *w, struct statistics_settings settings)
     loops_start(loops);
     assert_int_equal(pthread_create(&w->thread, NULL, run_loops, loops), 0);
     assert_int_equal(statistics_start(loops, w->m.broker, &settings, &w->m.statistics), 0);
+    /* The sampler's thread takes its first round when it begins: after that, those of ticks alone. */
+    if (!settings.is_disabled)
+        assert_int_equal(statistics_refresh(w->m.statistics), 0);
 }
 
 void world_end(struct world *w)

@@ -19,7 +19,7 @@ struct world {
     pthread_t thread;
 };
 
-/* interval_ms and clock_ms of the settings are set here. */
+/* interval_ms and clock_ms of the settings are set here. The sampler's first round is over. */
 void world_begin(struct world *w, struct statistics_settings settings);
 void world_end(struct world *w);
 

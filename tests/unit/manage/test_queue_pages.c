@@ -77,7 +77,7 @@ static void the_longest_queues_come_first(void **state)
     }
     world_tick(&w);
     struct queue_page page = {
-        .is_by_statistic = true,
+        .order = BY_STATISTIC,
         .statistic = STATISTIC_messages,
         .is_descending = true,
         .count = 3,
@@ -95,6 +95,26 @@ static void the_longest_queues_come_first(void **state)
     page.is_descending = page.is_rate = true;
     page.count = 1;
     assert_page(&w, &page, 5, NAMES("few"));
+    world_end(&w);
+}
+
+static int64_t key_of_length(const struct queue *q)
+{
+    return (int64_t)queue_name(q).n;
+}
+
+static void a_key_that_needs_no_home_orders_them_too(void **state)
+{
+    (void)state;
+    struct world w;
+    static const char *const names[] = {"bbb", "a", "dd", "ccc", "e"};
+    world_begin(&w, basic);
+    for (unsigned i = 0; i < 5; i++)
+        world_declare(&w, names[i]);
+    struct queue_page page = {.order = BY_KEY, .key = key_of_length, .count = 3};
+    assert_page(&w, &page, 5, NAMES("a", "e", "dd"));
+    page.is_descending = true;
+    assert_page(&w, &page, 5, NAMES("bbb", "ccc", "dd"));
     world_end(&w);
 }
 
@@ -170,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_by_name_are_parts_of_one_order),
         cmocka_unit_test(the_longest_queues_come_first),
+        cmocka_unit_test(a_key_that_needs_no_home_orders_them_too),
         cmocka_unit_test(only_queues_that_match_are_counted_and_shown),
         cmocka_unit_test(queues_of_a_user_are_those_that_it_has_declared),
         cmocka_unit_test(a_page_of_a_missing_vhost_is_refused),

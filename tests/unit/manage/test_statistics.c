@@ -241,6 +241,130 @@ static void without_rates_there_are_values_alone(void **state)
     world_end(&w);
 }
 
+static bool queue_span(struct world *w, uint64_t id, uint64_t ms, struct statistics_span *ret)
+{
+    statistics_lock(w->m.statistics);
+    bool is_known = statistics_queue_span(w->m.statistics, id, ms, ret);
+    statistics_unlock(w->m.statistics);
+    return is_known;
+}
+
+static void a_span_is_what_has_changed_since(void **state)
+{
+    (void)state;
+    struct world w;
+    struct statistics_span span;
+    world_begin(&w, basic);
+    world_tick(&w);
+    uint64_t id = world_declare(&w, "q");
+    assert_false(queue_span(&w, id, 60000, &span));
+    world_publish(&w, "q", 10);
+    world_tick(&w);
+    world_publish(&w, "q", 4);
+    world_tick(&w);
+    assert_true(queue_span(&w, id, WORLD_TICK_MS, &span));
+    assert_int_equal(span.ms, WORLD_TICK_MS);
+    assert_int_equal(span.before[STATISTIC_messages], 10);
+    assert_int_equal(span.now[STATISTIC_messages], 14);
+    assert_int_equal(statistics_rise(&span, STATISTIC_publish), 4);
+    assert_true(queue_span(&w, id, 600000, &span));
+    assert_int_equal(span.ms, 3 * WORLD_TICK_MS); /* since the sampler's first round */
+    assert_int_equal(statistics_rise(&span, STATISTIC_publish), 14);
+    world_pass(1000);
+    assert_true(queue_span(&w, id, WORLD_TICK_MS, &span));
+    assert_int_equal(span.idle_ms, 1000);
+    statistics_lock(w.m.statistics);
+    assert_false(statistics_queue_is_idle(w.m.statistics, id, 1000));
+    assert_true(statistics_node_span(w.m.statistics, WORLD_TICK_MS, &span));
+    assert_true(statistics_loop_span(w.m.statistics, 1, WORLD_TICK_MS, &span));
+    assert_false(statistics_loop_span(w.m.statistics, WORLD_LOOPS, WORLD_TICK_MS, &span));
+    statistics_unlock(w.m.statistics);
+    world_end(&w);
+}
+
+/* Else what has changed divided by it would be no rate. */
+static void a_span_of_the_node_and_of_loops_is_that_between_two_rounds(void **state)
+{
+    (void)state;
+    struct world w;
+    struct statistics_span span;
+    world_begin(&w, basic);
+    for (unsigned i = 0; i < 4; i++)
+        world_tick(&w);
+    world_pass(3000);
+    statistics_lock(w.m.statistics);
+    assert_true(statistics_loop_span(w.m.statistics, 1, 1000, &span));
+    assert_int_equal(span.ms, WORLD_TICK_MS);
+    assert_true(statistics_node_span(w.m.statistics, WORLD_TICK_MS + 1, &span));
+    assert_int_equal(span.ms, 2 * WORLD_TICK_MS);
+    assert_true(statistics_node_span(w.m.statistics, 600000, &span));
+    assert_int_equal(span.ms, 4 * WORLD_TICK_MS);
+    statistics_unlock(w.m.statistics);
+    world_end(&w);
+}
+
+static void what_a_queue_is_restored_with_has_not_come_in_a_span(void **state)
+{
+    (void)state;
+    struct world w;
+    struct statistics_span span;
+    world_begin(&w, basic);
+    world_tick(&w);
+    uint64_t id = world_declare(&w, "old");
+    world_publish(&w, "old", 10);
+    struct queue *q = queue_find(w.vhost, S("old"));
+    q->is_restoring = true;
+    world_tick(&w);
+    q->is_restoring = false;
+    world_tick(&w);
+    world_publish(&w, "old", 3);
+    world_tick(&w);
+    assert_true(queue_span(&w, id, 60000, &span));
+    assert_int_equal(span.before[STATISTIC_messages], 10);
+    assert_int_equal(span.now[STATISTIC_messages], 13);
+    world_end(&w);
+}
+
+static uint64_t world_purge(struct world *w, const char *queue)
+{
+    struct progress progress = {0};
+    uint64_t purged;
+    assert_true(
+        manage_purge_queue(&w->m, &actor_cli, S("/"), S(queue), &progress, &purged, &w->error));
+    return purged;
+}
+
+static void a_queue_that_holds_nothing_and_does_not_move_is_idle(void **state)
+{
+    (void)state;
+    struct world w;
+    world_begin(&w, basic);
+    uint64_t id = world_declare(&w, "q");
+    statistics_lock(w.m.statistics);
+    assert_false(statistics_queue_is_idle(w.m.statistics, id, 0)); /* it is not known */
+    statistics_unlock(w.m.statistics);
+    world_tick(&w);
+    world_tick(&w);
+    statistics_lock(w.m.statistics);
+    assert_true(statistics_queue_is_idle(w.m.statistics, id, 600000)); /* it never has */
+    statistics_unlock(w.m.statistics);
+    world_publish(&w, "q", 1);
+    world_tick(&w);
+    assert_int_equal(world_purge(&w, "q"), 1);
+    world_tick(&w);
+    statistics_lock(w.m.statistics);
+    assert_false(statistics_queue_is_idle(w.m.statistics, id, WORLD_TICK_MS));
+    assert_true(statistics_queue_is_idle(w.m.statistics, id, 0));
+    statistics_unlock(w.m.statistics);
+    assert_false(statistics_queue_is_idle(NULL, id, 0));
+    queue_find(w.vhost, S("q"))->counters.disk.lost = 3; /* that is to be seen, however long ago */
+    world_tick(&w);
+    statistics_lock(w.m.statistics);
+    assert_false(statistics_queue_is_idle(w.m.statistics, id, 0));
+    statistics_unlock(w.m.statistics);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +375,10 @@ int main(void)
         cmocka_unit_test(what_a_vhosts_ended_channels_have_counted_remains),
         cmocka_unit_test(a_deleted_queue_is_forgotten),
         cmocka_unit_test(many_queues_are_read_in_slices),
+        cmocka_unit_test(a_span_is_what_has_changed_since),
+        cmocka_unit_test(a_span_of_the_node_and_of_loops_is_that_between_two_rounds),
+        cmocka_unit_test(what_a_queue_is_restored_with_has_not_come_in_a_span),
+        cmocka_unit_test(a_queue_that_holds_nothing_and_does_not_move_is_idle),
         cmocka_unit_test(nothing_is_answered_if_nothing_is_collected),
         cmocka_unit_test(before_the_first_round_samples_are_zero),
         cmocka_unit_test(without_rates_there_are_values_alone),
