@@ -72,6 +72,20 @@
     C("user", user, STRING, f->name)                                                               \
     C("value", value, JSON, f->limits)
 
+#define API_ACCESS_FIELDS(C)                                                                       \
+    C("action", action, TEXT, f->action)                                                           \
+    C("allowed", allowed, BOOL, f->is_allowed)                                                     \
+    C("pattern", pattern, STRING_WHERE, f->has_pattern, f->pattern)                                \
+    C("reason", reason, STRING, f->reason)
+
+#define API_PREVIEW_FIELDS(C)                                                                      \
+    C("effect", effect, TEXT, policy_effect_name(f->effect))                                       \
+    C("kind", kind, TEXT, f->is_queue ? "queue" : "exchange")                                      \
+    C("name", name, STRING, f->name)                                                               \
+    C("other.name", other_name, STRING_WHERE, f->has_other, f->other)                              \
+    C("other.priority", other_priority, INTEGER_WHERE, f->has_other, f->other_priority)            \
+    C("type", type, TEXT, f->type)
+
 #define API_ATTEMPTS_FIELDS(C)                                                                     \
     C("auth_attempts", auth_attempts, NUMBER, f->accepted + f->refused)                            \
     C("auth_attempts_failed", auth_attempts_failed, NUMBER, f->refused)                            \

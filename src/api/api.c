@@ -18,6 +18,7 @@ const struct api_route *const api_families[] = {
     api_general_routes,
     api_document_routes,
     api_health_routes,
+    api_doctor_routes,
     api_login_routes,
     api_node_routes,
     api_operation_routes,
@@ -42,6 +43,7 @@ const struct api_route *const api_families[] = {
     api_job_routes,
     api_browse_routes,
     api_stream_routes,
+    api_trace_routes,
     NULL,
 };
 /* clang-format on */
@@ -52,7 +54,8 @@ struct api *api_create(struct manage *manage, const struct api_settings *setting
     api->manage = manage;
     api->settings = *settings;
     api_open_streams(api);
-    cookie_key_make(api->cookie_key);
+    memcpy(api->cookie_key, settings->cookie_key, COOKIE_KEY_BYTES);
+    api->settings.cookie_key = NULL;
     return api;
 }
 
@@ -196,5 +199,5 @@ void api_handle(void *arg, struct http_request *request)
 bool api_is_short(void *arg, const struct http_request *request)
 {
     struct slice path = path_below(arg, http_path(request));
-    return slice_begins(path, "/health/") || slice_is(path, "/whoami");
+    return !path.p || slice_begins(path, "/health/") || slice_is(path, "/whoami");
 }

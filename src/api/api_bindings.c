@@ -10,14 +10,18 @@
 API_BINDING_FIELDS(FIELD_VALUE)
 const struct column api_binding_fields[] = {API_BINDING_FIELDS(FIELD_ROW) COLUMNS_END};
 
+static const struct api_kind binding_kind = {
+    .fields = api_binding_fields,
+    .names = "routing_key source destination",
+};
+
 void api_answer_bindings(struct api_call *c, const struct binding_ends *choice)
 {
     struct listing l = {0};
     struct manage_error error = {0};
     bool is_done =
         manage_find_bindings(c->manage, &c->actor, api_part(c, "vhost"), choice, &l, &error);
-    l.columns = api_binding_fields;
-    api_answer_listing(c, is_done, &l, &error);
+    api_answer_kind(c, &binding_kind, is_done, &l, &error);
 }
 
 static bool list_one(struct api_call *c, struct slice vhost, struct listing *ret,
@@ -31,8 +35,7 @@ static void list_bindings(struct api_call *c)
     struct listing l = {0};
     struct manage_error error = {0};
     bool is_done = api_list_vhosts(c, list_one, &l, &error);
-    l.columns = api_binding_fields;
-    api_answer_listing(c, is_done, &l, &error);
+    api_answer_kind(c, &binding_kind, is_done, &l, &error);
 }
 
 static void list_from_to(struct api_call *c, bool is_to_queue)
@@ -92,15 +95,15 @@ static void show_to_exchange(struct api_call *c)
 const struct api_route api_binding_routes[] = {
     {"GET", "/bindings", API_MANAGEMENT, list_bindings,
      "Lists the bindings of all vhosts that the user has access to.", .answer = api_binding_fields,
-     .is_list = true},
+     .is_list = true, .is_paged = true},
     {"GET", "/bindings/{vhost}", API_VHOST, list_bindings, "Lists the bindings of a vhost.",
-     .answer = api_binding_fields, .is_list = true},
+     .answer = api_binding_fields, .is_list = true, .is_paged = true},
     {"GET", "/bindings/{vhost}/e/{source}/q/{destination}", API_VHOST, list_to_queue,
      "Lists the bindings from an exchange to a queue.", .answer = api_binding_fields,
-     .is_list = true},
+     .is_list = true, .is_paged = true},
     {"GET", "/bindings/{vhost}/e/{source}/e/{destination}", API_VHOST, list_to_exchange,
      "Lists the bindings from an exchange to another.", .answer = api_binding_fields,
-     .is_list = true},
+     .is_list = true, .is_paged = true},
     {"GET", "/bindings/{vhost}/e/{source}/q/{destination}/{props}", API_VHOST, show_to_queue,
      "Shows a binding; {props} is its properties_key.", .answer = api_binding_fields},
     {"GET", "/bindings/{vhost}/e/{source}/e/{destination}/{props}", API_VHOST, show_to_exchange,

@@ -145,11 +145,7 @@ static void write_route(struct api_call *c, const struct listing *steps, size_t 
     json_write_bool(w, queues > 0);
     json_write_key(w, "queues");
     json_write_u64(w, queues);
-    json_write_key(w, "steps");
-    json_write_begin(w, '[');
-    for (size_t i = 0; i < steps->count && api_flush(c); i++)
-        api_write_fields(c, explain_columns, steps->rows[i]);
-    json_write_end(w, ']');
+    api_write_rows(c, "steps", explain_columns, steps);
     json_write_end(w, '}');
 }
 

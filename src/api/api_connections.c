@@ -43,6 +43,9 @@ static const struct column connection_fields[] = {
 #undef F
 #undef COLUMN_OF
 
+/* A page finds connections by what their clients call them, too. */
+#define CONNECTION_NAMES "name user_provided_name"
+
 static bool connection_statistics(const struct api_call *c, const void *facts,
                                   struct statistics_answer *ret)
 {
@@ -56,9 +59,10 @@ static bool connection_statistics(const struct api_call *c, const void *facts,
     return true;
 }
 
-static const struct api_kind plain_kind = {.fields = plain_fields};
+static const struct api_kind plain_kind = {.fields = plain_fields, .names = CONNECTION_NAMES};
 static const struct api_kind connection_kind = {connection_fields, connection_statistics,
-                                                offsetof(struct connection_facts, statistics)};
+                                                offsetof(struct connection_facts, statistics),
+                                                CONNECTION_NAMES};
 
 /* --- channels --------------------------------------------------------------------------------- */
 
@@ -88,7 +92,8 @@ static bool channel_statistics(const struct api_call *c, const void *facts,
 }
 
 static const struct api_kind channel_kind = {channel_fields, channel_statistics,
-                                             offsetof(struct channel_facts, statistics)};
+                                             offsetof(struct channel_facts, statistics),
+                                             "name connection_details.user_provided_name"};
 
 /* --- listings --------------------------------------------------------------------------------- */
 
@@ -258,13 +263,15 @@ const struct api_route api_connection_routes[] = {
      "Lists connections: monitors see all, other users their own.", .answer = connection_fields,
      .is_list = true, .is_paged = true},
     {"GET", "/vhosts/{vhost}/connections", API_VHOST, list_connections_of_vhost,
-     "Lists the connections to a vhost.", .answer = connection_fields, .is_list = true},
+     "Lists the connections to a vhost.", .answer = connection_fields, .is_list = true,
+     .is_paged = true},
     {"GET", "/connections/username/{user}", API_MANAGEMENT, list_connections_of_user,
      "Lists the connections of a user.", .answer = plain_fields, .is_list = true, .is_paged = true},
     {"GET", "/connections/{name}", API_MANAGEMENT, show_connection, "Shows a connection.",
      .answer = connection_fields},
     {"GET", "/connections/{name}/channels", API_MANAGEMENT, list_channels_of_connection,
-     "Lists the channels of a connection.", .answer = channel_fields, .is_list = true},
+     "Lists the channels of a connection.", .answer = channel_fields, .is_list = true,
+     .is_paged = true},
     {"GET", "/connections/{name}/sessions", API_MANAGEMENT, list_sessions_of_connection,
      "Lists the AMQP 1.0 sessions of a connection: there are none yet."},
     {"GET", "/channels", API_MANAGEMENT, list_channels,
@@ -273,6 +280,6 @@ const struct api_route api_connection_routes[] = {
     {"GET", "/channels/{name}", API_MANAGEMENT, show_channel,
      "Shows a channel, and its consumers as consumer_details.", .answer = channel_fields},
     {"GET", "/vhosts/{vhost}/channels", API_VHOST, list_channels_of_vhost,
-     "Lists the channels of a vhost.", .answer = channel_fields, .is_list = true},
+     "Lists the channels of a vhost.", .answer = channel_fields, .is_list = true, .is_paged = true},
     {NULL},
 };

@@ -127,11 +127,61 @@ static struct job_facts *start_import(struct api_call *c, struct slice text,
     return api_await_job(c, is_started, id, &error);
 }
 
+/* --- what an import would do ------------------------------------------------------------------ */
+
+static void write_lines(struct api_call *c, const char *key, const struct lv_buffer *lines)
+{
+    struct slice rest = lv_buffer_slice(lines);
+    json_write_key(&c->json, key);
+    json_write_begin(&c->json, '[');
+    while (rest.n > 0) {
+        const uint8_t *end = memchr(rest.p, '\n', rest.n);
+        size_t n = (size_t)(end - rest.p);
+        json_write_string(&c->json, slice_of(rest.p, n));
+        rest = slice_of(rest.p + n + 1, rest.n - n - 1);
+    }
+    json_write_end(&c->json, ']');
+}
+
+static void compare_text(struct api_call *c, struct slice text, const struct slice *vhost)
+{
+    const struct definitions_source source = {.text = text.n > 0 ? text : slice_str("{}")};
+    const struct definitions_import what = {.sources = &source,
+                                            .source_count = 1,
+                                            .vhost = vhost,
+                                            .skip_unsupported =
+                                                api_query_flag(c, "skip_unsupported")};
+    struct definitions_report report = {0};
+    struct manage_error error = {0};
+    json_t *difference = NULL;
+    compute_slot_take();
+    if (manage_compare_definitions(c->manage, &c->actor, &what, &report, &difference, &error)) {
+        json_write_begin(&c->json, '{');
+        json_write_key(&c->json, "kinds");
+        json_write_tree(&c->json, difference);
+        write_lines(c, "notes", &report.notes);
+        write_lines(c, "skipped", &report.skipped);
+        json_write_end(&c->json, '}');
+    } else if (error.refusal == REFUSAL_MALFORMED) {
+        refuse_text(c, lv_buffer_slice(&error.text));
+        manage_error_free(&error);
+    } else {
+        api_refuse_as(c, &error);
+    }
+    definitions_report_free(&report);
+}
+
+/* --- the import itself ------------------------------------------------------------------------ */
+
 static void import_text(struct api_call *c, struct slice text, struct slice redirect,
                         const struct slice *vhost)
 {
     if (!http_reserve(c->http, definitions_memory(text))) {
         api_refuse(c, 503, "service_unavailable", "there is no memory for a request of this size");
+        return;
+    }
+    if (api_query_flag(c, "dry_run")) {
+        compare_text(c, text, vhost);
         return;
     }
     struct slice location = slice_copy(redirect); /* the body is taken */
@@ -193,7 +243,8 @@ static void import_vhost(struct api_call *c)
     "if that takes longer than 10 s, or at once with `async=true`. "                               \
     "`skip_unsupported=true` leaves out queues and exchanges of types that this broker does not "  \
     "have, their bindings, and parameters of components that it does not have; the answer is the " \
-    "job, whose `notes` name them."
+    "job, whose `notes` name them. `dry_run=true` changes nothing, and answers what an import "    \
+    "would create, change and leave."
 
 static const char import_summary[] =
     "Imports definitions, all of them or none: JSON, or a form with a part `file`, and perhaps "

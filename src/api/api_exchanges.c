@@ -91,8 +91,10 @@ const struct api_route api_exchange_routes[] = {
     {"GET", "/exchanges/{vhost}/{name}", API_VHOST, show_exchange,
      "Shows an exchange; amq.default is the default exchange.", .answer = exchange_fields},
     {"GET", "/exchanges/{vhost}/{name}/bindings/source", API_VHOST, list_by_source,
-     "Lists the bindings from an exchange.", .answer = api_binding_fields, .is_list = true},
+     "Lists the bindings from an exchange.", .answer = api_binding_fields, .is_list = true,
+     .is_paged = true},
     {"GET", "/exchanges/{vhost}/{name}/bindings/destination", API_VHOST, list_by_destination,
-     "Lists the bindings to an exchange.", .answer = api_binding_fields, .is_list = true},
+     "Lists the bindings to an exchange.", .answer = api_binding_fields, .is_list = true,
+     .is_paged = true},
     {NULL},
 };

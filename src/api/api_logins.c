@@ -13,9 +13,29 @@ static const struct column attempts_fields[] = {API_ATTEMPTS_FIELDS(FIELD_ROW) C
 API_SOURCE_FIELDS(FIELD_VALUE)
 static const struct column source_fields[] = {API_SOURCE_FIELDS(FIELD_ROW) COLUMNS_END};
 
-/* The page has no use for a provider of tokens; both generations of RabbitMQ's page ask. */
+static void write_member(struct api_call *c, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    json_write_key(&c->json, name);
+    json_write_text(&c->json, text);
+}
+
+static void write_provider(struct api_call *c, const struct api_oauth *oauth)
+{
+    write_member(c, "oauth_client_id", oauth->client_id);
+    write_member(c, "oauth_provider_url", oauth->provider_url);
+    write_member(c, "oauth_metadata_url", oauth->metadata_url);
+    write_member(c, "oauth_token_url", oauth->token_url);
+    write_member(c, "oauth_scopes", oauth->scopes);
+    json_write_key(&c->json, "oauth_disable_basic_auth");
+    json_write_bool(&c->json, c->api->settings.disables_basic);
+}
+
+/* What is said of UAA is for older versions of RabbitMQ's page. */
 static void show_settings(struct api_call *c)
 {
+    const struct api_oauth *oauth = &c->api->settings.oauth;
     json_write_begin(&c->json, '{');
     json_write_key(&c->json, "enable_uaa");
     json_write_bool(&c->json, false);
@@ -24,7 +44,9 @@ static void show_settings(struct api_call *c)
     json_write_key(&c->json, "uaa_location");
     json_write_text(&c->json, "");
     json_write_key(&c->json, "oauth_enabled");
-    json_write_bool(&c->json, false);
+    json_write_bool(&c->json, oauth->client_id != NULL);
+    if (oauth->client_id)
+        write_provider(c, oauth);
     json_write_end(&c->json, '}');
 }
 
@@ -66,10 +88,11 @@ static void forget_attempts(struct api_call *c)
 
 const struct api_route api_login_routes[] = {
     {"GET", "/auth", API_PUBLIC, show_settings,
-     "Shows which provider of tokens a page is to use: none."},
+     "Shows at which provider of tokens users of a page log in, if there is one."},
     {"POST", "/login", API_PUBLIC, api_log_in_by_form,
-     "Logs a browser in: takes a form with username and password, and sets a cookie that stands "
-     "for them until the login ends. Scripts cannot read it, and other sites cannot use it."},
+     "Logs a browser in: takes a form with username and password, or with a token, and sets a "
+     "cookie that stands for them until the login ends. Scripts cannot read it, and other sites "
+     "cannot use it."},
     {"DELETE", "/login", API_PUBLIC, api_log_out, "Takes the cookie away."},
     {"GET", "/auth/attempts/{node}", API_MONITORING, list_attempts,
      "Lists how many logins were tried, by protocol.", .answer = attempts_fields, .is_list = true},

@@ -19,8 +19,9 @@ struct api_node_facts {
     const struct statistics_answer *statistics;
     char os_pid[24];
     json_t *applications, *auth_mechanisms, *config_files, *contexts, *enabled_plugins,
-        *exchange_types, *log_files; /* owned */
-    json_t *memory;                  /* owned; NULL: not asked for */
+        *exchange_types, *log_files, *loops; /* owned */
+    json_t *memory;                          /* owned; NULL: not asked for */
+    double sync_ms; /* that a sync of the log took lately, on average; below 0: there was none */
 };
 
 #define F struct api_node_facts
@@ -39,8 +40,49 @@ static void facts_free(void *facts)
     json_decref(f->enabled_plugins);
     json_decref(f->exchange_types);
     json_decref(f->log_files);
+    json_decref(f->loops);
     json_decref(f->memory);
     free(f);
+}
+
+/* --- lately ----------------------------------------------------------------------------------- */
+
+/* The time over which a loop's work and the log's syncs are told. */
+enum { LATELY_MS = 20 * 1000 };
+
+/* Returns an object for each loop: which part of the time it was busy; null if that is not known
+ * yet. The caller holds the statistics' lock. */
+static json_t *tree_of_loops(struct manage *m)
+{
+    json_t *loops = json_array();
+    for (unsigned i = 0; i < loops_count(m->loops); i++) {
+        struct statistics_span span;
+        bool is_known = statistics_loop_span(m->statistics, i, LATELY_MS, &span) && span.ms > 0;
+        double busy_ms = is_known ? (double)statistics_rise(&span, STATISTIC_turn_us) / 1000 : 0;
+        double share = is_known ? busy_ms / (double)span.ms : 0;
+        json_t *busy = is_known ? json_real(share < 1 ? share : 1) : json_null();
+        json_array_append_new(loops, json_pack("{s:o}", "busy", busy));
+    }
+    return loops;
+}
+
+/* Returns how long a sync of the log took, or -1. The caller holds the statistics' lock. */
+static double sync_ms(struct manage *m)
+{
+    struct statistics_span span;
+    if (!statistics_node_span(m->statistics, LATELY_MS, &span))
+        return -1;
+    uint64_t syncs = statistics_rise(&span, STATISTIC_log_syncs);
+    uint64_t us = statistics_rise(&span, STATISTIC_log_sync_us);
+    return syncs > 0 ? (double)us / (double)syncs / 1000 : -1;
+}
+
+static void gather_lately(struct manage *m, struct api_node_facts *f)
+{
+    statistics_lock(m->statistics);
+    f->loops = tree_of_loops(m);
+    f->sync_ms = sync_ms(m);
+    statistics_unlock(m->statistics);
 }
 
 /* Gathers the facts, with the samples of c->range. */
@@ -60,6 +102,7 @@ static struct api_node_facts *facts_create(struct api_call *c)
     f->enabled_plugins = tree_of_plugins();
     f->exchange_types = tree_of_exchange_types();
     f->log_files = tree_of_logs();
+    gather_lately(m, f);
     return f;
 }
 

@@ -4,6 +4,7 @@
 #include "api/api_private.h"
 #include "api/fields.h"
 #include "api/node_trees.h"
+#include "base/clock.h"
 #include "base/counters.h"
 #include "broker/parameters.h"
 #include "manage/connections.h"

@@ -1,6 +1,9 @@
-/* Permissions of users in vhosts, and topic permissions. */
+/* Permissions of users in vhosts, topic permissions, and what follows from them. */
+#include <stdlib.h>
+
 #include "api/admin.h"
 #include "api/admin_fields.h"
+#include "manage/user_access.h"
 #include "manage/users.h"
 
 #define F struct permission_facts
@@ -12,6 +15,13 @@ static const struct column permission_fields[] = {API_PERMISSION_FIELDS(FIELD_RO
 #define COLUMN_OF(field) topic_field_##field
 API_TOPIC_PERMISSION_FIELDS(FIELD_VALUE)
 static const struct column topic_fields[] = {API_TOPIC_PERMISSION_FIELDS(FIELD_ROW) COLUMNS_END};
+#undef F
+#undef COLUMN_OF
+
+#define F struct access_facts
+#define COLUMN_OF(field) access_field_##field
+API_ACCESS_FIELDS(FIELD_VALUE)
+static const struct column access_fields[] = {API_ACCESS_FIELDS(FIELD_ROW) COLUMNS_END};
 
 /* --- listings --------------------------------------------------------------------------------- */
 
@@ -184,6 +194,64 @@ static void delete_topic_permission(struct api_call *c)
     delete_topic_permissions_at(c, api_part(c, "exchange"));
 }
 
+/* --- what a user may do ----------------------------------------------------------------------- */
+
+/* Reads of what is asked. Returns false after refusing. */
+static bool read_question(struct api_call *c, struct access_question *ret, struct slice *key)
+{
+    struct slice queue, exchange;
+    bool has_queue = http_query(c->http, "queue", 0, &queue);
+    bool has_exchange = http_query(c->http, "exchange", 0, &exchange);
+    if (has_queue == has_exchange) {
+        api_refuse(c, 400, "bad_request", "expected one of the parameters queue and exchange");
+        return false;
+    }
+    *ret = (struct access_question){
+        .user = api_part(c, "user"),
+        .vhost = api_part(c, "vhost"),
+        .is_queue = has_queue,
+        .name = has_queue                           ? queue
+                : slice_is(exchange, "amq.default") ? SLICE_EMPTY
+                                                    : exchange,
+        .routing_key = http_query(c->http, "routing_key", 0, key) ? key : NULL,
+    };
+    return true;
+}
+
+static void write_subject(struct api_call *c, const struct access_subject *s)
+{
+    const struct value tags = VALUE_OF_WORDS(s->tags);
+    json_write_key(&c->json, "tags");
+    api_write_value(c, &tags);
+    json_write_key(&c->json, "vhost_exists");
+    json_write_bool(&c->json, s->vhost_exists);
+    json_write_key(&c->json, "exists");
+    json_write_bool(&c->json, s->exists);
+    json_write_key(&c->json, "asks_other_backends");
+    json_write_bool(&c->json, s->asks_elsewhere);
+}
+
+static void show_access(struct api_call *c)
+{
+    struct access_question q;
+    struct access_subject subject;
+    struct slice key;
+    struct listing checks = {0};
+    struct manage_error error = {0};
+    if (!read_question(c, &q, &key))
+        return;
+    if (!manage_explain_access(c->manage, &c->actor, &q, &checks, &subject, &error)) {
+        api_refuse_as(c, &error);
+        return;
+    }
+    json_write_begin(&c->json, '{');
+    write_subject(c, &subject);
+    api_write_rows(c, "checks", access_fields, &checks);
+    json_write_end(&c->json, '}');
+    listing_free(&checks);
+    free((void *)(uintptr_t)subject.tags.p);
+}
+
 const struct api_route api_permission_routes[] = {
     {"GET", "/permissions", API_ADMINISTRATOR, list_permissions,
      "Lists the permissions of all users.", .answer = permission_fields, .is_list = true},
@@ -222,5 +290,10 @@ const struct api_route api_permission_routes[] = {
      .answer = topic_fields, .is_list = true},
     {"DELETE", "/topic-permissions/{vhost}/{user}/{exchange}", API_ADMINISTRATOR,
      delete_topic_permission, "Deletes the topic permissions of a user at an exchange."},
+    {"GET", "/users/{user}/access/{vhost}", API_ADMINISTRATOR, show_access,
+     "Says what a user may do with the `queue` or the `exchange` of a name, and why: `checks` has "
+     "a row for `configure`, `write` and `read`, for entering the `vhost` and, with a `routing_key` "
+     "and an exchange, for `publish` and `bind`. These are the broker's own decisions by the "
+     "definitions; with `asks_other_backends` a backend elsewhere may decide otherwise."},
     {NULL},
 };

@@ -11,6 +11,13 @@
 #define COLUMN_OF(field) policy_field_##field
 API_POLICY_FIELDS(FIELD_VALUE)
 static const struct column policy_fields[] = {API_POLICY_FIELDS(FIELD_ROW) COLUMNS_END};
+#undef F
+#undef COLUMN_OF
+
+#define F struct preview_facts
+#define COLUMN_OF(field) preview_field_##field
+API_PREVIEW_FIELDS(FIELD_VALUE)
+static const struct column preview_fields[] = {API_PREVIEW_FIELDS(FIELD_ROW) COLUMNS_END};
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -135,6 +142,21 @@ static bool check_types(struct api_call *c)
     return true;
 }
 
+/* Returns the policy that the body describes. `definition` is the body's, as JSON. */
+static struct definition_policy policy_of_body(const struct api_call *c, struct slice name,
+                                               bool is_operator, const char *definition)
+{
+    return (struct definition_policy){
+        .vhost = api_part(c, "vhost"),
+        .name = name,
+        .is_operator = is_operator,
+        .pattern = api_string(c, "pattern"),
+        .apply_to = api_member(c, "apply-to") ? api_string(c, "apply-to") : slice_str("all"),
+        .priority = (int64_t)json_number_value(api_member(c, "priority")),
+        .definition = slice_str(definition),
+    };
+}
+
 static void put(struct api_call *c, bool is_operator)
 {
     struct manage_error error = {0};
@@ -142,15 +164,8 @@ static void put(struct api_call *c, bool is_operator)
         return;
     bool is_new = false;
     char *definition = admin_json(c, "definition");
-    const struct definition_policy row = {
-        .vhost = api_part(c, "vhost"),
-        .name = api_part(c, "name"),
-        .is_operator = is_operator,
-        .pattern = api_string(c, "pattern"),
-        .apply_to = api_member(c, "apply-to") ? api_string(c, "apply-to") : slice_str("all"),
-        .priority = (int64_t)json_number_value(api_member(c, "priority")),
-        .definition = slice_str(definition),
-    };
+    const struct definition_policy row =
+        policy_of_body(c, api_part(c, "name"), is_operator, definition);
     bool is_done = manage_set_policy(c->manage, &c->actor, &row, &is_new, &error);
     api_end(c, is_done, is_new, &error);
     free(definition);
@@ -186,6 +201,65 @@ static void delete_operator_policy(struct api_call *c)
         delete (c, POLICY_OPERATOR);
 }
 
+/* --- previews --------------------------------------------------------------------------------- */
+
+static void write_counts(struct api_call *c, const char *key, const uint64_t *by_effect)
+{
+    json_write_key(&c->json, key);
+    json_write_begin(&c->json, '{');
+    for (enum policy_effect effect = 0; effect <= POLICY_LOST; effect++) {
+        json_write_key(&c->json, policy_effect_name(effect));
+        json_write_u64(&c->json, by_effect[effect]);
+    }
+    json_write_end(&c->json, '}');
+}
+
+static void write_preview(struct api_call *c, const struct listing *rows,
+                          const struct policy_preview_counts *counts)
+{
+    json_write_begin(&c->json, '{');
+    write_counts(c, "queues", counts->by_effect[true]);
+    write_counts(c, "exchanges", counts->by_effect[false]);
+    api_write_rows(c, "items", preview_fields, rows);
+    json_write_end(&c->json, '}');
+}
+
+static void preview(struct api_call *c, bool is_operator)
+{
+    struct listing rows = {0};
+    struct policy_preview_counts counts;
+    struct manage_error error = {0};
+    if (!check_types(c))
+        return;
+    char *definition = api_member(c, "definition") ? admin_json(c, "definition") : NULL;
+    const struct definition_policy row =
+        policy_of_body(c, api_string(c, "name"), is_operator, definition ? definition : "{}");
+    if (manage_preview_policy(c->manage, &c->actor, &row, &rows, &counts, &error))
+        write_preview(c, &rows, &counts);
+    else
+        api_refuse_as(c, &error);
+    listing_free(&rows);
+    free(definition);
+}
+
+static void preview_policy(struct api_call *c)
+{
+    preview(c, false);
+}
+
+static void preview_operator_policy(struct api_call *c)
+{
+    preview(c, true);
+}
+
+#define PREVIEW_BODY "pattern:any! definition:object priority:any apply-to:string name:string"
+#define PREVIEW_SUMMARY                                                                            \
+    " of this body would apply to if it were set, and sets nothing: how many `queues` and "        \
+    "`exchanges`, and the first 100 of them as `items`. `effect` is `in_force`; `hidden`: the "    \
+    "policy `other` comes before it; `unsupported`: a key is not for this type of queue; or "      \
+    "`lost`: the policy of this `name` applies now, and would no longer. With `in_force`, "        \
+    "`other` is the policy that it would displace. The definition may be left out."
+
 #define POLICY_BODY "pattern:any! definition:object! priority:any apply-to:string"
 
 const struct api_route api_policy_routes[] = {
@@ -212,5 +286,9 @@ const struct api_route api_policy_routes[] = {
      "Sets an operator policy, whose limits no policy can exceed.", POLICY_BODY},
     {"DELETE", "/operator-policies/{vhost}/{name}", API_ADMINISTRATOR, delete_operator_policy,
      "Deletes an operator policy."},
+    {"POST", "/policy-preview/{vhost}", API_POLICYMAKER, preview_policy,
+     "Shows what a policy" PREVIEW_SUMMARY, PREVIEW_BODY},
+    {"POST", "/operator-policy-preview/{vhost}", API_ADMINISTRATOR, preview_operator_policy,
+     "Shows what an operator policy" PREVIEW_SUMMARY, PREVIEW_BODY},
     {NULL},
 };

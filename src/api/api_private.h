@@ -46,6 +46,7 @@ struct api_route {
 extern const struct api_route api_binding_routes[];
 extern const struct api_route api_connection_routes[];
 extern const struct api_route api_consumer_routes[];
+extern const struct api_route api_doctor_routes[];
 extern const struct api_route api_exchange_routes[];
 extern const struct api_route api_general_routes[];
 extern const struct api_route api_health_routes[];
@@ -69,6 +70,7 @@ extern const struct api_route api_message_routes[];
 extern const struct api_route api_job_routes[];
 extern const struct api_route api_browse_routes[];
 extern const struct api_route api_stream_routes[];
+extern const struct api_route api_trace_routes[];
 
 extern const struct api_route api_document_routes[];
 
@@ -192,6 +194,10 @@ void api_answer_options(struct api_call *c, struct slice methods);
  * with dots make objects in objects: "message_stats.publish". A value that is VALUE_ABSENT is left
  * out. Fields with the same beginning are neighbours in the table. */
 void api_write_fields(struct api_call *c, const struct column *fields, const void *facts);
+/* Writes a member `key`: an array of the listing's rows, each like api_write_fields(). What was
+ * written is sent on the way, so that no more is kept than a part. */
+void api_write_rows(struct api_call *c, const char *key, const struct column *fields,
+                    const struct listing *l);
 /* Answers a listing, whose columns are fields as above: filtered, sorted and paged as the query
  * asks. Frees the listing; and the error, if it was refused. */
 void api_answer_listing(struct api_call *c, bool is_done, struct listing *listing,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "manage/compute_slots.h"
 #include "manage/exchanges.h"
+#include "manage/queue_origins.h"
 #include "manage/queues.h"
 #include "topology/vhost.h"
 
@@ -109,15 +110,56 @@ static size_t count_queues(struct api_call *c)
     return count;
 }
 
-/* Fills in by what the page is sorted. Returns false if the sampler does not know it. */
+/* The first letters of the type's name, as a number: they are ASCII, and in the order of names. */
+static int64_t key_of_type(const struct queue *q)
+{
+    const char *name = queue_type_name(queue_type(q));
+    int64_t key = 0;
+    for (size_t i = 0; i < sizeof key; i++) {
+        key = key << 8 | *name;
+        name += *name != '\0';
+    }
+    return key;
+}
+
+static int64_t key_of_consumers(const struct queue *q)
+{
+    return (int64_t)queue_consumer_count(q);
+}
+
+static int64_t key_of_durable(const struct queue *q)
+{
+    return queue_entry(q)->flags.durable;
+}
+
+/* Fields of queues that can be read on any thread. */
+static const struct {
+    const char *field;
+    int64_t (*key)(const struct queue *q);
+} any_thread_keys[] = {
+    {"type", key_of_type}, {"consumers", key_of_consumers}, {"durable", key_of_durable}};
+
+static bool find_key(struct slice path, struct queue_page *page)
+{
+    for (size_t i = 0; i < sizeof any_thread_keys / sizeof any_thread_keys[0]; i++) {
+        if (!slice_is(path, any_thread_keys[i].field))
+            continue;
+        page->order = BY_KEY;
+        page->key = any_thread_keys[i].key;
+        return true;
+    }
+    return false;
+}
+
+/* Fills in by what the page is sorted. Returns false if that is known at the queues' homes alone. */
 static bool find_order(const struct api_call *c, struct queue_page *page)
 {
     struct slice path = api_query(c, "sort");
     page->is_descending = api_query_flag(c, "sort_reverse");
     bool is_one_vhost = page->vhost || lv_table_count(c->manage->broker->topology.vhosts) == 1;
-    if (path.n == 0 || (slice_is(path, "name") && is_one_vhost))
+    if (path.n == 0 || (slice_is(path, "name") && is_one_vhost) || find_key(path, page))
         return true;
-    page->is_by_statistic = true;
+    page->order = BY_STATISTIC;
     return api_statistic_of_path(path, &page->statistic, &page->is_rate);
 }
 
@@ -269,6 +311,25 @@ static void list_bindings_of_queue(struct api_call *c)
     api_answer_bindings(c, &(struct binding_ends){.destination = &name, .is_to_queue = true});
 }
 
+/* --- its settings ----------------------------------------------------------------------------- */
+
+#undef F
+#undef COLUMN_OF
+#define F struct queue_setting
+#define COLUMN_OF(field) setting_field_##field
+API_SETTING_FIELDS(FIELD_VALUE)
+static const struct column setting_fields[] = {API_SETTING_FIELDS(FIELD_ROW) COLUMNS_END};
+
+static void list_settings(struct api_call *c)
+{
+    struct listing l = {0};
+    struct manage_error error = {0};
+    bool is_done = manage_list_queue_settings(c->manage, &c->actor, api_part(c, "vhost"),
+                                              api_part(c, "name"), &l, &error);
+    l.columns = setting_fields;
+    api_answer_listing(c, is_done, &l, &error);
+}
+
 const struct api_route api_queue_routes[] = {
     {"GET", "/queues", API_MANAGEMENT, list_queues,
      "Lists the queues of all vhosts that the user has access to.", .answer = queue_fields,
@@ -285,6 +346,12 @@ const struct api_route api_queue_routes[] = {
     {"GET", "/queues/{vhost}/{name}", API_VHOST, show_queue,
      "Shows a queue, and its consumers as consumer_details.", .answer = queue_fields},
     {"GET", "/queues/{vhost}/{name}/bindings", API_VHOST, list_bindings_of_queue,
-     "Lists the bindings to a queue.", .answer = api_binding_fields, .is_list = true},
+     "Lists the bindings to a queue.", .answer = api_binding_fields, .is_list = true,
+     .is_paged = true},
+    {"GET", "/queues/{vhost}/{name}/settings", API_VHOST, list_settings,
+     "Lists the settings of a queue, and where each comes from: the `value` in force, its `source` "
+     "(`argument`, `policy`, `operator_policy`, or `default`: the broker's configuration), and what "
+     "each of them says. Of `has_effect` false are those that are accepted and do nothing.",
+     .answer = setting_fields, .is_list = true},
     {NULL},
 };

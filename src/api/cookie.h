@@ -1,6 +1,6 @@
-/* Cookies that log in: user, password and an end, encrypted with a key that only this process
- * knows. So nothing is kept of a session: a cookie ends with its time, with the process, and when
- * its password is changed. */
+/* Cookies that log in: user, password and an end, encrypted with a key that only the broker knows
+ * and keeps in its data directory. So nothing is kept of a session, and it outlives a restart: a
+ * cookie ends with its time, and when its password is changed. */
 #ifndef LEVERET_API_COOKIE_H
 #define LEVERET_API_COOKIE_H
 
@@ -12,7 +12,7 @@
 
 enum { COOKIE_KEY_BYTES = 32 };
 
-/* What a cookie says. */
+/* What a cookie says; without a user, the password is a token. */
 struct cookie_content {
     struct slice user, password;
     uint64_t ends_at_s; /* of the wall clock */

@@ -483,12 +483,15 @@ void api_describe_html(struct lv_buffer *out)
 {
     struct route_iter it = {0};
     const struct api_route *route;
-    lv_buffer_printf(out, "<p>The same as <a href=\"openapi.json\">OpenAPI</a>.</p>\n<table>\n");
+    lv_buffer_printf(out, "<p>The same as <a href=\"openapi.json\">OpenAPI</a>.</p>\n<table>\n"
+                          "<thead><tr><th scope=\"col\">Method</th><th scope=\"col\">Path</th>"
+                          "<th scope=\"col\">Who</th><th scope=\"col\">What it does</th></tr>"
+                          "</thead>\n<tbody>\n");
     while ((route = route_next(&it))) {
         lv_buffer_printf(out, "<tr><td>%s</td><td><code>/api%s</code></td><td>%s</td><td>",
                          route->method, route->path, access_names[route->access]);
         append_html(out, route->summary);
         lv_buffer_printf(out, "</td></tr>\n");
     }
-    lv_buffer_printf(out, "</table>\n");
+    lv_buffer_printf(out, "</tbody></table>\n");
 }

@@ -43,7 +43,7 @@
     C("exclusive", exclusive, BOOL, f->owner != 0)                                                 \
     C("name", name, STRING, f->name)                                                               \
     C("node", node, TEXT, m->node_name)                                                            \
-    C("type", type, TEXT, f->is_quorum ? "quorum" : "classic")                                     \
+    C("type", type, TEXT, queue_type_name(queue_type(f->queue)))                           \
     C("vhost", vhost, STRING, vhost_name(queue_entry(f->queue)->vhost))
 #define API_QUEUE_LIVE_FIELDS(C)                                                                   \
     C("state", live, TEXT, "live")
@@ -92,6 +92,18 @@
     C("single_active_consumer_ctag", single_active_consumer_ctag, STRING_OR_NULL_WHERE, f->is_quorum, f->active_tag) \
     C("single_active_consumer_tag", single_active_consumer_tag, STRING_OR_NULL_WHERE, !f->is_quorum, f->active_tag)
 
+/* Of a queue: a setting, and who gives it which value. */
+#define API_SETTING_FIELDS(C)                                                                      \
+    C("argument", argument, TREE, f->argument)                                                     \
+    C("has_effect", has_effect, BOOL, f->has_effect)                                               \
+    C("key", key, TEXT, f->key)                                                                    \
+    C("operator_policy.name", operator_name, STRING_WHERE, f->policy_name[POLICY_OPERATOR] != NULL, slice_str(f->policy_name[POLICY_OPERATOR])) \
+    C("operator_policy.value", operator_value, TREE, f->of_policy[POLICY_OPERATOR])                \
+    C("policy.name", policy_of_name, STRING_WHERE, f->policy_name[POLICY_ORDINARY] != NULL, slice_str(f->policy_name[POLICY_ORDINARY])) \
+    C("policy.value", policy_value, TREE, f->of_policy[POLICY_ORDINARY])                           \
+    C("source", source, TEXT, f->source)                                                           \
+    C("value", value_in_force, TREE, f->value)
+
 #define API_EXCHANGE_FIELDS(C)                                                                     \
     C("arguments", arguments, TABLE, f->arguments)                                                 \
     C("auto_delete", auto_delete, BOOL, f->is_auto_delete)                                         \
@@ -103,6 +115,59 @@
     C("name", name, STRING, f->name)                                                               \
     C("policy", policy, STRING_WHERE, f->policy.n > 0, f->policy)                                  \
     C("type", type, TEXT, f->type)                                                                 \
+    C("vhost", vhost, STRING, f->vhost)
+
+#define API_TRACE_FIELDS(C)                                                                        \
+    C("followed", followed, NUMBER, f->followed)                                                   \
+    C("id", id, NUMBER, f->id)                                                                     \
+    C("kind", kind, TEXT, f->is_of_queue ? "queue" : "exchange")                                   \
+    C("left_ms", left_ms, NUMBER, f->is_running ? f->seconds * 1000 - f->run_ms : 0)               \
+    C("matching", matching, NUMBER, f->fitting)                                                    \
+    C("memory", memory, NUMBER, f->memory)                                                         \
+    C("memory_limit", memory_limit, NUMBER, f->bytes)                                              \
+    C("messages", messages, NUMBER, f->messages)                                                   \
+    C("name", name, STRING, f->name)                                                               \
+    C("one_in", one_in, NUMBER, f->one_in)                                                         \
+    C("overwritten", overwritten, NUMBER, f->overwritten)                                          \
+    C("payload_bytes", payload_bytes, NUMBER, f->payload_bytes)                                    \
+    C("records", records, NUMBER, f->records)                                                      \
+    C("routing_key", routing_key, STRING, f->pattern)                                              \
+    C("run_ms", run_ms, NUMBER, f->run_ms)                                                         \
+    C("seconds", seconds, NUMBER, f->seconds)                                                      \
+    C("seen", seen, NUMBER, f->seen)                                                               \
+    C("started_at", started_at, NUMBER, f->started_ms)                                             \
+    C("state", state, TEXT, f->is_running ? "running" : "ended")                                   \
+    C("user", user, STRING, f->user)                                                               \
+    C("vhost", vhost, STRING, f->vhost)
+
+#define API_TRACED_FIELDS(C)                                                                       \
+    C("beginning_lost", beginning_lost, BOOL, f->is_beginning_lost)                                \
+    C("channel", channel, NUMBER, f->channel)                                                      \
+    C("connection", connection, STRING, f->connection)                                             \
+    C("dead_letters", dead_letters, NUMBER, f->deaths)                                             \
+    C("deliveries", deliveries, NUMBER, f->deliveries)                                             \
+    C("exchange", exchange, STRING, f->exchange)                                                   \
+    C("number", number, NUMBER, f->number)                                                         \
+    C("payload_bytes", payload_bytes, NUMBER, f->body_bytes)                                       \
+    C("persistent", persistent, BOOL, f->is_persistent)                                            \
+    C("queue", queue, STRING, f->queue)                                                            \
+    C("queued", queued, NUMBER, f->queued)                                                         \
+    C("records", records, NUMBER, f->records)                                                      \
+    C("redeliveries", redeliveries, NUMBER, f->redeliveries)                                       \
+    C("routing_key", routing_key, STRING, f->routing_key)                                          \
+    C("run_us", run_us, NUMBER, f->run_us)                                                         \
+    C("started_at", started_at, NUMBER, f->started_ms)                                             \
+    C("state", state, TEXT, f->state)                                                              \
+    C("user", user, STRING, f->user)                                                               \
+    C("was_there", was_there, BOOL, f->was_there)
+
+#define API_FLOW_FIELDS(C)                                                                         \
+    C("count", count, NUMBER, f->count)                                                            \
+    C("counted_ms", counted_ms, NUMBER, f->counted_ms)                                             \
+    C("destination", destination, STRING, f->destination)                                          \
+    C("destination_type", destination_type, TEXT, "queue")                                         \
+    C("rate", rate, REAL, f->rate)                                                                 \
+    C("source", source, STRING, f->source)                                                         \
     C("vhost", vhost, STRING, f->vhost)
 
 #define API_BINDING_FIELDS(C)                                                                      \
@@ -159,6 +224,7 @@
     C("connection_details.name", connection_name, STRING, f->connection_name)                      \
     C("connection_details.peer_host", peer_host, TEXT, f->peer.peer.text)                          \
     C("connection_details.peer_port", peer_port, NUMBER, f->peer.peer.port)                        \
+    C("connection_details.user_provided_name", user_provided_name, STRING_WHERE, f->client_name.n > 0, f->client_name) \
     C("consumer_count", consumer_count, NUMBER, f->consumers)                                      \
     C("global_prefetch_count", global_prefetch_count, NUMBER, f->global_prefetch_count)            \
     C("idle_since", idle_since, IDLE_SINCE, f->statistics)                                         \
@@ -190,8 +256,10 @@
     C("channel_details.peer_host", peer_host, TEXT, f->peer.peer.text)                             \
     C("channel_details.peer_port", peer_port, NUMBER, f->peer.peer.port)                           \
     C("channel_details.user", user, STRING, f->user)                                               \
+    C("channel_details.user_provided_name", user_provided_name, STRING_WHERE, f->client_name.n > 0, f->client_name) \
     C("consumer_tag", consumer_tag, STRING, f->tag)                                                \
     C("exclusive", exclusive, BOOL, f->exclusive)                                                  \
+    C("messages_unacknowledged", messages_unacknowledged, NUMBER, f->unacknowledged)               \
     C("prefetch_count", prefetch_count, NUMBER, f->prefetch_count)                                 \
     C("queue.name", queue_name, STRING, f->queue)                                                  \
     C("queue.vhost", queue_vhost, STRING, f->vhost)
@@ -204,7 +272,8 @@
     C("channel_details.number", number, NUMBER, f->channel)                                        \
     C("channel_details.peer_host", peer_host, TEXT, f->peer.peer.text)                             \
     C("channel_details.peer_port", peer_port, NUMBER, f->peer.peer.port)                           \
-    C("channel_details.user", user, STRING, f->user)
+    C("channel_details.user", user, STRING, f->user)                                               \
+    C("channel_details.user_provided_name", user_provided_name, STRING_WHERE, f->client_name.n > 0, f->client_name)
 #define API_TRAFFIC_QUEUE_FIELDS(C)                                                                \
     C("queue.name", queue_name, STRING, f->queue)                                                  \
     C("queue.vhost", queue_vhost, STRING, f->vhost)
@@ -269,6 +338,7 @@
     C("rates_mode", rates_mode, TEXT, rates_mode_of(m))                                            \
     C("release_series_support_status", release_series_support_status, TEXT, "supported")           \
     C("sample_retention_policies", sample_retention_policies, TREE, f->retention)                  \
+    C("started", started, NUMBER, clock_wall_ms() - f->node.uptime_ms)                             \
     C("statistics_db_event_queue", statistics_db_event_queue, NUMBER, 0)
 
 #define API_NODE_FIELDS(C)                                                                         \
@@ -294,8 +364,12 @@
     C("fd_used", fd_used, NUMBER, f->process.files_used)                                           \
     DETAILS_FIELD(C, fd_used)                                                                      \
     C("io_read_bytes", io_read_bytes, NUMBER, f->process.disk_read_bytes)                          \
+    C("io_sync_avg_time", io_sync_avg_time, REAL_WHERE, f->sync_ms >= 0, f->sync_ms)               \
     C("io_write_bytes", io_write_bytes, NUMBER, f->process.disk_written_bytes)                     \
     C("log_files", log_files, TREE, f->log_files)                                                  \
+    STATISTIC_FIELD(C, "", log_sync_us)                                                            \
+    STATISTIC_FIELD(C, "", log_syncs)                                                              \
+    C("loops", loops, TREE, f->loops)                                                              \
     C("mem_alarm", mem_alarm, BOOL, f->node.alarms & BROKER_ALARM_MEMORY)                          \
     C("mem_calculation_strategy", mem_calculation_strategy, TEXT, "rss")                           \
     C("mem_limit", mem_limit, NUMBER, f->node.memory_limit_bytes)                                  \
@@ -332,6 +406,6 @@
  *     API_QUEUE_FIELDS(FIELD_VALUE)
  *     const struct column api_queue_fields[] = {API_QUEUE_FIELDS(FIELD_ROW) COLUMNS_END}; */
 #define FIELD_VALUE(name, field, ...) COLUMN_VALUE(field, __VA_ARGS__)
-#define FIELD_ROW(name, field, type, ...) {name, COLUMN_OF(field), #type},
+#define FIELD_ROW(name, field, type, ...) {name, COLUMN_OF(field), #type, TYPE_IS_STATISTIC(type)},
 
 #endif

@@ -1,19 +1,41 @@
 /* Answers that are listings: filtered, put in order, in pages. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/objects.h"
 #include "api/pages.h"
+#include "base/assert.h"
 #include "base/memory.h"
 #include "manage/compute_slots.h"
 
-/* Keeps the rows whose name the page asks for. */
-static void filter_names(struct api_call *c, struct api_page *page, struct listing *l)
+enum { NAMES_MAX = 4 };
+
+/* Finds the fields that a page filters by, and ends them with NULL. */
+static void find_names(const struct api_kind *kind, const struct column *ret[NAMES_MAX + 1])
 {
-    const struct column *column = column_find(l->columns, slice_str("name"));
-    if (page->pattern && column)
-        listing_keep_pattern(l, c->manage, column, page->pattern);
-    else if (page->name.n > 0 && column)
-        listing_keep_matching(l, c->manage, column, page->name);
+    const char *names = kind->names ? kind->names : "name";
+    size_t count = 0;
+    while (*names) {
+        size_t length = strcspn(names, " ");
+        const struct column *column = column_find(kind->fields, slice_of(names, length));
+        lv_assert(count < NAMES_MAX);
+        if (column)
+            ret[count++] = column;
+        names += length + strspn(names + length, " ");
+    }
+    ret[count] = NULL;
+}
+
+/* Keeps the rows whose name the page asks for. */
+static void filter_names(struct api_call *c, const struct api_kind *kind,
+                         const struct api_page *page, struct listing *l)
+{
+    const struct column *names[NAMES_MAX + 1];
+    find_names(kind, names);
+    if (page->pattern)
+        listing_keep_pattern(l, c->manage, names, page->pattern);
+    else if (page->name.n > 0)
+        listing_keep_matching(l, c->manage, names, page->name);
 }
 
 /* Returns the values of all rows. Those of statistics are looked up for one row at a time. */
@@ -21,7 +43,7 @@ static struct value *sort_values(struct api_call *c, const struct api_kind *kind
                                  const struct api_sort_key *key, const struct listing *l)
 {
     struct value *values = lv_calloc(l->count + 1, sizeof *values);
-    bool looks_up = kind->find_statistics && api_sort_key_is_statistic(key);
+    bool looks_up = kind->find_statistics && key->field->is_statistic;
     for (size_t i = 0; i < l->count; i++) {
         struct statistics_answer answer;
         if (looks_up)
@@ -52,7 +74,7 @@ static void answer_rows(struct api_call *c, const struct api_kind *kind, struct 
     struct api_show show;
     struct api_counts counts = {.total = l->count};
     api_show_begin(&show, c, kind);
-    filter_names(c, page, l);
+    filter_names(c, kind, page, l);
     counts.matching = l->count;
     sort_rows(c, kind, l);
     if (!page->is_asked_for)

@@ -23,8 +23,20 @@
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
+/* Returns whether a page's script asks, as far as it tells: by the header x-requested-with, or by an
+ * EventSource, which cannot have one. */
+static bool is_of_script(const struct api_call *c)
+{
+    return http_header(c->http, "x-requested-with").n > 0 ||
+           slice_is(http_header(c->http, "accept"), "text/event-stream");
+}
+
+/* On a challenge of this kind a browser shows a dialog of its own, also to a page that has a form
+ * for logging in: it is not sent to scripts. */
 static void ask_for_credentials(struct api_call *c)
 {
+    if (is_of_script(c))
+        return;
     http_add_header(c->http, "www-authenticate", slice_str("Basic realm=\"RabbitMQ Management\""));
 }
 
@@ -149,11 +161,13 @@ static uint64_t now_s(void)
 static bool log_in_by_cookie(struct api_call *c, struct slice value)
 {
     struct lv_buffer space = {0};
-    struct cookie_content content;
+    struct cookie_content content = {0};
     bool is_valid =
         cookie_open(c->api->cookie_key, value, &space, &content) && content.ends_at_s > now_s();
-    bool is_in = is_valid ? passwords_are_allowed(c) && log_in(c, content.user, content.password)
-                          : refuse_nobody(c);
+    bool is_token = content.user.n == 0;
+    bool is_in = !is_valid ? refuse_nobody(c)
+                           : (is_token || passwords_are_allowed(c)) &&
+                                 log_in(c, content.user, content.password);
     password_wipe(lv_buffer_slice(&space));
     lv_buffer_free(&space);
     return is_in;
@@ -195,18 +209,33 @@ static bool form_field(struct slice form, const char *name, struct lv_buffer *ou
     return false;
 }
 
+/* Browsers drop a cookie of more than 4096 bytes, its name and attributes included. */
+enum { COOKIE_VALUE_MAX = 3900 };
+
 static void answer_cookie(struct api_call *c, struct slice user, struct slice password)
 {
     uint64_t seconds = (uint64_t)c->api->settings.session_minutes * 60;
     const struct cookie_content content = {user, password, now_s() + seconds};
     struct lv_buffer value = {0};
-    if (cookie_seal(c->api->cookie_key, &content, &value)) {
+    if (!cookie_seal(c->api->cookie_key, &content, &value)) {
+        api_refuse(c, 500, "internal_error", "the cookie cannot be made");
+    } else if (value.n > (size_t)COOKIE_VALUE_MAX) {
+        api_refuse(c, 400, "bad_request",
+                   "the %s is too long: it makes a cookie of %zu bytes, and browsers keep %d",
+                   user.n > 0 ? "password" : "token", value.n, COOKIE_VALUE_MAX);
+    } else {
         set_cookie(c, lv_buffer_slice(&value), seconds);
         json_write_text(&c->json, "ok");
-    } else {
-        api_refuse(c, 500, "internal_error", "the cookie cannot be made");
     }
     lv_buffer_free(&value);
+}
+
+static void log_in_by_token(struct api_call *c, struct slice token)
+{
+    if (token.n == 0)
+        refuse_malformed(c);
+    else if (log_in(c, SLICE_EMPTY, token) && api_check_access(c))
+        answer_cookie(c, SLICE_EMPTY, token);
 }
 
 void api_log_in_by_form(struct api_call *c)
@@ -216,6 +245,8 @@ void api_log_in_by_form(struct api_call *c)
     struct slice form = http_body(c->http);
     if (!http_list_has(http_header(c->http, "content-type"), types))
         api_refuse_empty(c, 415);
+    else if (form_field(form, "token", &password))
+        log_in_by_token(c, lv_buffer_slice(&password));
     else if (!form_field(form, "username", &user) || !form_field(form, "password", &password))
         refuse_malformed(c);
     else if (passwords_are_allowed(c) &&

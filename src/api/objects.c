@@ -42,13 +42,6 @@ bool api_asks_for(const struct api_call *c, const char *name)
     return false;
 }
 
-static bool is_statistic(const char *name)
-{
-    size_t n = strlen(name), end = strlen("_details");
-    return strncmp(name, "message_stats.", strlen("message_stats.")) == 0 ||
-           strcmp(name, "idle_since") == 0 || (n > end && strcmp(name + n - end, "_details") == 0);
-}
-
 static void choose_fields(struct api_show *show, struct api_call *c, const struct api_kind *kind,
                           bool are_all)
 {
@@ -58,7 +51,7 @@ static void choose_fields(struct api_show *show, struct api_call *c, const struc
             continue;
         lv_assert(show->count < API_FIELDS_MAX);
         show->fields[show->count++] = field;
-        show->has_statistics |= kind->find_statistics && is_statistic(field->name);
+        show->has_statistics |= kind->find_statistics && field->is_statistic;
     }
 }
 
@@ -215,11 +208,6 @@ bool api_sort_key_find(const struct column *fields, struct slice path, struct ap
     return false;
 }
 
-bool api_sort_key_is_statistic(const struct api_sort_key *key)
-{
-    return is_statistic(key->field->name);
-}
-
 struct value api_sort_key_value(const struct api_sort_key *key, const struct manage *m,
                                 const void *facts)
 {
@@ -302,4 +290,14 @@ void api_write_fields(struct api_call *c, const struct column *fields, const voi
     json_write_begin(&c->json, '{');
     write_fields(&show, facts);
     json_write_end(&c->json, '}');
+}
+
+void api_write_rows(struct api_call *c, const char *key, const struct column *fields,
+                    const struct listing *l)
+{
+    json_write_key(&c->json, key);
+    json_write_begin(&c->json, '[');
+    for (size_t i = 0; i < l->count && api_flush(c); i++)
+        api_write_fields(c, fields, l->rows[i]);
+    json_write_end(&c->json, ']');
 }

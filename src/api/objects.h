@@ -21,6 +21,8 @@ struct api_kind {
                             struct statistics_answer *ret);
     /* Where the facts have their `const struct statistics_answer *statistics`: offsetof(). */
     size_t statistics_at;
+    /* The fields in which a page looks for its parameter `name`, separated by spaces; NULL: "name". */
+    const char *names;
 };
 
 enum { API_FIELDS_MAX = 256 };
@@ -63,7 +65,6 @@ struct api_sort_key {
 /* Finds what this path names: "message_stats.publish_details.rate". Returns false if it is nothing
  * that objects with these fields have. */
 bool api_sort_key_find(const struct column *fields, struct slice path, struct api_sort_key *ret);
-bool api_sort_key_is_statistic(const struct api_sort_key *key);
 /* Returns the value, which is valid as long as the facts. */
 struct value api_sort_key_value(const struct api_sort_key *key, const struct manage *m,
                                 const void *facts);

@@ -36,6 +36,16 @@ void api_statistic_end_now(struct statistics_answer *answer);
 struct value api_idle_since(const struct statistics_answer *answer);
 #define VALUE_OF_IDLE_SINCE(answer) api_idle_since(answer)
 
+/* The types of values above. TYPE_IS_STATISTIC(NUMBER) is false, as NUMBER is not among them: then
+ * STATISTIC_TYPE_NUMBER is not a macro, and stands as the first argument before `false`. */
+#define STATISTIC_TYPE_STATISTIC , true
+#define STATISTIC_TYPE_DETAILS , true
+#define STATISTIC_TYPE_DETAILS_OR_ZERO , true
+#define STATISTIC_TYPE_IDLE_SINCE , true
+#define TYPE_IS_STATISTIC(type) SECOND_ARGUMENT(STATISTIC_TYPE_##type, false, )
+#define SECOND_ARGUMENT(...) SECOND_ARGUMENT_EXPANDED(__VA_ARGS__)
+#define SECOND_ARGUMENT_EXPANDED(first, second, ...) second
+
 /* Writes the value of api_statistic_details(). */
 void api_write_details(struct json_writer *w, const struct value *value);
 

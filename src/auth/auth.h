@@ -93,6 +93,12 @@ void auth_set_loopback_users(struct auth *auth, const struct slice *names, size_
 bool auth_login(struct auth *auth, struct slice user, struct slice password, bool is_from_loopback,
                 struct auth_identity **ret, struct lv_buffer *reason);
 
+/* Returns whether a user in the definitions may log in with this password, from a loopback address
+ * or from others: for checks of the configuration. Nothing is counted or logged, and no backend
+ * elsewhere is asked. May wait for a slow hash: never on a loop. */
+bool auth_admits(struct auth *auth, struct slice user, struct slice password,
+                 bool is_from_loopback);
+
 /* Returns in *ret a reference to an identity of the user, without a password: for actions of the
  * broker on a user's behalf. ERR_NOT_FOUND: no such user. Any thread. */
 int auth_identity_of(struct auth *auth, struct slice user, struct auth_identity **ret);

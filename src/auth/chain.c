@@ -188,6 +188,14 @@ void chain_leave(struct auth_chain *chain)
     lv_assert(before > 0);
 }
 
+bool auth_asks_elsewhere(struct auth *auth)
+{
+    struct auth_chain *chain = chain_use(auth);
+    bool asks = chain->backend_count > CHAIN_INTERNAL + 1;
+    chain_leave(chain);
+    return asks;
+}
+
 void grant_forget(struct auth_grant *grant)
 {
     if (!chain_backend_is_internal(grant->from) && grant->data)

@@ -36,4 +36,7 @@ void auth_chain_add_link(struct auth_chain *chain, unsigned authenticates,
  * NULL: the internal backend alone, as at first. Not on a thread of a backend. */
 void auth_set_chain(struct auth *auth, struct auth_chain **chain);
 
+/* Returns whether the chain in force asks backends elsewhere. Any thread. */
+bool auth_asks_elsewhere(struct auth *auth);
+
 #endif

@@ -147,6 +147,16 @@ const char *internal_refuse_address(struct auth *auth, struct slice user, bool i
     return is_refused ? "can only connect via localhost" : NULL;
 }
 
+bool auth_admits(struct auth *auth, struct slice user, struct slice password, bool is_from_loopback)
+{
+    const char *ignored;
+    read_lock(auth);
+    bool is_there = auth_find_user(auth, user) != NULL;
+    unlock_auth(auth);
+    return is_there && !internal_refuse_address(auth, user, is_from_loopback) &&
+           internal_check(auth, user, password, true, true, &ignored) == INTERNAL_ALLOWED;
+}
+
 /* --- new passwords ---------------------------------------------------------------------------- */
 
 void auth_set_validator(struct auth *auth, size_t length_min, struct pattern *pattern)

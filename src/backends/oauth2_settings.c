@@ -56,7 +56,9 @@ static const struct row NAMED_SERVER_ROWS[] = {
 };
 
 #define PROVIDER(member) offsetof(struct oauth2_provider_settings, member)
-static const char NO_WEB_LOGIN[] = "Leveret has no login by OAuth 2.0 in a browser";
+static const char NO_ENDPOINT[] = "the management page asks the provider's OpenID configuration "
+                                  "for it; see management.oauth_token_url";
+static const char NO_LOGOUT[] = "a logout of the management page ends no login at the provider";
 static const char NO_CLIENT_CERTIFICATE[] = "it is a setting of servers, and here Leveret is the "
                                             "client";
 static const char NO_CRL_CHECK[] = "Leveret does not fetch revocation lists for this connection";
@@ -76,9 +78,9 @@ static const struct row PROVIDER_ROWS[] = {
     {"https.depth", KIND_NUMBER, PROVIDER(https.depth)},
     {"https.crl_check", KIND_USELESS, 0, NO_CRL_CHECK},
     {"https.fail_if_no_peer_cert", KIND_USELESS, 0, NO_CLIENT_CERTIFICATE},
-    {"token_endpoint", KIND_USELESS, 0, NO_WEB_LOGIN},
-    {"authorization_endpoint", KIND_USELESS, 0, NO_WEB_LOGIN},
-    {"end_session_endpoint", KIND_USELESS, 0, NO_WEB_LOGIN},
+    {"token_endpoint", KIND_USELESS, 0, NO_ENDPOINT},
+    {"authorization_endpoint", KIND_USELESS, 0, NO_ENDPOINT},
+    {"end_session_endpoint", KIND_USELESS, 0, NO_LOGOUT},
     {NULL},
 };
 static const struct row ROOT_PROVIDER_ROWS[] = {

@@ -67,8 +67,37 @@ static void await_import(struct request *r, uint64_t id)
     free(f);
 }
 
+/* Answers what an import of what was uploaded would change. */
+static void compare_definitions(struct request *r)
+{
+    const struct slice text = lv_buffer_slice(r->upload);
+    const struct definitions_source source = {.text = text.n > 0 ? text : slice_str("{}")};
+    const struct definitions_import what = {.sources = &source,
+                                            .source_count = 1,
+                                            .skip_unsupported =
+                                                request_flag(r, "skip_unsupported")};
+    struct definitions_report report = {0};
+    struct manage_error error = {0};
+    json_t *kinds = NULL, *more = NULL;
+    compute_slot_take();
+    bool is_done =
+        manage_compare_definitions(r->manage, &actor_cli, &what, &report, &kinds, &error);
+    if (is_done) {
+        lv_buffer_add_slice(&report.notes, lv_buffer_slice(&report.skipped));
+        more = json_pack("{s:o, s:o}", "kinds", kinds, "notes",
+                         json_of_slice(lv_buffer_slice(&report.notes)));
+    }
+    request_end_with(r, is_done, more, &error);
+    definitions_report_free(&report);
+    lv_buffer_free(r->upload);
+}
+
 static void run_import_definitions(struct request *r)
 {
+    if (request_flag(r, "dry_run")) {
+        compare_definitions(r);
+        return;
+    }
     const struct import_order order = {
         .body = *r->upload,
         .text = lv_buffer_slice(r->upload),

@@ -1,5 +1,7 @@
 /* Commands about the node that wait for loops. */
 #include "control/control_private.h"
+#include "manage/compute_slots.h"
+#include "manage/doctor.h"
 #include "manage/health.h"
 #include "manage/node_memory.h"
 
@@ -21,8 +23,26 @@ static void run_check_node(struct request *r)
     request_done(r, json_pack("{s:o}", "health", health.body));
 }
 
+static void run_doctor(struct request *r)
+{
+    struct manage_error error = {0};
+    json_t *report = NULL;
+    uint64_t period_s;
+    if (!request_count(r, "period", DOCTOR_PERIOD_S, &period_s))
+        return;
+    if (period_s == 0 || period_s > DOCTOR_PERIOD_S_MAX) {
+        request_refuse(r, "bad_period", "the period must be from 1 to %d seconds",
+                       DOCTOR_PERIOD_S_MAX);
+        return;
+    }
+    compute_slot_take();
+    bool is_done = manage_diagnose(r->manage, &actor_cli, period_s, &report, &error);
+    request_end_with(r, is_done, report ? json_pack("{s:o}", "doctor", report) : NULL, &error);
+}
+
 const struct control_command control_node_commands[] = {
     {"memory_breakdown", run_memory_breakdown, ""},
     {"check_node", run_check_node, ""},
+    {"doctor", run_doctor, ""},
     {NULL, NULL, NULL},
 };

@@ -71,6 +71,12 @@ static enum MHD_Result queue_and_drop(struct http_request *r, struct MHD_Respons
     return result;
 }
 
+/* Returns the body of an answer that is complete. */
+static struct slice answer_body(const struct http_request *r)
+{
+    return r->fixed.p ? r->fixed : lv_buffer_slice(&r->out);
+}
+
 enum MHD_Result answer_queue(struct http_request *r, bool is_complete)
 {
     size_t block = r->is_stream ? STREAM_BLOCK_BYTES : BLOCK_BYTES;
@@ -78,8 +84,9 @@ enum MHD_Result answer_queue(struct http_request *r, bool is_complete)
         return queue_and_drop(
             r, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, block, read_spool, r, NULL));
     /* The buffer stays until request_completed(). */
-    return queue_and_drop(
-        r, MHD_create_response_from_buffer(r->out.n, r->out.p, MHD_RESPMEM_PERSISTENT));
+    struct slice body = answer_body(r);
+    return queue_and_drop(r, MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p,
+                                                             MHD_RESPMEM_PERSISTENT));
 }
 
 /* --- the handler's side ----------------------------------------------------------------------- */
@@ -218,7 +225,7 @@ void http_end(struct http_request *r)
 {
     if (!r->has_started) {
         answer_pack(r);
-        r->answer_bytes = r->out.n;
+        r->answer_bytes = answer_body(r).n;
         access_log_note(r->server->access_log, r);
         request_hand_over(r, REQUEST_COMPLETE);
     } else {

@@ -35,10 +35,8 @@ static bool is_compressible(const struct http_request *r)
 
 void packer_begin(struct http_request *r, bool is_large)
 {
-    static const char *const gzip[] = {"gzip", "x-gzip", "*", NULL};
     if (!r->conn->listener->compresses || !(is_large || r->out.n > (size_t)SMALL_BYTES) ||
-        !http_list_has(http_header(r, MHD_HTTP_HEADER_ACCEPT_ENCODING), gzip) ||
-        !is_compressible(r))
+        !http_accepts_gzip(r) || !is_compressible(r))
         return;
     struct packer *p = lv_calloc(1, sizeof *p);
     if (deflateInit2(&p->z, LEVEL, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) !=

@@ -142,6 +142,12 @@ struct lv_buffer *http_out(struct http_request *request);
  * `is_now`. May wait for the client, so RCU must be offline. Returns false if the client is gone:
  * the handler may end early. */
 bool http_flush(struct http_request *request, bool is_now);
+/* Returns whether the client takes an answer that is compressed. */
+bool http_accepts_gzip(const struct http_request *request);
+/* Writes the whole body of the answer: what `packed`, which is in gzip's format and is never freed,
+ * is compressed from; to clients that accept gzip it is sent as it is. May wait for the client, so
+ * RCU must be offline. Call with nothing written before, and then http_end(). */
+void http_answer_packed(struct http_request *request, struct slice packed);
 /* Makes the answer a stream: the handler returns without http_end(), and some other thread, one for
  * all streams, writes and ends it. Whenever http_has_room(), that thread may write and call
  * http_flush(), which does not wait then. Call before the first byte is sent.

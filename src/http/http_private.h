@@ -177,6 +177,7 @@ struct http_request {
     unsigned status;
     struct http_pairs answer_headers; /* the names are static */
     struct lv_buffer out;
+    struct slice fixed; /* the whole answer, in place of `out`; never freed; SLICE_EMPTY: none */
     struct spool *spool;
     bool has_started;      /* the header is sent, so `out` goes to the spool */
     struct packer *packer; /* NULL: the answer is not compressed */

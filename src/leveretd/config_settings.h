@@ -470,6 +470,27 @@
       525600, "Minutes that a login by POST /api/login lasts.")                                    \
     S(management_disables_basic, "management.disable_basic_auth", BOOL, "false", false, 0, 0,      \
       "Whether the API takes tokens alone, and no passwords.")                                     \
+    S(management_oauth_enabled, "management.oauth_enabled", BOOL, "false", false, 0, 0,            \
+      "Whether users log in to the management page at a provider of tokens; the backend"           \
+      " oauth2 must accept these.")                                                                \
+    S(management_oauth_client_id, "management.oauth_client_id", STRING, "", false, 0, 255,         \
+      "What the provider calls the management page. It must be a public client: without"           \
+      " a secret, with PKCE.")                                                                     \
+    S(management_oauth_provider_url, "management.oauth_provider_url", STRING, "", false, 0, 2000,  \
+      "URL of the provider, before /.well-known/openid-configuration; none means "                 \
+      "auth_oauth2.issuer.")                                                                       \
+    S(management_oauth_metadata_url, "management.oauth_metadata_url", STRING, "", false, 0, 2000,  \
+      "URL of the provider's OpenID configuration, if it is elsewhere.")                           \
+    S(management_oauth_token_url, "management.oauth_token_url", STRING, "", false, 0, 2000,        \
+      "URL where the page gets tokens; none means that the provider's OpenID configuration "       \
+      "names it. To be set if another server than the provider's gives tokens: the page asks no "  \
+      "server that is not named here.")                                                            \
+    S(management_oauth_scopes, "management.oauth_scopes", STRING, "openid profile", false, 0,      \
+      2000, "Scopes that the page asks the provider for, separated by spaces.")                    \
+    S(management_oauth_disables_basic, "management.oauth_disable_basic_auth", BOOL, "true", false, \
+      0, 0,                                                                                        \
+      "Whether the API takes tokens alone, and no passwords, if "                                  \
+      "management.oauth_enabled is true.")                                                         \
     S(management_guards_reference, "management.require_auth_for_api_reference", BOOL, "false",     \
       false, 0, 0, "Whether who reads /api/index.html and /api/openapi.json must log in.")         \
     S(management_keeps_operator_policies,                                                          \
@@ -477,7 +498,8 @@
       "Whether operator policies cannot be changed over HTTP, but by an import of definitions.")   \
     S(management_csp, "management.csp.policy", STRING,                                             \
       "script-src 'self' 'unsafe-eval' 'unsafe-inline'; object-src 'self'", false, 0, 0,           \
-      "Value of the header content-security-policy; none means that it is not sent.")              \
+      "Value of the header content-security-policy; none means that it is not sent. Where it is "  \
+      "not set, pages have a stricter one.")                                                       \
     S(management_hsts, "management.hsts.policy", STRING, "", false, 0, 0,                          \
       "Value of the header strict-transport-security; none means that it is not sent.")            \
     S(management_type_options, "management.headers.content_type_options", STRING, "nosniff",       \

@@ -2,9 +2,11 @@
 #include "leveretd/http_services.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "api/api.h"
+#include "api/cookie.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -13,6 +15,7 @@
 #include "leveretd/leveretd.h"
 #include "leveretd/machine_memory.h"
 #include "metrics/endpoint.h"
+#include "store/small_file.h"
 
 struct http_services {
     struct http_server *server;
@@ -144,15 +147,77 @@ static const char *text_of(const char *text)
     return config_is_none(text) ? NULL : text;
 }
 
+/* Reads the key of cookies, so that logins outlive a restart, or makes one. */
+static void load_cookie_key(const char *dir, uint8_t key[COOKIE_KEY_BYTES])
+{
+    static const char name[] = "cookie-key";
+    uint8_t kept[COOKIE_KEY_BYTES + 1];
+    int n = small_file_read(dir, name, kept, sizeof kept);
+    if (n == COOKIE_KEY_BYTES) {
+        memcpy(key, kept, COOKIE_KEY_BYTES);
+    } else {
+        cookie_key_make(key);
+        int err = small_file_replace(dir, name, slice_of(key, COOKIE_KEY_BYTES));
+        if (err < 0)
+            log_warning("cannot write %s/%s: %s; logins to the management page end with this run",
+                        dir, name, lv_error_reason(err));
+    }
+    explicit_bzero(kept, sizeof kept);
+}
+
+/* Returns the URL of the issuer whose tokens the backend oauth2 takes, or NULL. */
+static const char *issuer_of(const struct config *c)
+{
+    for (size_t i = 0; i < c->auth_oauth2.count; i++) {
+        if (strcmp(c->auth_oauth2.items[i].name, "issuer") == 0)
+            return text_of(c->auth_oauth2.items[i].value);
+    }
+    return NULL;
+}
+
+static bool is_url(const char *text)
+{
+    return text && (strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0);
+}
+
+/* Returns at which provider users of the page log in. */
+static struct api_oauth oauth_of(const struct config *c)
+{
+    const char *url = text_of(c->management_oauth_provider_url);
+    struct api_oauth oauth = {
+        .client_id = text_of(c->management_oauth_client_id),
+        .provider_url = url ? url : issuer_of(c),
+        .scopes = c->management_oauth_scopes,
+        .metadata_url = text_of(c->management_oauth_metadata_url),
+        .token_url = text_of(c->management_oauth_token_url),
+    };
+    if (!c->management_oauth_enabled)
+        oauth.client_id = NULL;
+    else if (!oauth.client_id || !is_url(oauth.provider_url) ||
+             (oauth.metadata_url && !is_url(oauth.metadata_url)) ||
+             (oauth.token_url && !is_url(oauth.token_url))) {
+        log_warning("management.oauth_enabled has no effect: set management.oauth_client_id, and "
+                    "URLs of http:// or https://");
+        oauth.client_id = NULL;
+    }
+    return oauth;
+}
+
 static void create_api(struct leveretd *d, struct http_services *http, unsigned streams)
 {
     const struct config *c = d->config;
     http->origins = lv_calloc(c->management_origins.count + 1, sizeof *http->origins);
     for (size_t i = 0; i < c->management_origins.count; i++)
         http->origins[i] = c->management_origins.items[i].value;
+    uint8_t cookie_key[COOKIE_KEY_BYTES];
+    load_cookie_key(c->data_dir, cookie_key);
+    const struct api_oauth oauth = oauth_of(c);
     const struct api_settings settings = {
+        .cookie_key = cookie_key,
+        .oauth = oauth,
         .path_prefix = c->management_path_prefix,
         .content_security_policy = text_of(c->management_csp),
+        .is_policy_own = c->origins[CONFIG_management_csp] != NULL,
         .strict_transport_security = text_of(c->management_hsts),
         .content_type_options = text_of(c->management_type_options),
         .frame_options = text_of(c->management_frame_options),
@@ -162,11 +227,13 @@ static void create_api(struct leveretd *d, struct http_services *http, unsigned 
         .cors_s = c->management_cors_s == CONFIG_NONE ? -1 : c->management_cors_s,
         .streams_max = streams,
         .session_minutes = (uint32_t)c->management_session_minutes,
-        .disables_basic = c->management_disables_basic,
+        .disables_basic =
+            c->management_disables_basic || (oauth.client_id && c->management_oauth_disables_basic),
         .guards_reference = c->management_guards_reference,
         .keeps_operator_policies = c->management_keeps_operator_policies,
     };
     http->api = api_create(&d->manage, &settings);
+    explicit_bzero(cookie_key, sizeof cookie_key);
 }
 
 static bool is_wanted(const struct config *c)

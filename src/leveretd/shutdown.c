@@ -24,6 +24,7 @@
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
 #include "manage/jobs.h"
+#include "manage/message_traces.h"
 #include "manage/statistics.h"
 #include "manage/vhost_defaults.h"
 #include "message/events.h"
@@ -210,6 +211,7 @@ void leveretd_free(struct leveretd *d)
     http_services_stop(&d->http);
     control_stop(&d->control);
     jobs_free(&d->manage.jobs);
+    message_traces_free(&d->manage.traces);
     statistics_stop(&d->manage.statistics);
     asker_free(&d->manage.asker);
     log_exchange_stop();

@@ -36,6 +36,7 @@
 #include "leveretd/statistics_config.h"
 #include "leveretd/vhost_defaults_config.h"
 #include "manage/jobs.h"
+#include "manage/message_traces.h"
 #include "store/data_dir.h"
 #include "topology/vhost.h"
 
@@ -441,6 +442,7 @@ static void create_rooms(struct leveretd *d)
         .node = &d->node_source,
     };
     d->manage.jobs = jobs_create(&d->manage);
+    d->manage.traces = message_traces_create(&d->manage);
 }
 
 int leveretd_start(struct leveretd *d)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/cookie.h"
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -16,6 +17,7 @@
 #include "broker/vhost_life.h"
 #include "http/http_private.h"
 #include "manage/jobs.h"
+#include "manage/message_traces.h"
 #include "manage/node.h"
 #include "manage/users.h"
 #include "manage/vhosts.h"
@@ -66,7 +68,9 @@ static void *run_loops(void *arg)
 
 static void begin(void)
 {
-    static const struct api_settings settings = {.path_prefix = "", .cors_s = -1};
+    static const uint8_t cookie_key[COOKIE_KEY_BYTES];
+    static const struct api_settings settings = {
+        .path_prefix = "", .cors_s = -1, .cookie_key = cookie_key};
     pthread_t thread;
     lv_rcu_register_thread();
     log_set_level(LOG_NONE);
@@ -85,6 +89,7 @@ static void begin(void)
         .node_name = "leveret@here",
     };
     manage.jobs = jobs_create(&manage);
+    manage.traces = message_traces_create(&manage);
     auth_set_hashing(manage.auth, PASSWORD_SHA256);
     sessions.broker = manage.broker;
     sessions.auth = manage.auth;

@@ -106,6 +106,39 @@ static void every_schema_that_is_referred_to_is_there(void **state)
     lv_buffer_free(&line);
 }
 
+static const struct column *field_of(const char *path, const char *name)
+{
+    for (size_t family = 0; api_families[family]; family++) {
+        for (const struct api_route *route = api_families[family]; route->method; route++) {
+            if (route->answer && strcmp(route->path, path) == 0 &&
+                strcmp(route->method, "GET") == 0)
+                return column_find(route->answer, slice_str(name));
+        }
+    }
+    return NULL;
+}
+
+static void a_fields_row_says_whether_it_is_a_statistic(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *name;
+        bool is_statistic;
+    } fields[] = {
+        {"/queues", "messages", false}, /* it is counted by the queue's home */
+        {"/queues", "messages_details", true},  {"/queues", "message_stats.publish", true},
+        {"/queues", "idle_since", true},        {"/queues", "arguments", false},
+        {"/vhosts", "messages", true},          {"/connections", "recv_oct_details", true},
+        {"/connections", "recv_oct", false},    {"/overview", "churn_rates.queue_created", true},
+        {"/overview", "message_stats.", false}, /* the object alone */
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct column *field = field_of(fields[i].path, fields[i].name);
+        assert_non_null(field);
+        assert_int_equal(field->is_statistic, fields[i].is_statistic);
+    }
+}
+
 static int write_documents(void)
 {
     struct lv_buffer openapi = {0}, markdown = {0};
@@ -122,6 +155,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_documents_are_current),
         cmocka_unit_test(every_schema_that_is_referred_to_is_there),
+        cmocka_unit_test(a_fields_row_says_whether_it_is_a_statistic),
     };
     if (argc == 2 && strcmp(argv[1], "--write") == 0)
         return write_documents();

@@ -31,7 +31,7 @@ static void send_answer(const struct ldap_server *s, int fd, struct slice answer
 
 /* Answers what a client has sent: a request, small enough to arrive at once. Returns false if it
  * has gone, or is to go. */
-static bool serve(const struct ldap_server *s, int fd)
+static bool serve(struct ldap_server *s, int fd)
 {
     uint8_t bytes[1024];
     ssize_t n = recv(fd, bytes, sizeof bytes, 0);
@@ -41,6 +41,8 @@ static bool serve(const struct ldap_server *s, int fd)
         send_answer(s, fd, s->bind_answer, bytes[4]);
         return !s->closes;
     }
+    if (bytes[5] == SEARCH)
+        atomic_fetch_add(&s->searches, 1);
     for (unsigned i = 0; bytes[5] == SEARCH && i < (s->repeats ? s->repeats : 1); i++)
         send_answer(s, fd, s->search_answer, bytes[4]);
     return true;

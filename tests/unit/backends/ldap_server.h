@@ -21,6 +21,7 @@ struct ldap_server {
 
     uint16_t port;
     atomic_uint connections; /* accepted so far */
+    atomic_uint searches;    /* asked for so far */
     int listener;
     pthread_t thread;
 };

@@ -148,7 +148,8 @@ static void a_key_without_effect_says_why(void **state)
 {
     (void)state;
     check_refused(OAUTH2_SET_USELESS, "token_endpoint", "https://idp/token",
-                  "Leveret has no login by OAuth 2.0 in a browser");
+                  "the management page asks the provider's OpenID configuration for it; see "
+                  "management.oauth_token_url");
     check_refused(OAUTH2_SET_USELESS, "https.crl_check", "true",
                   "Leveret does not fetch revocation lists for this connection");
     check_refused(OAUTH2_SET_USELESS, "https.hostname_verification", "none",

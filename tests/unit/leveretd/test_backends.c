@@ -63,8 +63,8 @@ static void every_fault_of_oauth2_is_reported_before_the_start(void **state)
                "error: file:2: invalid value 'yes' for auth_oauth2.verify_aud: expected true or "
                "false\n"
                "warning: file:3: ignoring unknown key 'auth_oauth2.verfy_aud'\n"
-               "warning: file:4: auth_oauth2.token_endpoint has no effect: Leveret has no login by "
-               "OAuth 2.0 in a browser\n"
+               "warning: file:4: auth_oauth2.token_endpoint has no effect: the management page "
+               "asks the provider's OpenID configuration for it; see management.oauth_token_url\n"
                "error: file:5: invalid value '/nowhere/a.pem' for auth_oauth2.signing_keys.a: "
                "expected a file that can be read (No such file or directory)\n");
     check_said("auth_oauth2.resource_server_id = rabbitmq\nauth_backends.1 = oauth2\n", ERR_INVALID,
