@@ -166,6 +166,9 @@ int run_is_running(struct invocation *i, const struct command *c);
 int run_is_booting(struct invocation *i, const struct command *c);
 void listeners_print(const struct invocation *i, const json_t *status);
 
+/* Prints what is wrong with the broker; EXIT_UNAVAILABLE if some of it is critical (doctor.c). */
+int run_doctor(struct invocation *i, const struct command *c);
+
 /* Parts of rows that need a file of their own. */
 int run_check_certificates(struct invocation *i, const struct command *c);
 int certificates_check_unit(const struct invocation *i, const struct command *c);

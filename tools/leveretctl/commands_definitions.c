@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "leveretctl/difference.h"
 #include "leveretctl/talk.h"
 
 enum {
@@ -182,11 +183,13 @@ static int import_text(struct invocation *i, const struct command *c, const stru
     if (code != EXIT_OK)
         return code;
     say_notes(i, answer);
+    if (is_given(i, OPTION_DRY_RUN))
+        difference_say(i, json_object_get(answer, "kinds"));
+    else
+        say_done(i, i->format == FORMAT_JSON ? NULL
+                                             : "Successfully started definition import. This "
+                                               "process is asynchronous and can take some time.");
     json_decref(answer);
-    say_done(i, i->format == FORMAT_JSON
-                    ? NULL
-                    : "Successfully started definition import. This process is asynchronous and "
-                      "can take some time.");
     return EXIT_OK;
 }
 
@@ -196,8 +199,11 @@ static int run_import(struct invocation *i, const struct command *c)
     int code = connect_to_broker(i);
     if (code != EXIT_OK)
         return code;
-    say_banner(i, has_file(i) ? "Importing definitions in JSON from a file at \"$1\" ..."
-                              : "Importing definitions in JSON from standard input ...");
+    if (is_given(i, OPTION_DRY_RUN))
+        say_banner(i, "Comparing definitions in JSON with those of the broker ...");
+    else
+        say_banner(i, has_file(i) ? "Importing definitions in JSON from a file at \"$1\" ..."
+                                  : "Importing definitions in JSON from standard input ...");
     code = read_source(i, &text);
     if (code == EXIT_OK)
         code = import_text(i, c, &text);
@@ -219,12 +225,13 @@ const struct command definition_commands[] = {
      .arguments = {.min = 1, .max = 1, .options = BIT(OPTION_FORMAT), .check = check_format},
      .request = {.timeout_s = A_DAY_S}},
     {.name = "import_definitions", .run = run_import,
-     .usage = "[<file_path> | \"-\"] [--format <json>] [--skip-if-unchanged] [--skip-unsupported]" TIMEOUT_USAGE,
+     .usage = "[<file_path> | \"-\"] [--format <json>] [--dry-run] [--skip-if-unchanged] [--skip-unsupported]" TIMEOUT_USAGE,
      .help = "Imports definitions from JSON, all of them or none; with --skip-unsupported, all but "
-             "those of types that this broker does not have.",
+             "those of types that this broker does not have. With --dry-run nothing is changed: "
+             "what would change is printed.",
      .arguments = {.min = 0, .max = 1,
                    .options = BIT(OPTION_FORMAT) | BIT(OPTION_SKIP_IF_UNCHANGED) |
-                              BIT(OPTION_SKIP_UNSUPPORTED),
+                              BIT(OPTION_SKIP_UNSUPPORTED) | BIT(OPTION_DRY_RUN),
                    .check = check_import},
      .request = {.timeout_s = A_DAY_S},
      .failures = import_fails},

@@ -27,6 +27,11 @@ static const struct failure explain_fails[] = {
     {.error = NULL},
 };
 
+static const struct failure doctor_fails[] = {
+    {.error = "bad_period", .exit_code = EXIT_USAGE},
+    {.error = NULL},
+};
+
 /* clang-format off */
 const struct command monitoring_commands[] = {
     {.name = "alarms", .run = run_alarms,
@@ -34,6 +39,14 @@ const struct command monitoring_commands[] = {
      .help = "Lists the alarms that are on.",
      .banner = "Asking node $node to report any known resource alarms ...",
      .request = {.command = "status"}},
+    {.name = "doctor", .run = run_doctor,
+     .usage = "[--period <seconds>]" TIMEOUT_USAGE,
+     .help = "Shows what is wrong with the broker and with how it is used, with evidence and remedies "
+             "(docs/doctor.md); --period is over how many seconds changes are looked at. Exit status 69: "
+             "something is critical.",
+     .banner = "Looking for what is wrong with node $node ...",
+     .arguments = {.options = BIT(OPTION_PERIOD)},
+     .failures = doctor_fails},
     {.name = "list_bindings", .run = run_listing,
      .usage = "[--vhost <vhost>] " COLUMNS_USAGE TIMEOUT_USAGE,
      .help = "Lists the bindings in a vhost.",

@@ -71,12 +71,14 @@ enum option_kind {
     O(OPTION_KEEP_HISTORY,    "--keep-history",       NULL, FLAG,    "keep_history")               \
     O(OPTION_NUMBER,          "--number",             "-N", COUNT,   "number")                     \
     O(OPTION_DURATION,        "--duration",           "-d", COUNT,   "duration")                   \
+    O(OPTION_PERIOD,          "--period",             NULL, COUNT,   "period")                     \
     O(OPTION_CIPHER,          "--cipher",             NULL, TEXT,    NULL)                         \
     O(OPTION_HASH,            "--hash",               NULL, TEXT,    NULL)                         \
     O(OPTION_ITERATIONS,      "--iterations",         NULL, COUNT,   NULL)                         \
     O(OPTION_FORMAT,          "--format",             NULL, TEXT,    NULL)                         \
     O(OPTION_SKIP_IF_UNCHANGED, "--skip-if-unchanged", NULL, FLAG,   "skip_if_unchanged")           \
-    O(OPTION_SKIP_UNSUPPORTED, "--skip-unsupported", NULL, FLAG,   "skip_unsupported")
+    O(OPTION_SKIP_UNSUPPORTED, "--skip-unsupported", NULL, FLAG,   "skip_unsupported")           \
+    O(OPTION_DRY_RUN,         "--dry-run",            NULL, FLAG,    "dry_run")
 /* clang-format on */
 
 enum option {
