@@ -1,6 +1,7 @@
 # Leveret's verbs. Type `make` to list them.
 #
 # Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
+# UI=false (no management page, so that neither node nor npm is needed),
 # CC, ARGS (for `run`: make run ARGS="--log-level debug"; for `bench`: ARGS="--quick"), KEEP=1 (for `demo`: leave it running), SEEDS and
 # FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on; store or features),
 # KILLS (for `crash`: how many), ATTACKS (for `hostile`: their names; none: all).
@@ -8,6 +9,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 LTO ?= true
+UI ?= true
 ARGS ?=
 KEEP ?=
 SEEDS ?= 0
@@ -30,7 +32,7 @@ help: ## list the verbs
 	@echo "    make test     run every test"
 	@echo
 	@echo "All verbs:"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup: ## install what is missing (Debian packages; npm packages for the tests)
@@ -39,7 +41,7 @@ setup: ## install what is missing (Debian packages; npm packages for the tests)
 .PHONY: build
 build: ## build build/leveretd and build/leveretctl
 	@scripts/setup build
-	@scripts/configure $(BUILD) -Dtests=false -Db_lto=$(LTO) --prefix=$(PREFIX) \
+	@scripts/configure $(BUILD) -Dtests=false -Db_lto=$(LTO) -Dui=$(UI) --prefix=$(PREFIX) \
 		-Ddemo=$$(pkg-config --exists librabbitmq libcurl libmicrohttpd && echo true || echo false)
 	@ninja -C $(BUILD)
 
@@ -83,6 +85,11 @@ crash: build ## kill -9 under load, KILLS=200 times, and look at every message a
 hostile: build ## attack the broker, and measure what innocent clients feel (ATTACKS="login_flood ..."; default: all)
 	@scripts/setup build test
 	@LEVERETD=$(BUILD)/leveretd /usr/bin/python3 tests/hostile/hostile.py $(ATTACKS)
+
+.PHONY: screenshots
+screenshots: build ## a picture of every page, light and dark, wide and narrow, in build/screenshots/
+	@scripts/setup build test
+	@LEVERETD=$(BUILD)/leveretd node tests/browser/screenshots.mjs $(ARGS)
 
 .PHONY: bench
 bench: build ## measure beside RabbitMQ (ARGS="--quick"; bench/README.md)

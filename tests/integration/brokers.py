@@ -16,6 +16,7 @@ import time
 
 from patience import PATIENCE_S
 from rabbitmqctl import RabbitmqctlVm
+from wire import eventually
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -159,8 +160,13 @@ class Leveret(Broker):
         return reader
 
     def log(self):
+        """What is written so far: the log has a thread of its own, which may be late. See says()."""
         with open(self.stderr, errors='replace') as file:
             return file.read()
+
+    def says(self, text):
+        """Waits for a line of the log that contains the text, and returns it."""
+        return eventually(lambda: [line for line in self.log().splitlines() if text in line])[0]
 
     def stop(self):
         """SIGTERM; it must leave with 0, and must not have complained about itself."""

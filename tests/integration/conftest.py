@@ -1,5 +1,6 @@
 """Brokers, connections and names for the tests. See README.md for the environment variables."""
 import collections
+import itertools
 import os
 import random
 import shutil
@@ -113,6 +114,9 @@ def quick_passwords(workspace):
     return path
 
 
+OWN_NUMBERS = itertools.count()          # no two brokers of a process have the same directory
+
+
 @pytest.fixture
 def own_broker(workspace, quick_passwords):
     """Makes brokers of the test's own, to restart, kill and configure. Unless it is_plain, passwords are hashed quickly, which
@@ -120,7 +124,7 @@ def own_broker(workspace, quick_passwords):
     made = []
 
     def make(start=True, is_plain=False, **how):
-        directory = os.path.join(workspace, f'own{random.randrange(10**6):06}')
+        directory = os.path.join(workspace, f'own{os.getpid()}.{next(OWN_NUMBERS)}')
         if not is_plain:
             how['environment'] = {'RABBITMQ_CONFIG_FILES': quick_passwords, **how.get('environment', {})}
         one = Rabbit(directory) if AGAINST_RABBIT else Leveret(directory, **how)

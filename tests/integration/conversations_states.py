@@ -116,7 +116,7 @@ CHANNEL_STATES = {
 
 # In these a close-ok that nobody has asked for ends the connection. RabbitMQ's reader forgets the channel at once and its
 # channel complains a little later: whatever followed would race with that.
-OPEN_STATES = {'open', 'with confirms', 'with a transaction'}
+CLOSE_OK_ENDS_CONNECTION = {'open', 'with confirms', 'with a transaction', 'never opened'}
 
 
 def row_of_channel(state, more):
@@ -130,7 +130,7 @@ def row_of_channel(state, more):
             begin(cell)
             cell.says(name, cell.channel, more)
             # What comes before the answer to a close is the answer to the method. Its own close must be heard first.
-            if more or (name == 'channel.close-ok' and state in OPEN_STATES):
+            if more or (name == 'channel.close-ok' and state in CLOSE_OK_ENDS_CONNECTION):
                 cell.hears_up_to(())
             elif name != 'channel.close' or cell.hears_up_to(('channel.close-ok',)):
                 cell.says('channel.close', cell.channel)

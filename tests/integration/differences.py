@@ -155,6 +155,7 @@ OBSERVATIONS = {
     'definitions.import_queue_that_differs', 'definitions.import_binding_of_unknown_queue',
     'exchanges.put_arguments_list', 'exchanges.put_long_name', 'publish.properties_list', 'exchanges.list_all', 'exchanges.list_columns',
     'bindings.post_key_number', 'queues.bindings_of_unknown', 'http.bad_utf8', 'overview.columns', 'nodes', 'nodes.one',
+    'connections.page', 'paging.channels',
 }
 
 

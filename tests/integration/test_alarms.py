@@ -49,7 +49,7 @@ def test_an_alarm_shows_connections_as_blocking_and_those_that_publish_as_blocke
     broker.reconfigure('vm_memory_high_watermark.absolute = 100GB')
     publisher.expect('connection.unblocked', 0)
     eventually(lambda: shown() == ['running', 'running'])
-    eventually(lambda: 'memory resource limit alarm cleared' in broker.log())
+    broker.says('memory resource limit alarm cleared')
     log = broker.log()
     assert log.count('memory resource limit alarm set') == 1 and log.count('memory resource limit alarm cleared') == 1
     consumer.close()
@@ -119,7 +119,7 @@ def test_a_limit_that_is_set_live_lasts_until_the_config_has_another_one_or_the_
     reload(f'{watermark} = 0.55', 'heartbeat = 20')
     assert environment(broker, watermark)[0] == '0.55'
     assert environment(broker, disk) == ('1048576', DISK_LIMIT)
-    assert f'{watermark} = 0.7, set with {WATERMARK}, ends' in broker.log()
+    broker.says(f'{watermark} = 0.7, set with {WATERMARK}, ends')
     broker.ctl('set_vm_memory_high_watermark', 'absolute', '20GB')
     assert environment(broker, 'vm_memory_high_watermark.absolute') == ('20000000000', WATERMARK)
     broker.restart()

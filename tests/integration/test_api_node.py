@@ -27,6 +27,7 @@ def test_the_node_shows_what_it_uses_and_may_use(api, broker):
     assert [one['name'] for one in node['auth_mechanisms'] if one['enabled']] == ['PLAIN', 'AMQPLAIN']
     assert 'rabbitmq_management' in node['enabled_plugins'] and node['db_dir'] == broker.data and node['log_files']
     assert [one['port'] for one in node['contexts'] if one['path'] == '/'] == [str(api.port)]
+    assert node['log_syncs'] >= 0 and all(loop['busy'] is None or 0 <= loop['busy'] <= 1 for loop in node['loops'])
     assert api.get('/nodes/nobody@nowhere').status == 404
     assert api.get('/nodes?columns=name,running').json == [{'name': broker.node_name, 'running': True}]
 

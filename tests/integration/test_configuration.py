@@ -296,7 +296,7 @@ def test_faults_at_sighup_are_all_named_and_nothing_changes(own_broker):
     os.kill(own.pid, signal.SIGHUP)
     eventually(lambda: 'config: not reloaded' in own.log())
     for line, fault in enumerate(FAULTS.values(), 2):
-        assert f'{path}:{line}: {fault}' in own.log()
+        own.says(f'{path}:{line}: {fault}')
     with Peer(own.address, upto='tuned') as peer:
         assert peer.tune.heartbeat == 17
 

@@ -590,6 +590,69 @@ def test_faults_are_named_over_http_and_only_administrators_may(shop):
     assert api.get('/definitions').json == before
 
 
+def test_a_dry_run_says_what_an_import_would_change_and_changes_nothing(shop):
+    api = Api(shop)
+    imported(shop, EVERYTHING)
+    before = api.get('/definitions').json
+    for whole in before, EVERYTHING:
+        answer = api.post('/definitions?dry_run=true', whole)
+        assert answer.status == 200, answer
+        for kind, parts in answer.json['kinds'].items():
+            assert (parts['created']['count'], parts['changed']['count']) == (0, 0), (kind, parts)
+            assert parts['same'] == len(whole[kind]), (kind, parts)
+            assert (parts['kept']['count'] == 0) == (len(whole[kind]) == len(before[kind])), (kind, parts)
+    # (a file that says something else of each kind)
+    other = json.loads(json.dumps(EVERYTHING))
+    other['users'][0].update(tags=['monitoring'], password_hash='x' * 48)
+    other['users'].append({'name': 'dry', 'password': 'secret', 'tags': ''})
+    other['vhosts'][1]['metadata']['description'] = 'other'
+    other['permissions'][0]['read'] = '^r'
+    other['topic_permissions'].append({'user': 'e-u', 'vhost': 'e', 'exchange': 'y', 'write': '', 'read': ''})
+    other['parameters'][0]['value'] = {'max-queues': 51}
+    other['global_parameters'][0]['value'] = 'x' * 5000
+    other['policies'][0].update(priority=3, definition={'max-length': 8})
+    other['queues'].append({'name': 'dry', 'vhost': 'e'})
+    other['exchanges'].append({'name': 'amq.direct', 'vhost': 'e', 'type': 'direct'})
+    other['bindings'][0]['arguments'] = {'n': 2}
+    answer = api.post('/definitions?dry_run=true', other)
+    kinds = answer.json['kinds']
+    assert 'secret' not in answer.text and HASH not in answer.text
+    assert kinds['users']['changed']['items'] == [{'name': 'e-u', 'changes': [
+        {'field': 'password'}, {'field': 'tags', 'old': 'management,audit', 'new': 'monitoring'}]}]
+    assert kinds['users']['created']['items'] == [{'name': 'dry'}]
+    assert kinds['vhosts']['changed']['items'] == [
+        {'name': 'e-quorum', 'changes': [{'field': 'description', 'old': 'd', 'new': 'other'}]}]
+    assert kinds['permissions']['changed']['items'] == [
+        {'vhost': 'e', 'user': 'e-u', 'changes': [{'field': 'read', 'old': '', 'new': '^r'}]}]
+    assert kinds['topic_permissions']['created']['items'] == [{'vhost': 'e', 'user': 'e-u', 'exchange': 'y'}]
+    assert kinds['parameters']['changed']['items'] == [
+        {'vhost': 'e', 'name': 'limits', 'component': 'vhost-limits',
+         'changes': [{'field': 'value', 'old': {'max-queues': 50}, 'new': {'max-queues': 51}}]}]
+    assert len(kinds['global_parameters']['changed']['items'][0]['changes'][0]['new']) < 5000
+    assert [each['field'] for each in kinds['policies']['changed']['items'][0]['changes']] == ['priority', 'definition']
+    assert (kinds['queues']['created'], kinds['queues']['same']) == ({'count': 1, 'items': [{'vhost': 'e', 'name': 'dry'}]}, 3)
+    assert (kinds['exchanges']['created']['count'], kinds['exchanges']['same']) == (0, 3)
+    assert kinds['bindings']['created']['items'] == [{'vhost': 'e', 'source': 'x', 'destination': 'kept',
+                                                      'destination_type': 'queue', 'routing_key': 'a.*'}]
+    assert kinds['bindings']['created']['items'][0] in kinds['bindings']['kept']['items']
+    # (into one vhost)
+    one = api.post('/definitions/e-quorum?dry_run=true', api.get('/definitions/e').json).json['kinds']
+    assert (one['queues']['created']['count'], one['queues']['kept']['count'], one['users']['kept']['count']) == (3, 0, 0)
+    refused = api.post('/definitions?dry_run=true', THREE_MISTAKES)
+    assert refused.status == 400 and refused.json == api.post('/definitions', THREE_MISTAKES).json
+    assert api.post('/definitions?dry_run=true', '{').json['reason'] == 'failed_to_parse_json'
+    # (with leveretctl: the same, and for people)
+    told = json.loads(imported(shop, other, '--dry-run', '--formatter', 'json').out)
+    assert {kind: parts['changed'] for kind, parts in told.items()} == {kind: parts['changed'] for kind, parts in kinds.items()}
+    lines = imported(shop, other, '--dry-run').out.splitlines()
+    at = lines.index('    changed name "e-u"')
+    assert lines[at + 1:at + 3] == ['        password', '        tags: "management,audit" -> "monitoring"'], lines
+    assert '    new vhost "e", name "dry"' in lines and lines[-1] == 'Nothing was changed.', lines
+    refused = imported(shop, THREE_MISTAKES, '--dry-run', check=False)
+    assert (refused.code, refused.err) == (65, imported(shop, THREE_MISTAKES, check=False).err)
+    assert api.get('/definitions').json == before
+
+
 # --- at the start ------------------------------------------------------------------------------------------------------------
 
 
@@ -629,7 +692,7 @@ def test_files_of_a_directory_are_loaded_together(configured):
     broker.ctl('delete_queue', '-p', 'v', 'q')
     broker.restart()
     assert exported(broker)['queues'] == []                  # unchanged, so not loaded again
-    assert 'is unchanged since it was last loaded' in broker.log()
+    broker.says('is unchanged since it was last loaded')
 
 
 def test_a_fault_stops_the_start_with_every_fault_named(configured):
@@ -646,8 +709,8 @@ def test_a_fault_stops_the_start_with_every_fault_named(configured):
 
 def test_a_start_without_users_says_so(configured):
     broker = configured({'vhosts': [{'name': 'v'}], 'queues': UNSUPPORTED['queues'][:1]}, 'definitions.skip_unsupported = true\n')
-    assert "definitions: queues[0] 'log' in vhost 'k': left out" in broker.log()
-    assert 'there is no user' in broker.log()
+    broker.says("definitions: queues[0] 'log' in vhost 'k': left out")
+    broker.says('there is no user')
 
 
 class Site(http.server.BaseHTTPRequestHandler):

@@ -14,6 +14,7 @@ import pytest
 
 from brokers import Leveret, free_port
 from crash_tools import PERSISTENT, TRANSIENT, Confirming, drain, fail_io, small_disk
+from http_client import Api
 from patience import PATIENCE_S
 from wire import Closed, Peer, eventually, plain
 
@@ -647,6 +648,19 @@ def test_a_flipped_bit_in_a_segment_costs_its_block_and_is_reported(own_broker):
     assert bodies == [body for body in broken if body not in lost]
     eventually(lambda: "queue 'broken'" in own.log() and 'offset' in own.log())
     assert lost_messages(own)['broken'] == len(lost) and lost_messages(own)['whole'] == 0
+    peer.drop()
+    own.ctl('purge_queue', 'broken')                 # that they are lost is to be seen all the same
+    eventually(lambda: lost_as_found_by_the_doctor(own, 1) == {
+        'broken': f'{len(lost)} message{"" if len(lost) == 1 else "s"} of broken could not be read back from the disk.'})
+    told = own.ctl('doctor', check=False)
+    assert told.code == 69 and "critical  messages_lost\n    queue 'broken' in vhost '/'" in told.out
+
+
+def lost_as_found_by_the_doctor(own, period):
+    """Of each queue that it finds, the evidence."""
+    report = Api(own).get(f'/doctor?period={period}').json
+    assert report['critical'] == len([finding for finding in report['findings'] if finding['severity'] == 'critical'])
+    return {finding['object']['name']: finding['evidence'] for finding in report['findings'] if finding['rule'] == 'messages_lost'}
 
 
 def lost_messages(own):

@@ -254,6 +254,37 @@ def test_topic_permissions_are_set_shown_and_deleted(api, vhost, make_user):
     assert api.delete(where).status == 404
 
 
+def test_what_a_user_may_do_is_told_with_the_reason(api, vhost, make_user):
+    user = make_user('monitoring')
+
+    def ask(**what):
+        answer = api.get(path('users', user, 'access', vhost, **what))
+        assert answer.status == 200, answer
+        return answer.json, {each['action']: (each['allowed'], each.get('pattern')) for each in answer.json['checks']}
+    shown, may = ask(queue='q')
+    assert (shown['tags'], shown['exists'], shown['vhost_exists'], shown['asks_other_backends']) == (
+        ['monitoring'], False, True, False)
+    assert may == {each: (False, None) for each in ('vhost', 'configure', 'write', 'read')}
+    assert shown['checks'][1]['reason'] == 'the user has no permissions in this vhost'
+    patterns = {'configure': '', 'write': '^amq[.]topic$', 'read': '^reports[.]'}
+    assert api.put(path('permissions', vhost, user), patterns).status == 201
+    assert ask(queue='reports.daily')[1] == {'vhost': (True, None), 'configure': (False, ''),
+                                             'write': (False, '^amq[.]topic$'), 'read': (True, '^reports[.]')}
+    assert ask(exchange='amq.topic', routing_key='a.b')[1]['publish'] == (True, None)
+    topic = {'exchange': 'amq.topic', 'write': '^{username}[.]', 'read': '.*'}
+    assert api.put(path('topic-permissions', vhost, user), topic).status == 201
+    shown, may = ask(exchange='amq.topic', routing_key='a.b')
+    assert may['publish'] == (False, '^{username}[.]') and may['bind'] == (False, None) and shown['exists']
+    assert ask(exchange='amq.topic', routing_key=user + '.b')[1]['publish'][0]
+    assert ask(exchange='amq.default')[1]['write'] == (False, '^amq[.]topic$')
+    assert api.get(path('users', user, 'access', vhost)).status == 400
+    assert api.get(path('users', 'nobody', 'access', vhost, queue='q')).status == 404
+    nowhere = api.get(f'{path("users", user, "access")}//?queue=q').json           # no vhost has an empty name
+    assert (nowhere['vhost_exists'], {check['allowed'] for check in nowhere['checks']}) == (False, {False})
+    assert not any('pattern' in check for check in nowhere['checks'])
+    assert api.get(path('users', user, 'access', vhost, queue='q'), user=user).status == 401
+
+
 # policies
 
 def test_a_policy_is_set_shown_and_deleted(api, vhost):
@@ -293,6 +324,63 @@ def test_an_operator_policy_is_a_parameter_too(api, vhost):
     assert api.put(where, dict(body, definition={'dead-letter-exchange': 'x'})).status == 400
     assert api.delete(where).status == 204
     assert api.delete(where).status == 404
+
+
+def test_a_policy_is_previewed(api, vhost, make_user):
+    for queue, kind in ('orders.a', 'classic'), ('orders.b', 'quorum'), ('other', 'classic'):
+        body = {'durable': True, 'arguments': {'x-queue-type': kind}}
+        assert api.put(path('queues', vhost, queue), body).status == 201
+    for policy, pattern, priority in ('first', r'\.a$', 9), ('mine', '^other', 1):
+        body = {'pattern': pattern, 'priority': priority, 'definition': {'max-length': 1}, 'apply-to': 'queues'}
+        assert api.put(path('policies', vhost, policy), body).status == 201
+
+    def preview(**body):
+        answer = api.post(path('policy-preview', vhost), body)
+        assert answer.status == 200, answer
+        return answer.json
+    shown = preview(name='mine', pattern='^orders', priority=5, **{'apply-to': 'queues'})
+    assert shown['items'] == [
+        {'kind': 'queue', 'type': 'classic', 'name': 'orders.a', 'effect': 'hidden',
+         'other': {'name': 'first', 'priority': 9}},
+        {'kind': 'queue', 'type': 'quorum', 'name': 'orders.b', 'effect': 'in_force'},
+        {'kind': 'queue', 'type': 'classic', 'name': 'other', 'effect': 'lost'}]
+    assert shown['queues'] == {'in_force': 1, 'hidden': 1, 'unsupported': 0, 'lost': 1}
+    assert shown['exchanges'] == {'in_force': 0, 'hidden': 0, 'unsupported': 0, 'lost': 0}
+    shown = preview(pattern=r'\.a$', priority=10, definition={'delivery-limit': 3}, **{'apply-to': 'queues'})
+    assert [each['effect'] for each in shown['items']] == ['unsupported']
+    shown = preview(pattern=r'\.a$', priority=10)
+    assert shown['items'][0]['other'] == {'name': 'first', 'priority': 9}
+    assert preview(pattern='^amq[.]direct$')['exchanges']['in_force'] == 1
+    refused(api.post(path('policy-preview', vhost), {'pattern': '(', 'apply-to': 'queues'}), 400,
+            'Validation failed\n\npattern should be regular expression but is invalid: {"missing )",1}\n')
+    shown = api.post(path('operator-policy-preview', vhost), {'pattern': '^orders', 'apply-to': 'queues'}).json
+    assert shown['queues']['in_force'] == 2
+    monitor, setter = make_user('monitoring', vhost), make_user('policymaker', vhost)
+    assert api.post(path('policy-preview', vhost), {'pattern': ''}, user=monitor).status == 401
+    assert api.post(path('policy-preview', vhost), {'pattern': ''}, user=setter).status == 200
+    assert api.post(path('operator-policy-preview', vhost), {'pattern': ''}, user=setter).status == 401
+
+
+def test_a_queue_says_where_its_settings_come_from(api, vhost):
+    policy = {'pattern': '^q', 'apply-to': 'queues',
+              'definition': {'max-length': 300, 'overflow': 'reject-publish', 'queue-mode': 'lazy', 'message-ttl': 1000}}
+    limits = {'pattern': '^q', 'apply-to': 'queues', 'definition': {'max-length': 100, 'message-ttl': 5000}}
+    assert api.put(path('policies', vhost, 'p'), policy).status == 201
+    assert api.put(path('operator-policies', vhost, 'o'), limits).status == 201
+    arguments = {'x-max-length': 500, 'x-overflow': 'drop-head', 'x-max-priority': 3, 'x-custom': 1}
+    assert api.put(path('queues', vhost, 'q'), {'durable': True, 'arguments': arguments}).status == 201
+    assert {each['key']: each for each in api.get(path('queues', vhost, 'q', 'settings')).json} == {
+        'max-length': {'key': 'max-length', 'value': 100, 'source': 'operator_policy', 'has_effect': True,
+                       'argument': 500, 'policy': {'name': 'p', 'value': 300},
+                       'operator_policy': {'name': 'o', 'value': 100}},
+        'max-priority': {'key': 'max-priority', 'value': 3, 'source': 'argument', 'has_effect': True, 'argument': 3},
+        'message-ttl': {'key': 'message-ttl', 'value': 1000, 'source': 'policy', 'has_effect': True,
+                        'policy': {'name': 'p', 'value': 1000}, 'operator_policy': {'name': 'o', 'value': 5000}},
+        'overflow': {'key': 'overflow', 'value': 'drop-head', 'source': 'argument', 'has_effect': True,
+                     'argument': 'drop-head', 'policy': {'name': 'p', 'value': 'reject-publish'}},
+        'queue-mode': {'key': 'queue-mode', 'value': 'lazy', 'source': 'policy', 'has_effect': False,
+                       'policy': {'name': 'p', 'value': 'lazy'}}}
+    assert api.get(path('queues', vhost, 'none', 'settings')).status == 404
 
 
 # parameters and limits

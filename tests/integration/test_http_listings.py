@@ -112,7 +112,7 @@ def test_a_listing_is_whole_without_a_page(api, query):
 
 
 def test_some_listings_have_no_pages(api):
-    for target in path('bindings', VHOST, page=1), path('consumers', VHOST, page=1), path('vhosts', VHOST, 'channels', page=1):
+    for target in path('policies', VHOST, page=1), '/permissions?page=1':
         assert isinstance(api.get(target).json, list)
     assert set(api.get(path('exchanges', VHOST, page=1, page_size=3, name='topic')).json) >= {'items', 'page_count'}
 
@@ -167,7 +167,7 @@ def test_a_queue_shows_its_messages_and_consumers(api, busy):
     assert 'confirm' not in shown['message_stats'] and 'idle_since' in shown
     [consumer] = shown['consumer_details']
     assert consumer['queue'] == {'name': 'live', 'vhost': VHOST} and consumer['consumer_tag'] == 'tag'
-    assert consumer['prefetch_count'] == 7 and consumer['channel_details']['number'] == 1
+    assert consumer['prefetch_count'] == 7 and consumer['messages_unacknowledged'] == 4 and consumer['channel_details']['number'] == 1
     assert api.get(path('consumers', VHOST)).json == [consumer]
 
 
@@ -261,6 +261,32 @@ def test_bindings_are_found_by_their_ends_and_properties(api):
     assert api.get(path('exchanges', VHOST, 'amq.topic', 'bindings', 'destination')).json == []
     assert len(api.get(path('exchanges', VHOST, 'amq.default', 'bindings', 'source', columns='vhost')).json) >= 25
     assert api.get(path('bindings', VHOST, 'e', 'amq.default', 'q', 'p-02')).json[0]['properties_key'] == 'p-02'
+
+
+def page_of(api, *parts, **query):
+    answer = api.get(path(*parts, page=1, page_size=1, **query)).json
+    return answer['filtered_count'], answer['items']
+
+
+def test_sessions_and_bindings_are_paged_and_found_by_what_people_know_of_them(api, busy):
+    for kind in 'connections', 'channels':
+        for target in (kind,), ('vhosts', VHOST, kind):
+            count, [row] = page_of(api, *target, name='LISTED')
+            assert count == (2 if kind == 'channels' else 1) and row['vhost'] == VHOST
+            assert page_of(api, *target, name='unlisted') == (0, [])
+    assert row['connection_details']['user_provided_name'] == 'listed'
+    busy.call(1, 'basic.consume', queue='live', consumer_tag='tag-2')
+    for name, expected in (('TAG', 2), ('tag-2', 1), ('live', 2), ('listed', 2), ('nobody', 0)):
+        count, rows = page_of(api, 'consumers', VHOST, name=name)
+        assert (count, len(rows)) == (expected, min(expected, 1))
+    [tags] = {tuple(row['consumer_tag'] for row in api.get(path('consumers', VHOST)).json)}
+    assert tags == ('tag', 'tag-2')
+    busy.call(1, 'basic.cancel', consumer_tag='tag-2')
+    for queue in 'p-03', 'p-04':
+        assert api.post(path('bindings', VHOST, 'e', 'amq.direct', 'q', queue), {'routing_key': 'paged'}).status == 201
+    for target in ('bindings', VHOST), ('exchanges', VHOST, 'amq.direct', 'bindings', 'source'):
+        assert [page_of(api, *target, name=name)[0] for name in ('amq.direct', 'PAGED', 'nothing')] == [2, 2, 0]
+    assert page_of(api, 'queues', VHOST, 'p-03', 'bindings', name='paged')[0] == 1
 
 
 # who sees what

@@ -152,6 +152,10 @@ def test_the_form_sets_a_cookie_that_logs_in(own):
     assert api.post('/login', 'username=jane', headers=FORM).status == 400
     assert api.post('/login', {'username': 'jane', 'password': 'p&=+ü'}).status == 415
 
+    # it outlives a restart of the broker
+    own.restart()
+    assert whoami(value).json == {'name': 'jane', 'tags': ['management']}
+
     # it ends with the password, and can be put away
     answer = api.delete('/login', headers={'cookie': f'auth={value}'})
     assert answer.status == 204 and answer.headers['set-cookie'].startswith('auth=; Path=/; Max-Age=0; ')
@@ -175,3 +179,49 @@ def test_only_tokens_log_in(configured, key):
     assert api.get('/whoami').status == 401 and api.get('/whoami').json == refused
     assert api.post('/login', form('guest', 'guest'), user=None, headers=FORM).json == refused
     assert api.get('/whoami', user=None, headers={'authorization': 'Bearer ' + token}).json['name'] == 'tia'
+
+
+PROVIDER = """
+management.oauth_enabled = true
+management.oauth_client_id = page
+management.oauth_provider_url = http://idp.example:8080/realms/prod
+management.oauth_token_url = https://tokens.example/token
+"""
+
+
+def test_a_page_learns_its_provider_and_logs_in_with_a_token(configured, key):
+    own = configured(PROVIDER)
+    api = Api(own, user=None)
+    assert api.get('/auth').json == {
+        'enable_uaa': False, 'uaa_client_id': '', 'uaa_location': '', 'oauth_enabled': True, 'oauth_client_id': 'page',
+        'oauth_provider_url': 'http://idp.example:8080/realms/prod', 'oauth_token_url': 'https://tokens.example/token',
+        'oauth_scopes': 'openid profile', 'oauth_disable_basic_auth': True}
+    policy = api.request('GET', '/').headers['content-security-policy']
+    assert policy.endswith("connect-src 'self' http://idp.example:8080 https://tokens.example")
+
+    token = key.sign(claims('rabbitmq.tag:monitoring', sub='tia'))
+    answer = api.post('/login', urlencode({'token': token}), headers=FORM)
+    assert (answer.status, answer.json) == (200, 'ok')
+    cookie = answer.headers['set-cookie'].split(';')[0]
+    assert api.get('/whoami', headers={'cookie': cookie}).json == {'name': 'tia', 'tags': ['monitoring']}
+
+    # no password does, by any way
+    assert api.get('/whoami', user=('guest', 'guest')).status == 401
+    for wrong in {'username': 'guest', 'password': 'guest'}, {'token': 'guest'}, {'token': key.sign(claims(exp=1))}:
+        assert api.post('/login', urlencode(wrong), headers=FORM).status == 401, wrong
+    assert api.post('/login', 'token=', headers=FORM).status == 400
+    long = key.sign(claims('rabbitmq.tag:monitoring', sub='tia', padding='x' * 4000))
+    assert 'the token is too long' in api.post('/login', urlencode({'token': long}), headers=FORM).json['reason']
+
+
+def test_passwords_stay_beside_a_provider_if_they_are_wanted(configured):
+    own = configured(PROVIDER + 'management.oauth_disable_basic_auth = false\n')
+    api = Api(own)
+    assert api.get('/whoami').status == 200
+    assert api.get('/auth').json['oauth_disable_basic_auth'] is False
+
+
+def test_a_provider_that_is_not_complete_is_none(configured):
+    own = configured(PROVIDER.replace('https:', 'ftp:'))
+    assert Api(own).get('/auth').json['oauth_enabled'] is False
+    eventually(lambda: 'management.oauth_enabled has no effect' in own.log())

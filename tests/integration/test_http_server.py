@@ -197,9 +197,14 @@ def test_the_api_can_be_below_a_prefix(configured, prefixed):
     assert prefixed.get('/whoami').status == 200
     assert Api(configured).get('/whoami').status == 404
     site = Http(configured.management_port)
-    assert 'href="/rabbit/api/index.html"' in site.request('GET', '/rabbit/').text
+    root = site.request('GET', '/rabbit/')
+    assert (root.status, root.headers.get('content-security-policy')) == (200, None)  # the operator's policy is that of the page, too
+    assert site.request('GET', '/rabbit/icon.svg').status == 200
+    assert site.request('GET', '/rabbit').headers['location'] == '/rabbit/'
+    assert 'href="/rabbit/cli/style.css"' in prefixed.get('/index.html').text
     assert site.request('GET', '/rabbit/cli').headers['location'] == '/rabbit/cli/index.html'
-    assert site.request('GET', '/').status == 404
+    for elsewhere in '/', '/index.html', '/icon.svg', '/rabbitx', '/rabbitindex.html':
+        assert site.request('GET', elsewhere).status == 404, elsewhere
 
 
 def logged(configured):

@@ -62,6 +62,7 @@ def test_what_moves_has_rates_and_samples_and_what_has_ended_stays_in_totals(sam
     # Totals of the vhost and of the node remain when the channel, the connection and the queue have gone.
     api.wait(vhost, lambda answer: stats(answer).get('publish') == 6 and stats(answer).get('drop_unroutable') == 1)
     received = api.get(vhost).json['recv_oct']
+    assert api.get(vhost + '?columns=recv_oct').json['recv_oct'] >= received     # alone, too
     peer.close()
     assert api.delete(q).status == 204
     gone = api.wait(vhost, lambda answer: answer.json.get('messages') == 0)

@@ -1,4 +1,4 @@
-"""The pages beside the HTTP API, and the tool that one of them serves: rabbitmqadmin, with the command line of RabbitMQ's."""
+"""rabbitmqadmin, which the broker serves: a tool for the HTTP API, with the command line of RabbitMQ's."""
 import json
 import subprocess
 import sys
@@ -9,21 +9,6 @@ from http_client import Api, Http, path
 from patience import PATIENCE_S
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
-
-
-def test_the_pages_lead_to_the_api_and_the_tool(broker):
-    site = Http(broker.management_port)
-    root = site.request('GET', '/')
-    assert (root.status, root.headers['content-type']) == (200, 'text/html; charset=utf-8')
-    for link in '/api/index.html', '/cli/index.html':
-        assert f'href="{link}"' in root.text
-        assert site.request('GET', link).status == 200
-    for short in '/cli', '/cli/':
-        answer = site.request('GET', short)
-        assert (answer.status, answer.headers['location']) == (301, '/cli/index.html')
-    assert site.request('HEAD', '/').body == b''
-    assert site.request('PUT', '/', '{}').status == 405
-    assert site.request('GET', '/cli/none').status == 404
 
 
 @pytest.fixture(scope='module')

@@ -98,8 +98,7 @@ class Secure:
         return self.own.log()
 
     def says(self, text):
-        """Waits for a line of the log that contains the text, and returns it."""
-        return eventually(lambda: [line for line in self.log().splitlines() if text in line])[0]
+        return self.own.says(text)
 
 
 @pytest.fixture
@@ -313,7 +312,7 @@ def test_every_fault_is_named_at_the_start_and_nothing_is_written(secure, pki):
 
 def test_old_versions_are_ignored_with_a_warning(secure):
     one = secure(versions__1='tlsv1.2', versions__2='tlsv1.1')
-    assert 'ssl_options.versions.2: tlsv1.1 is not supported, because it is not secure' in one.log()
+    one.says('ssl_options.versions.2: tlsv1.1 is not supported, because it is not secure')
     assert not one.is_served(one.context(version=ssl.TLSVersion.TLSv1_3))
     assert one.says('no common protocol version')
     assert one.is_served(one.context(version=ssl.TLSVersion.TLSv1_2))
@@ -391,7 +390,7 @@ def test_a_certificate_that_expires_soon_is_warned_of(secure, pki):
     one = secure(pki.ca.issue('short', days=10), start=False)
     one.own.start()
     assert re.search(r'ssl_options\.certfile: \S+short\.pem: the certificate of CN=short,O=Leveret \(.*\) expires in \d+ days: renew it',
-                     one.log()), one.log()
+                     one.says('expires in'))
 
 
 # --- logging in by certificate --------------------------------------------------------------------
