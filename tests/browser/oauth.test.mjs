@@ -177,6 +177,23 @@ test('a token that is about to end is renewed, again and again, and nobody notic
     assert.deepEqual(provider.refusals, []);             // no refresh token was used twice
 });
 
+test('a renewal that the broker does not answer is tried again, with the newest refresh token', async (visit) => {
+    const { page } = visit;
+    await page.clock.install();
+    await logIn(visit, 'ann');
+    const before = await cookieOf(visit);
+    let isCut = false;
+    visit.expect(/login/);
+    await page.route('**/api/login', (route) => { isCut = true; return route.abort(); }, { times: 1 });
+    await page.clock.fastForward((LIFETIME - 20) * 1000);
+    await until('the broker does not answer', () => isCut);
+    await until('a new token is the login', async () => {
+        await page.clock.fastForward(1000);
+        return await cookieOf(visit) !== before;
+    });
+    assert.deepEqual([provider.renewals, provider.refusals], [2, []]);
+});
+
 // Waits until the token has ended, and lets the page ask for what it shows.
 async function endToken(token, { page }, { broker }) {
     const api = new Api(broker);

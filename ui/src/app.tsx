@@ -61,7 +61,12 @@ export function App() {
     useEffect(() => {
         if (state !== 'unknown') return;
         let isWanted = true;
-        const ask = () => finishLogin().then((refusal) => refusal === '' ? findUser() : refuseLogin(refusal)).catch((failure: unknown) => {
+        const begin = async () => {
+            const refusal = await finishLogin();
+            if (refusal !== '') refuseLogin(refusal);
+            else if (session.get().state === 'unknown') await findUser();
+        };
+        const ask = () => begin().catch((failure: unknown) => {
             if (!isWanted) return;
             setError(messageOf(failure));
             window.setTimeout(ask, RETRY_MS);

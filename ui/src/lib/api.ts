@@ -117,6 +117,11 @@ export const api = {
         askJson<T>(to, body === undefined ? { method: 'DELETE' } : { method: 'DELETE', body }),
 };
 
+/* How many there are in a list that has pages. */
+export async function totalOf(list: string): Promise<number> {
+    return (await api.get<{ total_count: number }>(withParameters(list, { page: 1, page_size: 1 }))).total_count;
+}
+
 /* The words of whatever was thrown. */
 export function messageOf(error: unknown): string {
     return error instanceof Error ? error.message : String(error);

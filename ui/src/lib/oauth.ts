@@ -96,10 +96,11 @@ let renewing: Promise<boolean> | undefined;
 
 function renewIn(seconds: number): void {
     window.clearTimeout(timer);
-    timer = window.setTimeout(() => void renew(), seconds * 1000);
+    /* Not instead of a renewal that still waits for the broker, but after it. */
+    timer = window.setTimeout(() => void Promise.resolve(renewing).then(renew), seconds * 1000);
 }
 
-/* Logs in with a new token. Returns false if there is none; then it is tried again until the old one has ended. */
+/* Logs in with a new token. Returns false if that failed; then it is tried again until the old one has ended. */
 async function tryToRenew(): Promise<boolean> {
     const used = refresh;
     if (!used) return false;
@@ -110,7 +111,7 @@ async function tryToRenew(): Promise<boolean> {
         await useTokens({ refresh_token: used.token, ...tokens }, used.provider, used.endpoint);
         return true;
     } catch {
-        if (refresh === used) renewIn(RENEW_AFTER_S);
+        if (refresh) renewIn(RENEW_AFTER_S);
         return false;
     }
 }
@@ -121,19 +122,24 @@ function renew(): Promise<boolean> {
     return renewing;
 }
 
-/* Logs in with the tokens, and again with new ones before they end. */
+function forgetRefresh(): void {
+    refresh = undefined;
+    window.clearTimeout(timer);
+}
+
+/* Logs in with the tokens, and again with new ones before they end. The refresh token is kept first, since the
+ * one before it may be of no use any more, whether or not the broker answers now. */
 async function useTokens(tokens: Tokens, provider: Provider, endpoint: string): Promise<void> {
     if (!tokens.access_token) throw new Error('The provider has given no token.');
+    if (tokens.refresh_token) {
+        refresh = { token: tokens.refresh_token, endpoint, provider };
+        if (tokens.expires_in) renewIn(Math.min(RENEW_AT_LEAST_S, Math.max(RENEW_AFTER_S, tokens.expires_in - RENEW_BEFORE_S)));
+    }
     await logInByToken(tokens.access_token);
-    if (!tokens.refresh_token || session.get().state !== 'in') return;
-    refresh = { token: tokens.refresh_token, endpoint, provider };
-    if (tokens.expires_in) renewIn(Math.min(RENEW_AT_LEAST_S, Math.max(RENEW_AFTER_S, tokens.expires_in - RENEW_BEFORE_S)));
 }
 
 session.watch(() => {
-    if (session.get().state !== 'out') return;
-    refresh = undefined;
-    window.clearTimeout(timer);
+    if (session.get().state === 'out') forgetRefresh();
 });
 /* A token may have ended while the machine slept, before its time to be renewed. */
 renewLoginBy(renew);
@@ -150,7 +156,12 @@ async function redeem(code: string, verifier: string): Promise<void> {
         client_id: provider.oauth_client_id ?? '',
         code_verifier: verifier,
     });
-    await useTokens(await askProvider<Tokens>('a token', token, body), provider, token);
+    try {
+        await useTokens(await askProvider<Tokens>('a token', token, body), provider, token);
+    } catch (error) {
+        forgetRefresh();
+        throw error;
+    }
 }
 
 function attemptOf(state: string | null): Attempt | undefined {

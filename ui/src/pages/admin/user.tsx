@@ -33,7 +33,6 @@ export default function UserPage({ params }: PageProps) {
     const name = params[0]!;
     const user = useResource<User>(path`/users/${name}`);
     const connections = useResource<unknown[]>(path`/connections/username/${name}?columns=name`);
-    const permissions = useResource<unknown[]>(path`/users/${name}/permissions?columns=vhost`);
     const [tags, password, limits] = [useDialog(), useDialog(), useDialog()];
     if (!user.data) return <Waiting for={user} what="user" />;
     const open = connections.data?.length ?? 0;
@@ -54,7 +53,7 @@ export default function UserPage({ params }: PageProps) {
                     <Button onClick={tags.open}>Tags</Button>
                     <Button onClick={password.open}>Password</Button>
                     <Button onClick={limits.open}>Limits</Button>
-                    {!isSelf && <Button kind="danger" onClick={() => deleteUser(name, permissions.data?.length ?? 0, () => navigate(href(['users'])))}>Delete…</Button>}
+                    {!isSelf && <Button kind="danger" onClick={() => deleteUser(name, () => navigate(href(['users'])))}>Delete…</Button>}
                 </div>
             </PageHead>
             <Panel title="User">

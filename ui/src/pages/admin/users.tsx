@@ -1,8 +1,8 @@
 /* Users: a list. */
 import { Badge, Button, Empty, PageHead, UserLink, VhostLink, Waiting } from '../../components/basics';
-import { confirm } from '../../components/dialog';
+import { confirm, toast } from '../../components/dialog';
 import { LocalList, type Column } from '../../components/list';
-import { api, path } from '../../lib/api';
+import { api, messageOf, path } from '../../lib/api';
 import { count } from '../../lib/format';
 import { useResource } from '../../lib/resource';
 import { href, navigate } from '../../lib/router';
@@ -25,13 +25,16 @@ function VhostNames({ vhosts }: { vhosts: string[] }) {
     );
 }
 
-/* Asks, and deletes a user with what belongs to it. */
-export function deleteUser(name: string, vhosts: number, then: () => void): void {
-    void api.get<unknown[]>(path`/connections/username/${name}?columns=name`).catch(() => []).then((connections) => confirm({
+/* Finds out what would be lost, asks, and deletes the user with what belongs to it. */
+export function deleteUser(name: string, then: () => void): void {
+    void Promise.all([
+        api.get<unknown[]>(path`/users/${name}/permissions?columns=vhost`),
+        api.get<unknown[]>(path`/connections/username/${name}?columns=name`),
+    ]).then(([permissions, connections]) => confirm({
         title: `Delete the user ${name}?`,
         text: (
             <>
-                <p>Its permissions in {count(vhosts, 'virtual host')} are deleted with it, and its {count(connections.length, 'open connection')} closed.</p>
+                <p>Its permissions in {count(permissions.length, 'virtual host')} are deleted with it, and its {count(connections.length, 'open connection')} closed.</p>
                 <p class="muted">Queues that it has declared stay.</p>
             </>
         ),
@@ -39,7 +42,7 @@ export function deleteUser(name: string, vhosts: number, then: () => void): void
         act: () => api.delete(path`/users/${name}`),
         done: `The user ${name} is deleted.`,
         then,
-    }));
+    }), (error: unknown) => toast(messageOf(error), 'bad'));
 }
 
 export default function UsersPage() {
@@ -58,7 +61,7 @@ export default function UsersPage() {
         { id: 'algorithm', title: 'Hash', isHidden: true, cell: (row) => row.hashing_algorithm.replace('rabbit_password_hashing_', ''), value: (row) => row.hashing_algorithm },
         { id: 'limits', title: 'Limits', isWide: true, cell: (row) => limitsText(row.limits), value: (row) => limitsText(row.limits) },
         { id: 'actions', title: 'Actions', isAction: true, cell: (row) => row.name !== session.get().user.name && (
-            <span class="actions"><Button kind="quiet" aria-label={`Delete the user ${row.name}`} onClick={() => deleteUser(row.name, row.vhosts.length, users.reload)}>Delete</Button></span>
+            <span class="actions"><Button kind="quiet" aria-label={`Delete the user ${row.name}`} onClick={() => deleteUser(row.name, users.reload)}>Delete</Button></span>
         ) },
     ];
     return (

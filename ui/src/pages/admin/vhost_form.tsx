@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 
 import { confirm, toast } from '../../components/dialog';
 import { Checkbox, Field, Form, Select, TextInput } from '../../components/form';
-import { api, messageOf, path, withParameters } from '../../lib/api';
+import { api, messageOf, path, totalOf } from '../../lib/api';
 import { count } from '../../lib/format';
 import { FormDialog } from './parts';
 
@@ -42,15 +42,11 @@ export function VhostForm({ vhost, onClose, onDone }: { vhost?: Vhost; onClose: 
     );
 }
 
-async function total(to: string): Promise<number> {
-    return (await api.get<{ total_count: number }>(withParameters(to, { page: 1, page_size: 1, columns: 'name' }))).total_count;
-}
-
 /* Finds out what would be lost, asks, and deletes. */
 export function deleteVhost(name: string, then: () => void): void {
     void Promise.all([
-        total(path`/queues/${name}`),
-        total(path`/exchanges/${name}`),
+        totalOf(path`/queues/${name}`),
+        totalOf(path`/exchanges/${name}`),
         api.get<unknown[]>(path`/vhosts/${name}/connections?columns=name`).then((all) => all.length),
         api.get<{ messages?: number }>(path`/vhosts/${name}`).then(({ messages }) => messages ?? 0),
     ]).then(([queues, exchanges, connections, messages]) => confirm({

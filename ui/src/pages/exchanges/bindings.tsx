@@ -19,7 +19,7 @@ const DRAWN_BINDINGS = 200;
 const DRAWN_ENDS = 10;
 
 /* The first bindings of one side of an exchange, and how many there are. */
-export function useBindings({ vhost, name }: Exchange, side: 'source' | 'destination') {
+function useBindings({ vhost, name }: Exchange, side: 'source' | 'destination') {
     return useResource<BindingPage>(withParameters(path`/exchanges/${vhost}/${addressName(name)}/bindings/${side}`, { page: 1, page_size: DRAWN_BINDINGS }), { keeps: true });
 }
 

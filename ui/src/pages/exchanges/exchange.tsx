@@ -3,16 +3,16 @@ import { useState } from 'preact/hooks';
 
 import { Badge, Button, ExchangeLink, Facts, Name, PageHead, Panel, Table, Tile, Tiles, VhostLink, Waiting } from '../../components/basics';
 import { Chart, objectPeriods, PeriodPicker, ratesOf, sampleParameters, usePeriod } from '../../components/chart';
-import { confirm } from '../../components/dialog';
+import { confirm, toast } from '../../components/dialog';
 import { Checkbox } from '../../components/form';
 import { DataTable, type Column } from '../../components/list';
-import { api, path, withParameters } from '../../lib/api';
+import { api, messageOf, path, totalOf, withParameters } from '../../lib/api';
 import { compact, count, exchangeName, number, rate } from '../../lib/format';
 import { href, navigate } from '../../lib/router';
 import { useResource } from '../../lib/resource';
 import { may } from '../../lib/session';
 import { ChannelOf, rateOf } from '../clients/parts';
-import { Bindings, useBindings } from './bindings';
+import { Bindings } from './bindings';
 import { Features, PolicyName } from './features';
 import './exchanges.css';
 import { MessagePanel } from './message';
@@ -45,16 +45,18 @@ function DeleteText({ of, outs, ins, onUnused }: { of: Exchange; outs: number; i
     );
 }
 
-function askToDelete(of: Exchange, outs: number, ins: number): void {
+/* Finds out what would be lost, asks, and deletes. */
+function askToDelete(of: Exchange): void {
+    const bindings = (side: string) => totalOf(path`/exchanges/${of.vhost}/${of.name}/bindings/${side}`);
     let isOnlyUnused = false;
-    confirm({
+    void Promise.all([bindings('source'), bindings('destination')]).then(([outs, ins]) => confirm({
         title: `Delete the exchange ${of.name}?`,
         text: <DeleteText of={of} outs={outs} ins={ins} onUnused={(is) => { isOnlyUnused = is; }} />,
         verb: 'Delete the exchange',
         act: () => api.delete(withParameters(path`/exchanges/${of.vhost}/${of.name}`, { 'if-unused': isOnlyUnused || null })),
         done: 'The exchange is deleted.',
         then: () => navigate(href(['exchanges'])),
-    });
+    }), (error: unknown) => toast(messageOf(error), 'bad'));
 }
 
 /* --- who publishes ----------------------------------------------------------------------------- */
@@ -128,13 +130,6 @@ function Content({ of, alternate }: { of: Exchange; alternate: string | undefine
     );
 }
 
-/* The button, which asks with the numbers of bindings. */
-function DeleteButton({ of }: { of: Exchange }) {
-    const outs = useBindings(of, 'source').data?.total_count ?? 0;
-    const ins = useBindings(of, 'destination').data?.total_count ?? 0;
-    return <Button kind="danger" onClick={() => askToDelete(of, outs, ins)}>Delete…</Button>;
-}
-
 export default function ExchangePage({ params: [vhost = '', name = ''] }: { params: string[] }) {
     const period = usePeriod();
     const exchange = useResource<Exchange>(withParameters(path`/exchanges/${vhost}/${addressName(name)}`, sampleParameters(period, 'msg_rates')), { keeps: true });
@@ -147,7 +142,7 @@ export default function ExchangePage({ params: [vhost = '', name = ''] }: { para
         <>
             <PageHead title={title} crumbs={crumbs} badges={<><Badge>{data.type}</Badge>{data.internal && <Badge kind="info">internal</Badge>}</>}>
                 <PeriodPicker choices={objectPeriods} />
-                {!isPredeclared(data.name) && <DeleteButton of={data} />}
+                {!isPredeclared(data.name) && <Button kind="danger" onClick={() => askToDelete(data)}>Delete…</Button>}
             </PageHead>
             <Content of={data} alternate={alternate} />
         </>

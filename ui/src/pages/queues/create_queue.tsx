@@ -39,10 +39,11 @@ export function CreateQueue({ vhost, onClose }: { vhost: string; onClose: () => 
     const [pairs, setPairs] = useState<Pair[]>([]);
     useEffect(() => { if (where === '' && vhosts.data?.[0]) setWhere(vhosts.data[0].name); }, [vhosts.data]);
 
-    /* A queue that names no type gets the vhost's, or else the broker's. */
+    /* A queue that names no type gets the vhost's, or else the broker's; undefined until both are known. */
     const ofVhost = vhosts.data?.find((one) => one.name === where)?.default_queue_type ?? 'undefined';
-    const usual: Type = (ofVhost === 'undefined' ? overview.data?.default_queue_type : ofVhost) === 'quorum' ? 'quorum' : 'classic';
-    const type = chosenType ?? usual;
+    const isAsking = [vhosts, overview].some(({ data, error }) => !data && !error);
+    const usual: Type | undefined = isAsking ? undefined : (ofVhost === 'undefined' ? overview.data?.default_queue_type : ofVhost) === 'quorum' ? 'quorum' : 'classic';
+    const type = chosenType ?? usual ?? 'classic';
     const value = (key: string) => values[key] ?? '';
     const set = (key: string) => (text: string) => setValues({ ...values, [key]: text });
     const isQuorum = type === 'quorum';
@@ -52,7 +53,7 @@ export function CreateQueue({ vhost, onClose }: { vhost: string; onClose: () => 
     const create = async () => {
         const all: Record<string, unknown> = { ...valuesOf(pairs) };
         const note = (argument: string, it: unknown) => { if (it !== undefined && it !== '') all[argument] = it; };
-        if (type !== usual) note('x-queue-type', type);
+        if (chosenType !== usual) note('x-queue-type', chosenType);
         note('x-dead-letter-exchange', value('dlx'));
         if (isDeadLettering) note('x-dead-letter-routing-key', value('dlk'));
         note('x-message-ttl', numberOf('Messages expire after', value('ttl')));
@@ -69,7 +70,7 @@ export function CreateQueue({ vhost, onClose }: { vhost: string; onClose: () => 
     };
     return (
         <Dialog title="Add a queue" onClose={onClose}>
-            <Form verb="Add the queue" onSend={create} isReady={name !== '' && where !== ''} beside={<Button onClick={onClose}>Cancel</Button>}>
+            <Form verb="Add the queue" onSend={create} isReady={name !== '' && where !== '' && (chosenType ?? usual) !== undefined} beside={<Button onClick={onClose}>Cancel</Button>}>
                 <div class="fields">
                     <Field label="Name"><TextInput value={name} onChange={setName} autofocus required /></Field>
                     <Field label="Virtual host"><Select value={where} choices={(vhosts.data ?? []).map((v) => v.name)} onChange={setWhere} /></Field>
