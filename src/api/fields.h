@@ -43,7 +43,7 @@
     C("exclusive", exclusive, BOOL, f->owner != 0)                                                 \
     C("name", name, STRING, f->name)                                                               \
     C("node", node, TEXT, m->node_name)                                                            \
-    C("type", type, TEXT, queue_type_name(queue_type(f->queue)))                           \
+    C("type", type, TEXT, queue_type_name(queue_type(f->queue)))                                   \
     C("vhost", vhost, STRING, vhost_name(queue_entry(f->queue)->vhost))
 #define API_QUEUE_LIVE_FIELDS(C)                                                                   \
     C("state", live, TEXT, "live")

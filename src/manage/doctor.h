@@ -8,13 +8,16 @@
  * diagnosis delays no message. Like the answers of health checks, a report is JSON, since every
  * interface shows it alike:
  *
- *     {"node": "leveret@host", "period": 600, "covered": 600, "critical": 0, "warning": 1, "advice": 0,
+ *     {"node": "leveret@host", "period": 600, "covered": 600,
+ *      "critical": 0, "warning": 1, "advice": 0,
  *      "findings": [{"rule": "queue_grows_unconsumed", "severity": "warning",
  *                    "title": "A queue grows, and has no consumer",
  *                    "object": {"kind": "queue", "vhost": "/", "name": "orders"},
- *                    "evidence": "...", "remedy": "...", "docs": "docs/doctor.md#queue_grows_unconsumed"}],
- *      "rules": [{"name": "queue_grows_unconsumed", "severity": "critical", "title": "...", "sees": "...",
- *                 "why": "...", "remedy": "...", "docs": "...", "found": 1, "more": 0}]} */
+ *                    "evidence": "...", "remedy": "...",
+ *                    "docs": "docs/doctor.md#queue_grows_unconsumed"}],
+ *      "rules": [{"name": "queue_grows_unconsumed", "severity": "critical", "title": "...",
+ *                 "sees": "...", "why": "...", "remedy": "...", "docs": "...",
+ *                 "found": 1, "more": 0}]} */
 #ifndef LEVERET_MANAGE_DOCTOR_H
 #define LEVERET_MANAGE_DOCTOR_H
 

@@ -1,8 +1,8 @@
 /* Looking at queues and exchanges.
  *
  * A queue that holds nothing, has lost nothing and has not moved has nothing wrong with it: the
- * sampler knows which these are, and they are left out. The others are examined in batches, so that memory is bounded;
- * the figures of a batch come from the loops, in slices. */
+ * sampler knows which these are, and they are left out. The others are examined in batches, so that
+ * memory is bounded; the figures of a batch come from the loops, in slices. */
 #include <stdlib.h>
 
 #include "base/memory.h"

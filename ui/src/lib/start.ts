@@ -7,11 +7,16 @@ export const startedAt = createStore(0);
 
 /* Asks for it now, and each time that the broker is back. Returns a function that ends it. */
 export function watchStart(): () => void {
+    const stop = new AbortController();
     const ask = () => {
         if (link.get().isDown) return;
         /* Without an answer, all samples are shown. */
-        api.get<{ started?: number }>('/overview?columns=started').then(({ started }) => startedAt.set(started ?? 0), () => undefined);
+        api.get<{ started?: number }>('/overview?columns=started', stop.signal).then(({ started }) => startedAt.set(started ?? 0), () => undefined);
     };
     ask();
-    return link.watch(ask);
+    const endWatch = link.watch(ask);
+    return () => {
+        stop.abort();
+        endWatch();
+    };
 }

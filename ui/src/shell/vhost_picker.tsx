@@ -1,5 +1,5 @@
 /* Chooses the vhost that lists show. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 
 import { Select } from '../components/form';
 import { api } from '../lib/api';
@@ -14,8 +14,12 @@ export function VhostPicker() {
     const mapped = path[0] === 'map' ? path[1] : undefined;
     const vhost = mapped ?? kept;
     const [names, setNames] = useState<string[]>([]);
-    const load = () => void api.get<{ name: string }[]>('/vhosts?columns=name').then((all) => setNames(all.map(({ name }) => name)), () => undefined);
-    useEffect(load, []);
+    const stop = useMemo(() => new AbortController(), []);
+    const load = () => void api.get<{ name: string }[]>('/vhosts?columns=name', stop.signal).then((all) => setNames(all.map(({ name }) => name)), () => undefined);
+    useEffect(() => {
+        load();
+        return () => stop.abort();
+    }, []);
     const choose = (name: string) => {
         chosenVhost.set(name);
         if (mapped !== undefined) navigate(href(['map', name]));
