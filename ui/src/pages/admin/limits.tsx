@@ -32,7 +32,7 @@ function LimitPanel({ title, noun, means, rows, all, preferred = '', names, to, 
     const others = useChoice(all.filter((name) => !rows?.some((row) => row.name === name)), preferred);
     const name = edited === '' ? others.chosen : edited;
     return (
-        <Panel title={title} flush actions={may.administrate() && others.names.length > 0 && <Button icon="plus" onClick={() => setEdited('')}>Set limits</Button>}>
+        <Panel title={title} flush actions={may.administrate() && rows && others.names.length > 0 && <Button icon="plus" onClick={() => setEdited('')}>Set limits</Button>}>
             <Refusal error={rows ? undefined : error} />
             {rows && (rows.length > 0
                 ? <DataTable label={title} rows={rows} columns={columns} rowKey={(row) => row.name} />

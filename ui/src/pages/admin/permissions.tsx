@@ -82,7 +82,7 @@ export function Permissions({ of }: { of: Of }) {
         ) },
     ];
     return (
-        <Panel title="Permissions" flush actions={<Button icon="plus" onClick={() => setEdited('new')}>Set permissions</Button>}>
+        <Panel title="Permissions" flush actions={<Button icon="plus" disabled={!rows.data} onClick={() => setEdited('new')}>Set permissions</Button>}>
             <Refusal error={rows.data ? undefined : rows.error} />
             {rows.data && (rows.data.length > 0
                 ? <DataTable label="Permissions" rows={rows.data} columns={columns} rowKey={(row) => `${row.vhost} ${row.user}`} />

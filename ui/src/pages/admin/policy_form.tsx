@@ -208,7 +208,7 @@ export function PolicyForm({ kind, policy, isNew, onKind, onDone }: {
                         <Field label="Priority" hint="The highest that matches applies; they are not merged."><TextInput type="number" value={String(edited.priority)} onChange={(n) => set({ priority: Number(n) || 0 })} /></Field>
                     </div>
                     <Definition entries={entries} kind={kind} onChange={setEntries} />
-                                    </Form>
+                </Form>
             </Panel>
             <Preview kind={kind} policy={{ ...whole, definition: definitionOf(entries.filter(isComplete)) }} />
         </div>
