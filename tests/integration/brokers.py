@@ -104,6 +104,11 @@ class Broker:
         self.child = None
 
 
+def whole_lines(text):
+    """Without what follows the last line: of a longer write, the beginning may be read before the end is there."""
+    return text[:text.rfind('\n') + 1]
+
+
 class Leveret(Broker):
     name = 'leveret'
 
@@ -160,9 +165,9 @@ class Leveret(Broker):
         return reader
 
     def log(self):
-        """What is written so far: the log has a thread of its own, which may be late. See says()."""
+        """The lines that are written so far: the log has a thread of its own, which may be late. See says()."""
         with open(self.stderr, errors='replace') as file:
-            return file.read()
+            return whole_lines(file.read())
 
     def says(self, text):
         """Waits for a line of the log that contains the text, and returns it."""

@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from brokers import Leveret, free_port
+from brokers import Leveret, free_port, whole_lines
 from certificates import Authority
 from patience import PATIENCE_S
 from wire import HEADER, Closed, Peer, eventually
@@ -46,7 +46,7 @@ class Walk:
 
     def json_lines(self):
         with open(os.path.join(self.own.data, 'logs', 'lines.json'), encoding='utf-8') as file:
-            return [json.loads(line) for line in file.read().split('\n') if line.endswith('}')]
+            return [json.loads(line) for line in whole_lines(file.read()).split('\n')[:-1]]
 
     def said_of(self, peer):
         """The lines about the peer that say more than that it has come and gone."""
@@ -57,7 +57,10 @@ class Walk:
 
 
 def lines_of(lines, peer, text_of):
-    return [line for line in lines if f'{peer} ->' in text_of(line) and not OF_ITS_LIFE.search(text_of(line))]
+    """Of the newest connection from there: an earlier one may have had the same port."""
+    own = [line for line in lines if f'{peer} ->' in text_of(line)]
+    begin = max((at for at, line in enumerate(own) if 'accepting AMQP connection' in text_of(line)), default=0)
+    return [line for line in own[begin:] if not OF_ITS_LIFE.search(text_of(line))]
 
 
 def address_of(peer):

@@ -10,6 +10,7 @@ import threading
 import pika
 import pytest
 
+from brokers import whole_lines
 from patience import PATIENCE_S, patience_with
 from wire import Peer, eventually
 
@@ -54,7 +55,7 @@ def read(*path):
 
 
 def logged_file(own, name='a.log'):
-    return read(own.data, 'logs', name)
+    return whole_lines(read(own.data, 'logs', name))
 
 
 def test_each_line_of_a_file_in_json_is_an_object_with_rabbitmqs_fields(logging_to):
