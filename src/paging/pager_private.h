@@ -102,7 +102,8 @@ struct pager {
     enum snapshot_state snapshot;
     /* Another snapshot is taken after the one under way, or when one is possible. */
     bool wants_snapshot;
-    size_t syncs; /* under way, for the snapshot */
+    size_t syncs;    /* under way, for the snapshot */
+    unsigned rounds; /* of copying messages and syncing them, for the snapshot */
     int snapshot_error;
     uint64_t *needless; /* files that are removed when the snapshot is safe */
     size_t needless_count, needless_capacity;

@@ -2,7 +2,8 @@
  *
  *   pager_snapshot()          segments that hold little are given up; if many messages are in no
  *                             segment, they are copied into one
- *   pager_sync_segment()      for each segment; on_synced() counts the answers
+ *   pager_sync_segment()      for each segment; on_synced() counts the answers; if many messages
+ *                             have come meanwhile, these are copied, too, and synced
  *   snapshot_stage()          the record: segments with their live ranges, the messages that no
  *                             segment has, counts of returns
  *   pager_snapshot_is_safe()  files that nothing needs are removed
@@ -20,6 +21,8 @@
 
 enum {
     CARRY_DIVISOR = 4,  /* one snapshot may carry this part (1/n) of the log's room */
+    LATE_DIVISOR = 8,   /* and this part of a log file, of messages that came during the syncs */
+    ROUNDS_MAX = 8,     /* how often these are copied and synced, while the disk has room */
     SPARSE_DIVISOR = 4, /* a segment is given up if at most this part (1/n) of it is live */
 };
 
@@ -325,11 +328,43 @@ static void snapshot_stage(struct lane *l)
     free(counts);
 }
 
+/* Returns how many bytes of messages the snapshot itself may carry; if more are in no segment, they
+ * are put into one first. On a full disk segments cannot grow, so the snapshot may carry up to a
+ * part of the log's room: old log files can only be given back after snapshots. */
+static uint64_t carry_bytes(const struct lane *l)
+{
+    const struct journal *journal = journal_of(l->owner->home)->journal;
+    uint64_t most = pager_limits_of(l)->carry_bytes;
+    uint64_t room = atomic_load(&journal->shortage) ? log_room(journal->log) / CARRY_DIVISOR : 0;
+    return room > most ? room : most;
+}
+
+/* Returns the same for a snapshot whose segments are synced, since more messages have come during
+ * the syncs. It still has to fit into a small log file: if the disk fills up at this moment, there
+ * is no other. Publishers that come faster than the disk syncs would put the snapshot off for ever,
+ * so after some rounds it carries what it must; while the disk is short of room there are none. */
+static uint64_t late_carry_bytes(const struct lane *l)
+{
+    const struct journal *journal = journal_of(l->owner->home)->journal;
+    uint64_t most = pager_limits_of(l)->carry_bytes;
+    uint64_t late = journal->file_bytes / LATE_DIVISOR;
+    if (atomic_load(&journal->shortage))
+        return carry_bytes(l);
+    if (l->pager->rounds >= ROUNDS_MAX)
+        return UINT64_MAX;
+    return late > most ? late : most;
+}
+
+static void copy_and_sync(struct lane *l);
+
 static void segments_are_synced(struct lane *l)
 {
     struct pager *p = l->pager;
     if (p->snapshot_error == 0) {
-        snapshot_stage(l);
+        if (unstored_bytes(l) > late_carry_bytes(l))
+            copy_and_sync(l);
+        else
+            snapshot_stage(l);
         return;
     }
     /* Without a snapshot the log keeps all records of the lane: until the next snapshot, or for
@@ -356,30 +391,12 @@ static void on_synced(struct lane *l, struct segment *s, struct pager_ask *ask)
         segments_are_synced(l);
 }
 
-/* Returns how many bytes of messages the snapshot itself may carry; if more are in no segment, they
- * are put into one first. On a full disk segments cannot grow, so the snapshot may carry up to a
- * part of the log's room: old log files can only be given back after snapshots. */
-static uint64_t carry_bytes(const struct lane *l)
+/* Puts messages that no segment has into one, if they are more than the snapshot may carry, and has
+ * all segments synced. */
+static void copy_and_sync(struct lane *l)
 {
-    const struct journal *journal = journal_of(l->owner->home)->journal;
-    uint64_t most = pager_limits_of(l)->carry_bytes;
-    uint64_t room = atomic_load(&journal->shortage) ? log_room(journal->log) / CARRY_DIVISOR : 0;
-    return room > most ? room : most;
-}
-
-void pager_snapshot(struct lane *l)
-{
-    lane_assert_home(l);
-    lv_assert(l->owner->journal);
-    struct pager *p = pager_of(l);
-    if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
-        p->wants_snapshot = true;
-        return;
-    }
-    p->wants_snapshot = false;
-    p->snapshot_error = 0;
-    for (size_t i = p->count; i-- > 0;)
-        give_up_if_sparse(l, p->segments[i]);
+    struct pager *p = l->pager;
+    p->rounds++;
     if (!p->is_failed && unstored_bytes(l) > carry_bytes(l))
         store_copies(l);
     pager_flush(l);
@@ -393,6 +410,23 @@ void pager_snapshot(struct lane *l)
     }
     if (--p->syncs == 0)
         snapshot_stage(l);
+}
+
+void pager_snapshot(struct lane *l)
+{
+    lane_assert_home(l);
+    lv_assert(l->owner->journal);
+    struct pager *p = pager_of(l);
+    if (p->snapshot != SNAPSHOT_NONE || p->kept_count > 0 || p->is_failed) {
+        p->wants_snapshot = true;
+        return;
+    }
+    p->wants_snapshot = false;
+    p->snapshot_error = 0;
+    p->rounds = 0;
+    for (size_t i = p->count; i-- > 0;)
+        give_up_if_sparse(l, p->segments[i]);
+    copy_and_sync(l);
 }
 
 void pager_snapshot_is_safe(struct lane *l, int error)

@@ -74,6 +74,32 @@ def test_a_full_disk_holds_up_publishers_until_consumers_made_room(configured, w
 
 
 @pytest.mark.once()
+def test_a_disk_that_fills_up_during_a_sync_is_emptied_by_consumers(configured, workspace):
+    """The queue's snapshot waits for the sync of a segment, until the log has taken all the room that there was. What has come
+    meanwhile does not fit into the snapshot."""
+    still = os.path.join(workspace, f'still{free_port()}')
+    open(still, 'w').close()
+    with small_disk(workspace, f'full{free_port()}', 112) as disk:
+        own = configured('disk_free_limit.absolute = 1\n', disk, environment={
+            'LD_PRELOAD': fail_io(workspace), 'FAIL_IO_PATH': '.seg', 'FAIL_IO_CALL': 'sync', 'FAIL_IO_WHEN': still,
+            'FAIL_IO_WAITS': '1'})
+        Peer(own.address).declare('q', durable=True)
+        publisher = Confirming(own.address)
+        publisher.fill('q', 64 * 1024, 3000)
+        os.unlink(still)
+        confirmed = list(publisher.confirmed)
+        assert drain(own.address, 'q', len(confirmed) - 5) == confirmed[:-5]
+        while publisher.bodies or publisher.blocked is not None:
+            publisher.take()
+        publisher.publish_confirmed('q', b'after')
+        left = publisher.confirmed[len(confirmed) - 5:]
+        own.kill()
+        own.start()
+        assert drain(own.address, 'q', len(left)) == left
+        own.stop()
+
+
+@pytest.mark.once()
 @pytest.mark.parametrize('limit', ['24MiB', '1'], ids=['the watermark', 'no room for the log'])
 def test_a_kill_while_the_disk_is_full_loses_nothing(configured, workspace, limit):
     with small_disk(workspace, f'full{free_port()}', 112) as disk:

@@ -214,6 +214,30 @@ static void snapshots_are_taken_while_messages_come_and_go(void **state)
     lane_world_consume(3000, MANY);
 }
 
+/* The snapshot would otherwise be as large as what is published while a slow disk syncs; and on a
+ * disk that fills up meanwhile, it could not be written at all, and the log would never go on. */
+static void what_comes_during_the_syncs_of_a_snapshot_goes_into_a_segment(void **state)
+{
+    (void)state;
+    enum { LATE = 2000 };
+    w.log_file_bytes = 128 * 1024;
+    w.limits.files_kept = 100; /* so that the one snapshot is the test's own */
+    lane_world_open();
+    lane_world_publish_many(0, MANY);
+    pager_snapshot(w.lane);
+    for (uint64_t i = MANY; i < MANY + LATE; i++)
+        lane_world_publish(i); /* the store does nothing meanwhile */
+    assert_int_equal(w.lane->snapshot_bytes, 0);
+    lane_world_settle();
+    assert_in_range(w.lane->snapshot_bytes, 1, w.log_file_bytes / 4);
+    assert_false(pager_is_busy(w.lane));
+    lane_world_cut_power();
+    lane_world_open();
+    assert_int_equal(backlog()->ready, MANY + LATE);
+    lane_world_consume(0, MANY + LATE);
+    assert_int_equal(w.counters.lost, 0);
+}
+
 static void transient_messages_do_not_outlive_the_process(void **state)
 {
     (void)state;
@@ -476,6 +500,7 @@ int main(void)
         PROMISE(what_was_purged_does_not_come_back_after_a_crash),
         PROMISE(after_a_snapshot_a_crash_loses_nothing),
         PROMISE(snapshots_are_taken_while_messages_come_and_go),
+        PROMISE(what_comes_during_the_syncs_of_a_snapshot_goes_into_a_segment),
         PROMISE(transient_messages_do_not_outlive_the_process),
         PROMISE(while_the_disk_is_full_messages_stay_in_memory_and_are_served),
         PROMISE(a_file_that_cannot_be_written_keeps_the_messages_in_memory),
