@@ -44,7 +44,7 @@ static void broker_exec(const struct run *run)
     dup2(fd, 2);
     execl(run->options.broker, run->options.broker, "--data-dir", run->data, "--bind", "127.0.0.1",
           "--port", port, "--management-port", management_port, "--metrics-port", "0", "--loops",
-          loops, (char *)NULL);
+          loops, "--config", run->config, (char *)NULL);
     _exit(127);
 }
 

@@ -119,6 +119,14 @@ static bool round_run(struct run *run, unsigned round)
 
 /* --- the run ---------------------------------------------------------------------------------- */
 
+/* A client must not find its connection closed because the machine stood still for a while. */
+static void config_write(const struct run *run)
+{
+    FILE *file = fopen(run->config, "w");
+    if (!file || fputs("handshake_timeout = 180000\n", file) < 0 || fclose(file) != 0)
+        die(run->config);
+}
+
 static void run_prepare(struct run *run, char *made)
 {
     if (!run->options.dir)
@@ -129,6 +137,8 @@ static void run_prepare(struct run *run, char *made)
         die("a directory");
     snprintf(run->data, sizeof run->data, "%s/data", run->options.dir);
     snprintf(run->errors, sizeof run->errors, "%s/stderr", run->options.dir);
+    snprintf(run->config, sizeof run->config, "%s/leveret.conf", run->options.dir);
+    config_write(run);
     uint64_t random = (uint64_t)getpid() ^ (uint64_t)time(NULL) << 20; /* of this process alone */
     run->port = broker_free_port(&random);
     run->management_port = broker_free_port(&random);

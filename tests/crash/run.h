@@ -16,7 +16,8 @@
 struct run {
     struct options options;
     struct ledger *ledger;
-    char data[512], errors[512]; /* the broker's data directory, and its standard error */
+    /* The broker's data directory, its standard error, and its config file. */
+    char data[512], errors[512], config[512];
     int port, management_port;
     pid_t pid;           /* of the broker; 0: it does not run */
     atomic_bool is_over; /* the kill is about to come: connections may break */

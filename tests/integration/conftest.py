@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from brokers import Leveret, Rabbit  # noqa: E402
+from patience import HANDSHAKE_TIMEOUT_MS  # noqa: E402
 from wire import Peer  # noqa: E402
 
 AGAINST_RABBIT = os.environ.get('BROKER', 'leveret') == 'rabbitmq'
@@ -84,7 +85,12 @@ def workspace():
 @pytest.fixture(scope='session')
 def broker(workspace):
     """The broker most tests share. Stopping it is a test too: exit code 0, no sanitizer's report."""
-    shared = (Rabbit if AGAINST_RABBIT else Leveret)(os.path.join(workspace, 'shared'))
+    directory = os.path.join(workspace, 'shared')
+    shared = Rabbit(directory) if AGAINST_RABBIT else Leveret(directory)
+    if not AGAINST_RABBIT:
+        with open(os.path.join(directory, 'leveret.conf'), 'w') as file:
+            file.write(f'handshake_timeout = {HANDSHAKE_TIMEOUT_MS}\n')
+        shared.flags += ['--config', file.name]
     shared.start()
     yield shared
     shared.stop()
@@ -104,29 +110,36 @@ def rabbit(request, workspace):
     node.stop()
 
 
-@pytest.fixture(scope='session')
-def quick_passwords(workspace):
+def write_last_config(workspace, handshake_timeout_ms=HANDSHAKE_TIMEOUT_MS):
     """A config file after all others. With scrypt, which is slow by intent, guest's password takes longer than the rest of a
-    first start together, and then guest's first login takes as long."""
-    path = os.path.join(workspace, 'quick_passwords.conf')
-    with open(path, 'w') as file:
-        file.write('password_hashing_module = rabbit_password_hashing_sha256\n')
+    first start together, and then guest's first login takes as long. And a client on a machine that stands still for a while
+    must not find its connection closed."""
+    path = os.path.join(workspace, f'last{handshake_timeout_ms}.conf')
+    if not os.path.exists(path):                       # a broker may be reading it
+        with open(path, 'w') as file:
+            file.write(f'password_hashing_module = rabbit_password_hashing_sha256\nhandshake_timeout = {handshake_timeout_ms}\n')
     return path
+
+
+@pytest.fixture(scope='session')
+def last_config(workspace):
+    return write_last_config(workspace)
 
 
 OWN_NUMBERS = itertools.count()          # no two brokers of a process have the same directory
 
 
 @pytest.fixture
-def own_broker(workspace, quick_passwords):
-    """Makes brokers of the test's own, to restart, kill and configure. Unless it is_plain, passwords are hashed quickly, which
+def own_broker(workspace):
+    """Makes brokers of the test's own, to restart, kill and configure. Unless it is_plain, it has a last config file, which
     takes the place of files in conf.d."""
     made = []
 
-    def make(start=True, is_plain=False, **how):
+    def make(start=True, is_plain=False, handshake_timeout_ms=HANDSHAKE_TIMEOUT_MS, **how):
         directory = os.path.join(workspace, f'own{os.getpid()}.{next(OWN_NUMBERS)}')
         if not is_plain:
-            how['environment'] = {'RABBITMQ_CONFIG_FILES': quick_passwords, **how.get('environment', {})}
+            last_config = write_last_config(workspace, handshake_timeout_ms)
+            how['environment'] = {'RABBITMQ_CONFIG_FILES': last_config, **how.get('environment', {})}
         one = Rabbit(directory) if AGAINST_RABBIT else Leveret(directory, **how)
         made.append(one)
         return one.start() if start else one

@@ -3,6 +3,7 @@ import contextlib
 import threading
 
 PATIENCE_S = 180
+HANDSHAKE_TIMEOUT_MS = PATIENCE_S * 1000                # of brokers whose timeouts are not what is tested
 
 
 @contextlib.contextmanager

@@ -36,8 +36,8 @@ def service():
 @pytest.fixture
 def broker_of(own_broker):
     """Starts a broker with this configuration."""
-    def make(text):
-        broker = own_broker(start=False)
+    def make(text, **how):
+        broker = own_broker(start=False, **how)
         path = os.path.join(broker.directory, 'leveret.conf')
         with open(path, 'w') as file:
             file.write(text)
@@ -297,7 +297,7 @@ def test_a_service_that_does_not_answer_in_time_lets_nobody_in(service, broker_o
 
 
 def test_the_time_of_the_service_is_part_of_the_handshake(service, broker_of):
-    broker = broker_of(service.settings() + 'handshake_timeout = 300\n')
+    broker = broker_of(service.settings(), handshake_timeout_ms=300)
     service.gate.clear()
     with Peer(broker.address, upto='start-ok', user='bob', password='b') as peer:
         peer.expect_closed()

@@ -219,9 +219,10 @@ def test_any_frame_counts_as_a_heartbeat(connect):
 
 @pytest.mark.timing
 @pytest.mark.once
-def test_a_handshake_has_ten_seconds(connect):
+def test_a_handshake_has_ten_seconds(own_broker, connect):
+    own = own_broker(is_plain=True)
     begin = time.monotonic()
-    peers = [connect(upto='connected') for _ in range(3)]
+    peers = [connect(own, upto='connected') for _ in range(3)]
     for peer, sent in zip(peers, (b'', b'AMQP', HEADER)):
         peer.write(sent)
     peers[2].expect('connection.start', 0)

@@ -48,9 +48,9 @@ def assert_contains(definitions, wanted, but=()):
 
 
 @pytest.fixture(scope='module')
-def shop(workspace, quick_passwords):
+def shop(workspace, last_config):
     """One broker for the tests of this file; each uses vhosts of its own."""
-    one = Leveret(os.path.join(workspace, 'definitions'), environment={'RABBITMQ_CONFIG_FILES': quick_passwords}).start()
+    one = Leveret(os.path.join(workspace, 'definitions'), environment={'RABBITMQ_CONFIG_FILES': last_config}).start()
     yield one
     one.stop()
 

@@ -23,7 +23,7 @@ HOUR = 3600
 
 
 @pytest.fixture(scope='module')
-def sick(workspace, quick_passwords):
+def sick(workspace, last_config):
     """A broker that is open to the network, whose certificate ends soon, and whose log can be made to sync slowly."""
     directory = os.path.join(workspace, 'sick')
     ca = Authority(os.path.join(directory, 'ca'))
@@ -34,7 +34,7 @@ def sick(workspace, quick_passwords):
                    f'ssl_options.cacertfile = {ca.certificate}\nssl_options.certfile = {server.certificate}\n'
                    f'ssl_options.keyfile = {server.key}\n')
     broker = Leveret(directory, flags=['--config', config, '--bind', '0.0.0.0'], environment={
-        'RABBITMQ_CONFIG_FILES': quick_passwords, 'LD_PRELOAD': fail_io(workspace), 'FAIL_IO_PATH': '/log/',
+        'RABBITMQ_CONFIG_FILES': last_config, 'LD_PRELOAD': fail_io(workspace), 'FAIL_IO_PATH': '/log/',
         'FAIL_IO_CALL': 'sync', 'FAIL_IO_WHEN': os.path.join(directory, 'still'), 'FAIL_IO_WAITS': '1'})
     broker.still = os.path.join(directory, 'still')
     broker.start()

@@ -35,10 +35,10 @@ def binary(client, to='198.51.100.7', more=b'', command=0x21):
 @pytest.fixture
 def proxied(own_broker, tmp_path):
     """Makes a broker that has these lines in its configuration."""
-    def make(*lines):
+    def make(*lines, **how):
         path = tmp_path / 'leveret.conf'
         path.write_text('proxy_protocol = true\n' + '\n'.join(lines) + '\n')
-        broker = own_broker(start=False, flags=['--config', str(path)])
+        broker = own_broker(start=False, flags=['--config', str(path)], **how)
         broker.answers = lambda: 'listens on' in broker.log()    # a header would be missing
         broker.start()
         if not broker.ctl('list_users', '-q').out.count('afar'):
@@ -99,7 +99,7 @@ def test_a_peer_that_sends_no_header_is_closed_and_the_log_says_why(proxied):
 
 
 def test_a_header_that_does_not_come_in_time_ends_the_connection(proxied):
-    broker = proxied('handshake_timeout = 300')
+    broker = proxied(handshake_timeout_ms=300)
     for octets in b'', b'PROX', SIGNATURE[:5]:
         peer = say(broker, octets)
         peer.expect_closed()

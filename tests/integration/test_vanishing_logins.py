@@ -25,11 +25,10 @@ def service():
 @pytest.fixture
 def broker(own_broker, service):
     def make(handshake_timeout_ms):
-        own = own_broker(start=False)
+        own = own_broker(start=False, handshake_timeout_ms=handshake_timeout_ms)
         path = os.path.join(own.directory, 'leveret.conf')
         with open(path, 'w') as file:
-            file.write(service.settings(backends=('internal', 'http')) + 'auth_http.request_timeout = 600000\n'
-                       f'handshake_timeout = {handshake_timeout_ms}\n')
+            file.write(service.settings(backends=('internal', 'http')) + 'auth_http.request_timeout = 600000\n')
         own.flags += ['--config', path]
         return own.start()
     return make
