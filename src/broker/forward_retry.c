@@ -42,7 +42,8 @@ void forward_unstick(struct forwarder *f, struct forward_job *job, enum forward_
         job->ops->unstuck(f->queue, end == FORWARD_TAKEN);
 }
 
-/* Sends everything that is kept once more, in its order. */
+/* Sends everything that is kept once more, in its order. If a route comes into being meanwhile, on
+ * another loop, those behind this point arrive before those ahead of it, which are kept again. */
 static void retry_all(struct forwarder *f)
 {
     struct queue *q = queue_ref(f->queue);
