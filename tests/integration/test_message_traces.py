@@ -101,7 +101,7 @@ def test_a_message_is_followed_from_its_publish_to_its_ack(broker, api, connecti
     channel.basic_ack(method.delivery_tag)
     story, = followed.await_stories('published routed queued delivered requeued delivered acked')
     published, routed, queued, first, requeued, second, acked = story
-    row, = [row for row in api.get('/connections').json if row['user_provided_name'] == name('connection')]
+    row, = [row for row in api.get('/connections').json if row.get('user_provided_name') == name('connection')]
     who = {'connection': row['name'], 'channel': 1, 'user': 'guest'}
     assert published == dict(at_us=0, event='published', exchange=exchange, routing_key='order.new', **who)
     assert (routed['queue'], routed['queues'], queued['queue']) == (queue, 1, queue)
