@@ -1,4 +1,5 @@
 /* Commands about the node that wait for loops. */
+#include "base/memory.h"
 #include "control/control_private.h"
 #include "manage/compute_slots.h"
 #include "manage/doctor.h"
@@ -40,7 +41,14 @@ static void run_doctor(struct request *r)
     request_end_with(r, is_done, report ? json_pack("{s:o}", "doctor", report) : NULL, &error);
 }
 
+static void run_force_gc(struct request *r)
+{
+    lv_memory_give_back();
+    request_done(r, NULL);
+}
+
 const struct control_command control_node_commands[] = {
+    {"force_gc", run_force_gc, ""},
     {"memory_breakdown", run_memory_breakdown, ""},
     {"check_node", run_check_node, ""},
     {"doctor", run_doctor, ""},

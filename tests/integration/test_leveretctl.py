@@ -480,6 +480,59 @@ def test_limits_of_memory_and_disk_and_alarms_are_those_of_rabbitmqctl(own_broke
         assert json.loads(ours_alone.ctl('status', '--formatter', 'json').out)['disk_free_limit'] == in_bytes, size
 
 
+def test_close_all_user_connections_spares_other_users(broker, name):
+    user = name('u')
+    broker.ctl('add_user', user, 'pw')
+    broker.ctl('set_permissions', user, '.*', '.*', '.*')
+    theirs, other = Peer(broker.address, user=user, password='pw'), Peer(broker.address)
+    assert broker.ctl('close_all_user_connections', user, 'why').out == f'Closing connections of user {user}, reason: why...\n'
+    assert 'CONNECTION_FORCED - why' in theirs.expect('connection.close').reply_text
+    other.declare('', exclusive=True)
+    theirs.drop()
+    other.drop()
+    broker.ctl('delete_user', user)
+
+
+@pytest.mark.leveret
+def test_quorum_status_shows_the_one_member(broker, peer, name):
+    peer.declare(name('q'), durable=True, arguments={'x-queue-type': 'quorum'})
+    peer.declare(name('c'), durable=True)
+    heading, (row,) = rows(broker.ctl('-q', 'quorum_status', name('q')))
+    assert heading == ['leader', 'members', 'online', 'messages', 'state'] and row[3:] == ('0', 'running')
+    for queue, text in (name('c'), 'classic_queue_not_supported'), (name('none'), 'not_found'):
+        refused = broker.ctl('quorum_status', queue, check=False)
+        assert (refused.code, refused.err) == (UNAVAILABLE, f'Error:\n{text}\n')
+    for queue in name('q'), name('c'):
+        peer.call(1, 'queue.delete', queue=queue)
+
+
+@pytest.mark.leveret
+def test_diagnostics_show_the_process_and_its_machine(broker):
+    assert '--data-dir' in broker.ctl('command_line_arguments').out
+    assert 'Interface lo\naddress: 127.0.0.1\n' in broker.ctl('list_network_interfaces').out
+    assert broker.ctl('-q', 'resolve_hostname', '127.0.0.1').out == '127.0.0.1\n'
+    assert broker.ctl('resolve_hostname', 'x', '--address-family', 'x', check=False).code == DATA
+    assert broker.ctl('resolve_hostname', 'no.such.name.invalid', check=False).code == DATA
+    assert json.loads(broker.ctl('certificates', '--formatter', 'json').out)['certificates'] == []
+    assert json.loads(broker.ctl('os_env', '--formatter', 'json').out)['result'] == 'ok'
+    assert broker.ctl('-q', 'tls_versions').out == 'tlsv1.3\ntlsv1.2\n'
+    status = json.loads(broker.ctl('status', '--formatter', 'json').out)
+    assert broker.ctl('-q', 'server_version').out == status['rabbitmq_version'] + '\n'
+    report = broker.ctl('report').out
+    for heading in 'Status of node', 'Listing connections', 'Listing queues for vhost /', 'Listing bindings for vhost /':
+        assert heading in report
+    broker.ctl('force_gc')
+    broker.ctl('rebalance', 'all')
+    assert broker.ctl('rebalance', 'some', check=False).code == UNAVAILABLE
+
+
+@pytest.mark.leveret
+def test_what_needs_erlang_or_a_cluster_is_refused_with_a_reason(broker):
+    for command, reason in (('eval', 'does not run on Erlang'), ('add_member', 'is one node'), ('shovel_status', 'no shovels')):
+        refused = broker.ctl(command, 'x', check=False)
+        assert refused.code == UNAVAILABLE and reason in refused.err and refused.out == ''
+
+
 @pytest.mark.once
 def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
     """Exit codes and standard output, line by line, the order of rows aside. Errors are compared by their first
@@ -497,13 +550,14 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
             ['list_queues', 'name', 'messages_persistent', 'messages_ram', 'messages_ready_ram', 'message_bytes_ram',
              'leader', 'members', 'online', 'message_bytes_persistent', 'head_message_timestamp', 'disk_reads', 'disk_writes'],
             ['list_queues', '--formatter', 'csv', 'name', 'arguments'],
+            ['list_queues', '--formatter', 'erlang', 'name', 'durable', 'messages'], ['list_unresponsive_queues'],
             ['list_bindings'], ['list_bindings', 'routing_key', 'arguments'], ['list_bindings', '--formatter', 'json'],
             ['list_consumers', '-q', 'queue_name', 'consumer_tag', 'ack_required', 'prefetch_count', 'arguments'],
             ['list_permissions'], ['list_queues', 'nonsense'], ['list_bindings', 'nonsense'], ['list_consumers', 'nonsense'])],
         ['-p', 'nowhere', 'list_queues'], ['-p', 'nowhere', 'list_exchanges'], ['-p', 'nowhere', 'trace_on'],
         ['-p', 'nowhere', 'trace_off'], ['await_startup'],
         ['add_user'], ['nonsense'], ['list_connections', 'nonsense'], ['list_queues', '--nonsense'],
-        ['close_connection', 'nonsense', 'why'],
+        ['close_connection', 'nonsense', 'why'], ['close_all_user_connections', 'nobody', 'why'],
     ]
     commands = [
         *[['-p', vhost, *words] for words in (
@@ -522,6 +576,8 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
         result = one.ctl(*words, check=False)
         out = result.out.replace('rabbitmqctl', 'CTL').replace('leveretctl', 'CTL')
         out = [line for line in out.splitlines() if not line.startswith('Timeout: ')]
+        if 'erlang' in words:                          # its rows in any order, on lines of their own or not
+            out = sorted(line.strip(' ,[]') for line in out)
         if '[' in out:                                 # JSON: its rows in any order
             out = ['\n'.join(out[:out.index('[')])] + sorted(line.lstrip(',') for line in out)
         text = [line for line in result.err.splitlines() if line and line != 'Error:'] or ['']

@@ -84,6 +84,7 @@ struct command {
         const char *all_columns; /* "a, b": may be named as arguments; NULL: none may */
         bool is_whole;           /* see struct listing: is_streamed is its opposite */
         bool has_no_headers;     /* in the table format */
+        bool drops_rows;         /* prints none of the rows that the broker answers with */
     } listing;
 
     /* What anything else prints. */
@@ -108,7 +109,7 @@ extern const struct command_group command_groups[];
 extern const struct command help_commands[], node_commands[], user_commands[], access_commands[],
     monitoring_commands[], check_commands[], vhost_commands[], parameter_commands[],
     policy_commands[], configuration_commands[], definition_commands[], operation_commands[],
-    queue_commands[];
+    queue_commands[], diagnostic_commands[], absent_commands[];
 
 /* Returns the command of this name, or NULL. In the name '-' means the same as '_'. */
 const struct command *command_find(const char *name);
@@ -168,6 +169,9 @@ void listeners_print(const struct invocation *i, const json_t *status);
 
 /* Prints what is wrong with the broker; EXIT_UNAVAILABLE if some of it is critical (doctor.c). */
 int run_doctor(struct invocation *i, const struct command *c);
+
+/* Prints what other commands say of the node and of each vhost (report.c). */
+int run_report(struct invocation *i, const struct command *c);
 
 /* Parts of rows that need a file of their own. */
 int run_check_certificates(struct invocation *i, const struct command *c);

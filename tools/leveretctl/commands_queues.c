@@ -1,4 +1,6 @@
 /* Queues, and the messages in them. */
+#include <string.h>
+
 #include "leveretctl/talk.h"
 #include "manage/columns.h"
 
@@ -26,6 +28,35 @@ static int add_ids(const struct invocation *i, const struct command *c, json_t *
         json_array_append_new(ids, json_integer(number));
     }
     return EXIT_OK;
+}
+
+/* --- quorum queues ---------------------------------------------------------------------------- */
+
+static int add_quorum(const struct invocation *i, const struct command *c, json_t *request)
+{
+    (void)i;
+    (void)c;
+    json_object_set_new(request, "command", json_string("show_queue"));
+    json_object_set_new(request, "type", json_string("quorum"));
+    return EXIT_OK;
+}
+
+static const struct failure quorum_fails[] = {
+    {.error = "no_such_queue", .exit_code = EXIT_UNAVAILABLE, .text = "not_found"},
+    {.error = "no_such_vhost", .exit_code = EXIT_UNAVAILABLE, .text = "not_found"},
+    {.error = "other_type", .exit_code = EXIT_UNAVAILABLE},
+    {.error = NULL},
+};
+
+static int check_queue_type(const struct invocation *i, const struct command *c)
+{
+    static const char *const types[] = {"all", "classic", "quorum"};
+    (void)c;
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++)
+        if (strcmp(i->arguments[0], types[t]) == 0)
+            return EXIT_OK;
+    return say_error(EXIT_UNAVAILABLE, "type %s is not supported. Try one of all, classic, quorum.",
+                     i->arguments[0]);
 }
 
 /* --- texts ------------------------------------------------------------------------------------ */
@@ -151,6 +182,20 @@ const struct command queue_commands[] = {
      .banner = "Purging queue '$1' in vhost '$vhost' ...",
      .arguments = {.min = 1, .max = 1, .names = "queue"},
      .failures = purge_fails},
+    {.name = "quorum_status", .run = run_listing,
+     .usage = "[--vhost <vhost>] <queue>",
+     .help = "Shows a quorum queue's members: there is one, this node.",
+     .banner = "Status of quorum queue $1 on node $node ...",
+     .arguments = {.min = 1, .max = 1, .names = "queue"},
+     .request = {.add = add_quorum},
+     .listing = {.columns = "leader members online messages state", .is_whole = true},
+     .failures = quorum_fails},
+    {.name = "rebalance", .run = run_change,
+     .usage = "< all | classic | quorum >",
+     .help = "Succeeds and changes nothing: queues are on one node.",
+     .banner = "Re-balancing leaders of $1 queues...",
+     .arguments = {.min = 1, .max = 1, .check = check_queue_type},
+     .request = {.command = "ping"}},
     {.name = "retry_dead_letters", .run = run_change,
      .usage = "<queue> [--vhost <vhost>] [--limit <n>] [--keep-history]" TIMEOUT_USAGE,
      .help = "Moves a queue's dead letters back to the queues they came from.",

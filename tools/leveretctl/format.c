@@ -486,6 +486,54 @@ static void pretty_print(struct listing *l)
     lv_buffer_free(&text);
 }
 
+/* --- erlang ----------------------------------------------------------------------------------- */
+
+static void erlang_cell(struct lv_buffer *out, const json_t *cell)
+{
+    if (json_is_string(cell)) {
+        put_erlang_binary(out, cell);
+    } else if (json_is_object(cell)) {
+        put(out, "[");
+        put_erlang_fields(out, json_object_get(cell, "table"), ",");
+        put(out, "]");
+    } else if (json_is_array(cell)) {
+        put(out, "[");
+        put_tags(out, cell, ",");
+        put(out, "]");
+    } else if (json_is_null(cell)) {
+        put(out, "''");
+    } else {
+        put_scalar(out, cell);
+    }
+}
+
+/* A row is a property list on a line of its own; rows are the elements of a list. */
+static void row_erlang(struct listing *l, const json_t *row)
+{
+    struct lv_buffer line = {0};
+    put(&line, l->rows > 0 ? ",\n [" : "[[");
+    for (size_t i = 0; i < l->column_count; i++) {
+        lv_buffer_printf(&line, "%s{%s,", i ? "," : "", l->columns[i]);
+        erlang_cell(&line, json_array_get(row, i));
+        put(&line, "}");
+    }
+    put(&line, "]");
+    terminal_escape_for(l->out, &line, 0, TERMINAL_LINES);
+    fwrite(line.p, 1, line.n, l->out);
+    lv_buffer_free(&line);
+}
+
+static void message_erlang(FILE *out, const char *message)
+{
+    struct lv_buffer text = {0};
+    json_t *string = json_string(message);
+    put_erlang_binary(&text, string);
+    terminal_escape_for(out, &text, 0, TERMINAL_LINES);
+    fprintf(out, "%.*s\n", SLICE_ARG(lv_buffer_slice(&text)));
+    json_decref(string);
+    lv_buffer_free(&text);
+}
+
 /* --- listings --------------------------------------------------------------------------------- */
 
 void listing_begin(struct listing *l)
@@ -509,6 +557,7 @@ void listing_row(struct listing *l, const json_t *row)
         row_csv(l, row);
         break;
     case FORMAT_JSON: row_json(l, row); break;
+    case FORMAT_ERLANG: row_erlang(l, row); break;
     case FORMAT_PRETTY_TABLE: json_array_append_new(l->kept, json_deep_copy(row)); break;
     }
     l->rows++;
@@ -521,7 +570,8 @@ static void print_empty_whole(struct listing *l)
     switch (l->format) {
     case FORMAT_TABLE: fputs("\n", l->out); break;
     case FORMAT_CSV: fputs("\n\n\n", l->out); break;
-    case FORMAT_JSON: fputs("[]\n", l->out); break;
+    case FORMAT_JSON:
+    case FORMAT_ERLANG: fputs("[]\n", l->out); break;
     case FORMAT_PRETTY_TABLE: message_print(l->format, l->out, "[]"); break;
     }
 }
@@ -532,6 +582,8 @@ void listing_end(struct listing *l)
         print_empty_whole(l);
     else if (l->format == FORMAT_JSON)
         fputs(l->rows > 0 ? "\n]\n" : "[\n]\n", l->out);
+    else if (l->format == FORMAT_ERLANG)
+        fputs(l->rows > 0 ? "]\n" : "[]\n", l->out);
     else if (l->format == FORMAT_PRETTY_TABLE && l->rows > 0)
         pretty_print(l);
     json_decref(l->kept);
@@ -540,6 +592,10 @@ void listing_end(struct listing *l)
 
 void message_print(enum format format, FILE *out, const char *message)
 {
+    if (format == FORMAT_ERLANG) {
+        message_erlang(out, message);
+        return;
+    }
     if (format != FORMAT_PRETTY_TABLE) {
         struct lv_buffer text = {0};
         put(&text, message);

@@ -16,7 +16,8 @@
     F(FORMAT_TABLE, "table")                                                                       \
     F(FORMAT_JSON, "json")                                                                         \
     F(FORMAT_CSV, "csv")                                                                           \
-    F(FORMAT_PRETTY_TABLE, "pretty_table")
+    F(FORMAT_PRETTY_TABLE, "pretty_table")                                                         \
+    F(FORMAT_ERLANG, "erlang")
 
 enum format {
 #define FORMAT_ENUM(id, name) id,
@@ -30,7 +31,7 @@ bool format_parse(const char *name, enum format *ret);
 /* Returns whether the format is for people: headings such as "Listing queues ..." are printed. */
 static inline bool format_is_for_people(enum format format)
 {
-    return format == FORMAT_TABLE || format == FORMAT_PRETTY_TABLE;
+    return format == FORMAT_TABLE || format == FORMAT_PRETTY_TABLE || format == FORMAT_ERLANG;
 }
 
 enum { FORMAT_COLUMNS_MAX = 64 };

@@ -30,14 +30,15 @@ void help_command(const struct invocation *i, const struct command *c, FILE *out
     help_columns(c, out);
     fputs("\n" BOLD "Options of every command" PLAIN "\n\n"
           "  -p, --vhost VHOST      the vhost (default /)\n"
-          "      --formatter NAME   table, json, csv or pretty_table (default table)\n"
+          "      --formatter NAME   table, json, csv, pretty_table or erlang (default table)\n"
           "  -q, --quiet            print no heading\n"
           "  -s, --silent           print no heading and no column names\n"
           "  -t, --timeout SECONDS  give up after this time\n"
           "      --data-dir DIR     the broker's data directory (default $LEVERET_DATA_DIR, else\n"
           "                         leveretd's own default)\n"
           "  -n, --node NAME        the broker's name in messages; has no other effect\n"
-          "  -l, --longnames        accepted for compatibility; has no effect\n"
+          "  -l, --longnames        accepted for compatibility; has no effect, nor do\n"
+          "                         --script-name NAME and --print-stacktrace\n"
           "  -?, --help             show this text\n",
           out);
 }

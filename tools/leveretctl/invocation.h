@@ -44,6 +44,8 @@ enum option_kind {
     O(OPTION_VHOST,           "--vhost",              "-p", TEXT,    NULL)                         \
     O(OPTION_FORMATTER,       "--formatter",          NULL, TEXT,    NULL)                         \
     O(OPTION_DATA_DIR,        "--data-dir",           NULL, TEXT,    NULL)                         \
+    O(OPTION_SCRIPT_NAME,     "--script-name",        NULL, TEXT,    NULL)                         \
+    O(OPTION_PRINT_STACKTRACE, "--print-stacktrace",  NULL, FLAG,    NULL)                         \
     O(OPTION_HELP,            "--help",               "-?", FLAG,    NULL)                         \
     O(OPTION_NO_TABLE_HEADERS, "--no-table-headers",  NULL, FLAG,    NULL)                         \
     O(OPTION_ONLINE,          "--online",             NULL, FLAG,    NULL)                         \
@@ -78,7 +80,8 @@ enum option_kind {
     O(OPTION_FORMAT,          "--format",             NULL, TEXT,    NULL)                         \
     O(OPTION_SKIP_IF_UNCHANGED, "--skip-if-unchanged", NULL, FLAG,   "skip_if_unchanged")           \
     O(OPTION_SKIP_UNSUPPORTED, "--skip-unsupported", NULL, FLAG,   "skip_unsupported")           \
-    O(OPTION_DRY_RUN,         "--dry-run",            NULL, FLAG,    "dry_run")
+    O(OPTION_DRY_RUN,         "--dry-run",            NULL, FLAG,    "dry_run")                    \
+    O(OPTION_ADDRESS_FAMILY,  "--address-family",     NULL, TEXT,    NULL)
 /* clang-format on */
 
 enum option {

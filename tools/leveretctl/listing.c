@@ -90,7 +90,7 @@ static void print_row(void *listing, const json_t *row)
     listing_row(listing, row);
 }
 
-/* Ignores the row, for --offline: a broker that answers has no offline queues. */
+/* Ignores the row: a broker that answers has no offline queues, and no unresponsive ones. */
 static void drop_row(void *listing, const json_t *row)
 {
     (void)listing;
@@ -118,7 +118,7 @@ static int listing_ask(struct invocation *i, const struct command *c,
 
     json_t *last = NULL;
     listing_begin(&l);
-    row_fn *row = is_given(i, OPTION_OFFLINE) ? drop_row : print_row;
+    row_fn *row = is_given(i, OPTION_OFFLINE) || c->listing.drops_rows ? drop_row : print_row;
     int code = broker_ask(i, c, command_banner(i, c), request, row, &l, &last);
     if (code == EXIT_OK)
         listing_end(&l);

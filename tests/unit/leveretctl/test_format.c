@@ -72,6 +72,19 @@ static void csv_quotes_every_cell_and_doubles_quotes(void **state)
     EXPECT(&l, two_rows, "\"name\",\"messages\"\n\"order\",\"5\"\n\"a \"\"b\"\",c\",\"0\"\n");
 }
 
+static void erlang_is_one_property_list_a_line(void **state)
+{
+    struct listing l = listing(FORMAT_ERLANG, "name", "messages");
+    (void)state;
+    EXPECT(&l, two_rows,
+           "[[{name,<<\"order\">>},{messages,5}],\n"
+           " [{name,<<\"a \\\"b\\\",c\">>},{messages,0}]]\n");
+    EXPECT(
+        &l, "[[{\"table\": [[\"a\", \"signedint\", 1], [\"b\", \"longstr\", \"x\"]]}, true]]",
+        "[[{name,[{<<\"a\">>,signedint,1},{<<\"b\">>,longstr,<<\"x\">>}]},{messages,true}]]\n");
+    EXPECT(&l, "[]", "[]\n");
+}
+
 static void pretty_table_draws_lines_as_wide_as_its_cells(void **state)
 {
     struct listing l = listing(FORMAT_PRETTY_TABLE, "name", "n");
@@ -236,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_table_is_separated_by_tabs_under_its_columns),
         cmocka_unit_test(json_is_one_object_a_line),
         cmocka_unit_test(csv_quotes_every_cell_and_doubles_quotes),
+        cmocka_unit_test(erlang_is_one_property_list_a_line),
         cmocka_unit_test(pretty_table_draws_lines_as_wide_as_its_cells),
         cmocka_unit_test(an_empty_listing_shows_no_columns),
         cmocka_unit_test(an_empty_listing_that_is_not_streamed_shows_that_it_is_empty),

@@ -1,0 +1,74 @@
+/* Commands of RabbitMQ's tools that cannot do here what they do there: each is refused with what to
+ * use instead, so that a script fails where it asks for what does not exist. */
+#include "leveretctl/talk.h"
+
+static int run_refused(struct invocation *i, const struct command *c)
+{
+    (void)i;
+    return say_error(EXIT_UNAVAILABLE, "%s is not supported: %s", c->name, c->help);
+}
+
+#define REFUSED(command, why)                                                                      \
+    {                                                                                              \
+        .name = command, .run = run_refused, .usage = "[<argument> ...]", .help = why,             \
+        .arguments = {                                                                             \
+            .max = MANY,                                                                           \
+            .options = UINT64_MAX                                                                  \
+        }                                                                                          \
+    }
+
+#define ERLANG "Leveret does not run on Erlang; "
+#define ONE_NODE "Leveret is one node, so queues have one member."
+#define STREAMS "this version has no streams."
+#define SHOVEL "this version has no shovels; the HTTP API moves messages between queues."
+#define FEDERATION "this version has no federation."
+#define PROTOCOL "this version speaks AMQP 0-9-1 only; list_connections has all connections."
+
+const struct command absent_commands[] = {
+    REFUSED("eval", ERLANG "use the commands of leveretctl or the HTTP API."),
+    REFUSED("eval_file", ERLANG "use the commands of leveretctl or the HTTP API."),
+    REFUSED("exec", ERLANG "use the commands of leveretctl or the HTTP API."),
+    REFUSED("remote_shell", ERLANG "use the commands of leveretctl or the HTTP API."),
+    REFUSED("observer", ERLANG "use status, memory_breakdown, doctor or the management page."),
+    REFUSED("erlang_version", ERLANG "server_version has the version of the broker."),
+    REFUSED("erlang_cookie_hash", ERLANG "there is no cookie: the control socket is protected by "
+                                         "the permissions of the data directory."),
+    REFUSED("erlang_cookie_sources", ERLANG "there is no cookie: the control socket is protected "
+                                            "by the permissions of the data directory."),
+    REFUSED("runtime_thread_stats", ERLANG "metrics and the doctor show how busy the loops are."),
+    REFUSED("maybe_stuck", ERLANG "node_health_check fails if a loop does not answer."),
+    REFUSED("force_standalone_khepri_boot", "definitions are not kept in Khepri."),
+    REFUSED("metadata_store_status", "definitions are not kept in Khepri."),
+    REFUSED("remove_classic_queue_mirroring_from_policies", ONE_NODE),
+    REFUSED("add_member", ONE_NODE),
+    REFUSED("delete_member", ONE_NODE),
+    REFUSED("grow", ONE_NODE),
+    REFUSED("grow_to_count", ONE_NODE),
+    REFUSED("shrink", ONE_NODE),
+    REFUSED("transfer_leadership", ONE_NODE),
+    REFUSED("add_super_stream", STREAMS),
+    REFUSED("delete_super_stream", STREAMS),
+    REFUSED("activate_stream_consumer", STREAMS),
+    REFUSED("list_stream_connections", STREAMS),
+    REFUSED("list_stream_consumers", STREAMS),
+    REFUSED("list_stream_publishers", STREAMS),
+    REFUSED("list_stream_consumer_groups", STREAMS),
+    REFUSED("list_stream_group_consumers", STREAMS),
+    REFUSED("list_stream_tracking", STREAMS),
+    REFUSED("reset_offset", STREAMS),
+    REFUSED("add_replica", STREAMS),
+    REFUSED("delete_replica", STREAMS),
+    REFUSED("stream_status", STREAMS),
+    REFUSED("coordinator_status", STREAMS),
+    REFUSED("restart_stream", STREAMS),
+    REFUSED("list_mqtt_connections", PROTOCOL),
+    REFUSED("list_stomp_connections", PROTOCOL),
+    REFUSED("list_web_mqtt_connections", PROTOCOL),
+    REFUSED("list_amqp10_connections", PROTOCOL),
+    REFUSED("shovel_status", SHOVEL),
+    REFUSED("restart_shovel", SHOVEL),
+    REFUSED("delete_shovel", SHOVEL),
+    REFUSED("federation_status", FEDERATION),
+    REFUSED("restart_federation_link", FEDERATION),
+    {.name = NULL},
+};
