@@ -173,6 +173,10 @@ int run_doctor(struct invocation *i, const struct command *c);
 /* Prints what other commands say of the node and of each vhost (report.c). */
 int run_report(struct invocation *i, const struct command *c);
 
+/* Prints what a running RabbitMQ has that Leveret has not; EXIT_UNAVAILABLE if some of it blocks a
+ * move (check_migration.c). */
+int run_check_migration(struct invocation *i, const struct command *c);
+
 /* Parts of rows that need a file of their own. */
 int run_check_certificates(struct invocation *i, const struct command *c);
 int certificates_check_unit(const struct invocation *i, const struct command *c);

@@ -8,12 +8,9 @@
 
 #include "leveretctl/difference.h"
 #include "leveretctl/talk.h"
+#include "leveretctl/upload.h"
 
-enum {
-    A_DAY_S = 24 * 60 * 60,
-    READ_BYTES = 64 * 1024,
-    PART_BYTES = 256 * 1024 /* a request has at most 1 MiB */
-};
+enum { A_DAY_S = 24 * 60 * 60, READ_BYTES = 64 * 1024 };
 
 static bool is_dash(const char *path)
 {
@@ -145,21 +142,13 @@ static int check_json(const struct lv_buffer *text)
                      fault.text);
 }
 
-/* Sends the text in parts, none of which ends within a character. */
 static int upload(struct invocation *i, const struct command *c, const struct lv_buffer *text)
 {
     int code = EXIT_OK;
     for (size_t at = 0; at < text->n && code == EXIT_OK;) {
-        size_t n = text->n - at < PART_BYTES ? text->n - at : PART_BYTES;
-        while (at + n < text->n && (text->p[at + n] & 0xc0) == 0x80)
-            n--;
         json_t *answer = NULL;
-        code = converse(
-            i, c,
-            json_pack("{s:s, s:s%}", "command", "upload", "text", (const char *)text->p + at, n),
-            NULL, NULL, &answer);
+        code = converse(i, c, upload_request(lv_buffer_slice(text), &at), NULL, NULL, &answer);
         json_decref(answer);
-        at += n;
     }
     return code;
 }
@@ -219,6 +208,14 @@ static const struct failure import_fails[] = {
 
 /* clang-format off */
 const struct command definition_commands[] = {
+    {.name = "check_migration", .run = run_check_migration,
+     .usage = "<url>" TIMEOUT_USAGE,
+     .help = "Shows what a running RabbitMQ uses that Leveret does not have, or does differently "
+             "(docs/moving-over.md). The URL is that of its HTTP API: "
+             "http://USER:PASSWORD@HOST:15672, of an administrator. Nothing is changed there. Exit "
+             "status 69: something blocks a move.",
+     .banner = "Looking at what a RabbitMQ uses ...",
+     .arguments = {.min = 1, .max = 1, .names = "url", .not_empty = "url"}},
     {.name = "export_definitions", .run = run_export,
      .usage = "<file_path | \"-\"> [--format <json>]" TIMEOUT_USAGE,
      .help = "Exports definitions as JSON.",
