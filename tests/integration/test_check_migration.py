@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import threading
+import time
 
 import pika
 import pytest
@@ -205,3 +206,13 @@ def test_an_address_where_nobody_answers_is_refused_without_the_password(broker)
     for url, text in ((f'http://guest:secret@127.0.0.1:{free_port()}', 'connect'), ('guest:secret@here', 'is not a URL')):
         result = broker.ctl('check_migration', url, check=False)
         assert result.code == 69 and text in result.err and 'secret' not in result.err, result
+
+
+def test_a_server_that_does_not_answer_in_time_is_given_up(broker):
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        for seconds in ('0', '1'):
+            began = time.monotonic()
+            result = broker.ctl('check_migration', f'http://guest:guest@127.0.0.1:{silent.getsockname()[1]}', '--timeout', seconds,
+                                check=False)
+            assert result.code == 69 and "Cannot read RabbitMQ's HTTP API: /api/overview: " in result.err, result
+            assert time.monotonic() - began >= int(seconds)

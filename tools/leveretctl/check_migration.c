@@ -198,7 +198,8 @@ int run_check_migration(struct invocation *i, const struct command *c)
     if (code != EXIT_OK)
         return code;
     say_banner(i, command_banner(i, c));
-    if (module->read(i->arguments[0], timeout_ms_of(i), &source, &reason) != 0)
+    int timeout_ms = timeout_ms_of(i) > 0 ? timeout_ms_of(i) : 1; /* --timeout 0: no time at all */
+    if (module->read(i->arguments[0], timeout_ms, &source, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
     lv_buffer_free(&reason);
     if (code != EXIT_OK)

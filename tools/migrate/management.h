@@ -9,8 +9,8 @@
 struct management; /* see management.c */
 
 /* Prepares to ask the API at this URL (http[s]://USER:PASSWORD@HOST:PORT[/PREFIX]), which is
- * copied. `timeout_ms` is for each request. Returns 0, and the caller owns *ret; or a negative
- * error with a sentence appended to `reason`. */
+ * copied. `timeout_ms`, above 0, is for each request. Returns 0, and the caller owns *ret; or a
+ * negative error with a sentence appended to `reason`. */
 int management_open(const char *url, int timeout_ms, struct management **ret,
                     struct lv_buffer *reason);
 /* Closes the connection and clears the pointer. NULL is fine. */
