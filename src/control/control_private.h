@@ -44,6 +44,7 @@ extern const struct control_command control_node_commands[];
 extern const struct control_command control_limit_commands[];
 extern const struct control_command control_definition_commands[];
 extern const struct control_command control_job_commands[];
+extern const struct control_command control_top_commands[];
 
 struct request {
     const struct control_world *world;

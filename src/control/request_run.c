@@ -16,7 +16,7 @@ static const struct control_command *const families[] = {
     control_user_commands,       control_vhost_commands,    control_policy_commands,
     control_parameter_commands,  control_trace_commands,    control_delayed_commands,
     control_log_commands,        control_node_commands,     control_limit_commands,
-    control_definition_commands, control_job_commands,
+    control_definition_commands, control_job_commands,      control_top_commands,
 };
 
 static const struct control_command *command_find(const char *name)

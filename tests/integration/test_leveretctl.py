@@ -3,13 +3,18 @@
 The texts expected here are rabbitmqctl 3.10's; the same tests pass with it (BROKER=rabbitmq), and
 test_it_answers_as_rabbitmqctl_does holds both side by side."""
 import csv
+import fcntl
 import json
 import os
+import pty
 import re
 import resource
+import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 
 import pytest
@@ -524,6 +529,54 @@ def test_diagnostics_show_the_process_and_its_machine(broker):
     broker.ctl('force_gc')
     broker.ctl('rebalance', 'all')
     assert broker.ctl('rebalance', 'some', check=False).code == UNAVAILABLE
+
+
+@pytest.mark.leveret
+def test_top_shows_queues_by_length_as_plain_text(broker, name):
+    vhost = name('v')
+    peer = populate(broker, vhost)
+
+    def shown(*words):
+        lines = broker.ctl('top', '-p', vhost, *words).out.splitlines()
+        assert lines[4].split() == ['QUEUE', 'PUBLISH/s', 'DELIVER/s', 'ACK/s', 'READY', 'UNACKED', 'CONS', 'MEMORY']
+        return lines[0], [(line[:40].strip(), *line[70:94].split()) for line in lines[5:]]
+
+    # The order is that of the sampler's last round.
+    eventually(lambda: shown('--once')[1] == [
+        ('two words', '2', '0', '0'), ('order_notify', '0', '1', '1'), ('mine', '0', '0', '0')])
+    head, rows_by_name = shown('--sort', 'name', '--number', '1')
+    assert [row[0] for row in rows_by_name] == ['mine', 'order_notify', 'two words']
+    assert 'queues 3' in head and 'sorted by name' in head
+    assert broker.ctl('top', '--once', '--sort', 'colour', check=False).code == USAGE
+    assert broker.ctl('top', '--once', '-p', name('none'), check=False).code == DATA
+    peer.drop()
+    broker.ctl('delete_vhost', vhost)
+
+
+@pytest.mark.leveret
+@pytest.mark.parametrize('end', [b'q', signal.SIGTERM])
+def test_top_restores_the_terminal_and_sends_it_no_control_characters(broker, peer, name, end):
+    queue = name('\x1b[31m')
+    peer.declare(queue)
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack('HHHH', 200, 200, 0, 0))
+    before = termios.tcgetattr(its)
+    child = subprocess.Popen([broker.control, '--data-dir', broker.data, 'top', '--sort', 'name'], stdin=its, stdout=its)
+    octets = b''
+    while queue.replace('\x1b', '\\x1b').encode() not in octets:
+        octets += os.read(ours, 1 << 16)
+    assert termios.tcgetattr(its)[3] != before[3]
+    if isinstance(end, bytes):
+        os.write(ours, end)
+    else:
+        child.send_signal(end)
+    while b'\x1b[?25h\x1b[?1049l' not in octets:
+        octets += os.read(ours, 1 << 16)
+    assert child.wait(PATIENCE_S) == OK
+    assert b'\x1b[31m' not in octets and termios.tcgetattr(its) == before
+    os.close(ours)
+    os.close(its)
+    peer.call(1, 'queue.delete', queue=queue)
 
 
 @pytest.mark.leveret

@@ -27,6 +27,12 @@ static const struct failure explain_fails[] = {
     {.error = NULL},
 };
 
+static const struct failure top_fails[] = {
+    {.error = "bad_order", .exit_code = EXIT_USAGE},
+    {.error = "no_such_vhost", .exit_code = EXIT_DATA, .is_bare = true},
+    {.error = NULL},
+};
+
 static const struct failure doctor_fails[] = {
     {.error = "bad_period", .exit_code = EXIT_USAGE},
     {.error = NULL},
@@ -132,6 +138,14 @@ const struct command monitoring_commands[] = {
      .listing = {.columns = "result path destination_kind destination routing_key arguments why",
                  .is_whole = true},
      .failures = explain_fails},
+    {.name = "top", .run = run_top,
+     .usage = "[--vhost <vhost>] [--sort <order>] [--interval <seconds>] [--once | --number <rounds>]",
+     .help = "Shows queues by length or rate, live: keys m, r, u, p, d, a and n sort by messages, ready, "
+             "unacked, publish, deliver, ack or name; v is for the next vhost, + and - change the "
+             "interval, q ends. Rates are those of the broker's last sample.",
+     .arguments = {.options = BIT(OPTION_SORT) | BIT(OPTION_INTERVAL) | BIT(OPTION_ONCE) |
+                              BIT(OPTION_NUMBER)},
+     .failures = top_fails},
     {.name = "trace_off", .run = run_change,
      .usage = "[--vhost <vhost>]",
      .help = "Turns a vhost's firehose off.",

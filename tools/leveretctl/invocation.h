@@ -81,6 +81,9 @@ enum option_kind {
     O(OPTION_SKIP_IF_UNCHANGED, "--skip-if-unchanged", NULL, FLAG,   "skip_if_unchanged")           \
     O(OPTION_SKIP_UNSUPPORTED, "--skip-unsupported", NULL, FLAG,   "skip_unsupported")           \
     O(OPTION_DRY_RUN,         "--dry-run",            NULL, FLAG,    "dry_run")                    \
+    O(OPTION_ONCE,            "--once",               NULL, FLAG,    NULL)                         \
+    O(OPTION_SORT,            "--sort",               NULL, TEXT,    NULL)                         \
+    O(OPTION_INTERVAL,        "--interval",           NULL, COUNT,   NULL)                         \
     O(OPTION_ADDRESS_FAMILY,  "--address-family",     NULL, TEXT,    NULL)
 /* clang-format on */
 

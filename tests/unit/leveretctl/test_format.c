@@ -79,9 +79,8 @@ static void erlang_is_one_property_list_a_line(void **state)
     EXPECT(&l, two_rows,
            "[[{name,<<\"order\">>},{messages,5}],\n"
            " [{name,<<\"a \\\"b\\\",c\">>},{messages,0}]]\n");
-    EXPECT(
-        &l, "[[{\"table\": [[\"a\", \"signedint\", 1], [\"b\", \"longstr\", \"x\"]]}, true]]",
-        "[[{name,[{<<\"a\">>,signedint,1},{<<\"b\">>,longstr,<<\"x\">>}]},{messages,true}]]\n");
+    EXPECT(&l, "[[{\"table\": [[\"a\", \"signedint\", 1], [\"b\", \"longstr\", \"x\"]]}, true]]",
+           "[[{name,[{<<\"a\">>,signedint,1},{<<\"b\">>,longstr,<<\"x\">>}]},{messages,true}]]\n");
     EXPECT(&l, "[]", "[]\n");
 }
 
