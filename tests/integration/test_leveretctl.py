@@ -580,6 +580,42 @@ def test_top_restores_the_terminal_and_sends_it_no_control_characters(broker, pe
 
 
 @pytest.mark.leveret
+def test_bash_completes_commands_options_and_names(broker, peer, name):
+    queue, evil = name('two words'), name('evil\x1b')
+    for one in queue, evil:
+        peer.declare(one)
+    script = os.path.join(os.path.dirname(__file__), '..', '..', 'tools', 'completion', 'leveretctl.bash')
+
+    def completed(*words):
+        done = subprocess.run(
+            ['bash', '-c', 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _leveretctl; printf "%s\\n" "${COMPREPLY[@]}"',
+             script, broker.control, '--data-dir', broker.data, *words], capture_output=True, text=True, timeout=PATIENCE_S)
+        assert done.returncode == OK and not done.stderr
+        return done.stdout.split('\n')[:-1]
+
+    assert completed('list_q') == ['list_queues']
+    assert completed('help', 'purge') == ['purge_queue']
+    assert completed('list_queues', '--off') == ['--offline']
+    assert completed('purge_queue', queue[:-5]) == [queue.replace(' ', '\\ ')]
+    assert completed('purge_queue', evil[:-1]) == ['']
+    assert 'amq.topic' in completed('explain_route', 'amq.')
+    assert completed('-p', '/') == ['/']
+    assert completed('set_permissions', 'gues') == ['guest']
+    assert broker.ctl('autocomplete', 'list_exch').out == 'list_exchanges\n'
+    for one in queue, evil:
+        peer.call(1, 'queue.delete', queue=one)
+
+
+@pytest.mark.leveret
+def test_the_manual_page_names_every_command(broker):
+    page = os.path.join(os.path.dirname(__file__), '..', '..', 'docs', 'man', 'leveretctl.1')
+    with open(page, encoding='utf-8') as file:
+        text = set(re.findall(r'\w+', file.read().replace('\\-', '-')))
+    commands = broker.ctl('autocomplete').out.split()
+    assert 'list_queues' in commands and not [one for one in commands if one not in text]
+
+
+@pytest.mark.leveret
 def test_what_needs_erlang_or_a_cluster_is_refused_with_a_reason(broker):
     for command, reason in (('eval', 'does not run on Erlang'), ('add_member', 'is one node'), ('shovel_status', 'no shovels')):
         refused = broker.ctl(command, 'x', check=False)

@@ -170,6 +170,9 @@ void listeners_print(const struct invocation *i, const json_t *status);
 /* Prints what is wrong with the broker; EXIT_UNAVAILABLE if some of it is critical (doctor.c). */
 int run_doctor(struct invocation *i, const struct command *c);
 
+/* Prints what may come next on a command line (autocomplete.c). */
+int run_autocomplete(struct invocation *i, const struct command *c);
+
 /* Shows queues by rate and length, live (top.c). */
 int run_top(struct invocation *i, const struct command *c);
 

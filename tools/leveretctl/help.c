@@ -88,6 +88,10 @@ static int run_version(struct invocation *i, const struct command *c)
 
 /* clang-format off */
 const struct command help_commands[] = {
+    {.name = "autocomplete", .run = run_autocomplete,
+     .usage = "[--] [<word> ...] <prefix>",
+     .help = "Prints the commands, options or names that begin with the last word: for shells.",
+     .arguments = {.max = MANY}},
     {.name = "help", .run = run_help,
      .usage = "[<command>]",
      .help = "Explains a command, or lists them all.",
