@@ -8,8 +8,9 @@
 
 enum { NICENESS = 10, SLICE_NS = 100 * 1000 };
 
-/* The kernel's struct, whose header contradicts the C library's: sched_setattr(2). */
-struct sched_attr {
+/* The kernel's struct sched_attr, sched_setattr(2). Older C libraries lack it, and the kernel's header
+ * contradicts theirs. */
+struct scheduling {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
@@ -19,7 +20,7 @@ struct sched_attr {
 
 void thread_enter_background(void)
 {
-    const struct sched_attr attributes = {
+    const struct scheduling attributes = {
         .size = sizeof attributes, .policy = SCHED_OTHER, .nice = NICENESS, .runtime = SLICE_NS};
     if (syscall(SYS_sched_setattr, 0, &attributes, 0) < 0) /* forbidden, or not there */
         (void)setpriority(PRIO_PROCESS, 0, NICENESS);      /* 0 is this thread alone, on Linux */
