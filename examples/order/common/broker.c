@@ -10,9 +10,14 @@
 
 #include "common/program.h"
 
+#if __has_include(<rabbitmq-c/amqp.h>) /* librabbitmq 0.12 and later */
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
 #include <amqp.h>
 #include <amqp_framing.h>
 #include <amqp_tcp_socket.h>
+#endif
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
