@@ -264,7 +264,9 @@ void client_free(struct client **client)
     if (c->has_thread)
         client_join_thread(c);
     client_send(c, c->since_ms);
-    if (c->fd >= 0 && c->state != CLIENT_LINGERS)
+    if (c->fd >= 0 && c->state == CLIENT_LINGERS)
+        c->service->world->keep(c->service->world->arg, c->fd);
+    else if (c->fd >= 0)
         close(c->fd);
     spool_free(&c->spool);
     lv_buffer_free(&c->in);

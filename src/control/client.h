@@ -74,7 +74,7 @@ void client_cut(struct client *c, const char *error, const char *text);
  * whose client has not read all of the answer so far is cut off. */
 void client_never_wait(struct client *c);
 /* Frees the client: waits for the thread, sends what the socket takes, and closes the socket,
- * unless the client LINGERS. Clears the pointer. */
+ * which the world keeps if the client LINGERS. Clears the pointer. */
 void client_free(struct client **client);
 
 #endif

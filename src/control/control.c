@@ -266,7 +266,7 @@ int control_start(const struct control_world *world, struct control **ret)
 {
     struct control *c = lv_calloc(1, sizeof *c);
     struct lv_buffer path = {0};
-    lv_assert(world->manage && world->stop && world->set_limit);
+    lv_assert(world->node_name && world->stop && world->keep);
     lv_buffer_printf(&path, "%s/" CONTROL_SOCKET_FILE, world->data_dir);
     c->world = *world;
     c->path = slice_strdup(lv_buffer_slice(&path));

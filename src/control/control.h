@@ -15,13 +15,38 @@ struct manage;
 
 /* What the room needs of the process around it. Everything is borrowed until control_stop(). */
 struct control_world {
+    /* NULL: the application is stopped (`leveretctl stop_app`), and only the commands that a stopped
+     * node has are answered (control_stopped.c). */
     struct manage *manage;
+    const char *node_name;
     const char *data_dir;
-    void *arg;               /* of the functions below */
-    void (*stop)(void *arg); /* begins the graceful stop; must not wait */
+    void *arg; /* of the functions below */
+
+    /* Each begins what its name says, and must not wait. stop() ends the process, stop_app() and
+     * start_app() the two states of a node: they are called while the application runs, or while it
+     * is stopped. */
+    void (*stop)(void *arg);
+    void (*stop_app)(void *arg);
+    void (*start_app)(void *arg);
+    /* Takes the socket of a client that has asked for one of these, and has been answered that it
+     * begins. The client is told on it when that has ended, or sees the end of the process. Called
+     * within control_stop(). */
+    void (*keep)(void *arg, int fd);
+    /* Deletes all definitions and messages, while the application is stopped. Returns a negative
+     * error. Blocks. */
+    int (*reset)(void *arg);
+
     /* Sets a limit of memory or disk until the next start: "disk_free_limit.absolute", "1GB".
      * Returns false if the value is not one. Called on loop 0. */
     bool (*set_limit)(void *arg, const char *key, const char *value);
+    /* Closes the listeners of clients, or opens them again; called on loop 0, as is set_limit().
+     * Returns a negative error if one cannot be opened: then the others are. */
+    void (*suspend_listeners)(void *arg);
+    int (*resume_listeners)(void *arg);
+    /* Puts the node into maintenance: listeners are suspended, and the connections of clients are
+     * closed; or ends that. On loop 0; returns like resume_listeners(). */
+    void (*drain)(void *arg);
+    int (*revive)(void *arg);
 };
 
 struct control; /* see control.c */

@@ -102,6 +102,7 @@ static void run_status(struct request *r)
     node_facts_gather(r->manage, &f);
     put_string(facts, "node", f.name);
     put_string(facts, "version", f.version);
+    json_object_set_new(facts, "is_under_maintenance", json_boolean(f.is_in_maintenance));
     put_number(facts, "connections", f.connections);
     put_number(facts, "queues", f.queues);
     put_number(facts, "vhosts", f.vhosts);
@@ -185,6 +186,23 @@ static void run_stop(struct request *r)
     r->world->stop(r->world->arg);
 }
 
+static void run_stop_app(struct request *r)
+{
+    request_begun(r);
+    r->world->stop_app(r->world->arg);
+}
+
+/* The application runs. */
+static void run_start_app(struct request *r)
+{
+    request_done(r, NULL);
+}
+
+static void run_reset(struct request *r)
+{
+    request_refuse(r, "running", "the application runs");
+}
+
 static void run_set_log_level(struct request *r)
 {
     enum log_level level;
@@ -220,6 +238,9 @@ const struct control_command control_broker_commands[] = {
     {"environment", run_environment, ""},
     {"await_startup", run_ping, ""},
     {"stop", run_stop, ""},
+    {"stop_app", run_stop_app, ""},
+    {"start_app", run_start_app, ""},
+    {"reset", run_reset, ""},
     {"set_log_level", run_set_log_level, "level [category]"},
     {NULL, NULL, NULL},
 };

@@ -28,6 +28,9 @@ struct control_command {
  * and their answers are short: they run on the control socket's own thread, so they are answered
  * whatever else is running. */
 extern const struct control_command control_broker_commands[];
+/* The only commands while the application is stopped; they run on the same thread. */
+extern const struct control_command control_stopped_commands[];
+extern const struct control_command control_listener_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
 extern const struct control_command control_retry_commands[];
@@ -55,7 +58,7 @@ struct request {
     struct spool *spool;
     struct lv_buffer *upload; /* what the client has uploaded; the client's own */
     bool is_answered;         /* the last line of the answer has been added */
-    bool is_to_linger;        /* the socket stays open until the process ends (stop) */
+    bool is_to_linger;        /* the world keeps the socket (stop, stop_app, start_app) */
 };
 
 /* --- request_run.c ---------------------------------------------------------------------------- */
@@ -98,6 +101,9 @@ void request_done(struct request *r, json_t *more);
  */
 void request_refuse(struct request *r, const char *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Answers that what one of the world's functions has begun is under way: another last line follows
+ * when it has ended. */
+void request_begun(struct request *r);
 
 /* --- json.c ----------------------------------------------------------------------------------- */
 

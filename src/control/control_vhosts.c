@@ -47,6 +47,21 @@ static void run_unprotect_vhost(struct request *r)
     protect(r, false);
 }
 
+/* Every vhost runs: only whether there is one is to be said. */
+static void run_restart_vhost(struct request *r)
+{
+    struct listing listing;
+    struct manage_error error = {0};
+    struct slice name = request_string(r, "vhost");
+    bool is_done = manage_find_vhost(r->manage, &actor_cli, name, &listing, &error);
+    bool is_there = is_done && listing.count > 0;
+    listing_free(&listing);
+    if (is_done && !is_there)
+        request_refuse(r, "no_such_vhost", "Virtual host '%.*s' does not exist", SLICE_ARG(name));
+    else
+        request_end(r, is_done, &error);
+}
+
 static void run_list_vhosts(struct request *r)
 {
     struct columns columns;
@@ -64,6 +79,7 @@ const struct control_command control_vhost_commands[] = {
     {"delete_vhost", run_delete_vhost, "vhost"},
     {"enable_vhost_deletion_protection", run_protect_vhost, "vhost"},
     {"disable_vhost_deletion_protection", run_unprotect_vhost, "vhost"},
+    {"restart_vhost", run_restart_vhost, "vhost"},
     {"list_vhosts", run_list_vhosts, ""},
     {NULL, NULL, NULL},
 };

@@ -16,16 +16,25 @@ static const struct control_command *const families[] = {
     control_user_commands,       control_vhost_commands,    control_policy_commands,
     control_parameter_commands,  control_trace_commands,    control_delayed_commands,
     control_log_commands,        control_node_commands,     control_limit_commands,
-    control_definition_commands, control_job_commands,      control_top_commands,
+    control_definition_commands, control_job_commands,      control_listener_commands,
+    control_top_commands,
 };
+
+static const struct control_command *command_in(const struct control_command *family,
+                                                const char *name)
+{
+    for (const struct control_command *c = family; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
 
 static const struct control_command *command_find(const char *name)
 {
-    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
-        for (const struct control_command *c = families[f]; c->name; c++)
-            if (strcmp(c->name, name) == 0)
-                return c;
-    return NULL;
+    const struct control_command *found = NULL;
+    for (size_t f = 0; f < sizeof families / sizeof families[0] && !found; f++)
+        found = command_in(families[f], name);
+    return found;
 }
 
 /* --- answering -------------------------------------------------------------------------------- */
@@ -93,6 +102,12 @@ void request_refuse(struct request *r, const char *error, const char *format, ..
     r->is_answered = true;
 }
 
+void request_begun(struct request *r)
+{
+    r->is_to_linger = true;
+    request_done(r, json_pack("{s:b}", "is_begun", true));
+}
+
 /* --- a request -------------------------------------------------------------------------------- */
 
 void request_parse(struct request *r, const char *line, size_t n)
@@ -101,7 +116,8 @@ void request_parse(struct request *r, const char *line, size_t n)
     lv_assert(!r->arguments && r->spool);
     r->arguments = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     const char *name = json_string_value(json_object_get(r->arguments, "command"));
-    r->command = name ? command_find(name) : NULL;
+    if (name)
+        r->command = r->manage ? command_find(name) : command_in(control_stopped_commands, name);
 }
 
 void request_free(struct request *r)
@@ -113,13 +129,7 @@ void request_free(struct request *r)
 
 bool request_is_prompt(const struct request *r)
 {
-    if (!r->command)
-        return true;
-    for (const struct control_command *c = control_broker_commands; c->name; c++) {
-        if (c == r->command)
-            return true;
-    }
-    return false;
+    return !r->command || !r->manage || command_in(control_broker_commands, r->command->name);
 }
 
 /* Checks that the arguments in the table are strings, and that those without brackets exist. */
@@ -155,6 +165,8 @@ void request_run(struct request *r)
     lv_rcu_online();
     if (!name)
         request_refuse(r, "bad_request", "a request is a JSON object with a command");
+    else if (!r->command && !r->manage && command_find(name))
+        request_refuse(r, "not_running", "the application is stopped");
     else if (!r->command)
         request_refuse(r, "no_such_command", "there is no command '%s'", name);
     else if (arguments_check(r, r->command))

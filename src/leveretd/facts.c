@@ -9,6 +9,7 @@ static void describe(void *arg, struct node_facts *f)
     struct alarm_facts facts;
     alarms_facts(d->alarms, &facts);
     f->is_stopping = d->is_stopping;
+    f->is_in_maintenance = d->is_in_maintenance;
     f->leveret_version = LEVERET_VERSION;
     f->platform = d->platform;
     f->uptime_ms = clock_up_ms() - d->begun_up_ms;

@@ -20,6 +20,7 @@
 #include "leveretd/live_limits.h"
 #include "leveretd/options.h"
 #include "leveretd/tls_keeper.h"
+#include "leveretd/waiters.h"
 #include "loop/loop.h"
 #include "manage/manage.h"
 #include "manage/node.h"
@@ -92,9 +93,15 @@ struct leveretd {
     struct control *control;
     struct http_services *http;
     struct alarms *alarms;
-    struct shutdown *shutdown; /* NULL until the stop has begun; loop 0 only */
-    _Atomic bool is_stopping;  /* the same, for any thread */
-    int exit_code;             /* of the process, if the loops ran; changed on loop 0 only */
+    _Atomic bool is_in_maintenance; /* changed on loop 0 only */
+    struct shutdown *shutdown;      /* NULL until the stop has begun; loop 0 only */
+    _Atomic bool is_stopping;       /* the same, for any thread */
+    int exit_code;                  /* of the process, if the loops ran; changed on loop 0 only */
+
+    /* The application stops and the process goes on (stopped.c); changed on loop 0 only. */
+    bool is_to_stay;
+    struct waiters waiters;  /* for that, or for the start */
+    char start_failure[512]; /* why the application has not started again; empty: it was not to */
 };
 
 /* Asserts that the caller runs on loop 0, or on no loop (before the start, after the stop). */
@@ -106,6 +113,8 @@ static inline void leveretd_assert_home(const struct leveretd *d)
 
 /* Records the time of the start. Call it first, with `d` all zero. */
 void leveretd_begin(struct leveretd *d);
+/* Records the time of another start. Call it first then, after leveretd_free_app(). */
+void leveretd_begin_again(struct leveretd *d);
 
 /* Puts the config, which was read from its sources, in force, with the limits that an operator has
  * set since the start, and takes ownership of it; leveretd_apply() then applies it. The config
@@ -141,8 +150,26 @@ int leveretd_open_log(const struct leveretd *d);
  * the exit code. Call instead of leveretd_start(). Blocks. */
 int leveretd_recover_definitions(struct leveretd *d);
 
-/* Begins the graceful stop; a second call ends it at once. Call on loop 0, while it runs. */
+/* Begins the graceful stop; a second call ends it at once. The process ends, too, unless
+ * leveretd_stop_app() is called instead. Call on loop 0, while it runs. */
 void leveretd_stop(struct leveretd *d);
+void leveretd_stop_app(struct leveretd *d);
+
+/* Serves the control socket of the stopped node, after leveretd_free_app(): first tells those who
+ * wait that it is stopped, or why it has not started. Returns what is to come: the end of the
+ * process, or a start. Call on the thread of loop 0. Blocks. */
+enum stopped_next { STOPPED_EXITS, STOPPED_STARTS };
+enum stopped_next leveretd_serve_stopped(struct leveretd *d);
+/* Notes why a start has failed: the last error that was logged since the reader began. */
+struct log_tail_reader;
+void leveretd_note_failure(struct leveretd *d, struct log_tail_reader *since, int code);
+
+/* Keep clients out, and let them in again; `arg` is the struct leveretd. See struct control_world.
+ * Call on loop 0, while it runs. */
+void leveretd_suspend_listeners(void *arg);
+int leveretd_resume_listeners(void *arg);
+void leveretd_drain(void *arg);
+int leveretd_revive(void *arg);
 
 /* restoring_begin() reads the log if it is short. restoring_go_on() starts a thread that reads a
  * longer log, and does nothing after a short one. Each returns a negative error if the log cannot
@@ -157,8 +184,12 @@ void restoring_stop(struct leveretd *d);
  * the others. Call on loop 0. */
 void leveretd_reload(struct leveretd *d);
 
-/* Frees everything, in an order in which mail and commits under way still reach their owners. Call
- * after loops_run() has returned, or if it was never called: also after a start that failed. */
+/* Frees the application, in an order in which mail and commits under way still reach their owners:
+ * everything but configs, the lock of the data directory and those who wait, with which
+ * leveretd_start() may be called again. Call after loops_run() has returned, or if it was never
+ * called: also after a start that failed. */
+void leveretd_free_app(struct leveretd *d);
+/* Frees the rest. */
 void leveretd_free(struct leveretd *d);
 
 /* Applies the settings that a reload can change, from the config in force. Call on loop 0, or

@@ -52,11 +52,13 @@ struct opening {
     const struct http_wanted *http; /* NULL: a front end */
 };
 
-static int listen_for_frontend(const struct opening *o, struct listener *one, uint16_t port)
+/* Listens for the front end of `one`. */
+static int listen_for_frontend(struct loops *loops, struct listener *one, uint16_t port)
 {
-    int err = net_listen(o->loops, one->address, port, o->frontend->accepted, o->server, &one->net);
-    if (err == 0 && o->tls)
-        net_listener_set_layer(one->net, tls_server_layer, o->tls);
+    int err =
+        net_listen(loops, one->address, port, one->frontend->accepted, one->server, &one->net);
+    if (err == 0 && one->tls)
+        net_listener_set_layer(one->net, tls_server_layer, one->tls);
     if (err == 0)
         one->port = net_listener_port(one->net);
     return err;
@@ -80,9 +82,17 @@ static int listen_on(const struct opening *o, const char *address, uint16_t port
     lv_assert(l->count < LISTENERS_MAX);
     struct listener *one = &l->items[l->count];
     *one = (struct listener){
-        .name = o->name, .purpose = o->purpose, .is_tls = o->tls != NULL, .is_open = true};
+        .name = o->name,
+        .purpose = o->purpose,
+        .is_tls = o->tls != NULL,
+        .is_open = true,
+        .protocol = o->protocol,
+        .frontend = o->frontend,
+        .server = o->server,
+        .tls = o->tls,
+    };
     snprintf(one->address, sizeof one->address, "%s", address);
-    int err = o->http ? listen_for_http(o, one, port) : listen_for_frontend(o, one, port);
+    int err = o->http ? listen_for_http(o, one, port) : listen_for_frontend(o->loops, one, port);
     if (err == 0)
         l->count++;
     return err;
@@ -153,16 +163,15 @@ int listeners_open_http(struct listeners *l, const struct http_wanted *wanted)
     return open_one(&o, wanted->address, wanted->port);
 }
 
-/* Makes the listeners expect the headers of these proxies. */
-static void expect_proxies(struct listeners *l, const struct config_pairs *trusted)
+/* Makes a listener expect the headers of these proxies. */
+static void expect_proxies(struct listener *one, const struct config_pairs *trusted)
 {
     struct net_network *networks = lv_calloc(trusted->count + 1, sizeof *networks);
     for (size_t i = 0; i < trusted->count; i++) {
         bool is_parsed = net_network_parse(trusted->items[i].value, &networks[i]);
         lv_assert(is_parsed); /* config_check() */
     }
-    for (size_t i = 0; i < l->count; i++)
-        net_listener_expect_proxies(l->items[i].net, networks, trusted->count);
+    net_listener_expect_proxies(one->net, networks, trusted->count);
     free(networks);
 }
 
@@ -173,12 +182,12 @@ int listeners_open(struct listeners *l, struct loops *loops, const struct config
     lv_assert(!loop_current() && l->count == 0);
     for (size_t row = 0; row < TABLE_ROWS && code == EXIT_OK; row++)
         code = open_row(l, loops, config, server, tls, row);
-    if (config->is_proxy_protocol)
-        expect_proxies(l, &config->proxies_trusted);
+    for (size_t i = 0; i < l->count && config->is_proxy_protocol; i++)
+        expect_proxies(&l->items[i], &config->proxies_trusted);
     return code;
 }
 
-void listeners_configure(struct listeners *l, const struct config *config)
+static void configure(struct listener *one, const struct config *config)
 {
     const struct net_tcp_options options = {
         .backlog = (int)config->tcp_backlog,
@@ -195,25 +204,81 @@ void listeners_configure(struct listeners *l, const struct config *config)
         .connections_key = "ranch_connection_max",
         .newcomers_key = "handshakes_max_per_address",
     };
+    net_listener_set_options(one->net, &options);
+    net_listener_set_limits(one->net, &limits);
+}
+
+void listeners_configure(struct listeners *l, const struct config *config)
+{
     for (size_t i = 0; i < l->count; i++) {
-        if (!l->items[i].net)
-            continue;
-        net_listener_set_options(l->items[i].net, &options);
-        net_listener_set_limits(l->items[i].net, &limits);
+        if (l->items[i].net)
+            configure(&l->items[i], config);
     }
 }
 
+/* --- open or not ------------------------------------------------------------------------------ */
+
 static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER; /* held while listeners are closed */
+
+static void log_one(const struct listener *one, const char *event)
+{
+    char where[ENDPOINT_BYTES_MAX];
+    log_info("%s %s listener on %s", event, one->is_tls ? "TLS (SSL)" : "TCP",
+             endpoint_text(where, one->address, one->port));
+}
 
 void listeners_log(const struct listeners *l, const char *event)
 {
-    char where[ENDPOINT_BYTES_MAX];
     for (size_t i = 0; i < l->count; i++) {
-        const struct listener *one = &l->items[i];
-        if (one->net || one->http)
-            log_info("%s %s listener on %s", event, one->is_tls ? "TLS (SSL)" : "TCP",
-                     endpoint_text(where, one->address, one->port));
+        if (l->items[i].net || l->items[i].http)
+            log_one(&l->items[i], event);
     }
+}
+
+void listeners_suspend(struct listeners *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (!l->items[i].net)
+            continue;
+        pthread_mutex_lock(&closing);
+        net_listener_close(&l->items[i].net);
+        pthread_mutex_unlock(&closing);
+        log_one(&l->items[i], "suspended");
+    }
+}
+
+/* Returns false if it is not suspended. */
+static bool is_suspended(const struct listener *one)
+{
+    return one->is_open && one->frontend && !one->net;
+}
+
+static int resume(struct listener *one, struct loops *loops, const struct config *config)
+{
+    char where[ENDPOINT_BYTES_MAX];
+    pthread_mutex_lock(&closing);
+    int err = listen_for_frontend(loops, one, one->port);
+    pthread_mutex_unlock(&closing);
+    if (err < 0) {
+        log_error("cannot listen on %s for %s: %s", endpoint_text(where, one->address, one->port),
+                  one->protocol, listen_error_text(err));
+        return err;
+    }
+    if (config->is_proxy_protocol)
+        expect_proxies(one, &config->proxies_trusted);
+    configure(one, config);
+    log_one(one, "resumed");
+    return 0;
+}
+
+int listeners_resume(struct listeners *l, struct loops *loops, const struct config *config)
+{
+    int result = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        int err = is_suspended(&l->items[i]) ? resume(&l->items[i], loops, config) : 0;
+        result = err < 0 ? err : result;
+    }
+    return result;
 }
 
 void listeners_close(struct listeners *l)

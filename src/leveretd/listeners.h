@@ -14,12 +14,17 @@ enum { LISTENERS_MAX = 2 * CONFIG_LISTENERS_MAX + 4 }; /* plain and with TLS; of
 struct listener {
     const char *name;           /* RabbitMQ's: "amqp", "http" */
     const char *purpose;        /* "AMQP 0-9-1" */
-    struct net_listener *net;   /* NULL: of HTTP, or closed */
+    struct net_listener *net;   /* NULL: of HTTP, closed, or suspended */
     struct http_listener *http; /* NULL: of AMQP, or closed */
     char address[64];           /* "::", "127.0.0.1" */
     uint16_t port;              /* remains when the listener is closed */
     bool is_tls;
-    _Atomic bool is_open; /* as `net`, for any thread */
+    _Atomic bool is_open; /* not closed, but perhaps suspended; for any thread */
+    /* Of a front end, to open it again: see listeners_open(). */
+    const char *protocol; /* for log lines */
+    const struct frontend *frontend;
+    struct session_server *server;
+    struct tls_server *tls;
 };
 
 struct listeners {
@@ -56,6 +61,14 @@ void listeners_configure(struct listeners *l, const struct config *config);
 /* Logs one line for each listener that is open, in RabbitMQ's words: "started TCP listener on
  * 127.0.0.1:5672", where the event is "started" or "stopped". */
 void listeners_log(const struct listeners *l, const char *event);
+
+/* Stops accepting connections of clients, until listeners_resume(): their listeners are closed, but
+ * for those of HTTP, so that the node can be watched. Connections remain. Logs it. May be called
+ * again. On loop 0. */
+void listeners_suspend(struct listeners *l);
+/* Listens again where listeners_suspend() has stopped. Returns ERR_..., with the others open, after
+ * logging why one cannot be opened. May be called again. On loop 0. */
+int listeners_resume(struct listeners *l, struct loops *loops, const struct config *config);
 
 /* Stops accepting connections, and logs it. May be called again. Call on loop 0, or once the loops
  * have ended. */

@@ -14,6 +14,7 @@
  * A second signal ends the wait. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -118,6 +119,7 @@ void leveretd_stop(struct leveretd *d)
     struct loop *loop = loops_at(d->loops, 0);
     lv_assert(loop_current() == loop);
     if (d->shutdown) {
+        d->is_to_stay = false;
         log_info("asked again to stop: no longer waiting for connections and requests to end");
         loops_stop(d->loops);
         return;
@@ -134,6 +136,14 @@ void leveretd_stop(struct leveretd *d)
         loop_mail(loop, loops_at(d->loops, i), &mail);
     loop_timer_init_patient(&s->timer, ask_loops);
     ask_loops(loop, &s->timer);
+}
+
+void leveretd_stop_app(struct leveretd *d)
+{
+    if (d->shutdown) /* whoever asks waits for the stop that is under way */
+        return;
+    d->is_to_stay = true;
+    leveretd_stop(d);
 }
 
 /* --- after the loops have ended --------------------------------------------------------------- */
@@ -203,7 +213,25 @@ static void free_configs(struct leveretd *d)
     }
 }
 
-void leveretd_free(struct leveretd *d)
+/* What is left is as leveretd_begin() has it, but for what the process keeps. */
+static void begin_again(struct leveretd *d)
+{
+    const struct leveretd kept = *d;
+    memset(d, 0, sizeof *d);
+    d->begun_up_ms = kept.begun_up_ms;
+    d->options = kept.options;
+    d->config = kept.config;
+    d->configs = kept.configs;
+    d->config_read = kept.config_read;
+    d->lock_fd = kept.lock_fd;
+    d->exit_code = kept.exit_code;
+    d->is_to_stay = kept.is_to_stay;
+    d->waiters = kept.waiters;
+    memcpy(d->node_name, kept.node_name, sizeof d->node_name);
+    memcpy(d->start_failure, kept.start_failure, sizeof d->start_failure);
+}
+
+void leveretd_free_app(struct leveretd *d)
 {
     lv_assert(!loop_current());
     if (d->manage.asker)
@@ -244,6 +272,11 @@ void leveretd_free(struct leveretd *d)
     free(d->shutdown);
     vhost_defaults_free(&d->vhost_defaults);
     live_limits_clear(&d->live_limits);
+    begin_again(d);
+}
+
+void leveretd_free(struct leveretd *d)
+{
     free_configs(d);
     if (d->lock_fd >= 0)
         close(d->lock_fd);

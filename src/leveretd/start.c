@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_output.h"
 #include "base/memory.h"
 #include "base/rcu.h"
 #include "broker/broker_journal.h"
@@ -165,6 +166,8 @@ int leveretd_open_log(const struct leveretd *d)
 int leveretd_lock(struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
+    if (d->lock_fd >= 0)
+        return EXIT_OK; /* since before the application was stopped */
     int err = data_dir_create(dir);
     if (err < 0) {
         log_error("cannot create the data directory %s: %s (see --data-dir)", dir,
@@ -180,6 +183,12 @@ int leveretd_lock(struct leveretd *d)
     }
     if (err < 0) {
         log_error("cannot lock the data directory %s: %s", dir, lv_error_reason(err));
+        return EXIT_DATA_DIR;
+    }
+    err = data_dir_finish_reset(dir);
+    if (err < 0) {
+        log_error("cannot finish the reset of %s that was interrupted: %s", dir,
+                  lv_error_reason(err));
         return EXIT_DATA_DIR;
     }
     return EXIT_OK;
@@ -326,14 +335,43 @@ static void stop_asked(void *arg)
     loop_mail_from_outside(loops_at(d->loops, 0), &mail);
 }
 
+/* On loop 0. */
+static void stop_app_mailed(struct loop *at, struct mail *mail)
+{
+    (void)at;
+    leveretd_stop_app(mail->a);
+}
+
+/* Any thread. */
+static void stop_app_asked(void *arg)
+{
+    struct leveretd *d = arg;
+    struct mail mail = {.deliver = stop_app_mailed, .a = d};
+    loop_mail_from_outside(loops_at(d->loops, 0), &mail);
+}
+
+/* Those who have asked for the end of the process see it by the end of their connections. */
+static void keep_socket(void *arg, int fd)
+{
+    struct leveretd *d = arg;
+    waiters_add(&d->waiters, fd);
+}
+
 static int open_control(struct leveretd *d)
 {
     const struct control_world world = {
         .manage = &d->manage,
+        .node_name = d->node_name,
         .data_dir = d->config->data_dir,
         .arg = d,
         .stop = stop_asked,
+        .stop_app = stop_app_asked,
+        .keep = keep_socket,
         .set_limit = leveretd_set_limit,
+        .suspend_listeners = leveretd_suspend_listeners,
+        .resume_listeners = leveretd_resume_listeners,
+        .drain = leveretd_drain,
+        .revive = leveretd_revive,
     };
     int err = control_start(&world, &d->control);
     if (err == 0)
@@ -450,7 +488,8 @@ int leveretd_start(struct leveretd *d)
     lv_assert(d->config && d->begun_us > 0 && !d->loops);
     log_set_level(config_log_level(d->config));
     log_config_files(d->config);
-    log_thread_start(); /* from here on a slow reader of the log blocks nobody */
+    if (!log_threads_are_running())
+        log_thread_start(); /* from here on a slow reader of the log blocks nobody */
     raise_descriptor_limit();
     d->descriptors_for_files = descriptors_for_files();
     net_leave_descriptors(d->descriptors_for_files);
@@ -492,6 +531,11 @@ int leveretd_start(struct leveretd *d)
     loops_start(d->loops);
     log_started(d, &recovery);
     return EXIT_OK;
+}
+
+void leveretd_begin_again(struct leveretd *d)
+{
+    d->begun_us = monotonic_us();
 }
 
 void leveretd_begin(struct leveretd *d)

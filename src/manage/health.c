@@ -276,7 +276,7 @@ static struct health check_protocol(struct manage *m, const struct health_questi
 
 /* --- service ---------------------------------------------------------------------------------- */
 
-/* Whether clients are served; `state` is our own: "booting", "stopping". */
+/* Whether clients are served; `state` is our own: "booting", "stopping", "maintenance". */
 static struct health service_of(struct manage *m, const struct node_facts *f)
 {
     struct health h;
@@ -287,6 +287,10 @@ static struct health service_of(struct manage *m, const struct node_facts *f)
         h = health_failed("this node is not currently available to serve: messages of the last run "
                           "are still being read");
         health_add(&h, "state", json_string("booting"));
+    } else if (f->is_in_maintenance) {
+        h = health_failed("this node is not currently available to serve: it is in maintenance "
+                          "mode");
+        health_add(&h, "state", json_string("maintenance"));
     } else {
         h = health_ok();
     }

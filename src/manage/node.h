@@ -28,6 +28,7 @@ struct node_facts {
     const char *const *config_files;
     size_t config_file_count;
     bool is_stopping;
+    bool is_in_maintenance;      /* `drain`: clients are kept out */
     unsigned alarms;             /* BROKER_ALARM_..., NODE_ALARM_LOG_STALLED */
     uint64_t log_busy_ms;        /* how long the log has been writing or syncing */
     uint64_t memory_used_bytes;  /* resident */

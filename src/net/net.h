@@ -89,7 +89,7 @@ void net_leave_descriptors(unsigned count);
  * descriptor left, the oldest waiting peer is accepted and closed at once, which is logged at most
  * once a minute, and accepting continues. If a layer begins with a handshake, `accepted` is called
  * when that is complete; a peer whose handshake fails is logged and never seen by `accepted`. Call
- * only after net_init() and before loops_run(). */
+ * after net_init(), before loops_run() or on loop 0. */
 typedef void net_accepted_fn(struct loop *loop, void *arg, struct net_conn *conn,
                              const struct net_peer *peer);
 int net_listen(struct loops *loops, const char *address, uint16_t port, net_accepted_fn *accepted,
@@ -108,13 +108,14 @@ struct net_tcp_options {
  * before loops_run(), or on loop 0. */
 void net_listener_set_options(struct net_listener *listener, const struct net_tcp_options *options);
 /* Puts this layer on every accepted socket, on the loop that gets it. Call only before
- * loops_run(). */
+ * loops_run(), or in the turn of net_listen(). */
 void net_listener_set_layer(struct net_listener *listener, net_layer_fn *layer, void *arg);
 /* Makes peers with these addresses begin with a header of the PROXY protocol (version 1 or 2), as
  * do all if count is 0; the list is copied. `accepted` is called when the header has come, with the
  * addresses that it passes on; a layer begins behind it. `is_loopback` is true only if both the
  * client's address and the proxy's are. A peer that sends anything else, or not enough in time, is
- * closed, which is logged. Other peers send no header. Call only before loops_run(). */
+ * closed, which is logged. Other peers send no header. Call only before loops_run(), or in the turn
+ * of net_listen(). */
 void net_listener_expect_proxies(struct net_listener *listener, const struct net_network *trusted,
                                  size_t count);
 

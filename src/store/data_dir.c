@@ -144,3 +144,95 @@ bool data_dir_has_definitions(const char *dir)
     lv_buffer_free(&path);
     return has;
 }
+
+/* --- the reset -------------------------------------------------------------------------------- */
+
+#define RESET_MARK "resetting"
+
+/* A folder, and which of its files are deleted. */
+struct reset_folder {
+    const char *name;   /* "" is the directory itself */
+    const char *prefix; /* of the files */
+};
+
+/* The messages come first, since definitions without them would be a start with empty queues, which
+ * check_log() refuses; the mark makes even that impossible. */
+static const struct reset_folder reset_folders[] = {
+    {"segments", ""},
+    {"log", ""},
+    {"", DEFINITIONS_FILE},
+    {"", "cookie-key"},
+};
+
+/* Deletes the files of an open folder that begin with the prefix. */
+static int files_delete(DIR *entries, const char *path, const char *prefix)
+{
+    int err = 0;
+    const struct dirent *entry;
+    while (err == 0 && (entry = readdir(entries))) {
+        bool is_file = entry->d_type == DT_REG || entry->d_type == DT_LNK;
+        if (is_file && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+            unlinkat(dirfd(entries), entry->d_name, 0) != 0)
+            err = failed(path);
+    }
+    return err == 0 && fsync(dirfd(entries)) != 0 ? failed(path) : err;
+}
+
+static int folder_reset(const char *dir, const struct reset_folder *which)
+{
+    struct lv_buffer path = {0};
+    lv_buffer_printf(&path, "%s/%s", dir, which->name);
+    DIR *entries = opendir((const char *)path.p);
+    int err = entries           ? files_delete(entries, (const char *)path.p, which->prefix)
+              : errno == ENOENT ? 0
+                                : failed((const char *)path.p);
+    if (entries)
+        closedir(entries);
+    lv_buffer_free(&path);
+    return err;
+}
+
+/* Syncs the directory itself. */
+static int dir_sync(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = fd >= 0 && fsync(fd) == 0 ? 0 : failed(dir);
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+static void mark_path(const char *dir, struct lv_buffer *ret)
+{
+    lv_buffer_printf(ret, "%s/" RESET_MARK, dir);
+    lv_buffer_add_u8(ret, '\0');
+}
+
+int data_dir_finish_reset(const char *dir)
+{
+    struct lv_buffer mark = {0};
+    struct stat st;
+    int err = 0;
+    mark_path(dir, &mark);
+    const char *path = (const char *)mark.p;
+    if (lstat(path, &st) == 0) {
+        for (size_t i = 0; i < sizeof reset_folders / sizeof *reset_folders && err == 0; i++)
+            err = folder_reset(dir, &reset_folders[i]);
+        if (err == 0)
+            err = unlink(path) == 0 ? dir_sync(dir) : failed(path);
+    }
+    lv_buffer_free(&mark);
+    return err;
+}
+
+int data_dir_reset(const char *dir)
+{
+    struct lv_buffer mark = {0};
+    mark_path(dir, &mark);
+    int fd = open((const char *)mark.p, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int err = fd >= 0 ? dir_sync(dir) : failed((const char *)mark.p);
+    if (fd >= 0)
+        close(fd);
+    lv_buffer_free(&mark);
+    return err < 0 ? err : data_dir_finish_reset(dir);
+}

@@ -184,6 +184,15 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
 
 /* --- refusing --------------------------------------------------------------------------------- */
 
+void usage_print(const struct invocation *i, const struct command *c, FILE *out)
+{
+    fputs("Arguments given:\n\t", out);
+    for (int at = 1; at < i->argc; at++)
+        fprintf(out, "%s%s", at > 1 ? " " : "", i->argv[at]);
+    fputs("\n\n\033[1mUsage\033[0m\n\n", out);
+    usage_line(i, c, out);
+}
+
 int usage_error(const struct invocation *i, const struct command *c, int exit_code,
                 const char *format, ...)
 {
@@ -192,13 +201,9 @@ int usage_error(const struct invocation *i, const struct command *c, int exit_co
     va_start(args, format);
     lv_buffer_vprintf(&reason, format, args);
     va_end(args);
-    fprintf(stderr, "Error (argument validation): %.*s\nArguments given:\n\t",
-            SLICE_ARG(lv_buffer_slice(&reason)));
+    fprintf(stderr, "Error (argument validation): %.*s\n", SLICE_ARG(lv_buffer_slice(&reason)));
     lv_buffer_free(&reason);
-    for (int at = 1; at < i->argc; at++)
-        fprintf(stderr, "%s%s", at > 1 ? " " : "", i->argv[at]);
-    fputs("\n\n\033[1mUsage\033[0m\n\n", stderr);
-    usage_line(i, c, stderr);
+    usage_print(i, c, stderr);
     return exit_code;
 }
 

@@ -86,6 +86,12 @@ int ask_send(struct ask *a, const json_t *request)
     return err;
 }
 
+bool ask_wait(const struct ask *a, int ms)
+{
+    struct pollfd polled = {.fd = a->fd, .events = POLLIN};
+    return a->in.n > a->taken || poll(&polled, 1, ms) != 0;
+}
+
 /* Waits for more bytes and appends them. */
 static int read_more(struct ask *a)
 {

@@ -3,6 +3,7 @@
 #define LEVERETCTL_ASK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -24,6 +25,9 @@ void ask_close(struct ask *a);
 
 /* Sends a request. ERR_IO; ERR_BUSY: the timeout has passed. */
 int ask_send(struct ask *a, const json_t *request);
+/* Waits at most `ms` milliseconds. Returns whether ask_line() need not wait: something has come, or
+ * the broker has closed the connection. */
+bool ask_wait(const struct ask *a, int ms);
 /* Reads the next line of the answer into *ret, which the caller owns. ERR_CLOSED: the broker has
  * closed the connection; ERR_BUSY: the timeout has passed; ERR_FORMAT: the line is not JSON. */
 int ask_line(struct ask *a, json_t **ret);

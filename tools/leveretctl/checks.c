@@ -194,13 +194,20 @@ static const char booting[] = "RabbitMQ on node $node is booting";
 static const char not_booting[] = "RabbitMQ on node $node is fully booted (check with is_running), "
                                   "stopped or has not started booting yet";
 
+/* Returns whether the node runs, of its answer to is-in-service: it also does in maintenance. */
+static bool is_running_by(const json_t *health)
+{
+    const char *state = json_string_value(json_object_get(health, "state"));
+    return health_is_ok(health) || (state && strcmp(state, "maintenance") == 0);
+}
+
 int run_check_running(struct invocation *i, const struct command *c)
 {
     json_t *health;
     int code = health_ask(i, c, &health);
     if (code != EXIT_OK)
         return code;
-    bool is_running = health_is_ok(health);
+    bool is_running = is_running_by(health);
     json_decref(health);
     return is_running ? say_state(i, running, NULL, EXIT_OK)
                       : say_state(i, not_running, NULL, EXIT_UNAVAILABLE);
@@ -212,7 +219,7 @@ int run_is_running(struct invocation *i, const struct command *c)
     int code = health_ask(i, c, &health);
     if (code != EXIT_OK)
         return code;
-    bool is_running = health_is_ok(health);
+    bool is_running = is_running_by(health);
     json_decref(health);
     return say_state(i, is_running ? running : not_running, &is_running, EXIT_OK);
 }

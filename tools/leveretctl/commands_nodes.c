@@ -69,11 +69,49 @@ static int run_stop(struct invocation *i, const struct command *c)
     return code == EXIT_OK ? stop_and_wait(i, c) : code;
 }
 
+/* --- the application -------------------------------------------------------------------------- */
+
+/* Stops or starts the application, and waits until that has happened. */
+static int run_application(struct invocation *i, const struct command *c)
+{
+    json_t *answer;
+    int code = broker_ask(i, c, c->banner, request_create(i, c), NULL, NULL, &answer);
+    if (code != EXIT_OK)
+        return code;
+    bool is_begun = json_is_true(json_object_get(answer, "is_begun"));
+    json_decref(answer);
+    if (is_begun) {
+        fflush(stdout);
+        code = converse_on(i, c, &answer);
+        if (code != EXIT_OK)
+            return code;
+        json_decref(answer);
+    }
+    say_done(i, NULL);
+    return EXIT_OK;
+}
+
+static const struct failure start_fails[] = {
+    {.error = "not_started", .exit_code = EXIT_UNAVAILABLE},
+    {.error = "start_failed", .exit_code = EXIT_UNAVAILABLE},
+    {.error = "reset_failed", .exit_code = EXIT_UNAVAILABLE},
+    {.error = "cannot_listen", .exit_code = EXIT_UNAVAILABLE},
+    {.error = NULL},
+};
+
+static const struct failure restart_vhost_fails[] = {
+    {.error = "no_such_vhost",
+     .exit_code = EXIT_SOFTWARE,
+     .text = "Failed to start vhost '$vhost' on node '$node'Reason: {:no_such_vhost, \"$vhost\"}"},
+    {.error = NULL},
+};
+
 /* clang-format off */
 const struct command node_commands[] = {
     {.name = "await_startup", .run = run_await_startup,
      .usage = "[--timeout <timeout>]",
-     .help = "Waits until the broker has started, at most 300 s."},
+     .help = "Waits until the broker has started, at most 300 s.",
+     .failures = start_fails},
     {.name = "stop", .run = run_stop,
      .usage = "[--idempotent] [<pidfile>]",
      .help = "Stops the broker and waits until its process has ended.",
@@ -85,6 +123,57 @@ const struct command node_commands[] = {
      .banner = "Shutting down node $node ...",
      .arguments = {.options = BIT(OPTION_IDEMPOTENT)},
      .request = {.command = "stop"}},
+    {.name = "stop_app", .run = run_application,
+     .usage = "",
+     .help = "Stops the broker, but not its process: start_app starts it again, reset empties it.",
+     .banner = "Stopping rabbit application on node $node ...",
+     .request = {.timeout_s = START_TIMEOUT_S}},
+    {.name = "start_app", .run = run_application,
+     .usage = "",
+     .help = "Reads the configuration, and starts the broker that stop_app has stopped.",
+     .banner = "Starting node $node ...",
+     .request = {.timeout_s = START_TIMEOUT_S},
+     .failures = start_fails},
+    {.name = "reset", .run = run_change,
+     .usage = "",
+     .help = "Deletes all definitions and messages of a broker that stop_app has stopped.",
+     .banner = "Resetting node $node ...",
+     .request = {.timeout_s = START_TIMEOUT_S},
+     .failures = start_fails},
+    {.name = "force_reset", .run = run_change,
+     .usage = "",
+     .help = "The same as reset.",
+     .banner = "Forcefully resetting node $node ...",
+     .request = {.command = "reset", .timeout_s = START_TIMEOUT_S},
+     .failures = start_fails},
+    {.name = "suspend_listeners", .run = run_change,
+     .usage = "",
+     .help = "Closes the listeners of clients, but not of HTTP; connections remain.",
+     .banner = "Will suspend client connection listeners on node $node. The node will no longer "
+               "accept client connections!"},
+    {.name = "resume_listeners", .run = run_change,
+     .usage = "",
+     .help = "Opens the listeners of clients again.",
+     .banner = "Will resume client connection listeners on node $node. The node will now accept "
+               "client connections",
+     .failures = start_fails},
+    {.name = "drain", .run = run_change,
+     .usage = "[--timeout <timeout>]",
+     .help = "Puts the broker into maintenance: clients are disconnected, and kept out.",
+     .banner = "Will put node $node into maintenance mode. The node will no longer serve any client "
+               "traffic!"},
+    {.name = "revive", .run = run_change,
+     .usage = "[--timeout <timeout>]",
+     .help = "Ends maintenance: clients may connect again.",
+     .banner = "Will put node $node back into regular operating mode. The node will again serve "
+               "client traffic and host primary queue replicas.",
+     .failures = start_fails},
+    {.name = "restart_vhost", .run = run_change,
+     .usage = "[--vhost <vhost>]" TIMEOUT_USAGE,
+     .help = "Does nothing: every vhost runs while the broker does.",
+     .banner = "Trying to restart vhost '$vhost' on node '$node' ...",
+     .answer = {.done = "Vhost '$vhost' is already running on node '$node'"},
+     .failures = restart_vhost_fails},
     {.name = NULL},
 };
 /* clang-format on */

@@ -41,7 +41,8 @@ static void print_runtime(const struct invocation *i, const json_t *f)
     printf("OS PID: %lld\n", number(f, "pid"));
     printf("OS: %s\n", text(f, "platform"));
     printf("Uptime (seconds): %lld\n", number(f, "uptime"));
-    printf("Is under maintenance?: false\n");
+    printf("Is under maintenance?: %s\n",
+           json_is_true(json_object_get(f, "is_under_maintenance")) ? "true" : "false");
     printf("RabbitMQ version: %s\n", text(f, "version"));
     printf("Leveret version: %s\n", text(f, "leveret_version"));
     printf("Node name: %s\n", i->node);
@@ -151,7 +152,7 @@ static void print_for_programs(const struct invocation *i, const json_t *f)
                                   json_object_get(f, "sockets_used"), "total_limit",
                                   json_object_get(f, "files_limit"), "total_used",
                                   json_object_get(f, "files_used")));
-    json_object_set_new(out, "is_under_maintenance", json_false());
+    copy(out, "is_under_maintenance", f, "is_under_maintenance");
     copy(out, "leveret_version", f, "leveret_version");
     json_object_set_new(out, "listeners", listeners_for_programs(i, f));
     copy(out, "log_files", f, "log_files");

@@ -9,7 +9,10 @@
 #include "leveretctl/talk.h"
 #include "leveretctl/terminal.h"
 
-enum { TIMEOUT_S_DEFAULT = 60 };
+enum {
+    TIMEOUT_S_DEFAULT = 60,
+    BANNER_MS = 1000, /* a banner is said after this time although no answer has come */
+};
 
 int timeout_ms_of(const struct invocation *i)
 {
@@ -247,17 +250,49 @@ static int line_failed(const struct invocation *i, const struct command *c, int 
                      lv_error_text(err));
 }
 
+/* --- the node's state ------------------------------------------------------------------------- */
+
+static bool is_of_wrong_state(const json_t *line)
+{
+    const char *error = json_string_value(json_object_get(line, "error"));
+    return error && (strcmp(error, "not_running") == 0 || strcmp(error, "running") == 0);
+}
+
+/* The command needs an application that runs, or one that is stopped. */
+static int state_error(const struct invocation *i, const struct command *c, const json_t *line)
+{
+    bool is_running = strcmp(json_string_value(json_object_get(line, "error")), "running") == 0;
+    fprintf(stderr,
+            "Error: this command requires the 'rabbit' app to be %s on the target node. %s it with "
+            "'%s %s'.\n",
+            is_running ? "stopped" : "running", is_running ? "Stop" : "Start", i->program,
+            is_running ? "stop_app" : "start_app");
+    usage_print(i, c, stderr);
+    return EXIT_USAGE;
+}
+
 /* --- asking ----------------------------------------------------------------------------------- */
 
-int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
-             json_t **ret)
+/* Reads an answer; `banner` is said before anything else, but not if the command cannot be answered
+ * in the state that the node is in. */
+static int hear(struct invocation *i, const struct command *c, const char *banner, row_fn *row,
+                void *arg, json_t **ret)
 {
-    int err = ask_send(&i->ask, request);
-    json_decref(request);
     for (;;) {
         json_t *line;
-        if (err == 0)
-            err = ask_line(&i->ask, &line);
+        if (!ask_wait(&i->ask, BANNER_MS)) {
+            say_banner(i, banner);
+            banner = NULL;
+            fflush(stdout);
+        }
+        int err = ask_line(&i->ask, &line);
+        if (err == 0 && is_of_wrong_state(line)) {
+            int code = state_error(i, c, line);
+            json_decref(line);
+            return code;
+        }
+        say_banner(i, banner);
+        banner = NULL;
         if (err < 0)
             return line_failed(i, c, err);
         if (json_is_array(line)) {
@@ -278,6 +313,26 @@ int converse(struct invocation *i, const struct command *c, json_t *request, row
     }
 }
 
+/* Sends a request and takes it, then reads the answer. */
+static int talk(struct invocation *i, const struct command *c, const char *banner, json_t *request,
+                row_fn *row, void *arg, json_t **ret)
+{
+    int err = ask_send(&i->ask, request);
+    json_decref(request);
+    return err < 0 ? line_failed(i, c, err) : hear(i, c, banner, row, arg, ret);
+}
+
+int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
+             json_t **ret)
+{
+    return talk(i, c, NULL, request, row, arg, ret);
+}
+
+int converse_on(struct invocation *i, const struct command *c, json_t **ret)
+{
+    return hear(i, c, NULL, NULL, NULL, ret);
+}
+
 int broker_ask(struct invocation *i, const struct command *c, const char *banner, json_t *request,
                row_fn *row, void *arg, json_t **ret)
 {
@@ -286,6 +341,5 @@ int broker_ask(struct invocation *i, const struct command *c, const char *banner
         json_decref(request);
         return code;
     }
-    say_banner(i, banner);
-    return converse(i, c, request, row, arg, ret);
+    return talk(i, c, banner, request, row, arg, ret);
 }

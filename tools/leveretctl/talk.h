@@ -42,6 +42,8 @@ int connect_to_broker(struct invocation *i);
 typedef void row_fn(void *arg, const json_t *row);
 int converse(struct invocation *i, const struct command *c, json_t *request, row_fn *row, void *arg,
              json_t **ret);
+/* Reads another answer to the request of converse(), whose answer has said that it follows. */
+int converse_on(struct invocation *i, const struct command *c, json_t **ret);
 /* Connects, prints the banner and converses. Takes the request. */
 int broker_ask(struct invocation *i, const struct command *c, const char *banner, json_t *request,
                row_fn *row, void *arg, json_t **ret);
@@ -75,6 +77,8 @@ json_t *listeners_for_programs(const struct invocation *i, const json_t *status)
 int arguments_check(struct invocation *i, const struct command *c);
 /* Returns false if the text is not a number from 0. */
 bool read_number(const char *text, json_int_t *ret);
+/* Prints the command line and the command's usage. */
+void usage_print(const struct invocation *i, const struct command *c, FILE *out);
 /* Prints "Error (argument validation): REASON", the command line and the usage to standard error;
  * returns exit_code. */
 int usage_error(const struct invocation *i, const struct command *c, int exit_code,
