@@ -61,6 +61,7 @@ static void channel_free(struct channel *ch)
                       &(struct vhost_ended_counts){.channels = ch->counts});
     shared_credit_unref(&ch->limit);
     free(ch->memo);
+    free((void *)(uintptr_t)ch->target.p);
     free(ch->followed);
     tallies_free(&ch->tallies);
     free(ch->last_queue);

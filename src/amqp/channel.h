@@ -117,7 +117,10 @@ struct channel {
     struct loop_task confirm_task;
     struct publisher *publisher;
     struct followed_confirms *followed; /* owned; NULL: none are followed */
-    struct publish_memo *memo;          /* owned; NULL: nothing was published yet */
+    struct publish_memo *memo; /* owned; NULL: nothing was published yet, or there is a target */
+    /* The name of the queue that everything published here goes to; owned. Empty: none, exchanges
+     * route. Only an operator's channel has one. */
+    struct slice target;
     struct tx *tx;
     struct consumer *reply_to; /* reply_to.c; NULL: none */
 
@@ -292,6 +295,13 @@ void channel_watch(struct channel *ch, const struct confirm_answers *answers);
 /* Returns the loop's counters of an exchange by its name, or NULL if it has been deleted. For
  * messages that are sent later than they are routed. Read side. */
 struct exchange_counts *channel_counts_of_exchange(const struct channel *ch, struct slice name);
+/* Returns the exchange for which a publish to this one is counted: the default one if the channel
+ * has a target. */
+static inline struct slice channel_counted_exchange(const struct channel *ch, struct slice exchange)
+{
+    return ch->target.n > 0 ? SLICE_EMPTY : exchange;
+}
+
 /* Counts a message, the one published last, that was routed to no queue and is not returned. Here
  * and below `counts` are those of its exchange, or NULL. */
 void channel_count_dropped(struct channel *ch, struct exchange_counts *counts);

@@ -42,6 +42,16 @@ static void refuse_frame_tuple(struct connection *conn, uint16_t number, unsigne
     lv_buffer_free(&what);
 }
 
+/* An operator may name, in the reserved field of channel.open, the queue that its publishes go to
+ * (publish_target.c). Others' words there are ignored. */
+static void take_target(struct channel *ch, struct slice args)
+{
+    struct amqp_channel_open m;
+    enum wire_result result = amqp_channel_open_read(args, &m);
+    lv_assert(result == WIRE_OK); /* connection_check_method() */
+    ch->target = slice_copy(m.reserved1);
+}
+
 void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16_t number,
                                    struct slice payload)
 {
@@ -76,6 +86,8 @@ void connection_take_channel_frame(struct connection *conn, uint8_t type, uint16
         return;
     }
     ch = channel_create(conn, number);
+    if (conn->session.peer.is_operator)
+        take_target(ch, slice_of(payload.p + 4, payload.n - 4));
     session_event_channel_created(&ch->connection->session, ch->number);
     session_charge(&conn->session, CHANNEL_UNITS);
     CHANNEL_SEND(ch, channel_open_ok, .reserved1 = SLICE_EMPTY);

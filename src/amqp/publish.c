@@ -202,7 +202,7 @@ static void count_published(struct channel *ch, const struct publication *p, boo
     if (is_of_memo)
         tallies_count_memo(&ch->tallies);
     else
-        tallies_count(&ch->tallies, p->publish.content.exchange);
+        tallies_count(&ch->tallies, channel_counted_exchange(ch, p->publish.content.exchange));
     channel_count_published(ch, p->publish.content.body.n);
 }
 
@@ -246,6 +246,23 @@ static void route_publication(struct channel *ch, struct publication *p,
     send_publication(ch, p, &route);
 }
 
+/* Sends a publication to the channel's target, which no exchange is asked about. It is counted as a
+ * message of the default exchange, which also hands messages to a queue by its name. */
+static void publish_to_target(struct channel *ch, struct publication *p)
+{
+    struct broker_error error;
+    struct queue_entry *queue = publish_find_target(ch, &error);
+    if (!queue) { /* deleted since it was checked */
+        channel_refuse(ch, AMQP_BASIC_PUBLISH, &error);
+        return;
+    }
+    const struct route route = {.queues = &queue, .count = 1};
+    count_published(ch, p, false);
+    p->publish.counts = channel_counts_of_exchange(ch, SLICE_EMPTY);
+    exchange_count(p->publish.counts, 1);
+    send_publication(ch, p, &route);
+}
+
 static bool is_small_enough(const struct channel *ch, uint64_t body_bytes)
 {
     return body_bytes <= connection_server(ch->connection)->settings.message_bytes_max;
@@ -254,6 +271,8 @@ static bool is_small_enough(const struct channel *ch, uint64_t body_bytes)
 bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
                         struct broker_error *error)
 {
+    if (is_small_enough(ch, body_bytes) && ch->target.n > 0)
+        return publish_find_target(ch, error) != NULL;
     if (is_small_enough(ch, body_bytes))
         return memo_find(ch, p) || find_exchange(ch, p, error);
     uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
@@ -286,8 +305,12 @@ void publish_whole(struct channel *ch, struct publication *p)
      * own, as they need room for an error. */
     const struct publish_memo *memo =
         is_small_enough(ch, p->publish.content.body.n) ? memo_find(ch, p) : NULL;
-    if ((memo || check_closely(ch, p)) && check_properties(ch, p, &space))
-        route_publication(ch, p, memo);
+    if ((memo || check_closely(ch, p)) && check_properties(ch, p, &space)) {
+        if (memo || ch->target.n == 0)
+            route_publication(ch, p, memo);
+        else
+            publish_to_target(ch, p);
+    }
     const struct message *message = p->publish.content.message;
     if (message && message->is_persistent && session_alarms(&conn->session))
         session_block(&conn->session); /* the store has failed */

@@ -190,7 +190,8 @@ void channel_count_dropped(struct channel *ch, struct exchange_counts *counts)
 void channel_return(struct channel *ch, const struct delivery *content,
                     struct exchange_counts *counts)
 {
-    struct publish_tally *tally = tallies_find(&ch->tallies, content->exchange);
+    struct slice counted = channel_counted_exchange(ch, content->exchange);
+    struct publish_tally *tally = tallies_find(&ch->tallies, counted);
     if (tally)
         tally->return_unroutable++;
     if (counts)
@@ -207,5 +208,6 @@ void channel_return(struct channel *ch, const struct delivery *content,
 void channel_return_message(struct channel *ch, struct message *m)
 {
     const struct delivery content = delivery_of_message(m);
-    channel_return(ch, &content, channel_counts_of_exchange(ch, content.exchange));
+    struct slice counted = channel_counted_exchange(ch, content.exchange);
+    channel_return(ch, &content, channel_counts_of_exchange(ch, counted));
 }

@@ -32,6 +32,15 @@ bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_
 /* Closes the connection for lack of memory. Returns false. */
 bool publish_fail_without_memory(struct channel *ch);
 
+/* --- publish_target.c ------------------------------------------------------------------------- */
+
+/* Returns the queue that the channel's target names, until the end of the turn, or NULL with the
+ * error NOT_FOUND. */
+struct queue_entry *publish_find_target(struct channel *ch, struct broker_error *error);
+/* Checks the properties of a message for the channel's target. Nothing is rewritten. Returns false
+ * after refusing. */
+bool publish_check_for_target(struct channel *ch, const struct properties *props);
+
 /* --- publish_properties.c --------------------------------------------------------------------- */
 
 /* Checks the properties for which a message may be refused, and rewrites the header into `space`,

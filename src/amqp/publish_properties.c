@@ -69,6 +69,8 @@ bool publish_check_properties(struct channel *ch, struct publication *p, struct 
     const struct properties *props = &p->publish.properties;
     struct broker_error error;
     bool has_bcc;
+    if (ch->target.n > 0)
+        return publish_check_for_target(ch, props);
     if (!check_reply_to(ch, props))
         return false;
     if (!access_user_id(ch->connection->session.identity, props, &error) ||

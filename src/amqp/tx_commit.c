@@ -90,7 +90,8 @@ static bool commit_publishes(struct tx *tx)
         struct tx_publish *publish = &tx->first_page->publishes[tx->first_page->first];
         if (tx->behind || !loop_spend(loop, publish_cost(publish)))
             return false;
-        tallies_count(&ch->tallies, message_exchange(publish->message));
+        tallies_count(&ch->tallies,
+                      channel_counted_exchange(ch, message_exchange(publish->message)));
         channel_count_published(ch, publish->message->body_bytes);
         commit_publish(ch, publish);
         tx_publish_drop(loop, publish);

@@ -103,6 +103,12 @@ bool auth_admits(struct auth *auth, struct slice user, struct slice password,
  * broker on a user's behalf. ERR_NOT_FOUND: no such user. Any thread. */
 int auth_identity_of(struct auth *auth, struct slice user, struct auth_identity **ret);
 
+/* The name of those who use the control socket: no user's own name is meant by it. */
+#define AUTH_OPERATOR "(leveretctl)"
+/* Returns a reference to an identity of that name, which may do everything, whatever users there
+ * are, and has no limits. Any thread. */
+struct auth_identity *auth_identity_of_operator(struct auth *auth);
+
 /* Takes another reference. References may be shared between threads. An identity does not change
  * after the login: a change of the user's tags shows at the next login. */
 struct auth_identity *auth_identity_ref(struct auth_identity *identity);

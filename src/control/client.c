@@ -136,8 +136,11 @@ static void client_join_thread(struct client *c)
 static void client_run(struct client *c, const char *line, size_t n)
 {
     const struct service *s = c->service;
-    c->request = (struct request){
-        .world = s->world, .manage = s->manage, .spool = c->spool, .upload = &c->upload};
+    c->request = (struct request){.world = s->world,
+                                  .manage = s->manage,
+                                  .spool = c->spool,
+                                  .upload = &c->upload,
+                                  .has_followers = c->in.n > n + 1};
     request_parse(&c->request, line, n);
     if (request_is_prompt(&c->request)) {
         request_run(&c->request);
@@ -179,10 +182,25 @@ static void client_read(struct client *c)
     client_enter(c, CLIENT_SENDS);
 }
 
+/* Gives the socket away, or only the place that was reserved for it if the client has left. */
+static void client_hand_over(struct client *c)
+{
+    const struct control_world *world = c->service->world;
+    lv_assert(c->in.n == 0);
+    c->request.is_to_speak_amqp = false;
+    world->take_amqp(world->arg, c->fd);
+    c->fd = -1;
+    client_close(c);
+}
+
 /* Called when the answer has been sent: turns to the next request, which may have been received
  * already. */
 static void client_next(struct client *c, uint64_t now_ms)
 {
+    if (c->request.is_to_speak_amqp) {
+        client_hand_over(c);
+        return;
+    }
     c->since_ms = now_ms;
     client_enter(c, c->request.is_to_linger ? CLIENT_LINGERS : CLIENT_READS);
     if (c->state == CLIENT_LINGERS)
@@ -266,8 +284,10 @@ void client_free(struct client **client)
     client_send(c, c->since_ms);
     if (c->fd >= 0 && c->state == CLIENT_LINGERS)
         c->service->world->keep(c->service->world->arg, c->fd);
-    else if (c->fd >= 0)
-        close(c->fd);
+    else
+        client_close(c);
+    if (c->request.is_to_speak_amqp)
+        client_hand_over(c);
     spool_free(&c->spool);
     lv_buffer_free(&c->in);
     lv_buffer_free(&c->upload);

@@ -4,6 +4,8 @@
  *     ^  '-- a prompt command: it is      | the command has ended
  *     |      run at once ------------.    v
  *     '----- the answer is sent ------- SENDS ---- the answer to `stop` is sent ----> LINGERS
+ *                                         '--- the answer to `amqp` is sent: the socket is handed
+ *                                              over, and the client is over
  *
  * While a client RUNS or SENDS, nothing is read from it. Every function here is called on the
  * control socket's thread and never waits for the client. */

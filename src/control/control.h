@@ -47,6 +47,12 @@ struct control_world {
      * closed; or ends that. On loop 0; returns like resume_listeners(). */
     void (*drain)(void *arg);
     int (*revive)(void *arg);
+    /* Counts a client that is about to speak AMQP. Returns false if there are as many as there may
+     * be. Called on the control socket's thread, as the next one is; must not wait. */
+    bool (*reserve_amqp)(void *arg);
+    /* Takes the socket (-1: the client has left) of a client that was counted, and which from now
+     * on speaks AMQP as an operator. */
+    void (*take_amqp)(void *arg, int fd);
 };
 
 struct control; /* see control.c */

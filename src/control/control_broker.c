@@ -203,6 +203,20 @@ static void run_reset(struct request *r)
     request_refuse(r, "running", "the application runs");
 }
 
+/* Bytes that have come with the line are in a buffer of ours, and no longer in the socket. */
+static void run_amqp(struct request *r)
+{
+    if (r->has_followers) {
+        request_refuse(r, "bad_request",
+                       "amqp: nothing may be sent until this command has been answered");
+    } else if (!r->world->reserve_amqp(r->world->arg)) {
+        request_refuse(r, "too_many_connections", "too many connections speak AMQP here");
+    } else {
+        r->is_to_speak_amqp = true;
+        request_done(r, NULL);
+    }
+}
+
 static void run_set_log_level(struct request *r)
 {
     enum log_level level;
@@ -241,6 +255,7 @@ const struct control_command control_broker_commands[] = {
     {"stop_app", run_stop_app, ""},
     {"start_app", run_start_app, ""},
     {"reset", run_reset, ""},
+    {"amqp", run_amqp, ""},
     {"set_log_level", run_set_log_level, "level [category]"},
     {NULL, NULL, NULL},
 };

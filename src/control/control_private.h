@@ -59,6 +59,8 @@ struct request {
     struct lv_buffer *upload; /* what the client has uploaded; the client's own */
     bool is_answered;         /* the last line of the answer has been added */
     bool is_to_linger;        /* the world keeps the socket (stop, stop_app, start_app) */
+    bool is_to_speak_amqp;    /* the socket is handed over once the answer is sent (amqp) */
+    bool has_followers;       /* the client has sent more than this line already */
 };
 
 /* --- request_run.c ---------------------------------------------------------------------------- */

@@ -91,6 +91,7 @@ struct leveretd {
     struct tls_keeper *tls_keeper;
     bool is_serving; /* sessions_start() was called */
     struct control *control;
+    unsigned next_operator; /* the loop of the next one (operators.h); the control's thread only */
     struct http_services *http;
     struct alarms *alarms;
     _Atomic bool is_in_maintenance; /* changed on loop 0 only */

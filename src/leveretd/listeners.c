@@ -163,6 +163,11 @@ int listeners_open_http(struct listeners *l, const struct http_wanted *wanted)
     return open_one(&o, wanted->address, wanted->port);
 }
 
+const struct frontend *listeners_operators_frontend(void)
+{
+    return &amqp_frontend;
+}
+
 /* Makes a listener expect the headers of these proxies. */
 static void expect_proxies(struct listener *one, const struct config_pairs *trusted)
 {

@@ -38,6 +38,9 @@ struct listeners {
 int listeners_open(struct listeners *l, struct loops *loops, const struct config *config,
                    struct session_server *server, struct tls_server *tls);
 
+/* Returns the front end of operators' own sessions (operators.h). */
+const struct frontend *listeners_operators_frontend(void);
+
 /* What listens for HTTP, and where. */
 struct http_wanted {
     struct http_server *server;

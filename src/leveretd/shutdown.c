@@ -234,6 +234,7 @@ static void begin_again(struct leveretd *d)
 void leveretd_free_app(struct leveretd *d)
 {
     lv_assert(!loop_current());
+    atomic_store(&d->is_stopping, true); /* also after a start that has failed */
     if (d->manage.asker)
         asker_close(d->manage.asker);
     http_services_stop(&d->http);

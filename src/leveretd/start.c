@@ -33,6 +33,7 @@
 #include "leveretd/load_definitions.h"
 #include "leveretd/log_config.h"
 #include "leveretd/log_exchange.h"
+#include "leveretd/operators.h"
 #include "leveretd/recovery.h"
 #include "leveretd/statistics_config.h"
 #include "leveretd/vhost_defaults_config.h"
@@ -372,6 +373,8 @@ static int open_control(struct leveretd *d)
         .resume_listeners = leveretd_resume_listeners,
         .drain = leveretd_drain,
         .revive = leveretd_revive,
+        .reserve_amqp = operators_reserve,
+        .take_amqp = operators_take,
     };
     int err = control_start(&world, &d->control);
     if (err == 0)

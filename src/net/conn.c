@@ -339,15 +339,46 @@ static void conn_adopted(void *arg, struct net_conn *conn, int error, const stru
     adoption->conn = conn;
 }
 
-struct net_conn *net_adopt(struct loop *loop, int fd, const struct net_owner *calls, void *owner)
+/* Makes a connection of the socket, which begins with no handshake: opened() is called within. */
+static void conn_open_plain(struct loop *loop, int fd, conn_opened_fn *opened, void *arg)
 {
-    struct adoption adoption = {.calls = calls, .owner = owner};
     net_assert_loop(loop);
     if (net_of(loop)->is_stopped)
         close(fd);
     else
-        conn_open(net_of(loop), net_stream_plain(fd), NULL, NULL, NULL, conn_adopted, &adoption);
+        conn_open(net_of(loop), net_stream_plain(fd), NULL, NULL, NULL, opened, arg);
+}
+
+struct net_conn *net_adopt(struct loop *loop, int fd, const struct net_owner *calls, void *owner)
+{
+    struct adoption adoption = {.calls = calls, .owner = owner};
+    conn_open_plain(loop, fd, conn_adopted, &adoption);
     return adoption.conn;
+}
+
+struct taking {
+    const struct net_peer *peer;
+    net_accepted_fn *accepted;
+    void *arg;
+    bool is_taken;
+};
+
+static void conn_taken(void *arg, struct net_conn *conn, int error, const struct net_peer *peer)
+{
+    struct taking *taking = arg;
+    (void)peer;
+    if (error != 0)
+        return;
+    taking->is_taken = true;
+    taking->accepted(net_loop(conn), taking->arg, conn, taking->peer);
+}
+
+bool net_take(struct loop *loop, int fd, const struct net_peer *peer, net_accepted_fn *accepted,
+              void *arg)
+{
+    struct taking taking = {.peer = peer, .accepted = accepted, .arg = arg};
+    conn_open_plain(loop, fd, conn_taken, &taking);
+    return taking.is_taken;
 }
 
 void net_keep(struct net_conn *conn)

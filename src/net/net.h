@@ -71,6 +71,9 @@ struct net_peer {
     struct net_address local;
     struct net_address peer;
     const struct net_tls *tls; /* valid while the connection is open; NULL: not encrypted */
+    /* The peer is an operator's tool, which may do everything: only net_take() passes that on. */
+    bool is_operator;
+    uint32_t process; /* the operator's process id; 0: not known */
 };
 
 /* --- listening -------------------------------------------------------------------------------- */
@@ -187,6 +190,13 @@ void net_connect_cancel(struct net_connect **connect);
  * owner. Returns NULL, with the socket closed, if the loop has stopped or there is no memory. On
  * the loop's thread. */
 struct net_conn *net_adopt(struct loop *loop, int fd, const struct net_owner *calls, void *owner);
+
+/* Makes a connection of a connected socket that does not block, which it takes, and calls
+ * accepted() for it, within this call, with this peer: for a socket that was accepted elsewhere.
+ * Returns false, with the socket closed, if the loop has stopped or there is no memory. On the
+ * loop's thread. */
+bool net_take(struct loop *loop, int fd, const struct net_peer *peer, net_accepted_fn *accepted,
+              void *arg);
 
 /* Gives the connection an owner, which is borrowed until on_end(), and starts reading. Must be
  * called once, within `accepted` or `connected`. */

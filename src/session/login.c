@@ -66,12 +66,26 @@ static void note_mechanism(struct session *s, struct slice mechanism)
     s->mechanism[mechanism.n] = '\0';
 }
 
+/* Whoever may open the control socket is an operator already, whatever name it gives. */
+static void operator_log_in(struct session *s)
+{
+    const struct auth_login_answer answer = {
+        .identity = auth_identity_of_operator(s->server->auth),
+        .user = slice_str(AUTH_OPERATOR),
+    };
+    login_is_done(s, &answer);
+}
+
 void session_log_in(struct session *s, const struct session_credentials *c, session_logged_in *done)
 {
     session_assert_home(s);
     lv_assert(!s->identity);
     note_mechanism(s, c->mechanism);
     s->logged_in = done;
+    if (s->peer.is_operator) {
+        operator_log_in(s);
+        return;
+    }
     const struct auth_credentials credentials = {
         .user = c->user,
         .password = c->password,
@@ -118,7 +132,7 @@ unsigned session_mechanisms(const struct session *s)
 {
     const struct session_settings *settings = &s->server->settings;
     unsigned mechanisms = settings->mechanisms, missing = 0;
-    if (mechanisms == 0)
+    if (mechanisms == 0 || s->peer.is_operator)
         mechanisms = SASL_PLAIN | SASL_AMQPLAIN;
     if (!s->tls.is_on)
         missing |= SASL_EXTERNAL;
@@ -170,9 +184,12 @@ static bool quota_take_user(struct session *s, struct broker_error *error)
         SLICE_ARG(session_user_name(s)), limit);
 }
 
-/* Takes a place in all three quotas, or in none. */
+/* Takes a place in all three quotas, or in none. An operator takes none: it must get in when the
+ * places are used up. */
 static bool quotas_take(struct session *s, struct vhost *vhost, struct broker_error *error)
 {
+    if (s->peer.is_operator)
+        return true;
     if (!quota_take_node(s, error))
         return false;
     if (quota_take_vhost(s, vhost, error)) {
@@ -186,6 +203,8 @@ static bool quotas_take(struct session *s, struct vhost *vhost, struct broker_er
 
 static void quotas_release(struct session *s, struct vhost *vhost)
 {
+    if (s->peer.is_operator)
+        return;
     int64_t before = atomic_fetch_sub(&s->server->connections_entered, 1);
     lv_assert(before > 0);
     vhost_give_connection(vhost);
@@ -299,11 +318,10 @@ static bool quota_take_node_channel(struct session *s, struct broker_error *erro
                                     server->broker->topology.node_name, limit);
 }
 
-bool session_take_channel(struct session *s, struct broker_error *error)
+/* Takes a place in the quotas of the user and the node, or in none. */
+static bool channel_quotas_take(struct session *s, struct broker_error *error)
 {
     int64_t limit;
-    session_assert_home(s);
-    lv_assert(s->identity);
     if (!auth_take(counted_identity(s), AUTH_LIMIT_CHANNELS, &limit))
         return broker_refuse_connection(
             error, REPLY_NOT_ALLOWED,
@@ -314,6 +332,15 @@ bool session_take_channel(struct session *s, struct broker_error *error)
         auth_give(counted_identity(s), AUTH_LIMIT_CHANNELS);
         return false;
     }
+    return true;
+}
+
+bool session_take_channel(struct session *s, struct broker_error *error)
+{
+    session_assert_home(s);
+    lv_assert(s->identity);
+    if (!s->peer.is_operator && !channel_quotas_take(s, error))
+        return false;
     COUNT(channels_opened);
     return true;
 }
@@ -321,7 +348,25 @@ bool session_take_channel(struct session *s, struct broker_error *error)
 void session_give_channel(struct session *s)
 {
     session_assert_home(s);
+    COUNT(channels_closed);
+    if (s->peer.is_operator)
+        return;
     auth_give(counted_identity(s), AUTH_LIMIT_CHANNELS);
     atomic_fetch_sub(&s->server->channels_open, 1);
-    COUNT(channels_closed);
+}
+
+/* --- operators -------------------------------------------------------------------------------- */
+
+bool sessions_take_operator(struct session_server *server)
+{
+    if (atomic_fetch_add(&server->operators, 1) < OPERATORS_MAX)
+        return true;
+    sessions_give_operator(server);
+    return false;
+}
+
+void sessions_give_operator(struct session_server *server)
+{
+    int64_t before = atomic_fetch_sub(&server->operators, 1);
+    lv_assert(before > 0);
 }

@@ -31,11 +31,16 @@ static bool end_queues_job(struct loop *loop, struct loop_job *job);
 
 /* --- a session's life ------------------------------------------------------------------------- */
 
-static char *session_name_make(const struct net_peer *peer)
+/* Names of an operator's sessions differ by their ids, since a unix socket has no ports. */
+static char *session_name_make(const struct net_peer *peer, uint64_t id)
 {
     struct lv_buffer name = {0};
-    lv_buffer_printf(&name, "%s:%u -> %s:%u", peer->peer.text, peer->peer.port, peer->local.text,
-                     peer->local.port);
+    if (peer->is_operator)
+        lv_buffer_printf(&name, "%s of process %u -> %s %llu", peer->peer.text, peer->process,
+                         peer->local.text, (unsigned long long)id);
+    else
+        lv_buffer_printf(&name, "%s:%u -> %s:%u", peer->peer.text, peer->peer.port,
+                         peer->local.text, peer->local.port);
     return (char *)name.p;
 }
 
@@ -55,7 +60,7 @@ void session_begin(struct session *s, const struct frontend *frontend,
     s->id = (home->last_id += LOOPS_MAX) | loop_index(loop);
     s->peer = *peer;
     s->peer.tls = NULL; /* it ends with the connection, before the session */
-    s->name = session_name_make(peer);
+    s->name = session_name_make(peer, s->id);
     s->connected_at_ms = loop_wall_ms(loop);
     session_note_tls(s, peer->tls);
     lv_list_init(&s->exclusive_queues);
@@ -135,6 +140,8 @@ void session_free(struct session *s)
     lv_list_remove(&s->link);
     s->home->count--;
     COUNT(connections_closed);
+    if (s->peer.is_operator)
+        sessions_give_operator(s->server);
     if (s->vhost)
         vhost_unref(&s->vhost);
     auth_identity_unref(&s->identity);

@@ -53,7 +53,11 @@ struct session_server {
     struct session_settings settings;
     _Atomic int64_t connections_entered; /* connections that are in a vhost: RUNNING */
     _Atomic int64_t channels_open;       /* session_take_channel() */
+    _Atomic int64_t operators;           /* sessions_take_operator() */
 };
+
+/* At most this many sessions come from the control socket. */
+enum { OPERATORS_MAX = 256 };
 
 /* --- the life of the process ------------------------------------------------------------------ */
 
@@ -78,6 +82,17 @@ void sessions_timeouts_changed(struct loop *loop);
 /* Cancels this user's consumers of queues that it may no longer read. Called when its permissions
  * have changed. */
 void sessions_permissions_changed(struct loop *loop, struct slice user);
+
+/* --- operators' own sessions ------------------------------------------------------------------ */
+
+/* A session whose peer is an operator (net.h) logs in with any name and password, is named
+ * AUTH_OPERATOR, may do everything, and counts in no quota but that of OPERATORS_MAX.
+ *
+ * sessions_take_operator() counts one that is about to begin. Returns false if there are as many as
+ * there may be. session_free() counts it down; sessions_give_operator() does if the session was not
+ * made. Any thread. */
+bool sessions_take_operator(struct session_server *server);
+void sessions_give_operator(struct session_server *server);
 
 /* --- closing ---------------------------------------------------------------------------------- */
 

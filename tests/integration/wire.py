@@ -452,7 +452,8 @@ class Peer:
             self.socket.connect(address)
         else:
             self.socket = socket.create_connection(address, patience_s)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.socket.family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if upto == 'connected':
             return
         self.write(header)

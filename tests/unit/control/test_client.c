@@ -27,13 +27,30 @@ struct world {
     struct service service;
     struct client *client;
     int peer; /* the client's own end */
+    int reserved, taken;
+    int taken_fd; /* -1: none */
 };
+
+static bool reserve_amqp(void *arg)
+{
+    struct world *w = arg;
+    return ++w->reserved == 1;
+}
+
+static void take_amqp(void *arg, int fd)
+{
+    struct world *w = arg;
+    w->taken++;
+    w->taken_fd = fd;
+}
 
 static void begin(struct world *w)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    *w = (struct world){.manage.node_name = "leveret@here", .peer = ends[1]};
+    *w = (struct world){.manage.node_name = "leveret@here", .peer = ends[1], .taken_fd = -1};
+    w->control =
+        (struct control_world){.arg = w, .reserve_amqp = reserve_amqp, .take_amqp = take_amqp};
     w->service = (struct service){.world = &w->control,
                                   .manage = &w->manage,
                                   .stop_fd = eventfd(0, EFD_CLOEXEC),
@@ -177,6 +194,54 @@ static void a_client_that_has_disconnected_is_over(void **state)
     end(&w);
 }
 
+static const char amqp[] = "{\"command\":\"amqp\"}\n";
+
+static void a_client_that_turns_to_amqp_gives_its_socket_away(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    int fd = w.client->fd;
+    say(&w, amqp, strlen(amqp));
+    turn(&w, 2000);
+    expect(&w, "{\"ok\":true}\n");
+    assert_true(client_is_over(w.client));
+    assert_int_equal(w.taken_fd, fd);
+    assert_int_equal(w.taken, 1);
+    end(&w);
+    close(fd); /* it was left open */
+}
+
+static void bytes_behind_the_line_keep_a_client_from_turning_to_amqp(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    say(&w, amqp, strlen(amqp));
+    say(&w, "AMQP", 4);
+    turn(&w, 2000);
+    expect(&w, "{\"error\":\"bad_request\",\"text\":\"amqp: nothing may be sent until this "
+               "command has been answered\"}\n");
+    assert_int_equal(w.reserved, 0);
+    assert_int_equal(w.taken, 0);
+    end(&w);
+}
+
+static void a_client_that_leaves_before_the_answer_gives_its_place_back(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    say(&w, amqp, strlen(amqp));
+    assert_int_equal(shutdown(w.peer, SHUT_RD), 0); /* the answer cannot be sent */
+    turn(&w, 2000);
+    assert_true(client_is_over(w.client));
+    assert_int_equal(w.reserved, 1);
+    end(&w);
+    assert_int_equal(w.taken, 1);
+    assert_int_equal(w.taken_fd, -1);
+}
+
 static int register_thread(void **state)
 {
     (void)state;
@@ -202,6 +267,9 @@ int main(void)
         cmocka_unit_test(a_silent_client_that_is_cut_is_told_why),
         cmocka_unit_test(a_request_of_more_than_a_mebibyte_is_refused_and_ends_the_connection),
         cmocka_unit_test(a_client_that_has_disconnected_is_over),
+        cmocka_unit_test(a_client_that_turns_to_amqp_gives_its_socket_away),
+        cmocka_unit_test(bytes_behind_the_line_keep_a_client_from_turning_to_amqp),
+        cmocka_unit_test(a_client_that_leaves_before_the_answer_gives_its_place_back),
     };
     return cmocka_run_group_tests(tests, register_thread, unregister_thread);
 }
