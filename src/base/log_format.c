@@ -12,7 +12,11 @@
 
 /* The fields that are no notes. A field is one of these, or FIELD_NOTES plus a note. */
 enum field { FIELD_TIME, FIELD_LEVEL, FIELD_MSG, FIELD_DOMAIN, FIELD_NOTES };
-enum { FIELD_COUNT = FIELD_NOTES + LOG_NOTE_COUNT };
+enum {
+    FIELD_PID = (int)FIELD_NOTES + LOG_NOTE_PID,
+    FIELD_CHANNEL = (int)FIELD_NOTES + LOG_NOTE_CHANNEL,
+    FIELD_COUNT = (int)FIELD_NOTES + LOG_NOTE_COUNT
+};
 
 static const char *const field_names[FIELD_NOTES] = {"time", "level", "msg", "domain"};
 
@@ -130,7 +134,7 @@ static bool field_find(struct slice name, unsigned *ret)
 static bool field_exists(const struct log_record *record, unsigned field)
 {
     struct slice value;
-    return field < FIELD_NOTES || field == FIELD_NOTES + LOG_NOTE_PID ||
+    return field < FIELD_NOTES || field == FIELD_PID ||
            log_record_note(record, (enum log_note)(field - FIELD_NOTES), &value);
 }
 
@@ -261,7 +265,7 @@ static void put_field_json(const struct log_format_settings *f, const struct log
         log_format_domain(record->category, &text);
         put_buffer_json(&text, out);
         return;
-    case FIELD_NOTES + LOG_NOTE_CHANNEL:
+    case FIELD_CHANNEL:
         lv_buffer_add_slice(out, note_text(record, LOG_NOTE_CHANNEL, space)); /* a number */
         return;
     default: log_escape_json(out, note_text(record, (enum log_note)(field - FIELD_NOTES), space));

@@ -235,7 +235,7 @@ static int open_category_files(const struct config *config)
 
 int log_config_apply(const struct config *config)
 {
-    static_assert(LOG_SLOT_CATEGORIES + LOG_CATEGORY_COUNT <= LOG_OUTPUTS_MAX, "slots");
+    static_assert((int)LOG_SLOT_CATEGORIES + (int)LOG_CATEGORY_COUNT <= LOG_OUTPUTS_MAX, "slots");
     struct log_output_levels levels;
     const char *name = file_name(config);
     log_config_levels(config, config->log_file_level, &levels);
