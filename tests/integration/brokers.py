@@ -4,6 +4,7 @@ Both offer the same few verbs: start(), stop(), kill(), restart(), ctl(*words); 
 socket connects to. A broker is a child in a process group of its own, on loopback, with its files in
 one directory, so several can run side by side and none outlives the test run.
 """
+import glob
 import os
 import pty
 import random
@@ -227,6 +228,7 @@ class Rabbit(Broker):
     name = 'rabbitmq'
     bin = '/usr/lib/rabbitmq/bin'
     lib = '/usr/lib/rabbitmq/lib'
+    followed = '3.10'                                # the release that Leveret answers like
     # What Leveret has in its core and RabbitMQ ships, not enabled.
     plugins = ('rabbitmq_consistent_hash_exchange', 'rabbitmq_random_exchange', 'rabbitmq_sharding',
                'rabbitmq_recent_history_exchange', 'rabbitmq_event_exchange')
@@ -261,6 +263,11 @@ class Rabbit(Broker):
     @classmethod
     def is_installed(cls):
         return os.path.exists(f'{cls.bin}/rabbitmq-server') and shutil.which('epmd') is not None
+
+    @classmethod
+    def version(cls):
+        """Of the RabbitMQ that is installed, like 3.10.8."""
+        return glob.glob(f'{cls.lib}/rabbitmq_server-*')[0].rpartition('-')[2]
 
     @property
     def node_name(self):

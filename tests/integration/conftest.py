@@ -98,9 +98,11 @@ def broker(workspace):
 
 @pytest.fixture(scope='session')
 def rabbit(request, workspace):
-    """A RabbitMQ to compare with."""
+    """A RabbitMQ to compare with: of the release that Leveret follows. Debian 13 has a later one, which answers differently."""
     if not Rabbit.is_installed():
         pytest.skip('rabbitmq-server is not installed')
+    if not Rabbit.version().startswith(f'{Rabbit.followed}.'):
+        pytest.skip(f'RabbitMQ {Rabbit.version()} is installed here; what is compared is {Rabbit.followed}')
     if AGAINST_RABBIT:
         yield request.getfixturevalue('broker')
         return
