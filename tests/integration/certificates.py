@@ -10,6 +10,13 @@ Keys are on the curve P-256, which are made in no time; pass kind='rsa' where a 
 import os
 import subprocess
 
+# Both must be there for clients that check strictly, as Python does since 3.13.
+CA_EXTENSIONS = ('basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign')
+
+
+def addext(extensions):
+    return [word for extension in extensions for word in ('-addext', extension)]
+
 
 def openssl(*words, cwd=None, input=None):
     done = subprocess.run(['openssl', *words], cwd=cwd, input=input, capture_output=True, text=True)
@@ -46,9 +53,9 @@ class Authority(Pair):
         if parent is None:
             openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', self.key,
                     '-out', self.certificate, '-days', '3650', '-subj', f'/O=Leveret/CN={name}',
-                    '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
+                    *addext(CA_EXTENSIONS))
         else:
-            signed = parent.issue(name, extensions=['basicConstraints=critical,CA:TRUE'], usage=None, names=())
+            signed = parent.issue(name, extensions=CA_EXTENSIONS, usage=None, names=())
             self.certificate, self.key, self.chain = signed.certificate, signed.key, signed.chain
 
     def issue(self, name, subject=None, names=('DNS:localhost', 'IP:127.0.0.1'), usage='serverAuth', days=365, begin=None,
@@ -61,7 +68,7 @@ class Authority(Pair):
                  *([f'extendedKeyUsage={usage}'] if usage else [])]
         openssl('req', '-new', *key, *(['-passout', f'pass:{password}'] if password else ['-nodes']), '-keyout', pair.key,
                 '-out', request, '-subj', subject or f'/O=Leveret/CN={name}',
-                *[word for extension in added for word in ('-addext', extension)])
+                *addext(added))
         when = ['-startdate', begin, '-enddate', end] if end else ['-days', str(days)]
         openssl('ca', '-batch', '-notext', '-config', self.config, '-cert', self.certificate, '-keyfile', self.key,
                 '-in', request, '-out', pair.certificate, '-preserveDN', *when)

@@ -339,7 +339,7 @@ def test_a_service_whose_certificate_is_good_is_asked(secure_service, broker_of,
 
 @pytest.mark.parametrize('host, authority, why', [
     ('localhost', 1, 'unable to get local issuer certificate'),
-    ('127.0.0.1', 0, "no alternative certificate subject name matches target host name '127.0.0.1'")])
+    ('127.0.0.1', 0, "no alternative certificate subject name matches target")])
 def test_a_service_whose_certificate_is_not_good_is_not_asked(secure_service, broker_of, authorities, host, authority, why):
     broker = broker_of(secure_service.settings(host=host) + trusting(authorities[authority]))
     assert is_refused(broker, 'bob', 'b')

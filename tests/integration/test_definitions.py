@@ -848,7 +848,7 @@ def test_the_servers_certificate_must_be_right(sites, ca, refused, tmp_path):
             (sites.address, [f'tls.cacertfile = {other.certificate}'], 'unable to get local issuer certificate'),
             (sites.address, [f'tls.cacertfile = {other.certificate}', 'tls.verify = verify_none'], FETCHED),
             (deep, [trusted, 'tls.depth = 0'], 'certificate chain too long'), (deep, [trusted, 'tls.depth = 1'], FETCHED),
-            (elsewhere, [trusted], "no alternative certificate subject name matches target host name '127.0.0.1'")):
+            (elsewhere, [trusted], "no alternative certificate subject name matches target")):
         said = refused(f'https://{address}/faulty', *lines)
         assert why in said, (lines, said)
 
