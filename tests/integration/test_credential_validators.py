@@ -6,7 +6,7 @@ import pytest
 
 from wire import Peer, eventually
 
-pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan',))]
 
 TOO_SHORT = 'Error:\nminimum required password length is 8\n'
 NO_MATCH = 'Error:\nprovided password does not match the validator regular expression\n'

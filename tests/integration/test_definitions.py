@@ -826,6 +826,7 @@ def test_definitions_are_fetched_from_a_web_server(sites, ca, fetching):
 FETCHED = "vhosts[0] '': name is missing"                    # it was fetched, and has this fault
 
 
+@pytest.mark.once(also=('asan',))                      # to ThreadSanitizer one fetch is like the other
 def test_what_cannot_be_fetched_is_named_with_the_reason(sites, ca, refused):
     trusted = f'tls.cacertfile = {ca.certificate}'
     plain = sites.plain()
@@ -840,6 +841,7 @@ def test_what_cannot_be_fetched_is_named_with_the_reason(sites, ca, refused):
     assert re.search(r'timed out after (?!120000)\d+ milliseconds', refused(f'http://{plain}/hangs', 'https.timeout = 500'))
 
 
+@pytest.mark.once(also=('asan',))                      # to ThreadSanitizer one fetch is like the other
 def test_the_servers_certificate_must_be_right(sites, ca, refused, tmp_path):
     middle = Authority(ca.directory, name='middle', parent=ca)
     deep, elsewhere = sites.tls(middle.issue('deep')), sites.tls(ca.issue('elsewhere', names=['DNS:elsewhere.example']))
@@ -853,6 +855,7 @@ def test_the_servers_certificate_must_be_right(sites, ca, refused, tmp_path):
         assert why in said, (lines, said)
 
 
+@pytest.mark.once(also=('asan',))                      # to ThreadSanitizer one fetch is like the other
 def test_the_broker_shows_a_certificate_of_its_own(sites, ca, refused):
     strict, own = sites.tls(ca.issue('strict'), clients=ca), ca.issue('own', usage='clientAuth', password='s3cret')
     trusted = f'tls.cacertfile = {ca.certificate}'
@@ -863,6 +866,7 @@ def test_the_broker_shows_a_certificate_of_its_own(sites, ca, refused):
     assert own.key in said and 's3cret' not in said
 
 
+@pytest.mark.once(also=('asan',))                      # to ThreadSanitizer one fetch is like the other
 def test_versions_and_ciphers_are_chosen(sites, ca, refused, fetching):
     old = sites.tls(ca.issue('old'), newest=ssl.TLSVersion.TLSv1_2, ciphers='ECDHE-ECDSA-AES256-GCM-SHA384')
     trusted = f'tls.cacertfile = {ca.certificate}'

@@ -8,7 +8,7 @@ import pytest
 from http_client import Api, Http, path
 from patience import PATIENCE_S
 
-pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan', 'tsan'))]
+pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('asan',))]
 
 
 @pytest.fixture(scope='module')
