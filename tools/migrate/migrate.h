@@ -12,9 +12,8 @@ struct migrate_module {
 
     /* Reads what a RabbitMQ says of itself over its HTTP API; changes nothing there. The URL has
      * the user, the password, the host and the port. `timeout_ms`, above 0, is for each request.
-     * Returns 0 with an object in *ret, which the caller owns: the answer to each path by the path's
-     * name (management.c), and `unread`, a list of {"path", "reason"} of those that could not be
-     * read.
+     * Returns 0 with an object in *ret, which the caller owns: the answer to each path by its name
+     * (management.c), and `unread`, a list of {"path", "reason"} of those that could not be read.
      * Or returns a negative error with a sentence appended to `reason`: the URL is not one, nobody
      * answers, the user is refused or is not an administrator. */
     int (*read)(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason);
