@@ -555,13 +555,16 @@ def test_top_shows_queues_by_length_as_plain_text(broker, name):
 
 @pytest.mark.leveret
 @pytest.mark.parametrize('end', [b'q', signal.SIGTERM])
-def test_top_restores_the_terminal_and_sends_it_no_control_characters(broker, peer, name, end):
-    queue = name('\x1b[31m')
+def test_top_restores_the_terminal_and_sends_it_no_control_characters(broker, connect, name, end):
+    vhost, queue = name('top'), name('\x1b[31m')      # elsewhere there may be more queues than lines
+    broker.ctl('add_vhost', vhost)
+    broker.ctl('set_permissions', '-p', vhost, 'guest', '.*', '.*', '.*')
+    peer = connect(vhost=vhost)
     peer.declare(queue)
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack('HHHH', 200, 200, 0, 0))
     before = termios.tcgetattr(its)
-    child = subprocess.Popen([broker.control, '--data-dir', broker.data, 'top', '--sort', 'name'], stdin=its, stdout=its)
+    child = subprocess.Popen([broker.control, '--data-dir', broker.data, 'top', '-p', vhost], stdin=its, stdout=its)
     octets = b''
     while queue.replace('\x1b', '\\x1b').encode() not in octets:
         octets += os.read(ours, 1 << 16)
@@ -576,7 +579,8 @@ def test_top_restores_the_terminal_and_sends_it_no_control_characters(broker, pe
     assert b'\x1b[31m' not in octets and termios.tcgetattr(its) == before
     os.close(ours)
     os.close(its)
-    peer.call(1, 'queue.delete', queue=queue)
+    peer.drop()
+    broker.ctl('delete_vhost', vhost)
 
 
 @pytest.mark.leveret
