@@ -271,10 +271,9 @@ static bool is_small_enough(const struct channel *ch, uint64_t body_bytes)
 bool publish_is_allowed(struct channel *ch, const struct publication *p, uint64_t body_bytes,
                         struct broker_error *error)
 {
-    if (is_small_enough(ch, body_bytes) && ch->target.n > 0)
-        return publish_find_target(ch, error) != NULL;
     if (is_small_enough(ch, body_bytes))
-        return memo_find(ch, p) || find_exchange(ch, p, error);
+        return ch->target.n > 0 ? publish_find_target(ch, error) != NULL
+                                : memo_find(ch, p) || find_exchange(ch, p, error);
     uint64_t most = connection_server(ch->connection)->settings.message_bytes_max;
     return broker_refuse(error, REPLY_PRECONDITION_FAILED,
                          "message size %llu is larger than configured max size %llu",

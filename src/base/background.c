@@ -8,8 +8,8 @@
 
 enum { NICENESS = 10, SLICE_NS = 100 * 1000 };
 
-/* The kernel's struct sched_attr, sched_setattr(2). Older C libraries lack it, and the kernel's header
- * contradicts theirs. */
+/* The kernel's struct sched_attr, sched_setattr(2). Older C libraries lack it, and the kernel's
+ * header contradicts theirs. */
 struct scheduling {
     uint32_t size, policy;
     uint64_t flags;

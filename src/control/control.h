@@ -15,16 +15,15 @@ struct manage;
 
 /* What the room needs of the process around it. Everything is borrowed until control_stop(). */
 struct control_world {
-    /* NULL: the application is stopped (`leveretctl stop_app`), and only the commands that a stopped
-     * node has are answered (control_stopped.c). */
+    /* NULL: the application is stopped (`leveretctl stop_app`), and only the commands that a
+     * stopped node has are answered (control_stopped.c). */
     struct manage *manage;
     const char *node_name;
     const char *data_dir;
     void *arg; /* of the functions below */
 
-    /* Each begins what its name says, and must not wait. stop() ends the process, stop_app() and
-     * start_app() the two states of a node: they are called while the application runs, or while it
-     * is stopped. */
+    /* Each begins what its name says, and must not wait. stop() ends the process. stop_app() is
+     * called only while the application runs, start_app() only while it is stopped. */
     void (*stop)(void *arg);
     void (*stop_app)(void *arg);
     void (*start_app)(void *arg);

@@ -179,7 +179,7 @@ static void run_environment(struct request *r)
 
 /* Answers, then begins the stop. The connection stays open until the process ends, so the client
  * sees that end. */
-static void run_stop(struct request *r)
+void control_stop_process(struct request *r)
 {
     r->is_to_linger = true;
     request_done(r, NULL);
@@ -251,7 +251,7 @@ const struct control_command control_broker_commands[] = {
     {"counters", run_counters, ""},
     {"environment", run_environment, ""},
     {"await_startup", run_ping, ""},
-    {"stop", run_stop, ""},
+    {"stop", control_stop_process, ""},
     {"stop_app", run_stop_app, ""},
     {"start_app", run_start_app, ""},
     {"reset", run_reset, ""},

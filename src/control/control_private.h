@@ -30,6 +30,8 @@ struct control_command {
 extern const struct control_command control_broker_commands[];
 /* The only commands while the application is stopped; they run on the same thread. */
 extern const struct control_command control_stopped_commands[];
+/* The command `stop`, of both (control_broker.c). */
+void control_stop_process(struct request *r);
 extern const struct control_command control_listener_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];

@@ -1,5 +1,5 @@
-/* Commands of a node whose application is stopped (`leveretctl stop_app`): the process is there, but
- * no listener, no queue and no definitions. */
+/* Commands of a node whose application is stopped (`leveretctl stop_app`): the process is there,
+ * but no listener, no queue and no definitions. */
 #include "base/error.h"
 #include "control/control_private.h"
 #include "manage/manage.h"
@@ -29,13 +29,6 @@ static void run_check(struct request *r)
         request_refuse(r, "not_running", "the application is stopped");
 }
 
-static void run_stop(struct request *r)
-{
-    r->is_to_linger = true;
-    request_done(r, NULL);
-    r->world->stop(r->world->arg);
-}
-
 static void run_stop_app(struct request *r)
 {
     request_done(r, NULL);
@@ -61,7 +54,7 @@ const struct control_command control_stopped_commands[] = {
     {"await_startup", run_await_startup, ""},
     {"version", run_version, ""},
     {"check", run_check, "check"},
-    {"stop", run_stop, ""},
+    {"stop", control_stop_process, ""},
     {"stop_app", run_stop_app, ""},
     {"start_app", run_start_app, ""},
     {"reset", run_reset, ""},

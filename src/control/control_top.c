@@ -1,5 +1,6 @@
-/* The command for `leveretctl top`: the first queues in an order, with what the sampler has seen of
- * them (manage/statistics.h). Only the rows asked for are gathered, however many queues there are. */
+/* The command for `leveretctl top`: the first queues in an order, with what the sampler has seen
+ * of them (manage/statistics.h). Only the rows asked for are gathered, however many queues there
+ * are. */
 #include <string.h>
 
 #include "control/control_private.h"

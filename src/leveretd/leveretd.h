@@ -139,8 +139,8 @@ int leveretd_read_config(const struct leveretd *d, struct config **ret);
  * cases. Call on the thread of loop 0. */
 int leveretd_start(struct leveretd *d);
 
-/* Creates the data directory if needed and locks it for this process. Returns EXIT_OK, or the exit
- * code after logging the reason. */
+/* Creates the data directory if needed and locks it for this process, and finishes a reset that was
+ * interrupted. Returns EXIT_OK, or the exit code after logging the reason. */
 int leveretd_lock(struct leveretd *d);
 /* Opens the outputs of the log, whose files may be in the data directory. Returns EXIT_OK, or the
  * exit code after logging the reason. */
@@ -150,6 +150,10 @@ int leveretd_open_log(const struct leveretd *d);
  * the definitions lack, and of their vhosts. Logs what was done, or why nothing was, and returns
  * the exit code. Call instead of leveretd_start(). Blocks. */
 int leveretd_recover_definitions(struct leveretd *d);
+
+/* Closes every connection of a client; `reason`, which lives as long as the process, is told. Call
+ * on loop 0, while it runs. */
+void leveretd_close_connections(struct leveretd *d, const char *reason);
 
 /* Begins the graceful stop; a second call ends it at once. The process ends, too, unless
  * leveretd_stop_app() is called instead. Call on loop 0, while it runs. */

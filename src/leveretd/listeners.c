@@ -223,7 +223,8 @@ void listeners_configure(struct listeners *l, const struct config *config)
 
 /* --- open or not ------------------------------------------------------------------------------ */
 
-static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER; /* held while listeners are closed */
+/* Held while a listener is closed, or opened again. */
+static pthread_mutex_t closing = PTHREAD_MUTEX_INITIALIZER;
 
 static void log_one(const struct listener *one, const char *event)
 {

@@ -1,14 +1,7 @@
-/* Keeping clients out while the node runs (`leveretctl suspend_listeners`), and maintenance (`drain`),
- * which also closes the connections there are. Both end with the process. */
+/* Keeping clients out while the node runs (`leveretctl suspend_listeners`), and maintenance
+ * (`drain`), which also closes the connections there are. Both end with the application. */
 #include "base/log.h"
 #include "leveretd/leveretd.h"
-
-static void close_connections(struct loop *at, struct mail *mail)
-{
-    const struct leveretd *d = mail->a;
-    if (d->is_serving)
-        sessions_close_all(at, "Node was put into maintenance mode");
-}
 
 void leveretd_suspend_listeners(void *arg)
 {
@@ -31,13 +24,11 @@ int leveretd_resume_listeners(void *arg)
 void leveretd_drain(void *arg)
 {
     struct leveretd *d = arg;
-    struct mail mail = {.deliver = close_connections, .a = d};
     leveretd_assert_home(d);
     log_warning("This node is being put into maintenance (drain) mode");
     d->is_in_maintenance = true;
     leveretd_suspend_listeners(d);
-    for (unsigned i = 0; i < loops_count(d->loops); i++)
-        loop_mail(loops_at(d->loops, 0), loops_at(d->loops, i), &mail);
+    leveretd_close_connections(d, "Node was put into maintenance mode");
 }
 
 int leveretd_revive(void *arg)

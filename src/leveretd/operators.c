@@ -1,6 +1,6 @@
 /* A socket goes to its loop by mail. Mail that is delivered once the stop has begun closes it: the
- * stop has asked every session to close by then, and would wait for a new one. The
- * same holds for mail that is left when the loops have ended, or the start has failed. */
+ * stop has asked every session to close by then, and would wait for a new one. The same holds for
+ * mail that is left when the loops have ended, or the start has failed. */
 #include "leveretd/operators.h"
 
 #include <string.h>

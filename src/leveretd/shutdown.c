@@ -52,9 +52,16 @@ struct shutdown {
 
 static void close_connections(struct loop *at, struct mail *mail)
 {
-    struct leveretd *d = mail->a;
+    const struct leveretd *d = mail->a;
     if (d->is_serving)
-        sessions_close_all(at, stop_reason);
+        sessions_close_all(at, mail->b);
+}
+
+void leveretd_close_connections(struct leveretd *d, const char *reason)
+{
+    const struct mail mail = {.deliver = close_connections, .a = d, .b = (void *)(uintptr_t)reason};
+    for (unsigned i = 0; i < loops_count(d->loops); i++)
+        loop_mail(loops_at(d->loops, 0), loops_at(d->loops, i), &mail);
 }
 
 static bool connections_are_over(const struct shutdown *s, uint64_t waited_ms)
@@ -131,9 +138,7 @@ void leveretd_stop(struct leveretd *d)
     listeners_close(&d->listeners);
     asker_refuse_later(d->manage.asker);
     jobs_close(d->manage.jobs);
-    struct mail mail = {.deliver = close_connections, .a = d};
-    for (unsigned i = 0; i < loops_count(d->loops); i++)
-        loop_mail(loop, loops_at(d->loops, i), &mail);
+    leveretd_close_connections(d, stop_reason);
     loop_timer_init_patient(&s->timer, ask_loops);
     ask_loops(loop, &s->timer);
 }
@@ -213,8 +218,8 @@ static void free_configs(struct leveretd *d)
     }
 }
 
-/* What is left is as leveretd_begin() has it, but for what the process keeps. */
-static void begin_again(struct leveretd *d)
+/* Clears what was of the application; the process keeps the rest. */
+static void forget_app(struct leveretd *d)
 {
     const struct leveretd kept = *d;
     memset(d, 0, sizeof *d);
@@ -224,7 +229,6 @@ static void begin_again(struct leveretd *d)
     d->configs = kept.configs;
     d->config_read = kept.config_read;
     d->lock_fd = kept.lock_fd;
-    d->exit_code = kept.exit_code;
     d->is_to_stay = kept.is_to_stay;
     d->waiters = kept.waiters;
     memcpy(d->node_name, kept.node_name, sizeof d->node_name);
@@ -273,7 +277,7 @@ void leveretd_free_app(struct leveretd *d)
     free(d->shutdown);
     vhost_defaults_free(&d->vhost_defaults);
     live_limits_clear(&d->live_limits);
-    begin_again(d);
+    forget_app(d);
 }
 
 void leveretd_free(struct leveretd *d)

@@ -164,11 +164,9 @@ int leveretd_open_log(const struct leveretd *d)
     return log_config_apply(d->config) < 0 ? EXIT_DATA_DIR : EXIT_OK;
 }
 
-int leveretd_lock(struct leveretd *d)
+static int create_and_lock(struct leveretd *d)
 {
     const char *dir = d->config->data_dir;
-    if (d->lock_fd >= 0)
-        return EXIT_OK; /* since before the application was stopped */
     int err = data_dir_create(dir);
     if (err < 0) {
         log_error("cannot create the data directory %s: %s (see --data-dir)", dir,
@@ -186,13 +184,25 @@ int leveretd_lock(struct leveretd *d)
         log_error("cannot lock the data directory %s: %s", dir, lv_error_reason(err));
         return EXIT_DATA_DIR;
     }
-    err = data_dir_finish_reset(dir);
-    if (err < 0) {
-        log_error("cannot finish the reset of %s that was interrupted: %s", dir,
-                  lv_error_reason(err));
-        return EXIT_DATA_DIR;
-    }
     return EXIT_OK;
+}
+
+/* A reset may have been interrupted by the end of the process, or by an error. */
+static int finish_reset(const struct leveretd *d)
+{
+    const char *dir = d->config->data_dir;
+    int err = data_dir_finish_reset(dir);
+    if (err == 0)
+        return EXIT_OK;
+    log_error("cannot finish the reset of %s that was interrupted: %s", dir, lv_error_reason(err));
+    return EXIT_DATA_DIR;
+}
+
+int leveretd_lock(struct leveretd *d)
+{
+    bool is_locked = d->lock_fd >= 0; /* since before the application was stopped */
+    int code = is_locked ? EXIT_OK : create_and_lock(d);
+    return code == EXIT_OK ? finish_reset(d) : code;
 }
 
 static int refuse_without_definitions(const char *dir)

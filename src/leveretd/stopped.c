@@ -1,6 +1,6 @@
 /* The node whose application is stopped (`leveretctl stop_app`): the process, the lock of the data
- * directory, the log and a control socket are there, and nothing else. One loop waits for signals and
- * for the control socket's thread. */
+ * directory, the log and a control socket are there, and nothing else. One loop waits for signals
+ * and for the control socket's thread. */
 #include <signal.h>
 #include <stdio.h>
 

@@ -54,6 +54,15 @@ int data_dir_create(const char *dir)
     return err;
 }
 
+int data_dir_sync(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = fd >= 0 && fsync(fd) == 0 ? 0 : failed(dir);
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
 /* Writes the process id into the lock file, for an operator who reads it. A failure to write it
  * does not matter. */
 static void write_process_id(int fd)
@@ -155,8 +164,8 @@ struct reset_folder {
     const char *prefix; /* of the files */
 };
 
-/* The messages come first, since definitions without them would be a start with empty queues, which
- * check_log() refuses; the mark makes even that impossible. */
+/* The definitions come after the messages: if the mark were lost, definitions without a log are
+ * refused at the start. */
 static const struct reset_folder reset_folders[] = {
     {"segments", ""},
     {"log", ""},
@@ -164,15 +173,16 @@ static const struct reset_folder reset_folders[] = {
     {"", "cookie-key"},
 };
 
-/* Deletes the files of an open folder that begin with the prefix. */
+/* Deletes the files of an open folder that begin with the prefix; folders in it stay. Not every
+ * file system says in d_type what an entry is. */
 static int files_delete(DIR *entries, const char *path, const char *prefix)
 {
     int err = 0;
     const struct dirent *entry;
     while (err == 0 && (entry = readdir(entries))) {
-        bool is_file = entry->d_type == DT_REG || entry->d_type == DT_LNK;
-        if (is_file && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-            unlinkat(dirfd(entries), entry->d_name, 0) != 0)
+        if (entry->d_type == DT_DIR || strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+            continue;
+        if (unlinkat(dirfd(entries), entry->d_name, 0) != 0 && errno != EISDIR)
             err = failed(path);
     }
     return err == 0 && fsync(dirfd(entries)) != 0 ? failed(path) : err;
@@ -192,20 +202,10 @@ static int folder_reset(const char *dir, const struct reset_folder *which)
     return err;
 }
 
-/* Syncs the directory itself. */
-static int dir_sync(const char *dir)
+static const char *mark_path(const char *dir, struct lv_buffer *space)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err = fd >= 0 && fsync(fd) == 0 ? 0 : failed(dir);
-    if (fd >= 0)
-        close(fd);
-    return err;
-}
-
-static void mark_path(const char *dir, struct lv_buffer *ret)
-{
-    lv_buffer_printf(ret, "%s/" RESET_MARK, dir);
-    lv_buffer_add_u8(ret, '\0');
+    lv_buffer_printf(space, "%s/" RESET_MARK, dir);
+    return (const char *)space->p;
 }
 
 int data_dir_finish_reset(const char *dir)
@@ -213,13 +213,12 @@ int data_dir_finish_reset(const char *dir)
     struct lv_buffer mark = {0};
     struct stat st;
     int err = 0;
-    mark_path(dir, &mark);
-    const char *path = (const char *)mark.p;
+    const char *path = mark_path(dir, &mark);
     if (lstat(path, &st) == 0) {
         for (size_t i = 0; i < sizeof reset_folders / sizeof *reset_folders && err == 0; i++)
             err = folder_reset(dir, &reset_folders[i]);
         if (err == 0)
-            err = unlink(path) == 0 ? dir_sync(dir) : failed(path);
+            err = unlink(path) == 0 ? data_dir_sync(dir) : failed(path);
     }
     lv_buffer_free(&mark);
     return err;
@@ -228,9 +227,9 @@ int data_dir_finish_reset(const char *dir)
 int data_dir_reset(const char *dir)
 {
     struct lv_buffer mark = {0};
-    mark_path(dir, &mark);
-    int fd = open((const char *)mark.p, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int err = fd >= 0 ? dir_sync(dir) : failed((const char *)mark.p);
+    const char *path = mark_path(dir, &mark);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int err = fd >= 0 ? data_dir_sync(dir) : failed(path);
     if (fd >= 0)
         close(fd);
     lv_buffer_free(&mark);

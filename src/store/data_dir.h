@@ -15,11 +15,14 @@ int data_dir_create(const char *dir);
  * The file contains the owner's process id as text, only for the operator. Blocks briefly. */
 int data_dir_lock(const char *dir, int *ret_fd);
 
+/* Syncs the directory itself: which files are in it. Returns 0 or a negative ERR_... Blocks. */
+int data_dir_sync(const char *dir);
+
 /* Deletes the definitions and the messages, so that the next start is a first start. The lock, the
- * clock and log files stay. A crash within leaves a mark, with which data_dir_finish_reset() goes on;
- * that does nothing if there is none. Call while the directory is locked and nothing in it is open.
- * Return 0 or a negative ERR_... (lv_error_reason() names the file); what was deleted until then is
- * gone. Block. */
+ * clock and log files stay. A crash or an error within leaves a mark, with which
+ * data_dir_finish_reset() goes on; that does nothing if there is none. Call while the directory is
+ * locked and nothing in it is open. Return 0 or a negative ERR_... (lv_error_reason() names the
+ * file); what was deleted until then is gone. Block. */
 int data_dir_reset(const char *dir);
 int data_dir_finish_reset(const char *dir);
 

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "store/data_dir.h"
 #include "store/definitions_private.h"
 
 enum {
@@ -99,15 +100,6 @@ static int failed(const char *path)
     return lv_error_explain(lv_error_from_errno(errno), "%s: %s", path, strerror(errno));
 }
 
-static int sync_directory(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int err = fd >= 0 && fsync(fd) == 0 ? 0 : failed(dir);
-    if (fd >= 0)
-        close(fd);
-    return err;
-}
-
 /* Creates the file under another name, syncs it once and renames it: after a crash there is either
  * no file or a complete one. (Letting SQLite do it, with a journal, took eight times as long at the
  * first start.) */
@@ -126,7 +118,7 @@ static int file_create(const char *dir, const char *path)
     if (err == 0 && (fsync(fd) != 0 || rename(name, path) != 0))
         err = failed(name);
     if (err == 0)
-        err = sync_directory(dir);
+        err = data_dir_sync(dir);
     if (fd >= 0)
         close(fd);
     lv_buffer_free(&fresh);

@@ -146,6 +146,16 @@ def test_a_reset_that_was_interrupted_is_finished_at_the_start(own_broker):
     assert 'resetting' not in os.listdir(own.data)
 
 
+def test_a_reset_that_has_failed_is_finished_by_the_next_start(own_broker):
+    own = own_broker()
+    store_one(own)
+    own.ctl('stop_app')
+    open(os.path.join(own.data, 'resetting'), 'w').close()
+    own.ctl('start_app')
+    assert own.ctl('list_queues', '-q').out == ''
+    assert 'resetting' not in os.listdir(own.data)
+
+
 # --- clients are kept out --------------------------------------------------------------------------------------------
 
 def test_listeners_are_suspended_and_resumed(own_broker):
