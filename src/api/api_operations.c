@@ -5,6 +5,7 @@
 #include "api/api_private.h"
 #include "broker/parameters.h"
 #include "manage/connections.h"
+#include "manage/feature_flags.h"
 #include "manage/json_text.h"
 #include "manage/node.h"
 #include "manage/policies.h"
@@ -63,41 +64,28 @@ static void show_settings(struct api_call *c)
 
 /* --- feature flags ---------------------------------------------------------------------------- */
 
-/* RabbitMQ's flags for what Leveret does, always. */
-static const struct {
-    const char *name, *text;
-} flags[] = {
-    {"detailed_queues_endpoint", "GET /api/queues/detailed"},
-    {"drop_unroutable_metric", "unroutable messages are counted"},
-    {"empty_basic_get_metric", "attempts to get from an empty queue are counted"},
-    {"implicit_default_bindings", "bindings of the default exchange are not stored"},
-    {"quorum_queue", "queues of type quorum"},
-    {"user_limits", "limits of users"},
-    {"virtual_host_metadata", "descriptions and tags of vhosts"},
-};
-
-enum { FLAGS = sizeof flags / sizeof *flags };
-
 static void list_flags(struct api_call *c)
 {
+    struct listing l;
     json_t *list = json_array();
-    for (size_t i = 0; i < FLAGS; i++)
+    manage_list_feature_flags(&l);
+    for (size_t i = 0; i < l.count; i++) {
+        const struct feature_flag *flag = l.rows[i];
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", flags[i].name,
-                                        "desc", flags[i].text, "doc_url", "", "state", "enabled",
-                                        "stability", "stable", "provided_by", "rabbit"));
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", flag->name,
+                                        "desc", flag->description, "doc_url", "", "state",
+                                        "enabled", "stability", "stable", "provided_by", "rabbit"));
+    }
+    listing_free(&l);
     json_write_tree(&c->json, list);
 }
 
 static void enable_flag(struct api_call *c)
 {
-    for (size_t i = 0; i < FLAGS; i++) {
-        if (slice_is(api_part(c, "name"), flags[i].name)) {
-            api_done(c, 204);
-            return;
-        }
-    }
-    api_refuse(c, 400, "bad_request", "unsupported");
+    if (feature_flag_exists(api_part(c, "name")))
+        api_done(c, 204);
+    else
+        api_refuse(c, 400, "bad_request", "unsupported");
 }
 
 /* --- what one node has nothing of ------------------------------------------------------------- */

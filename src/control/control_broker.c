@@ -1,6 +1,7 @@
 /* Commands about the broker as a whole. None of them waits. */
 #include "base/counters.h"
 #include "base/log.h"
+#include "broker/parameters.h"
 #include "control/control_private.h"
 #include "manage/connections.h"
 #include "manage/health.h"
@@ -102,6 +103,9 @@ static void run_status(struct request *r)
     node_facts_gather(r->manage, &f);
     put_string(facts, "node", f.name);
     put_string(facts, "version", f.version);
+    json_object_set_new(facts, "cluster_name",
+                        json_of_slice(cluster_name_now(
+                            r->manage->broker, r->manage->sessions->settings.cluster_name)));
     json_object_set_new(facts, "is_under_maintenance", json_boolean(f.is_in_maintenance));
     put_number(facts, "connections", f.connections);
     put_number(facts, "queues", f.queues);

@@ -33,6 +33,7 @@ extern const struct control_command control_stopped_commands[];
 /* The command `stop`, of both (control_broker.c). */
 void control_stop_process(struct request *r);
 extern const struct control_command control_listener_commands[];
+extern const struct control_command control_feature_flag_commands[];
 extern const struct control_command control_queue_commands[];
 extern const struct control_command control_browse_commands[];
 extern const struct control_command control_retry_commands[];

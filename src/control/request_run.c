@@ -11,13 +11,13 @@
 enum { OUT_BYTES_MAX = 64 * 1024 /* more than this is put into the spool at once */ };
 
 static const struct control_command *const families[] = {
-    control_browse_commands,     control_retry_commands,    control_broker_commands,
-    control_queue_commands,      control_topology_commands, control_connection_commands,
-    control_user_commands,       control_vhost_commands,    control_policy_commands,
-    control_parameter_commands,  control_trace_commands,    control_delayed_commands,
-    control_log_commands,        control_node_commands,     control_limit_commands,
-    control_definition_commands, control_job_commands,      control_listener_commands,
-    control_top_commands,
+    control_browse_commands,     control_retry_commands,        control_broker_commands,
+    control_queue_commands,      control_topology_commands,     control_connection_commands,
+    control_user_commands,       control_vhost_commands,        control_policy_commands,
+    control_parameter_commands,  control_trace_commands,        control_delayed_commands,
+    control_log_commands,        control_node_commands,         control_limit_commands,
+    control_definition_commands, control_job_commands,          control_listener_commands,
+    control_top_commands,        control_feature_flag_commands,
 };
 
 static const struct control_command *command_in(const struct control_command *family,

@@ -166,6 +166,15 @@
     C(user, STRING, f->user)                                                                       \
     C(what, STRING, f->what)
 
+/* Feature flags (manage/feature_flags.h). */
+#define FEATURE_FLAG_COLUMNS(C)                                                                    \
+    C(desc, TEXT, f->description)                                                                  \
+    C(doc_url, TEXT, "")                                                                           \
+    C(name, TEXT, f->name)                                                                         \
+    C(provided_by, TEXT, "rabbit")                                                                 \
+    C(stability, TEXT, "stable")                                                                   \
+    C(state, TEXT, "enabled")
+
 /* Messages that an exchange delays. */
 #define DELAYED_COLUMNS(C)                                                                         \
     C(due, TIME, f->due_ms)                                                                        \

@@ -73,15 +73,20 @@ int run_check(struct invocation *i, const struct command *c)
 
 /* --- listeners -------------------------------------------------------------------------------- */
 
-void listener_print(FILE *out, const json_t *one)
+void listener_words_print(FILE *out, const char *first, const json_t *one)
 {
     const char *interface = json_string_value(json_object_get(one, "interface"));
     bool is_v6 = interface && strchr(interface, ':') != NULL;
-    fprintf(out, "Interface: %s%s%s, port: %lld, protocol: %s, purpose: %s\n", is_v6 ? "[" : "",
+    fprintf(out, "%s: %s%s%s, port: %lld, protocol: %s, purpose: %s\n", first, is_v6 ? "[" : "",
             interface ? interface : "", is_v6 ? "]" : "",
             (long long)json_integer_value(json_object_get(one, "port")),
             json_string_value(json_object_get(one, "protocol")),
             json_string_value(json_object_get(one, "purpose")));
+}
+
+void listener_print(FILE *out, const json_t *one)
+{
+    listener_words_print(out, "Interface", one);
 }
 
 json_t *listeners_for_programs(const struct invocation *i, const json_t *status)

@@ -109,7 +109,8 @@ extern const struct command_group command_groups[];
 extern const struct command help_commands[], node_commands[], user_commands[], access_commands[],
     monitoring_commands[], check_commands[], vhost_commands[], parameter_commands[],
     policy_commands[], configuration_commands[], definition_commands[], operation_commands[],
-    queue_commands[], diagnostic_commands[], absent_commands[];
+    queue_commands[], cluster_commands[], feature_flag_commands[], diagnostic_commands[],
+    absent_commands[];
 
 /* Returns the command of this name, or NULL. In the name '-' means the same as '_'. */
 const struct command *command_find(const char *name);
@@ -193,6 +194,8 @@ int run_check_alarms(struct invocation *i, const struct command *c);
 int run_check_local_alarms(struct invocation *i, const struct command *c);
 /* Returns the alarms of a status as a list of rabbitmqctl's texts, which the caller owns. */
 json_t *alarm_texts(const struct invocation *i, const json_t *status);
+/* Returns them as a list of rabbitmqctl's objects, which the caller owns. */
+json_t *alarm_maps(const struct invocation *i, const json_t *status);
 int watermark_check(const struct invocation *i, const struct command *c);
 int watermark_add(const struct invocation *i, const struct command *c, json_t *request);
 int disk_limit_check(const struct invocation *i, const struct command *c);
@@ -202,6 +205,7 @@ const char *status_unit(const struct invocation *i);
 /* Writes "0.1359 gb": at most four decimals, at least one. Returns `out`. */
 const char *amount_text(char out[64], long long bytes, const char *unit);
 void memory_print(const struct invocation *i, const json_t *answer);
+int run_cluster_status(struct invocation *i, const struct command *c);
 void status_print(const struct invocation *i, const json_t *facts);
 int explain_add_message(const struct invocation *i, const struct command *c, json_t *request);
 

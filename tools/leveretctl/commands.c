@@ -18,6 +18,8 @@ const struct command_group command_groups[] = {
     {"Definitions", definition_commands},
     {"Operations", operation_commands},
     {"Queues", queue_commands},
+    {"Cluster", cluster_commands},
+    {"Feature flags", feature_flag_commands},
     {"Diagnostics of the process and its machine", diagnostic_commands},
     {"Of RabbitMQ, and refused here", absent_commands},
     {NULL, NULL},

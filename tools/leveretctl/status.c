@@ -126,12 +126,12 @@ static void copy(json_t *to, const char *name, const json_t *facts, const char *
     json_object_set(to, name, json_object_get(facts, from));
 }
 
-/* Returns rabbitmqctl's form of alarms. The caller owns it. */
-static json_t *alarm_maps(const struct invocation *i, const json_t *names)
+json_t *alarm_maps(const struct invocation *i, const json_t *status)
 {
-    json_t *maps = json_array(), *name;
+    json_t *maps = json_array();
+    const json_t *name;
     size_t n;
-    json_array_foreach(names, n, name)
+    json_array_foreach(json_object_get(status, "alarms"), n, name)
         json_array_append_new(maps, json_pack("{s:s, s:O, s:s}", "node", i->node, "resource", name,
                                               "type", "resource_limit"));
     return maps;
@@ -141,7 +141,7 @@ static void print_for_programs(const struct invocation *i, const json_t *f)
 {
     json_t *out = json_object();
     json_t *setting = json_object_get(f, "memory_setting");
-    json_object_set_new(out, "alarms", alarm_maps(i, json_object_get(f, "alarms")));
+    json_object_set_new(out, "alarms", alarm_maps(i, f));
     copy(out, "config_files", f, "config_files");
     copy(out, "data_directory", f, "data_directory");
     copy(out, "disk_free", f, "disk_free");

@@ -65,7 +65,9 @@ int request_make(const struct invocation *i, const struct command *c, json_t **r
 int health_ask(struct invocation *i, const struct command *c, json_t **ret);
 bool health_is_ok(const json_t *health);
 
-/* Prints a listener, of a status. */
+/* Prints a listener, of a status: "Interface: [::], port: 5672 ...", where the first word is given. */
+void listener_words_print(FILE *out, const char *first, const json_t *listener);
+/* Prints it as a line of its own. */
 void listener_print(FILE *out, const json_t *listener);
 /* Returns the listeners of a status, each with the node's name. The caller owns the list. */
 json_t *listeners_for_programs(const struct invocation *i, const json_t *status);
