@@ -651,6 +651,7 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
         ['-p', 'nowhere', 'trace_off'], ['await_startup'],
         ['add_user'], ['nonsense'], ['list_connections', 'nonsense'], ['list_queues', '--nonsense'],
         ['close_connection', 'nonsense', 'why'], ['close_all_user_connections', 'nobody', 'why'],
+        ['enable_feature_flag', 'quorum_queue'], ['enable_feature_flag', 'all'], ['list_feature_flags', 'nonsense'],
     ]
     commands = [
         *[['-p', vhost, *words] for words in (
