@@ -33,7 +33,7 @@
  * are also OPTIONS_EXIT_USAGE (64) and OPTIONS_EXIT_CONFIG (78). */
 enum exit_code {
     EXIT_OK = 0,
-    EXIT_DEFINITIONS = 65,   /* the definitions or the log cannot be read */
+    EXIT_DEFINITIONS = 65,   /* the definitions, the log or all of the directory cannot be read */
     EXIT_LISTEN = 69,        /* cannot listen on an address */
     EXIT_DATA_DIR = 73,      /* the data directory, or its control socket, cannot be created */
     EXIT_DATA_DIR_BUSY = 75, /* another broker uses the data directory */
@@ -139,8 +139,9 @@ int leveretd_read_config(const struct leveretd *d, struct config **ret);
  * cases. Call on the thread of loop 0. */
 int leveretd_start(struct leveretd *d);
 
-/* Creates the data directory if needed and locks it for this process, and finishes a reset that was
- * interrupted. Returns EXIT_OK, or the exit code after logging the reason. */
+/* Creates the data directory if needed, locks it for this process, refuses one of a newer release
+ * (store/version_file.h), and finishes a reset that was interrupted. Returns EXIT_OK, or the exit
+ * code after logging the reason. */
 int leveretd_lock(struct leveretd *d);
 /* Opens the outputs of the log, whose files may be in the data directory. Returns EXIT_OK, or the
  * exit code after logging the reason. */

@@ -40,6 +40,7 @@
 #include "manage/jobs.h"
 #include "manage/message_traces.h"
 #include "store/data_dir.h"
+#include "store/version_file.h"
 #include "topology/vhost.h"
 
 static uint64_t monotonic_us(void)
@@ -198,10 +199,32 @@ static int finish_reset(const struct leveretd *d)
     return EXIT_DATA_DIR;
 }
 
+/* A newer Leveret may have written what this one would misread. */
+static int check_version(const struct leveretd *d)
+{
+    int err = version_file_check(d->config->data_dir);
+    if (err == 0)
+        return EXIT_OK;
+    log_error("cannot open the data directory %s: %s. Nothing was changed", d->config->data_dir,
+              lv_error_reason(err));
+    return EXIT_DEFINITIONS;
+}
+
+static void write_version(const struct leveretd *d)
+{
+    int err = version_file_write(d->config->data_dir);
+    if (err < 0)
+        log_warning("cannot write %s/version, so older releases will not refuse this directory by "
+                    "its version: %s",
+                    d->config->data_dir, lv_error_reason(err));
+}
+
 int leveretd_lock(struct leveretd *d)
 {
     bool is_locked = d->lock_fd >= 0; /* since before the application was stopped */
     int code = is_locked ? EXIT_OK : create_and_lock(d);
+    if (code == EXIT_OK)
+        code = check_version(d);
     return code == EXIT_OK ? finish_reset(d) : code;
 }
 
@@ -518,6 +541,7 @@ int leveretd_start(struct leveretd *d)
     if ((code = recover_topology(d, &recovery)) != EXIT_OK || (code = open_store(d)) != EXIT_OK)
         return code;
 
+    write_version(d);
     leveretd_apply(d);
     if (leveretd_apply_chain(d) < 0)
         return OPTIONS_EXIT_CONFIG;

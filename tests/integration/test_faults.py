@@ -499,6 +499,12 @@ def contents(own, *kinds):
     return {name: open(name, 'rb').read() for kind in kinds for name in glob.glob(f'{own.data}/{kind}/*')}
 
 
+def everything(own):
+    """All files but the lock, which has the process id of the last that tried."""
+    return {name: open(name, 'rb').read() for name in glob.glob(f'{own.data}/**', recursive=True)
+            if os.path.isfile(name) and os.path.basename(name) != 'lock'}
+
+
 @pytest.mark.once(also=['asan'])
 @pytest.mark.parametrize('checksum', ['its own checksum', 'a checksum we do not know'])
 def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker, checksum):
@@ -516,6 +522,28 @@ def test_a_log_of_a_newer_version_is_refused_and_left_alone(own_broker, checksum
     log = start_fails(own)
     assert 'newer version 99' in log and os.path.basename(path) in log, log
     assert before == contents(own, 'log', 'segments')
+
+
+@pytest.mark.once(also=['asan'])
+def test_a_directory_of_a_newer_release_is_refused_by_its_name_and_left_alone(own_broker):
+    own = own_broker()
+    Peer(own.address).declare('q', durable=True)
+    Confirming(own.address).publish_confirmed('q', b'kept')
+    own.stop()
+    with open(f'{own.data}/version') as file:
+        written = file.read()
+    with open(f'{own.data}/version', 'w') as file:
+        file.write('leveret 99.4.1\nreadable from 99.2.0\n')
+    before = everything(own)
+    log = start_fails(own)
+    assert 'last opened by Leveret 99.4.1' in log and 'Leveret 99.2.0 or a later one reads it' in log, log
+    assert before == everything(own)
+    with open(f'{own.data}/version', 'w') as file:   # a later release, whose data this one reads
+        file.write('leveret 99.4.1\nreadable from 0.0.1\n')
+    own.start()
+    assert drain(own.address, 'q', 1) == [b'kept']
+    with open(f'{own.data}/version') as file:
+        assert file.read() == written
 
 
 @pytest.mark.once(also=['asan'])
