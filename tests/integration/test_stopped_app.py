@@ -65,6 +65,7 @@ def test_many_stops_and_starts(own_broker):
         peer.call(1, 'confirm.select')
         peer.publish(1, '', 'kept', b'%d' % number, PERSISTENT)
         assert peer.expect('basic.ack', 1).delivery_tag == 1
+        peer.close()                                   # else the broker waits for its answer
         own.ctl('stop_app')
         own.ctl('start_app')
     peer = Peer(own.address)
