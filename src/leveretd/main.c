@@ -7,6 +7,8 @@
 #include "base/log_tail.h"
 #include "base/rcu.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/service_notify.h"
+#include "leveretd/watchdog.h"
 
 /* Starts the application, runs it until it is stopped, and frees it. Returns the exit code. */
 static int run_app(struct leveretd *d, bool *ret_has_started)
@@ -81,11 +83,13 @@ int main(int argc, char **argv)
     if (leveretd_read_config(&d, &config) < 0)
         return OPTIONS_EXIT_CONFIG;
     leveretd_use(&d, config);
+    service_notify_open();
 
     lv_rcu_register_thread();
     code = d.options.recovers_definitions ? leveretd_recover_definitions(&d) : run(&d);
     lv_rcu_online();
     leveretd_free(&d);
+    watchdog_stop();
     lv_rcu_unregister_thread();
     log_thread_stop();
     return code;

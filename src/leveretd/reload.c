@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_config.h"
+#include "leveretd/service_notify.h"
 
 static void log_difference(void *arg, const char *key, bool is_reloadable, const char *old,
                            const char *fresh)
@@ -73,7 +74,7 @@ static void timeouts_mail(struct loop *at, struct mail *mail)
     sessions_timeouts_changed(at);
 }
 
-void leveretd_reload(struct leveretd *d)
+static void reload(struct leveretd *d)
 {
     const struct config *before = d->config;
     size_t changes = 0;
@@ -92,4 +93,11 @@ void leveretd_reload(struct leveretd *d)
     for (unsigned i = 0; i < loops_count(d->loops); i++)
         loop_mail_from_outside(loops_at(d->loops, i), &mail);
     log_info("config: reloaded%s", changes ? "" : "; the settings are unchanged");
+}
+
+void leveretd_reload(struct leveretd *d)
+{
+    service_notify_reloading();
+    reload(d);
+    service_notify_reloaded();
 }

@@ -24,6 +24,8 @@
 #include "leveretd/http_services.h"
 #include "leveretd/leveretd.h"
 #include "leveretd/log_exchange.h"
+#include "leveretd/service_notify.h"
+#include "leveretd/watchdog.h"
 #include "manage/jobs.h"
 #include "manage/message_traces.h"
 #include "manage/statistics.h"
@@ -121,11 +123,21 @@ static void ask_loops(struct loop *loop, struct loop_timer *timer)
         loop_mail(loop, loops_at(s->d->loops, i), &mail);
 }
 
+static void tell_service_manager(const struct leveretd *d)
+{
+    if (d->is_to_stay)
+        service_notify_status(slice_str("Stopping the application"));
+    else
+        service_notify_stopping();
+}
+
 void leveretd_stop(struct leveretd *d)
 {
     struct loop *loop = loops_at(d->loops, 0);
     lv_assert(loop_current() == loop);
     if (d->shutdown) {
+        if (d->is_to_stay)
+            service_notify_stopping();
         d->is_to_stay = false;
         log_info("asked again to stop: no longer waiting for connections and requests to end");
         loops_stop(d->loops);
@@ -133,6 +145,7 @@ void leveretd_stop(struct leveretd *d)
     }
     struct shutdown *s = d->shutdown = lv_calloc(1, sizeof *s);
     d->is_stopping = true;
+    tell_service_manager(d);
     s->d = d;
     s->begun_ms = loop_patient_ms(loop);
     listeners_close(&d->listeners);
@@ -239,6 +252,7 @@ void leveretd_free_app(struct leveretd *d)
 {
     lv_assert(!loop_current());
     atomic_store(&d->is_stopping, true); /* also after a start that has failed */
+    watchdog_leave();
     if (d->manage.asker)
         asker_close(d->manage.asker);
     http_services_stop(&d->http);

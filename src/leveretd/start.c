@@ -35,8 +35,10 @@
 #include "leveretd/log_exchange.h"
 #include "leveretd/operators.h"
 #include "leveretd/recovery.h"
+#include "leveretd/service_notify.h"
 #include "leveretd/statistics_config.h"
 #include "leveretd/vhost_defaults_config.h"
+#include "leveretd/watchdog.h"
 #include "manage/jobs.h"
 #include "manage/message_traces.h"
 #include "store/data_dir.h"
@@ -467,6 +469,10 @@ static void log_started(const struct leveretd *d, const struct recovery *r)
              " (control): %u loop%s, %zu queue%s recovered, started in %" PRIu64 ".%" PRIu64 " ms",
              (int)where.n, (const char *)where.p, d->config->data_dir, loops, loops == 1 ? "" : "s",
              r->queues, r->queues == 1 ? "" : "s", us / 1000, us / 100 % 10);
+    struct lv_buffer status = {0};
+    lv_buffer_printf(&status, "Listening on %.*s", SLICE_ARG(lv_buffer_slice(&where)));
+    service_notify_ready(lv_buffer_slice(&status));
+    lv_buffer_free(&status);
     lv_buffer_free(&where);
 }
 
@@ -566,6 +572,7 @@ int leveretd_start(struct leveretd *d)
     if ((code = http_services_start(d->http)) != EXIT_OK)
         return code;
     loops_start(d->loops);
+    watchdog_watch(d->loops);
     log_started(d, &recovery);
     return EXIT_OK;
 }

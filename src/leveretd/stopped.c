@@ -9,6 +9,8 @@
 #include "base/log_tail.h"
 #include "base/rcu.h"
 #include "leveretd/leveretd.h"
+#include "leveretd/service_notify.h"
+#include "leveretd/watchdog.h"
 #include "store/data_dir.h"
 
 struct stopped {
@@ -88,7 +90,9 @@ static void signal_reload(void *arg, int signal_number)
 {
     (void)arg;
     (void)signal_number;
+    service_notify_reloading();
     log_info("config: read when the application is started");
+    service_notify_reloaded();
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -116,13 +120,18 @@ enum stopped_next leveretd_serve_stopped(struct leveretd *d)
         waiters_answer(&d->waiters, d->start_failure[0] ? d->start_failure : NULL);
         d->start_failure[0] = '\0';
         loops_start(s.loops);
+        watchdog_watch(s.loops);
+        service_notify_status(slice_str("The application is stopped"));
         loops_run(s.loops);
+        watchdog_leave();
         s.is_over = true;
         lv_rcu_online();
         control_stop(&control);
     }
     loops_drain(s.loops);
     loops_free(&s.loops);
+    if (s.next == STOPPED_EXITS)
+        service_notify_stopping();
     return s.next;
 }
 
