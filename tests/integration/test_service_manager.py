@@ -1,7 +1,9 @@
 """What the broker tells the service manager (systemd), by the protocol of sd_notify(3): here the socket is ours."""
 import os
+import queue
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -12,16 +14,29 @@ pytestmark = [pytest.mark.leveret, pytest.mark.once(also=('tsan',))]
 
 
 class ServiceManager:
-    """A socket that the broker notifies; `states` are the assignments of each datagram, in order."""
+    """A socket that the broker notifies. A thread reads it all the time, as systemd does: the kernel keeps few datagrams."""
 
     def __init__(self, name):
         self.name = name
+        self.states = queue.Queue()                          # the assignments of each datagram; None: there are no more
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind('\0' + name[1:] if name.startswith('@') else name)
-        self.socket.settimeout(PATIENCE_S)
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        while state := self.socket.recv(4096):
+            self.states.put(dict(line.split('=', 1) for line in state.decode().splitlines()))
+
+    def close(self):
+        if self.socket.fileno() < 0:
+            return
+        self.socket.shutdown(socket.SHUT_RD)                 # ends recv() with nothing
+        self.reader.join()
+        self.socket.close()
 
     def next(self):
-        return dict(line.split('=', 1) for line in self.socket.recv(4096).decode().splitlines())
+        return self.states.get(timeout=PATIENCE_S)
 
     def wait_for(self, key):
         """Returns the next datagram that has this key, without those before it."""
@@ -30,24 +45,12 @@ class ServiceManager:
             if key in state:
                 return state
 
-    def discard(self):
-        """Discards what was received so far. Returns how many datagrams that were."""
-        self.socket.setblocking(False)
-        count = 0
-        try:
-            while True:
-                self.socket.recv(4096)
-                count += 1
-        except BlockingIOError:
-            self.socket.settimeout(PATIENCE_S)
-            return count
-
 
 @pytest.fixture
 def manager(tmp_path):
     made = ServiceManager(str(tmp_path / 'notify'))
     yield made
-    made.socket.close()
+    made.close()
 
 
 def test_start_reload_and_stop_are_notified(own_broker, manager):
@@ -63,7 +66,8 @@ def test_start_reload_and_stop_are_notified(own_broker, manager):
     assert manager.next() == {'READY': '1'}
     own.stop()
     assert manager.next()['STOPPING'] == '1'
-    assert manager.discard() == 0                            # without WATCHDOG_USEC there is no watchdog
+    manager.close()
+    assert manager.states.empty()                            # without WATCHDOG_USEC there is no watchdog
 
 
 def test_a_reload_that_is_refused_ends_too(own_broker, manager, tmp_path):
@@ -81,14 +85,14 @@ def test_an_abstract_socket(own_broker):
     manager = ServiceManager(f'@leveret-test-{os.getpid()}-{time.monotonic_ns()}')
     own_broker(environment={'NOTIFY_SOCKET': manager.name})
     manager.wait_for('READY')
-    manager.socket.close()
+    manager.close()
 
 
 def test_the_watchdog_is_notified_while_loops_run(own_broker, manager):
     own = own_broker(environment={'NOTIFY_SOCKET': manager.name, 'WATCHDOG_USEC': '100000'})
     for _ in range(3):
         manager.wait_for('WATCHDOG')
-    own.stop()                                               # the thread ends with the broker
+    own.stop()                                               # the broker's thread ends with it
 
 
 def test_the_process_is_alive_while_the_application_stops_and_starts(own_broker, manager):
