@@ -17,7 +17,7 @@ int health_ask(struct invocation *i, const struct command *c, json_t **ret)
         json_object_set_new(request, "command", json_string("check"));
         json_object_set_new(request, "check", json_string(c->request.check));
     }
-    code = broker_ask(i, c, c->banner, request, NULL, NULL, &answer);
+    code = broker_ask(i, c, command_banner(i, c), request, NULL, NULL, &answer);
     if (code != EXIT_OK)
         return code;
     *ret = json_incref(json_object_get(answer, "health"));
@@ -48,12 +48,20 @@ static int say_failed(const struct invocation *i, const json_t *health)
     return EXIT_UNAVAILABLE;
 }
 
-/* Says a text, filled in, that a check has passed. */
-static void say_passed(const struct invocation *i, const char *text)
+/* Says that a check has passed; with --silent, nothing. */
+static void say_passed(const struct invocation *i, const struct command *c)
 {
     struct lv_buffer message = {0};
-    expand(i, NULL, text, &message);
-    say_done(i, text_of(&message));
+    bool is_json = i->format == FORMAT_JSON;
+    const char *text = is_json ? c->answer.json : c->answer.done;
+    if (text)
+        expand(i, NULL, text, &message);
+    if (is_json && text)
+        say_json(json_pack("{s:s, s:s}", "message", text_of(&message), "result", "ok"));
+    else if (is_json)
+        say_json(json_pack("{s:s}", "result", "ok"));
+    else if (!is_given(i, OPTION_SILENT))
+        say_done(i, text_of(&message));
     lv_buffer_free(&message);
 }
 
@@ -64,7 +72,7 @@ int run_check(struct invocation *i, const struct command *c)
     if (code != EXIT_OK)
         return code;
     if (health_is_ok(health))
-        say_passed(i, c->answer.done);
+        say_passed(i, c);
     else
         code = say_failed(i, health);
     json_decref(health);

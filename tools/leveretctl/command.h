@@ -90,6 +90,7 @@ struct command {
     /* What anything else prints. */
     struct command_answer {
         const char *done; /* a template; NULL: nothing */
+        const char *json; /* of a health check: the message in JSON; NULL: none */
         enum done_form form;
         void (*print)(const struct invocation *i, const json_t *answer); /* instead of `done` */
     } answer;
@@ -109,8 +110,8 @@ extern const struct command_group command_groups[];
 extern const struct command help_commands[], node_commands[], user_commands[], access_commands[],
     monitoring_commands[], check_commands[], vhost_commands[], parameter_commands[],
     policy_commands[], configuration_commands[], definition_commands[], operation_commands[],
-    queue_commands[], cluster_commands[], feature_flag_commands[], diagnostic_commands[],
-    absent_commands[];
+    queue_commands[], cluster_commands[], feature_flag_commands[], upgrade_commands[],
+    diagnostic_commands[], absent_commands[];
 
 /* Returns the command of this name, or NULL. In the name '-' means the same as '_'. */
 const struct command *command_find(const char *name);
@@ -156,7 +157,16 @@ int run_list_vhost_limits(struct invocation *i, const struct command *c);
 int run_list_ciphers(struct invocation *i, const struct command *c);
 int run_list_hashes(struct invocation *i, const struct command *c);
 int run_encode(struct invocation *i, const struct command *c);
+int run_encrypt_conf_value(struct invocation *i, const struct command *c);
 int run_decode(struct invocation *i, const struct command *c);
+
+/* Waits until the process of a pid file, or of --pid, has started the broker (wait.c). */
+int run_wait(struct invocation *i, const struct command *c);
+int wait_check(const struct invocation *i, const struct command *c);
+
+/* Shows the message at a position of a quorum queue (peek.c). */
+int run_peek(struct invocation *i, const struct command *c);
+int peek_check(const struct invocation *i, const struct command *c);
 
 /* Asks for a health check; says answer.done if the node passes it, and else why not (checks.c). */
 int run_check(struct invocation *i, const struct command *c);

@@ -22,6 +22,9 @@ static int run_refused(struct invocation *i, const struct command *c)
 #define STREAMS "this version has no streams."
 #define SHOVEL "this version has no shovels; the HTTP API moves messages between queues."
 #define FEDERATION "this version has no federation."
+#define OAUTH "keys are settings: auth_oauth2.signing_keys.ID names a key's file."
+#define TRUST "ssl_options.cacertfile has the certificates that are trusted."
+#define INTERCEPTORS "there are no channel interceptors."
 #define PROTOCOL "this version speaks AMQP 0-9-1 only; list_connections has all connections."
 
 const struct command absent_commands[] = {
@@ -37,6 +40,19 @@ const struct command absent_commands[] = {
                                             "by the permissions of the data directory."),
     REFUSED("runtime_thread_stats", ERLANG "metrics and the doctor show how busy the loops are."),
     REFUSED("maybe_stuck", ERLANG "node_health_check fails if a loop does not answer."),
+    REFUSED("hipe_compile", ERLANG "there is nothing to compile."),
+    REFUSED("resolver_info", ERLANG "names are resolved by the system, as resolve_hostname shows."),
+    REFUSED("schema_info", "definitions are not kept in Mnesia; export_definitions shows them."),
+    REFUSED("force_checkpoint", "queues have no Raft log that would need a checkpoint."),
+    REFUSED("reset_stats_db", "statistics are counted where they arise, and need no reset."),
+    REFUSED("add_signing_key", OAUTH),
+    REFUSED("add_uaa_key", OAUTH),
+    REFUSED("list_trust_store_certificates", TRUST),
+    REFUSED("refresh_trust_store", TRUST),
+    REFUSED("list_channel_interceptors", INTERCEPTORS),
+    REFUSED("set_channel_interceptor_priorities", INTERCEPTORS),
+    REFUSED("sync_queue", ONE_NODE),
+    REFUSED("cancel_sync_queue", ONE_NODE),
     REFUSED("force_standalone_khepri_boot", "definitions are not kept in Khepri."),
     REFUSED("metadata_store_status", "definitions are not kept in Khepri."),
     REFUSED("remove_classic_queue_mirroring_from_policies", ONE_NODE),

@@ -1,6 +1,22 @@
 /* Health checks, for probes and scripts. */
 #include "leveretctl/command.h"
 
+/* What other nodes would change is the same for every check of this kind. */
+#define ALONE "seems to be the only one in a single node cluster, the check does not apply"
+
+#define LED "Node $node reported all quorum queue as having responsive leader replicas"
+
+static bool is_across_all_vhosts(const struct invocation *i)
+{
+    return is_given(i, OPTION_ACROSS_ALL_VHOSTS);
+}
+
+static const struct text_choice leader_banners[] = {
+    {is_across_all_vhosts,
+     "Checking leader replicas of quorum queues matching '$1' in all vhosts ..."},
+    {NULL, "Checking leader replicas of quorum queues matching '$1' in vhost $vhost ..."},
+};
+
 static const char asks_for_alarms[] = "Asking node $node to report any local resource alarms ...";
 
 /* clang-format off */
@@ -17,6 +33,19 @@ const struct command check_commands[] = {
      .banner = "Checking certificate expiration on node $node ...",
      .arguments = {.options = BIT(OPTION_UNIT) | BIT(OPTION_WITHIN), .check = certificates_check_unit},
      .request = {.check = "certificate-expiration", .add = certificates_add_period}},
+    {.name = "check_for_quorum_queues_without_an_elected_leader", .run = run_check,
+     .usage = "[--vhost <vhost>] [--across-all-vhosts] <pattern>",
+     .help = "Never fails: the one node leads every quorum queue.",
+     .banners = leader_banners,
+     .arguments = {.min = 1, .max = 1, .options = BIT(OPTION_ACROSS_ALL_VHOSTS)},
+     .request = {.check = "quorum-queues-without-elected-leaders"},
+     .answer = {.done = LED, .json = LED}},
+    {.name = "check_if_metadata_store_is_initialized_with_data", .run = run_check,
+     .usage = "[--timeout <timeout>]",
+     .help = "Fails until the definitions have been read, and if there is no vhost.",
+     .banner = "Checking if metadata store on node $node has finished initializing ...",
+     .request = {.check = "metadata-store/initialized/with-data"},
+     .answer = {.done = "Metadata store on node $node has completed its initialization"}},
     {.name = "check_if_metadata_store_is_initialized", .run = run_check,
      .usage = "[--timeout <timeout>]",
      .help = "Fails until the definitions have been read.",
@@ -28,8 +57,19 @@ const struct command check_commands[] = {
      .help = "Never fails, since there is one node.",
      .banner = "Checking if node $node is critical for quorum of any quorum queues ...",
      .request = {.check = "node-is-quorum-critical"},
-     .answer = {.done = "Node $node seems to be the only one in a single node cluster, the check does not "
-                        "apply"}},
+     .answer = {.done = "Node $node " ALONE, .json = "Target node " ALONE}},
+    {.name = "check_if_node_is_mirror_sync_critical", .run = run_check,
+     .usage = "[--timeout <timeout>]",
+     .help = "Never fails, since there is one node, and queues have no mirrors.",
+     .banner = "Checking if node $node is critical for data safety of any classic mirrored queues ...",
+     .request = {.check = "node-is-quorum-critical"},
+     .answer = {.done = "Node $node " ALONE, .json = "Target node " ALONE}},
+    {.name = "check_if_new_quorum_queue_replicas_have_finished_initial_sync", .run = run_check,
+     .usage = "[--timeout <timeout>]",
+     .help = "Never fails: a quorum queue has the one replica with which it was declared.",
+     .banner = "Checking if node $node runs promotable replicas of any queues ...",
+     .request = {.check = "node-is-quorum-critical"},
+     .answer = {.done = "Node $node reported no queues with promotable replicas"}},
     {.name = "check_local_alarms", .run = run_check_local_alarms,
      .usage = "[--timeout <timeout>]",
      .help = "Fails if an alarm is on: the same as check_alarms, since there is one node.",

@@ -85,20 +85,48 @@ static void say_encoded(const struct invocation *i, const struct lv_buffer *base
         printf("{encrypted,<<\"%.*s\">>}\n", (int)base64->n, (const char *)base64->p);
 }
 
-static int encode(const struct invocation *i, const struct encryption_module *module,
-                  const struct encryption *e, struct slice input, struct slice passphrase)
+/* As a line of rabbitmq.conf has the value. */
+static void say_conf_value(const struct invocation *i, const struct lv_buffer *base64)
+{
+    struct lv_buffer text = {0};
+    lv_buffer_printf(&text, "encrypted:%.*s", (int)base64->n, (const char *)base64->p);
+    if (i->format == FORMAT_JSON)
+        say_value(i, json_stringn((const char *)text.p, text.n));
+    else
+        printf("%s\n", text_of(&text));
+    lv_buffer_free(&text);
+}
+
+typedef void say_fn(const struct invocation *i, const struct lv_buffer *base64);
+
+static int encode_and_say(const struct invocation *i, const struct encryption_module *module,
+                          const struct encryption *e, struct slice input, struct slice passphrase,
+                          say_fn *say)
 {
     struct lv_buffer text = {0};
     struct lv_buffer base64 = {0};
     enum encrypted_kind kind = read_term(input, &text);
     int err = module->encode(e, passphrase, kind, lv_buffer_slice(&text), &base64);
     if (err == 0)
-        say_encoded(i, &base64);
+        say(i, &base64);
     lv_buffer_free(&text);
     lv_buffer_free(&base64);
     return err == 0 ? EXIT_OK
                     : say_error(EXIT_UNAVAILABLE, "Error during cipher operation: %s",
                                 lv_error_text(err));
+}
+
+static int encode(const struct invocation *i, const struct encryption_module *module,
+                  const struct encryption *e, struct slice input, struct slice passphrase)
+{
+    return encode_and_say(i, module, e, input, passphrase, say_encoded);
+}
+
+static int encrypt_conf_value(const struct invocation *i, const struct encryption_module *module,
+                              const struct encryption *e, struct slice input,
+                              struct slice passphrase)
+{
+    return encode_and_say(i, module, e, input, passphrase, say_conf_value);
 }
 
 /* --- decode ----------------------------------------------------------------------------------- */
@@ -198,6 +226,11 @@ static int run(const struct invocation *i, const struct command *c, code_fn *cod
 int run_encode(struct invocation *i, const struct command *c)
 {
     return run(i, c, encode);
+}
+
+int run_encrypt_conf_value(struct invocation *i, const struct command *c)
+{
+    return run(i, c, encrypt_conf_value);
 }
 
 int run_decode(struct invocation *i, const struct command *c)

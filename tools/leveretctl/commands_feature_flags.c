@@ -14,6 +14,16 @@ static const struct text_choice enable_banners[] = {
     {NULL, "Enabling feature flag \"$1\" ..."},
 };
 
+static bool is_used(const struct invocation *i)
+{
+    return is_given(i, OPTION_USED);
+}
+
+static const struct text_choice deprecated_banners[] = {
+    {is_used, "Listing deprecated features in use ..."},
+    {NULL, "Listing deprecated features ..."},
+};
+
 static const struct failure enable_fails[] = {
     {.error = "no_such_flag",
      .exit_code = EXIT_USAGE,
@@ -35,6 +45,21 @@ const struct command feature_flag_commands[] = {
      .banner = "Listing feature flags ...",
      .arguments = {.max = MANY, .options = NO_HEADERS},
      .listing = {.columns = "name state", .all_columns = COLUMN_NAMES(FEATURE_FLAG_COLUMNS)}},
+    {.name = "list_deprecated_features", .run = run_listing,
+     .usage = "[--used] " COLUMNS_USAGE TIMEOUT_USAGE,
+     .help = "Lists nothing: no feature is deprecated.",
+     .banners = deprecated_banners,
+     .arguments = {.max = MANY, .options = NO_HEADERS | BIT(OPTION_USED)},
+     .request = {.command = "status"},
+     .listing = {.columns = "name deprecation_phase state",
+                 .all_columns = "deprecation_phase, desc, doc_url, name, provided_by, state",
+                 .drops_rows = true}},
+    {.name = "check_if_any_deprecated_features_are_used", .run = run_check,
+     .usage = "[--timeout <timeout>]",
+     .help = "Never fails: no feature is deprecated.",
+     .banner = "Checking if any deprecated features are used ...",
+     .request = {.check = "virtual-hosts"},
+     .answer = {.done = "Cluster reported no deprecated features in use"}},
     {.name = NULL},
 };
 /* clang-format on */

@@ -5,7 +5,12 @@
 #include "base/error.h"
 #include "leveretctl/talk.h"
 
-enum { START_TIMEOUT_S = 300, START_LOOKS_A_SECOND = 100, SOCKET_TIMEOUT_MS = 60000 };
+enum {
+    START_TIMEOUT_S = 300,
+    WAIT_TIMEOUT_S = 10,
+    START_LOOKS_A_SECOND = 100,
+    SOCKET_TIMEOUT_MS = 60000
+};
 
 /* Waits until the broker has started: it then creates its socket, so look for the socket. */
 static int run_await_startup(struct invocation *i, const struct command *c)
@@ -111,6 +116,13 @@ const struct command node_commands[] = {
     {.name = "await_startup", .run = run_await_startup,
      .usage = "[--timeout <timeout>]",
      .help = "Waits until the broker has started, at most 300 s.",
+     .failures = start_fails},
+    {.name = "wait", .run = run_wait,
+     .usage = "[<pidfile>] [--pid|-P <pid>]" TIMEOUT_USAGE,
+     .help = "Waits until the process of a pid file, or the one with this pid, has started the broker, at "
+             "most 10 s. leveretd writes no pid file: if there is none, the broker's own pid is used.",
+     .arguments = {.max = 1, .options = BIT(OPTION_PID), .check = wait_check},
+     .request = {.command = "await_startup", .timeout_s = WAIT_TIMEOUT_S},
      .failures = start_fails},
     {.name = "stop", .run = run_stop,
      .usage = "[--idempotent] [<pidfile>]",

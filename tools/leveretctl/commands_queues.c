@@ -32,6 +32,8 @@ static int add_ids(const struct invocation *i, const struct command *c, json_t *
 
 /* --- quorum queues ---------------------------------------------------------------------------- */
 
+#define NO_QUEUE "Target queue was not found in virtual host '$vhost'"
+
 static int add_quorum(const struct invocation *i, const struct command *c, json_t *request)
 {
     (void)i;
@@ -41,10 +43,35 @@ static int add_quorum(const struct invocation *i, const struct command *c, json_
     return EXIT_OK;
 }
 
+/* Asks whether there is a quorum queue of this name. */
+static int add_quorum_check(const struct invocation *i, const struct command *c, json_t *request)
+{
+    json_object_set_new(request, "columns", json_pack("[s]", "name"));
+    return add_quorum(i, c, request);
+}
+
 static const struct failure quorum_fails[] = {
     {.error = "no_such_queue", .exit_code = EXIT_UNAVAILABLE, .text = "not_found"},
     {.error = "no_such_vhost", .exit_code = EXIT_UNAVAILABLE, .text = "not_found"},
     {.error = "other_type", .exit_code = EXIT_UNAVAILABLE},
+    {.error = NULL},
+};
+
+static const struct failure peek_fails[] = {
+    {.error = "no_such_queue", .exit_code = EXIT_UNAVAILABLE, .text = NO_QUEUE},
+    {.error = "no_such_vhost", .exit_code = EXIT_UNAVAILABLE, .text = NO_QUEUE},
+    {.error = "other_type",
+     .exit_code = EXIT_UNAVAILABLE,
+     .text = "Cannot peek into a classic queue"},
+    {.error = NULL},
+};
+
+static const struct failure reclaim_fails[] = {
+    {.error = "no_such_queue", .exit_code = EXIT_UNAVAILABLE, .text = NO_QUEUE},
+    {.error = "no_such_vhost", .exit_code = EXIT_UNAVAILABLE, .text = NO_QUEUE},
+    {.error = "other_type",
+     .exit_code = EXIT_UNAVAILABLE,
+     .text = "This operation is not applicable to classic queues"},
     {.error = NULL},
 };
 
@@ -190,6 +217,21 @@ const struct command queue_commands[] = {
      .request = {.add = add_quorum},
      .listing = {.columns = "leader members online messages state", .is_whole = true},
      .failures = quorum_fails},
+    {.name = "peek", .run = run_peek,
+     .usage = "[--vhost <vhost>] <queue> <position>" TIMEOUT_USAGE,
+     .help = "Shows the message at a position of a quorum queue, from 1, without changing it; browse_queue "
+             "does so for every queue.",
+     .banner = "Peeking at quorum queue $1 at position $2 on node $node ...",
+     .arguments = {.min = 2, .max = 2, .names = "queue", .check = peek_check},
+     .request = {.add = add_quorum_check},
+     .failures = peek_fails},
+    {.name = "reclaim_quorum_memory", .run = run_change,
+     .usage = "[--vhost <vhost>] <queue>" TIMEOUT_USAGE,
+     .help = "Succeeds for a quorum queue and changes nothing: the broker frees memory by itself.",
+     .banner = "Will flush Raft WAL of quorum queue $1 ...",
+     .arguments = {.min = 1, .max = 1, .names = "queue"},
+     .request = {.add = add_quorum_check},
+     .failures = reclaim_fails},
     {.name = "rebalance", .run = run_change,
      .usage = "< all | classic | quorum >",
      .help = "Succeeds and changes nothing: queues are on one node.",

@@ -157,6 +157,18 @@ void cell_text(struct lv_buffer *out, const json_t *cell)
     }
 }
 
+void field_text(struct lv_buffer *out, const json_t *field)
+{
+    const char *type = json_string_value(json_array_get(field, 1));
+    const json_t *value = json_array_get(field, 2);
+    if (json_is_string(value))
+        put_scalar(out, value);
+    else if (strcmp(type, "keys") == 0)
+        put_tags(out, value, ", ");
+    else
+        put_typed(out, type, value);
+}
+
 /* --- cells: JSON ------------------------------------------------------------------------------ */
 
 static int append(const char *bytes, size_t n, void *out)

@@ -55,6 +55,10 @@ void listing_end(struct listing *l);
 /* Appends a cell as the table format shows it. */
 void cell_text(struct lv_buffer *out, const json_t *cell);
 
+/* Appends the value of a field, [name, type, value], as it is shown within a table, but a string as
+ * it is. The type "keys" is a list of strings. */
+void field_text(struct lv_buffer *out, const json_t *field);
+
 /* Prints a message; in pretty_table, as a table of one cell. */
 void message_print(enum format format, FILE *out, const char *message);
 

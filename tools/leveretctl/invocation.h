@@ -84,7 +84,15 @@ enum option_kind {
     O(OPTION_ONCE,            "--once",               NULL, FLAG,    NULL)                         \
     O(OPTION_SORT,            "--sort",               NULL, TEXT,    NULL)                         \
     O(OPTION_INTERVAL,        "--interval",           NULL, COUNT,   NULL)                         \
-    O(OPTION_ADDRESS_FAMILY,  "--address-family",     NULL, TEXT,    NULL)
+    O(OPTION_ADDRESS_FAMILY,  "--address-family",     NULL, TEXT,    NULL)                         \
+    O(OPTION_ACROSS_ALL_VHOSTS, "--across-all-vhosts", NULL, FLAG,  NULL)                          \
+    O(OPTION_PID,             "--pid",                "-P", INTEGER, NULL)                         \
+    O(OPTION_HASHING_ALGORITHM, "--hashing-algorithm", NULL, TEXT,  "algorithm")                   \
+    O(OPTION_BY_SOURCE,       "--by-source",          NULL, FLAG,    "by_source")                  \
+    O(OPTION_OBJECT_TYPE,     "--object-type",        NULL, TEXT,    "object_type")                \
+    O(OPTION_PATTERN,         "--pattern",            NULL, TEXT,    "pattern")                    \
+    O(OPTION_PROTECTED,       "--protected-from-deletion", NULL, TEXT, "protected_from_deletion")  \
+    O(OPTION_USED,            "--used",               NULL, FLAG,    NULL)
 /* clang-format on */
 
 enum option {
