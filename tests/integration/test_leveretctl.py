@@ -621,7 +621,8 @@ def test_the_manual_page_names_every_command(broker):
 
 @pytest.mark.leveret
 def test_what_needs_erlang_or_a_cluster_is_refused_with_a_reason(broker):
-    for command, reason in (('eval', 'does not run on Erlang'), ('add_member', 'is one node'), ('shovel_status', 'no shovels')):
+    for command, reason in (('eval', 'does not run on Erlang'), ('add_member', 'is one node'), ('shovel_status', 'no shovels'),
+                            ('schema_info', 'Mnesia'), ('sync_queue', 'is one node'), ('reset_stats_db', 'need no reset')):
         refused = broker.ctl(command, 'x', check=False)
         assert refused.code == UNAVAILABLE and reason in refused.err and refused.out == ''
 
@@ -651,6 +652,7 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
         ['-p', 'nowhere', 'trace_off'], ['await_startup'],
         ['add_user'], ['nonsense'], ['list_connections', 'nonsense'], ['list_queues', '--nonsense'],
         ['close_connection', 'nonsense', 'why'], ['close_all_user_connections', 'nobody', 'why'],
+        ['await_online_nodes', 'x'], ['wait'], ['wait', 'x', 'y'], ['wait', '--pid', '1', 'x'],
         ['enable_feature_flag', 'quorum_queue'], ['enable_feature_flag', 'all'], ['list_feature_flags', 'nonsense'],
     ]
     commands = [
