@@ -2,6 +2,7 @@
 #
 # Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
 # UI=false (no management page, so that neither node nor npm is needed),
+# RABBITMQ_NAMES=true (`install` adds the names of RabbitMQ's tools: rabbitmqctl ...),
 # CC, ARGS (for `run`: make run ARGS="--log-level debug"; for `bench`: ARGS="--quick"), KEEP=1 (for `demo`: leave it running), SEEDS and
 # FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on; store or features),
 # KILLS (for `crash`: how many), ATTACKS (for `hostile`: their names; none: all).
@@ -10,6 +11,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 LTO ?= true
 UI ?= true
+RABBITMQ_NAMES ?= false
 ARGS ?=
 KEEP ?=
 SEEDS ?= 0
@@ -42,6 +44,7 @@ setup: ## install what is missing (Debian packages; npm packages for the tests)
 build: ## build build/leveretd and build/leveretctl
 	@scripts/setup build
 	@scripts/configure $(BUILD) -Dtests=false -Db_lto=$(LTO) -Dui=$(UI) --prefix=$(PREFIX) \
+		-Drabbitmq_names=$(RABBITMQ_NAMES) \
 		-Ddemo=$$(pkg-config --exists librabbitmq libcurl libmicrohttpd && echo true || echo false)
 	@ninja -C $(BUILD)
 

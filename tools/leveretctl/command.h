@@ -119,6 +119,21 @@ const struct command *command_find(const char *name);
 /* Returns the template of a command's banner. */
 const char *command_banner(const struct invocation *i, const struct command *c);
 
+/* --- the names of tools ----------------------------------------------------------------------- */
+
+/* A tool of RabbitMQ whose name leveretctl may be called by (tools.c). rabbitmqctl needs no row. */
+struct tool {
+    const char *name;     /* NULL: the end of the list */
+    const char *commands; /* those that its help lists first, separated by spaces */
+};
+
+extern const struct tool tools[];
+
+/* Returns the tool of this name, or NULL. */
+const struct tool *tool_find(const char *program);
+/* Returns true if the command is one of those that the tool's help lists first. */
+bool tool_lists(const struct tool *tool, const char *command);
+
 /* --- for rows --------------------------------------------------------------------------------- */
 
 enum { NO_HEADERS = BIT(OPTION_NO_TABLE_HEADERS) };

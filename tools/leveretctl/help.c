@@ -43,18 +43,45 @@ void help_command(const struct invocation *i, const struct command *c, FILE *out
           out);
 }
 
+static int widest_name(void)
+{
+    size_t widest = 0;
+    for (const struct command_group *g = command_groups; g->title; g++)
+        for (const struct command *c = g->commands; c->name; c++)
+            if (strlen(c->name) > widest)
+                widest = strlen(c->name);
+    return (int)widest;
+}
+
+/* Lists the group's commands that the tool's help lists first, or else the others. */
+static void help_group(const struct command_group *g, const struct tool *tool, bool are_first,
+                       FILE *out)
+{
+    bool has_title = are_first;
+    for (const struct command *c = g->commands; c->name; c++) {
+        if ((tool && tool_lists(tool, c->name)) != are_first)
+            continue;
+        if (!has_title)
+            fprintf(out, "\n" BOLD "%s" PLAIN ":\n\n", g->title);
+        has_title = true;
+        fprintf(out, "   %-*s  %s\n", widest_name(), c->name, c->help);
+    }
+}
+
 void help_all(const struct invocation *i, FILE *out)
 {
+    const struct tool *tool = tool_find(i->program);
     fprintf(out,
             "\n" BOLD "Usage" PLAIN "\n\n"
             "%s [--node <node>] [--timeout <timeout>] [--longnames] [--quiet] <command> [<command "
             "options>]\n\nAvailable commands:\n",
             i->program);
-    for (const struct command_group *g = command_groups; g->title; g++) {
-        fprintf(out, "\n" BOLD "%s" PLAIN ":\n\n", g->title);
-        for (const struct command *c = g->commands; c->name; c++)
-            fprintf(out, "   %-28s  %s\n", c->name, c->help);
-    }
+    if (tool)
+        fprintf(out, "\n" BOLD "Commands of %s" PLAIN ":\n\n", tool->name);
+    for (const struct command_group *g = command_groups; tool && g->title; g++)
+        help_group(g, tool, true, out);
+    for (const struct command_group *g = command_groups; g->title; g++)
+        help_group(g, tool, false, out);
     fprintf(out, "\nUse '%s help <command>' to learn more about a specific command\n", i->program);
 }
 

@@ -1,0 +1,44 @@
+/* The names of RabbitMQ's tools. leveretctl can be installed under each of them (meson's option
+ * rabbitmq_names). It has every command under every name; the name decides which commands its help
+ * lists first. */
+#include <string.h>
+
+#include "base/slice.h"
+#include "leveretctl/command.h"
+
+const struct tool tools[] = {
+    {"rabbitmq-diagnostics",
+     "alarms certificates check_alarms check_certificate_expiration "
+     "check_if_node_is_quorum_critical check_local_alarms check_port_connectivity "
+     "check_port_listener check_protocol_listener check_running check_virtual_hosts cluster_status command_line_arguments environment is_booting is_running "
+     "list_network_interfaces listeners log_location log_tail log_tail_stream memory_breakdown "
+     "node_health_check os_env ping quorum_status report resolve_hostname server_version status "
+     "tls_versions"},
+    {"rabbitmq-plugins", ""},
+    {"rabbitmq-queues",
+     "check_if_node_is_quorum_critical quorum_status rebalance add_member delete_member grow "
+     "shrink"},
+    {"rabbitmq-streams", "stream_status add_replica delete_replica"},
+    {"rabbitmq-upgrade", "drain revive"},
+    {NULL, NULL},
+};
+
+const struct tool *tool_find(const char *program)
+{
+    for (const struct tool *t = tools; t->name; t++)
+        if (strcmp(t->name, program) == 0)
+            return t;
+    return NULL;
+}
+
+bool tool_lists(const struct tool *tool, const char *command)
+{
+    const size_t n = strlen(command);
+    for (const char *p = tool->commands; *p; p += strspn(p, " ")) {
+        size_t length = strcspn(p, " ");
+        if (length == n && memcmp(p, command, n) == 0)
+            return true;
+        p += length;
+    }
+    return false;
+}
