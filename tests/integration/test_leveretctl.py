@@ -611,6 +611,26 @@ def test_bash_completes_commands_options_and_names(broker, peer, name):
 
 
 @pytest.mark.leveret
+def test_it_answers_to_the_names_of_rabbitmqs_tools(broker, tmp_path):
+    def run(tool, *words):
+        link = tmp_path / tool
+        if not link.exists():
+            link.symlink_to(broker.control)
+        done = subprocess.run([link, '--data-dir', broker.data, *words], capture_output=True, text=True, timeout=PATIENCE_S)
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, _ = run('rabbitmqctl', 'list_exchanges')
+    assert code == OK and 'amq.topic\ttopic\n' in out
+    for tool, first in (('rabbitmq-diagnostics', 'alarms'), ('rabbitmq-queues', 'quorum_status'), ('rabbitmq-upgrade', 'drain')):
+        code, out, _ = run(tool, 'help')
+        assert code == OK and f'\n{tool} [--node <node>]' in out
+        own, others = out.split(f'Commands of {tool}')[1].split('Help\x1b[0m:', 1)
+        assert f'   {first} ' in own and f'   {first} ' not in others and '   list_exchanges ' in others
+    code, _, err = run('rabbitmq-queues', 'quorum_status')
+    assert code == USAGE and '\nrabbitmq-queues [--node <node>] [--longnames] [--quiet] quorum_status' in err
+
+
+@pytest.mark.leveret
 def test_the_manual_page_names_every_command(broker):
     page = os.path.join(os.path.dirname(__file__), '..', '..', 'docs', 'man', 'leveretctl.1')
     with open(page, encoding='utf-8') as file:

@@ -76,7 +76,7 @@ void help_all(const struct invocation *i, FILE *out)
             "%s [--node <node>] [--timeout <timeout>] [--longnames] [--quiet] <command> [<command "
             "options>]\n\nAvailable commands:\n",
             i->program);
-    if (tool)
+    if (tool && tool->commands[0])
         fprintf(out, "\n" BOLD "Commands of %s" PLAIN ":\n\n", tool->name);
     for (const struct command_group *g = command_groups; tool && g->title; g++)
         help_group(g, tool, true, out);
