@@ -10,16 +10,18 @@ const struct tool tools[] = {
     {"rabbitmq-diagnostics",
      "alarms certificates check_alarms check_certificate_expiration "
      "check_if_node_is_quorum_critical check_local_alarms check_port_connectivity "
-     "check_port_listener check_protocol_listener check_running check_virtual_hosts cluster_status command_line_arguments environment is_booting is_running "
+     "check_port_listener check_protocol_listener check_running check_virtual_hosts "
+     "cluster_status command_line_arguments environment is_booting is_running "
      "list_network_interfaces listeners log_location log_tail log_tail_stream memory_breakdown "
      "node_health_check os_env ping quorum_status report resolve_hostname server_version status "
      "tls_versions"},
     {"rabbitmq-plugins", ""},
     {"rabbitmq-queues",
-     "check_if_node_is_quorum_critical quorum_status rebalance add_member delete_member grow "
-     "shrink"},
+     "check_if_node_is_mirror_sync_critical check_if_node_is_quorum_critical peek quorum_status "
+     "rebalance reclaim_quorum_memory add_member delete_member grow shrink"},
     {"rabbitmq-streams", "stream_status add_replica delete_replica"},
-    {"rabbitmq-upgrade", "drain revive"},
+    {"rabbitmq-upgrade",
+     "await_online_quorum_plus_one await_online_synchronized_mirror drain post_upgrade revive"},
     {NULL, NULL},
 };
 
