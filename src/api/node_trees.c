@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth/sasl.h"
+#include "base/rabbitmq_plugins.h"
 #include "manage/json_text.h"
 #include "manage/node.h"
 #include "session/session.h"
@@ -69,25 +70,12 @@ json_t *tree_of_auth_mechanisms(const struct manage *m)
     return list;
 }
 
-/* RabbitMQ's plugins whose functions are part of Leveret: tools look for some of them. */
-static const char *const plugins[] = {
-    "rabbitmq_auth_mechanism_ssl",
-    "rabbitmq_consistent_hash_exchange",
-    "rabbitmq_delayed_message_exchange",
-    "rabbitmq_event_exchange",
-    "rabbitmq_management",
-    "rabbitmq_management_agent",
-    "rabbitmq_message_deduplication",
-    "rabbitmq_prometheus",
-    "rabbitmq_random_exchange",
-    "rabbitmq_recent_history_exchange",
-};
-
 json_t *tree_of_plugins(void)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
-        json_array_append_new(list, json_string(plugins[i]));
+    for (const struct rabbitmq_plugin *p = rabbitmq_plugins; p->name; p++)
+        if (plugin_is_part(p->kind))
+            json_array_append_new(list, json_string(p->name));
     return list;
 }
 
@@ -104,8 +92,9 @@ json_t *tree_of_applications(struct manage *m)
     node_facts_gather(m, &f);
     json_array_append_new(list, application("leveret", "Leveret", f.leveret_version));
     json_array_append_new(list, application("rabbit", "RabbitMQ, as clients see it", f.version));
-    for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
-        json_array_append_new(list, application(plugins[i], "part of Leveret", f.version));
+    for (const struct rabbitmq_plugin *p = rabbitmq_plugins; p->name; p++)
+        if (plugin_is_part(p->kind))
+            json_array_append_new(list, application(p->name, "part of Leveret", f.version));
     return list;
 }
 

@@ -110,8 +110,8 @@ extern const struct command_group command_groups[];
 extern const struct command help_commands[], node_commands[], user_commands[], access_commands[],
     monitoring_commands[], check_commands[], vhost_commands[], parameter_commands[],
     policy_commands[], configuration_commands[], definition_commands[], operation_commands[],
-    queue_commands[], cluster_commands[], feature_flag_commands[], upgrade_commands[],
-    diagnostic_commands[], absent_commands[];
+    queue_commands[], cluster_commands[], feature_flag_commands[], plugin_commands[],
+    upgrade_commands[], diagnostic_commands[], absent_commands[];
 
 /* Returns the command of this name, or NULL. In the name '-' means the same as '_'. */
 const struct command *command_find(const char *name);

@@ -20,6 +20,7 @@ const struct command_group command_groups[] = {
     {"Queues", queue_commands},
     {"Cluster", cluster_commands},
     {"Feature flags", feature_flag_commands},
+    {"Plugins", plugin_commands},
     {"Upgrades", upgrade_commands},
     {"Diagnostics of the process and its machine", diagnostic_commands},
     {"Of RabbitMQ, and refused here", absent_commands},

@@ -33,6 +33,7 @@ const struct command absent_commands[] = {
     REFUSED("exec", ERLANG "use the commands of leveretctl or the HTTP API."),
     REFUSED("remote_shell", ERLANG "use the commands of leveretctl or the HTTP API."),
     REFUSED("observer", ERLANG "use status, memory_breakdown, doctor or the management page."),
+    REFUSED("directories", "there are no directories of plugins: what they do is part of Leveret."),
     REFUSED("erlang_version", ERLANG "server_version has the version of the broker."),
     REFUSED("erlang_cookie_hash", ERLANG "there is no cookie: the control socket is protected by "
                                          "the permissions of the data directory."),

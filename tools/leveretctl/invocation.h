@@ -92,7 +92,11 @@ enum option_kind {
     O(OPTION_OBJECT_TYPE,     "--object-type",        NULL, TEXT,    "object_type")                \
     O(OPTION_PATTERN,         "--pattern",            NULL, TEXT,    "pattern")                    \
     O(OPTION_PROTECTED,       "--protected-from-deletion", NULL, TEXT, "protected_from_deletion")  \
-    O(OPTION_USED,            "--used",               NULL, FLAG,    NULL)
+    O(OPTION_USED,            "--used",               NULL, FLAG,    NULL)                         \
+    O(OPTION_VERBOSE,         "--verbose",            "-v", FLAG,    NULL)                         \
+    O(OPTION_MINIMAL,         "--minimal",            "-m", FLAG,    NULL)                         \
+    O(OPTION_ENABLED,         "--enabled",            "-E", FLAG,    NULL)                         \
+    O(OPTION_IMPLICITLY_ENABLED, "--implicitly-enabled", NULL, FLAG, NULL)
 /* clang-format on */
 
 enum option {

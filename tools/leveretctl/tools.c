@@ -15,7 +15,7 @@ const struct tool tools[] = {
      "list_network_interfaces listeners log_location log_tail log_tail_stream memory_breakdown "
      "node_health_check os_env ping quorum_status report resolve_hostname server_version status "
      "tls_versions"},
-    {"rabbitmq-plugins", ""},
+    {"rabbitmq-plugins", "disable enable is_enabled list set"},
     {"rabbitmq-queues",
      "check_if_node_is_mirror_sync_critical check_if_node_is_quorum_critical peek quorum_status "
      "rebalance reclaim_quorum_memory add_member delete_member grow shrink"},

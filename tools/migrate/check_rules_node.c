@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rabbitmq_plugins.h"
 #include "migrate/check_rules.h"
 #include "migrate/known.h"
 

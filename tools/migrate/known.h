@@ -16,14 +16,4 @@ extern const char *const known_queue_arguments[];
 /* Returns whether the name is in the list. */
 bool is_known(const char *name, const char *const *list);
 
-enum plugin_kind {
-    PLUGIN_UNKNOWN,
-    PLUGIN_BUILT_IN, /* Leveret does the same, or needs nothing of that kind */
-    PLUGIN_AUTH,     /* Leveret does the same once it is configured */
-    PLUGIN_MISSING,  /* known, and Leveret does not do it */
-};
-
-/* Finds out what a plugin of RabbitMQ is to Leveret. */
-enum plugin_kind plugin_kind(const char *name);
-
 #endif

@@ -85,15 +85,6 @@ static void arguments_of_queues_are_those_of_the_broker(void **state)
     assert_false(queue_argument_is_known(slice_str("x-unheard-of")));
 }
 
-static void a_plugin_is_built_in_or_missing_or_unknown(void **state)
-{
-    (void)state;
-    assert_int_equal(plugin_kind("rabbitmq_management"), PLUGIN_BUILT_IN);
-    assert_int_equal(plugin_kind("rabbitmq_auth_backend_ldap"), PLUGIN_AUTH);
-    assert_int_equal(plugin_kind("rabbitmq_mqtt"), PLUGIN_MISSING);
-    assert_int_equal(plugin_kind("our_own_plugin"), PLUGIN_UNKNOWN);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,7 +93,6 @@ int main(void)
         cmocka_unit_test(components_of_parameters_are_those_of_the_broker),
         cmocka_unit_test(keys_of_policies_are_those_of_the_broker),
         cmocka_unit_test(arguments_of_queues_are_those_of_the_broker),
-        cmocka_unit_test(a_plugin_is_built_in_or_missing_or_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
