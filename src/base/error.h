@@ -16,7 +16,8 @@
     E(10, ERR_TOO_LARGE, "larger than the limit")                                                  \
     E(11, ERR_CLOSED, "closed")                                                                    \
     E(12, ERR_NO_DESCRIPTORS, "too many open files")                                               \
-    E(13, ERR_TIMED_OUT, "timed out")
+    E(13, ERR_TIMED_OUT, "timed out")                                                              \
+    E(14, ERR_FORBIDDEN, "permission denied")
 
 enum lv_error {
 #define ERR_ENUM(number, name, sentence) name = -(number),

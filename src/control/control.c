@@ -8,6 +8,7 @@
  *       than half of the clients or of the threads are in use. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/node_links.h"
 #include "base/rcu.h"
 #include "control/client.h"
 
@@ -46,6 +48,7 @@ struct control {
     struct service service;
     int listen_fd;
     char *path;
+    char link[PATH_MAX]; /* by which tools find the socket; "" if there is none */
     pthread_t thread;
     bool has_thread;
     /* The members below are used by the thread alone. */
@@ -252,6 +255,17 @@ static int socket_open(const char *path, int *ret)
     return 0;
 }
 
+/* Without the link tools still find the socket in a default data directory, or are told of it. */
+static void link_make(struct control *c)
+{
+    int err = node_link_make(c->world.node_name, c->path, c->link);
+    if (err == ERR_EXISTS)
+        log_warning("leveretctl will not find this node by its name: %s; use --data-dir",
+                    lv_error_reason(err));
+    else if (err < 0)
+        log_debug("no link to the control socket: %s", lv_error_reason(err));
+}
+
 static int thread_start(struct control *c)
 {
     pthread_attr_t attributes;
@@ -288,6 +302,7 @@ int control_start(const struct control_world *world, struct control **ret)
         control_stop(&c);
         return err;
     }
+    link_make(c);
     *ret = c;
     return 0;
 }
@@ -314,6 +329,8 @@ void control_stop(struct control **control)
         return;
     if (c->has_thread)
         stop_thread(c);
+    if (c->link[0] != '\0')
+        node_link_remove(c->link, c->path);
     if (c->listen_fd >= 0)
         unlink(c->path);
     close_fd(c->listen_fd);

@@ -56,13 +56,14 @@ struct control_world {
 
 struct control; /* see control.c */
 
-/* Opens the socket (mode 0600) and starts serving. Returns 0; ERR_TOO_LARGE if the path is too long
- * for a unix address; ERR_NO_MEMORY if no thread can be started; else the error of a system call.
- * The caller owns *ret. May be called before or after loops_start(). */
+/* Opens the socket (mode 0600), starts serving, and makes a link to it (base/node_links.h; if that
+ * fails, the log says so). Returns 0; ERR_TOO_LARGE if the path is too long for a unix address;
+ * ERR_NO_MEMORY if no thread can be started; else the error of a system call. The caller owns *ret.
+ * May be called before or after loops_start(). */
 int control_start(const struct control_world *world, struct control **ret);
 
-/* Ends every request (those that wait end with an error), joins the threads and removes the socket.
- * Clears the pointer. NULL is fine. Call after asker_close(). */
+/* Ends every request (those that wait end with an error), joins the threads and removes the socket
+ * and its link. Clears the pointer. NULL is fine. Call after asker_close(). */
 void control_stop(struct control **control);
 
 #endif

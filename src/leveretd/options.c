@@ -256,20 +256,22 @@ static int apply_flags(struct config *config, const struct options *o, config_sa
     return err;
 }
 
-static bool can_use_system_dir(void)
+static bool can_use_system_dir(const char *dir)
 {
-    return geteuid() == 0 || access(SYSTEM_DATA_DIR, W_OK) == 0;
+    return geteuid() == 0 || access(dir, W_OK) == 0;
 }
 
 static int choose_data_dir(struct config *config, config_getenv get, config_say say, void *arg)
 {
     const char *state = get("XDG_STATE_HOME");
     const char *home = get("HOME");
+    const char *prefix = get("SYS_PREFIX");
     if (config->data_dir[0] != '\0')
         return 0;
-    struct lv_buffer dir = {0};
-    if (can_use_system_dir())
-        lv_buffer_printf(&dir, "%s", SYSTEM_DATA_DIR);
+    struct lv_buffer dir = {0}, system_dir = {0};
+    lv_buffer_printf(&system_dir, "%s" SYSTEM_DATA_DIR, prefix ? prefix : "");
+    if (can_use_system_dir((const char *)system_dir.p))
+        lv_buffer_printf(&dir, "%s", (const char *)system_dir.p);
     else if (state && state[0] == '/')
         lv_buffer_printf(&dir, "%s/leveret", state);
     else if (home && home[0] == '/')
@@ -285,6 +287,7 @@ static int choose_data_dir(struct config *config, config_getenv get, config_say 
         config->data_dir = lv_strdup((const char *)dir.p);
     }
     lv_buffer_free(&dir);
+    lv_buffer_free(&system_dir);
     return err;
 }
 

@@ -353,6 +353,7 @@ static void the_data_directory_is_the_systems_or_the_users(void **state)
     static const char *const with_state[] = {"XDG_STATE_HOME", "/s", "HOME", "/h", NULL};
     static const char *const with_name[] = {"LEVERET_DATA_DIR", "/named", "HOME", "/h", NULL};
     static const char *const with_home[] = {"XDG_STATE_HOME", "relative", "HOME", "/h", NULL};
+    static const char *const with_prefix[] = {"SYS_PREFIX", "/nowhere", "HOME", "/h", NULL};
     char *file = said_file("");
     struct options options = {.port = -1, .config_file = file};
     bool is_systems = geteuid() == 0 || access("/var/lib/leveret", W_OK) == 0;
@@ -361,6 +362,10 @@ static void the_data_directory_is_the_systems_or_the_users(void **state)
     config_free(&c);
     c = load(&options, with_home);
     assert_string_equal(c->data_dir, is_systems ? "/var/lib/leveret" : "/h/.local/state/leveret");
+    config_free(&c);
+    c = load(&options, with_prefix);
+    assert_string_equal(c->data_dir,
+                        geteuid() == 0 ? "/nowhere/var/lib/leveret" : "/h/.local/state/leveret");
     config_free(&c);
     c = load(&options, with_name);
     assert_string_equal(c->data_dir, "/named");
