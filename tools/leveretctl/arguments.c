@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "leveretctl/talk.h"
 
@@ -107,51 +106,6 @@ static void check_integers(struct invocation *i)
     }
 }
 
-static void name_node(struct invocation *i)
-{
-    char host[256] = "localhost";
-    if (is_given(i, OPTION_NODE)) {
-        snprintf(i->node, sizeof i->node, "%s", i->values[OPTION_NODE]);
-        return;
-    }
-    gethostname(host, sizeof host - 1);
-    host[sizeof host - 1] = '\0';
-    host[strcspn(host, ".")] = '\0';
-    snprintf(i->node, sizeof i->node, "leveret@%s", host);
-}
-
-/* --- where the broker keeps its socket -------------------------------------------------------- */
-
-static bool has_socket(const char *dir)
-{
-    char path[sizeof((struct invocation *)NULL)->data_dir + 16];
-    snprintf(path, sizeof path, "%s/control.sock", dir);
-    return access(path, F_OK) == 0;
-}
-
-/* leveretd uses /var/lib/leveret if it can write there, else a directory of its user. We may run as
- * another user, so look for the first of these directories that has a socket. */
-static void choose_data_dir(struct invocation *i)
-{
-    const char *named =
-        is_given(i, OPTION_DATA_DIR) ? i->values[OPTION_DATA_DIR] : getenv("LEVERET_DATA_DIR");
-    const char *system_dir = "/var/lib/leveret";
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (named && named[0]) {
-        snprintf(i->data_dir, sizeof i->data_dir, "%s", named);
-        return;
-    }
-    snprintf(i->data_dir, sizeof i->data_dir, "%s", system_dir);
-    if (has_socket(i->data_dir))
-        return;
-    if (state && state[0] == '/')
-        snprintf(i->data_dir, sizeof i->data_dir, "%s/leveret", state);
-    else if (home && home[0] == '/')
-        snprintf(i->data_dir, sizeof i->data_dir, "%s/.local/state/leveret", home);
-    if (!has_socket(i->data_dir))
-        snprintf(i->data_dir, sizeof i->data_dir, "%s", system_dir);
-}
-
 /* "-5" is a number; no option has a digit for a letter. */
 static bool is_negative(const char *word)
 {
@@ -178,8 +132,7 @@ void arguments_parse(struct invocation *i, int argc, char **argv)
     take_timeout(i);
     take_formatter(i);
     check_integers(i);
-    name_node(i);
-    choose_data_dir(i);
+    node_name_choose(i);
 }
 
 /* --- refusing --------------------------------------------------------------------------------- */

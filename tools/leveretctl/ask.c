@@ -53,6 +53,7 @@ int ask_open(struct ask *a, const char *data_dir, int timeout_ms)
         return 0;
     int err = errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
               : errno == EAGAIN                   ? ERR_BUSY
+              : errno == EACCES || errno == EPERM ? ERR_FORBIDDEN
                                                   : ERR_REFUSED;
     ask_close(a);
     return err;

@@ -17,8 +17,8 @@ struct ask {
 };
 
 /* Connects to the socket in this data directory. ERR_NOT_FOUND: there is no socket; ERR_REFUSED: no
- * process listens on it, or we have no permission; ERR_TOO_LARGE: the path is too long; ERR_BUSY:
- * the timeout has passed. */
+ * process listens on it; ERR_FORBIDDEN: we have no permission; ERR_TOO_LARGE: the path is too long;
+ * ERR_BUSY: the timeout has passed. */
 int ask_open(struct ask *a, const char *data_dir, int timeout_ms);
 /* Closes the connection. Does nothing if there is none. */
 void ask_close(struct ask *a);

@@ -52,20 +52,20 @@ static const struct {
 };
 
 /* Offers the names that exist; whatever fails, nothing is said. */
-static int offer_names(const struct invocation *typed, struct slice member, const char *prefix)
+static int offer_names(struct invocation *typed, struct slice member, const char *prefix)
 {
-    struct ask ask = {.fd = -1};
+    struct ask *ask = &typed->ask;
     size_t k = 0;
     while (k < sizeof kinds / sizeof kinds[0] && !slice_is(member, kinds[k].member))
         k++;
-    if (k == sizeof kinds / sizeof kinds[0] || ask_open(&ask, typed->data_dir, ASK_TIMEOUT_MS) < 0)
+    if (k == sizeof kinds / sizeof kinds[0] || broker_open(typed, ASK_TIMEOUT_MS) < 0)
         return EXIT_OK;
     json_t *request = json_pack("{s:s, s:s, s:[s]}", "command", kinds[k].command, "vhost",
                                 typed->vhost, "columns", kinds[k].column);
     json_t *line;
-    int err = ask_send(&ask, request);
+    int err = ask_send(ask, request);
     json_decref(request);
-    while (err == 0 && ask_line(&ask, &line) == 0) {
+    while (err == 0 && ask_line(ask, &line) == 0) {
         const char *name = json_string_value(json_array_get(line, 0));
         bool is_row = json_is_array(line);
         if (name && name[0] && can_be_typed(name))
@@ -74,7 +74,7 @@ static int offer_names(const struct invocation *typed, struct slice member, cons
         if (!is_row)
             break;
     }
-    ask_close(&ask);
+    ask_close(ask);
     return EXIT_OK;
 }
 
@@ -107,7 +107,7 @@ int run_autocomplete(struct invocation *i, const struct command *c)
     arguments_parse(&typed, count > 0 ? (int)count : 1, words);
     lv_buffer_free(&typed.invalid);
     if (is_given(i, OPTION_DATA_DIR) && !is_given(&typed, OPTION_DATA_DIR))
-        memcpy(typed.data_dir, i->data_dir, sizeof typed.data_dir);
+        typed.values[OPTION_DATA_DIR] = i->values[OPTION_DATA_DIR];
     const struct command *about = typed.command ? command_find(typed.command) : NULL;
     if (count > 1 && is_vhost_option(i->arguments[count - 2]))
         return offer_names(&typed, slice_str("vhost"), prefix);

@@ -39,9 +39,10 @@ static int module_load(const struct migrate_module **ret)
 
 /* --- this machine ----------------------------------------------------------------------------- */
 
-static void add_disk_free(const struct invocation *i, json_t *source)
+static void add_disk_free(struct invocation *i, json_t *source)
 {
     struct statvfs disk;
+    broker_locate(i);
     if (statvfs(i->data_dir, &disk) == 0)
         json_object_set_new(source, "data_disk_free",
                             json_integer((json_int_t)disk.f_bavail * (json_int_t)disk.f_frsize));
@@ -74,7 +75,7 @@ static void add_faults(struct invocation *i, json_t *source)
     json_t *answer = NULL;
     char *text = json_dumps(json_object_get(source, "definitions"), JSON_COMPACT);
     json_t *request = json_pack("{s:s, s:b}", "command", "import_definitions", "dry_run", true);
-    if (text && ask_open(&i->ask, i->data_dir, timeout_ms_of(i)) == 0) {
+    if (text && broker_open(i, timeout_ms_of(i)) == 0) {
         if (upload_and_ask(&i->ask, slice_of(text, strlen(text)), request, &answer) == 0)
             json_object_set_new(source, "local", json_pack("{s:o}", "faults", faults_of(answer)));
     } else {

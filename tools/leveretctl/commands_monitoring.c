@@ -1,16 +1,18 @@
 /* Listings of what the broker holds; its status; routes and the firehose. */
 #include <stdio.h>
 
+#include "base/error.h"
 #include "leveretctl/talk.h"
 #include "manage/columns.h"
 
 /* Says less than other commands about a broker that cannot be reached, as rabbitmqctl does. */
 static int run_ping(struct invocation *i, const struct command *c)
 {
+    int err = broker_open(i, timeout_ms_of(i));
     say_banner(i, c->banner);
-    if (ask_open(&i->ask, i->data_dir, timeout_ms_of(i)) < 0)
-        return say_error(EXIT_UNAVAILABLE, "Failed to connect to %s on %s/control.sock", i->node,
-                         i->data_dir);
+    if (err < 0)
+        return say_error(EXIT_UNAVAILABLE, "Failed to connect to %s on %s/control.sock: %s",
+                         i->node, i->data_dir, lv_error_text(err));
     json_t *answer;
     int code = converse(i, c, request_create(i, c), NULL, NULL, &answer);
     if (code != EXIT_OK)

@@ -18,10 +18,10 @@ static int run_await_startup(struct invocation *i, const struct command *c)
     const struct timespec pause = {.tv_nsec = 1000000000 / START_LOOKS_A_SECOND};
     const int looks_max =
         (i->timeout_s < 0 ? START_TIMEOUT_S : i->timeout_s) * START_LOOKS_A_SECOND;
-    int err = ask_open(&i->ask, i->data_dir, SOCKET_TIMEOUT_MS);
-    for (int n = 0; err < 0 && n < looks_max; n++) {
+    int err = broker_open(i, SOCKET_TIMEOUT_MS);
+    for (int n = 0; err < 0 && err != ERR_FORBIDDEN && n < looks_max; n++) {
         nanosleep(&pause, NULL);
-        err = ask_open(&i->ask, i->data_dir, SOCKET_TIMEOUT_MS);
+        err = broker_open(i, SOCKET_TIMEOUT_MS);
     }
     if (err < 0)
         return connect_to_broker(i);
@@ -65,7 +65,7 @@ static int stop_and_wait(struct invocation *i, const struct command *c)
 
 static int run_stop(struct invocation *i, const struct command *c)
 {
-    if (is_given(i, OPTION_IDEMPOTENT) && ask_open(&i->ask, i->data_dir, SOCKET_TIMEOUT_MS) < 0) {
+    if (is_given(i, OPTION_IDEMPOTENT) && broker_open(i, SOCKET_TIMEOUT_MS) < 0) {
         say_banner(i, c->banner);
         printf("Node %s is not running\n", i->node);
         return EXIT_OK;

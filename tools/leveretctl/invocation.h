@@ -117,7 +117,7 @@ extern const struct option_row {
     const char *member; /* NULL: none */
 } option_rows[OPTION_COUNT];
 
-enum { ARGUMENTS_MAX = 256 };
+enum { ARGUMENTS_MAX = 256, NODE_NAME_BYTES = 300, DATA_DIR_BYTES = 4096 };
 
 struct invocation {
     const char *program; /* the name we were called by */
@@ -133,11 +133,15 @@ struct invocation {
     size_t header_count, cc_count;
     struct lv_buffer invalid; /* "--bogus : \n" for each invalid option */
 
-    char node[300]; /* -n, or "leveret@HOST" */
+    char node[NODE_NAME_BYTES]; /* of the broker that was found; else -n, or "leveret@HOST" */
+    bool is_node_named;         /* by -n or RABBITMQ_NODENAME */
     const char *vhost;
     enum format format;
     int timeout_s; /* -1: not given */
-    char data_dir[4096];
+    /* locate.c's; data_dir is "" if several nodes run, and it does not know which is meant. */
+    char data_dir[DATA_DIR_BYTES];
+    struct lv_buffer places; /* where it has looked, a line each */
+    struct lv_buffer nodes;  /* the nodes that run here, a line each */
     struct ask ask;
 };
 

@@ -74,6 +74,8 @@ int main(int argc, char **argv)
     int code = run(&invocation);
     ask_close(&invocation.ask);
     lv_buffer_free(&invocation.invalid);
+    lv_buffer_free(&invocation.places);
+    lv_buffer_free(&invocation.nodes);
     if (fflush(stdout) != 0 && code == EXIT_OK)
         code = EXIT_SOFTWARE;
     return code;

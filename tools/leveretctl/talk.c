@@ -143,38 +143,6 @@ void say_done(const struct invocation *i, const char *message)
         message_print(i->format, stdout, message);
 }
 
-/* --- connecting ------------------------------------------------------------------------------- */
-
-int connect_to_broker(struct invocation *i)
-{
-    int err = ask_open(&i->ask, i->data_dir, timeout_ms_of(i));
-    if (err == 0)
-        return EXIT_OK;
-    fprintf(
-        stderr,
-        "Error: unable to perform an operation on node '%s'. Please see diagnostics information "
-        "and suggestions below.\n\n",
-        i->node);
-    if (err == ERR_NOT_FOUND)
-        fprintf(stderr,
-                " * %s/control.sock does not exist: leveretd is not running, or uses another data "
-                "directory\n * Name its data directory with --data-dir or LEVERET_DATA_DIR\n",
-                i->data_dir);
-    else if (err == ERR_REFUSED)
-        fprintf(stderr,
-                " * Cannot connect to %s/control.sock: leveretd is not running, or runs as another "
-                "user\n * Run this command as that user, or as root\n",
-                i->data_dir);
-    else if (err == ERR_BUSY)
-        fprintf(stderr,
-                " * leveretd did not accept a connection on %s/control.sock within %d s: it is "
-                "suspended or overloaded\n",
-                i->data_dir, timeout_ms_of(i) / 1000);
-    else
-        fprintf(stderr, " * %s/control.sock: %s\n", i->data_dir, lv_error_text(err));
-    return EXIT_UNAVAILABLE;
-}
-
 /* --- failures --------------------------------------------------------------------------------- */
 
 static int say_failure_json(const struct invocation *i, const struct failure *f)

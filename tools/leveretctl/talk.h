@@ -34,8 +34,12 @@ bool secret_read(const char *prompt, struct lv_buffer *ret);
 
 /* Returns how long to wait for the broker: --timeout, or the command's own timeout, or 60 s. */
 int timeout_ms_of(const struct invocation *i);
-/* Connects to the broker. Returns EXIT_OK, or EXIT_UNAVAILABLE after saying why. */
+
+/* Finds the broker and connects to it. Returns EXIT_OK, or EXIT_UNAVAILABLE after saying why. */
 int connect_to_broker(struct invocation *i);
+/* Likewise, but says nothing. Returns 0, or an error of ask_open(). */
+int broker_open(struct invocation *i, int timeout_ms);
+
 /* Sends a request and reads its answer; each row of it is handed to `row` (NULL: rows are ignored).
  * Returns EXIT_OK, with the last line of the answer in *ret, which the caller owns; else the exit
  * code, after saying what has failed. Takes the request. */
@@ -65,12 +69,20 @@ int request_make(const struct invocation *i, const struct command *c, json_t **r
 int health_ask(struct invocation *i, const struct command *c, json_t **ret);
 bool health_is_ok(const json_t *health);
 
-/* Prints a listener, of a status: "Interface: [::], port: 5672 ...", where the first word is given. */
+/* Prints a listener, of a status: "Interface: [::], port: 5672", after the word that is given. */
 void listener_words_print(FILE *out, const char *first, const json_t *listener);
 /* Prints it as a line of its own. */
 void listener_print(FILE *out, const json_t *listener);
 /* Returns the listeners of a status, each with the node's name. The caller owns the list. */
 json_t *listeners_for_programs(const struct invocation *i, const json_t *status);
+
+/* --- locate.c --------------------------------------------------------------------------------- */
+
+/* Writes the node's name as far as it is known without looking for the broker. */
+void node_name_choose(struct invocation *i);
+/* Looks for the broker, and writes its data directory and its node's name. If none is running, they
+ * are those of the place that comes first. */
+void broker_locate(struct invocation *i);
 
 /* --- arguments.c ------------------------------------------------------------------------------ */
 

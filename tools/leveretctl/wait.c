@@ -80,7 +80,7 @@ static bool is_alive(long pid)
 /* Connects to the broker, if that has not been done yet. Returns whether it answers. */
 static bool is_answering(struct waiting *w)
 {
-    return w->i->ask.fd >= 0 || ask_open(&w->i->ask, w->i->data_dir, timeout_ms_of(w->i)) == 0;
+    return w->i->ask.fd >= 0 || broker_open(w->i, timeout_ms_of(w->i)) == 0;
 }
 
 /* Returns the pid of the process at the other end of the socket. */
