@@ -48,7 +48,8 @@ def test_the_name_is_the_one_that_the_broker_has(own_broker):
     assert 'ping hare@burrow' in ctl(broker, 'ping').out
     for named in ({'words': ['-n', 'hare@burrow']}, {'RABBITMQ_NODENAME': 'hare@burrow'}):
         assert ctl(broker, *named.pop('words', []), 'ping', **named).code == 0
-    assert ctl(broker, '-n', 'doe', 'ping').code == 69
+    other = ctl(broker, '-n', 'doe', 'ping')
+    assert other.code == 69 and f'Failed to connect to doe@{HOST}: other nodes' in other.err, other
     refused = ctl(broker, '-n', 'doe', 'list_queues')
     assert refused.code == 69 and f"on node 'doe@{HOST}'" in refused.err and '   hare@burrow\n' in refused.err, refused
 
@@ -150,6 +151,7 @@ def test_the_names_of_rabbitmqs_tools_are_installed_and_find_the_broker(own_brok
         assert done.returncode == 0, done
     listed = ctl(broker, 'list_exchanges', PATH=f'{root}/usr/sbin', program='rabbitmqctl')
     assert listed.code == 0 and 'amq.topic\ttopic\n' in listed.out, listed
+    assert '\n[E*] rabbitmq_management' in ctl(broker, 'list', program=f'{root}/usr/sbin/rabbitmq-plugins').out
     for name in 'rabbitmq-diagnostics', 'rabbitmq-plugins', 'rabbitmq-queues', 'rabbitmq-streams', 'rabbitmq-upgrade':
         assert f'\n{name} [--node' in ctl(broker, 'help', program=f'{root}/usr/sbin/{name}').out
         assert os.path.exists(f'{root}/usr/share/man/man8/{name}.8')

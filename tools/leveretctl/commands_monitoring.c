@@ -10,6 +10,9 @@ static int run_ping(struct invocation *i, const struct command *c)
 {
     int err = broker_open(i, timeout_ms_of(i));
     say_banner(i, c->banner);
+    if (err < 0 && i->data_dir[0] == '\0')
+        return say_error(EXIT_UNAVAILABLE, "Failed to connect to %s: other nodes are running here",
+                         i->node);
     if (err < 0)
         return say_error(EXIT_UNAVAILABLE, "Failed to connect to %s on %s/control.sock: %s",
                          i->node, i->data_dir, lv_error_text(err));

@@ -241,7 +241,7 @@ static int ask_version(struct invocation *i, const struct command *c, json_t **r
 {
     json_t *status;
     *ret = NULL;
-    if (ask_open(&i->ask, i->data_dir, timeout_ms_of(i)) != 0)
+    if (broker_open(i, timeout_ms_of(i)) != 0)
         return EXIT_OK;
     int code = converse(i, c, json_pack("{s:s}", "command", "status"), NULL, NULL, &status);
     if (code == EXIT_OK) {
