@@ -1,8 +1,9 @@
 /* Which files a config is read from: the environment's file, the main file, then those of conf.d,
  * and advanced.config.
  *
- * The main file is the one that is named; else leveret.conf, or rabbitmq.conf if a machine has no
- * leveret.conf, as after a change from RabbitMQ. Without a main file conf.d alone is read. */
+ * The main file is the one that is named; else that of /etc/leveret, or that of /etc/rabbitmq if
+ * nothing in /etc/leveret sets anything, as after a change from RabbitMQ: the file that a package
+ * installs in /etc/leveret has comments only. Without a main file conf.d alone is read. */
 #include <errno.h>
 #include <glob.h>
 #include <libgen.h>
@@ -24,6 +25,7 @@ struct sources {
     struct config_environment environment;
     struct config_lines lines;
     const char *root; /* SYS_PREFIX: what precedes /etc */
+    const struct defaults *defaults;
     config_say say;
     void *arg;
 };
@@ -32,12 +34,7 @@ struct sources {
 static const struct defaults {
     const char *directory;
     const char *file;
-} defaults[] = {
-    {"/etc/leveret", "leveret.conf"},
-    {"/etc/rabbitmq", "rabbitmq.conf"},
-};
-
-enum { DEFAULTS_COUNT = sizeof defaults / sizeof *defaults };
+} of_leveret = {"/etc/leveret", "leveret.conf"}, of_rabbitmq = {"/etc/rabbitmq", "rabbitmq.conf"};
 
 static bool is_file(const char *path)
 {
@@ -52,10 +49,10 @@ static bool is_directory(const char *path)
 }
 
 /* Returns "ROOT/DIRECTORY/FILE". The caller owns it. */
-static char *default_path(const struct sources *s, size_t index, const char *file)
+static char *default_path(const struct sources *s, const struct defaults *of, const char *file)
 {
     struct lv_buffer path = {0};
-    lv_buffer_printf(&path, "%s%s/%s", s->root, defaults[index].directory, file);
+    lv_buffer_printf(&path, "%s%s/%s", s->root, of->directory, file);
     return (char *)path.p;
 }
 
@@ -100,6 +97,44 @@ static int read_existing(struct sources *s, const char *path)
     return err;
 }
 
+/* --- /etc/leveret or /etc/rabbitmq ------------------------------------------------------------ */
+
+/* Returns whether a file has more than comments and empty lines, or cannot be read, which whoever
+ * reads it reports. */
+static bool has_settings(const char *path)
+{
+    struct lv_buffer text = {0};
+    bool has_some = config_read_whole(path, &text) < 0;
+    struct slice rest = lv_buffer_slice(&text);
+    while (rest.n > 0 && !has_some) {
+        struct slice line = config_take_line(&rest);
+        size_t i = 0;
+        while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t' || line.p[i] == '\r'))
+            i++;
+        has_some = i < line.n && line.p[i] != '#';
+    }
+    encrypted_wipe(&text);
+    return has_some;
+}
+
+static bool matches_file(const char *pattern)
+{
+    glob_t found = {0};
+    bool is_there = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+    globfree(&found);
+    return is_there;
+}
+
+static const struct defaults *choose_defaults(const struct sources *s)
+{
+    char *file = default_path(s, &of_leveret, of_leveret.file);
+    char *pattern = default_path(s, &of_leveret, "conf.d/*.conf");
+    bool is_used = (is_file(file) && has_settings(file)) || matches_file(pattern);
+    free(file);
+    free(pattern);
+    return is_used ? &of_leveret : &of_rabbitmq;
+}
+
 /* --- The main file ---------------------------------------------------------------------------- */
 
 static char *with_suffix(const char *path)
@@ -124,12 +159,10 @@ static char *choose_main_file(const struct sources *s, const char *flag)
         return lv_strdup(flag);
     if (named)
         return is_file(named) ? lv_strdup(named) : with_suffix(named);
-    for (size_t i = 0; i < DEFAULTS_COUNT; i++) {
-        char *path = default_path(s, i, defaults[i].file);
-        if (is_file(path))
-            return path;
-        free(path);
-    }
+    char *path = default_path(s, s->defaults, s->defaults->file);
+    if (is_file(path))
+        return path;
+    free(path);
     return NULL;
 }
 
@@ -163,16 +196,7 @@ static char *choose_pattern(const struct sources *s, const char *main_file)
         free(copy);
         return (char *)pattern.p;
     }
-    for (size_t i = 0; i < DEFAULTS_COUNT; i++) {
-        char *directory = default_path(s, i, "conf.d");
-        bool is_there = is_directory(directory) || i == DEFAULTS_COUNT - 1;
-        if (is_there)
-            lv_buffer_printf(&pattern, "%s/*.conf", directory);
-        free(directory);
-        if (is_there)
-            break;
-    }
-    return (char *)pattern.p;
+    return default_path(s, s->defaults, "conf.d/*.conf");
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -222,12 +246,9 @@ static char *choose_env_file(const struct sources *s, const char *flag)
     const char *named = config_environment_get(&s->environment, "RABBITMQ_CONF_ENV_FILE");
     if (named)
         return lv_strdup(named);
-    char *ours = default_path(s, 0, defaults[0].file);
-    bool is_ours = flag || is_file(ours);
-    free(ours);
-    if (is_ours)
+    if (flag || s->defaults == &of_leveret)
         return NULL;
-    char *path = default_path(s, 1, "rabbitmq-env.conf");
+    char *path = default_path(s, &of_rabbitmq, "rabbitmq-env.conf");
     if (is_file(path))
         return path;
     free(path);
@@ -256,17 +277,21 @@ static int read_env_file(struct sources *s, const char *flag)
 static char *choose_advanced(const struct sources *s, const char *main_file)
 {
     const char *named = config_environment_get(&s->environment, "RABBITMQ_ADVANCED_CONFIG_FILE");
-    struct lv_buffer path = {0};
+    char *path;
     if (named) {
-        lv_buffer_printf(&path, "%s", named);
+        path = lv_strdup(named);
     } else if (main_file) {
+        struct lv_buffer beside = {0};
         char *copy = lv_strdup(main_file);
-        lv_buffer_printf(&path, "%s/advanced.config", dirname(copy));
+        lv_buffer_printf(&beside, "%s/advanced.config", dirname(copy));
         free(copy);
+        path = (char *)beside.p;
+    } else {
+        path = default_path(s, s->defaults, "advanced.config");
     }
-    if (path.n > 0 && is_file((const char *)path.p))
-        return (char *)path.p;
-    lv_buffer_free(&path);
+    if (is_file(path))
+        return path;
+    free(path);
     return NULL;
 }
 
@@ -313,6 +338,7 @@ int config_read_sources(struct config *config, const char *flag, config_getenv g
     struct sources s = {.config = config, .environment = {.get = get}, .say = say, .arg = arg};
     const char *root = config_environment_get(&s.environment, "SYS_PREFIX");
     s.root = root ? root : "";
+    s.defaults = choose_defaults(&s);
     int err = read_env_file(&s, flag);
     err = first_of(err, read_files(&s, flag));
     err = first_of(err, config_lines_resolve(&s.lines, &s.environment, say, arg));

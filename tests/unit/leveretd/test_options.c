@@ -216,7 +216,6 @@ static void files_are_read_in_rabbitmqs_order(void **state)
     write_file(root, "/etc/rabbitmq/conf.d/30-no.conf.old", "heartbeat = 4\n");
     write_file(root, "/etc/rabbitmq/rabbitmq.conf", "channel_max = 1\nframe_max = $(size)\n");
     write_file(root, "/etc/rabbitmq/rabbitmq-env.conf", "size=5000\nNODENAME=hare\n");
-    rmdir("/etc/leveret/conf.d");
     c = load(&no_flags, pairs);
     assert_int_equal(c->file_count, 3);
     assert_non_null(strstr(c->files[0], "/etc/rabbitmq/rabbitmq.conf"));
@@ -230,7 +229,23 @@ static void files_are_read_in_rabbitmqs_order(void **state)
         strstr(c->origins[CONFIG_node_name], "rabbitmq-env.conf:2 (RABBITMQ_NODENAME)"));
     config_free(&c);
 
-    /* leveret.conf takes the place of all of them. */
+    /* A leveret.conf that sets nothing, as a package brings it, changes nothing. */
+    write_file(root, "/etc/leveret/leveret.conf", "# heartbeat = 7\n \n\t# more\n");
+    c = load(&no_flags, pairs);
+    assert_int_equal(c->file_count, 3);
+    assert_int_equal(c->heartbeat_s, 3);
+    config_free(&c);
+
+    /* A file of its conf.d takes the place of all of /etc/rabbitmq, and so does leveret.conf. */
+    write_file(root, "/etc/leveret/conf.d/a.conf", "heartbeat = 9\n");
+    c = load(&no_flags, pairs);
+    assert_int_equal(c->file_count, 2);
+    assert_int_equal(c->heartbeat_s, 9);
+    assert_string_equal(c->node_name, "");
+    config_free(&c);
+    char path[300];
+    snprintf(path, sizeof path, "%s/etc/leveret/conf.d/a.conf", root);
+    unlink(path);
     write_file(root, "/etc/leveret/leveret.conf", "heartbeat = 7\n");
     c = load(&no_flags, pairs);
     assert_int_equal(c->file_count, 1);
@@ -252,6 +267,21 @@ static void files_are_read_in_rabbitmqs_order(void **state)
     c = load(&no_flags, more);
     assert_int_equal(c->file_count, 2);
     assert_int_equal(c->heartbeat_s, 2);
+    config_free(&c);
+    nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void advanced_config_is_read_without_rabbitmq_conf(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/leveret-root-XXXXXX";
+    assert_non_null(mkdtemp(root));
+    const char *pairs[] = {"SYS_PREFIX", root, NULL};
+    make_directories(root);
+    write_file(root, "/etc/rabbitmq/advanced.config", "[{rabbit, [{heartbeat, 8}]}].\n");
+    struct config *c = load(&no_flags, pairs);
+    assert_int_equal(c->file_count, 1);
+    assert_int_equal(c->heartbeat_s, 8);
     config_free(&c);
     nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
@@ -388,6 +418,7 @@ int main(void)
         cmocka_unit_test(flags_win_over_environment_over_file_over_defaults),
         cmocka_unit_test(rabbitmqs_config_file_may_lack_its_suffix),
         cmocka_unit_test(files_are_read_in_rabbitmqs_order),
+        cmocka_unit_test(advanced_config_is_read_without_rabbitmq_conf),
         cmocka_unit_test(a_file_in_the_classic_format_is_refused),
         cmocka_unit_test(a_check_names_every_fault),
         cmocka_unit_test(a_named_file_must_be_there),
