@@ -110,6 +110,17 @@ lint: ## clang-format, clang-tidy, and the order of the rooms
 install: build ## install to PREFIX (/usr/local), below DESTDIR
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild
 
+.PHONY: dist
+dist: ## an archive of the sources, which builds without node and network: build-dist/
+	@scripts/setup build
+	@scripts/deb dist
+
+.PHONY: deb
+deb: ## Debian packages, in build-deb/
+	@scripts/setup build package
+	@scripts/deb build
+	@scripts/deb check
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf $(BUILD) $(BUILD)-*
