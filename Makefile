@@ -121,6 +121,10 @@ deb: ## Debian packages, in build-deb/
 	@scripts/deb build
 	@scripts/deb check
 
+.PHONY: deb-check
+deb-check: deb ## install them on a new Debian that systemd boots, upgrade under load, remove, purge (root; minutes)
+	@tests/packages/check_packages.py
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf $(BUILD) $(BUILD)-*
