@@ -115,6 +115,10 @@ dist: ## an archive of the sources, which builds without node and network: build
 	@scripts/setup build
 	@scripts/deb dist
 
+.PHONY: dist-check
+dist-check: dist ## build that archive where there is neither network nor node (minutes)
+	@tests/packages/check_dist
+
 .PHONY: deb
 deb: ## Debian packages, in build-deb/
 	@scripts/setup build package
