@@ -27,6 +27,7 @@ DIR = pathlib.Path(os.environ.get('DIR', f'/var/tmp/leveret-packages-{SUITE}'))
 BASE = DIR.with_name(DIR.name + '.base')
 INCLUDED = 'systemd,systemd-sysv,dbus,ca-certificates,logrotate,procps'
 APT = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-y', '-q', '--no-install-recommends']
+PYTHON = '/usr/bin/python3'    # the one that has Debian's pika
 PATIENCE_S = 300        # for what takes a second on a machine that has nothing else to do
 CONFIRMED_MIN = 2000    # publishes that precede and follow an upgrade
 
@@ -214,7 +215,7 @@ class Publisher:
         self.broken = 0
         self.is_over = False
         # Its own process enters the network: namespaces belong to threads.
-        self.process = subprocess.Popen(['nsenter', '-t', debian.init, '-n', sys.executable, HERE / 'publisher.py'],
+        self.process = subprocess.Popen(['nsenter', '-t', debian.init, '-n', PYTHON, HERE / 'publisher.py'],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.thread = threading.Thread(target=self.read)
         self.thread.start()
@@ -238,7 +239,7 @@ class Publisher:
 
 
 def read_queue(debian):
-    return [int(word) for word in run('nsenter', '-t', debian.init, '-n', sys.executable, HERE / 'publisher.py', '--read').split()]
+    return [int(word) for word in run('nsenter', '-t', debian.init, '-n', PYTHON, HERE / 'publisher.py', '--read').split()]
 
 
 def check_upgrade(debian):
