@@ -605,6 +605,9 @@ def test_bash_completes_commands_options_and_names(broker, peer, name):
     assert 'amq.topic' in completed('explain_route', 'amq.')
     assert completed('-p', '/') == ['/']
     assert completed('set_permissions', 'gues') == ['guest']
+    assert completed('list_queues', 'name', 'messages_rea') == ['messages_ready', 'messages_ready_ram']
+    assert completed('browse_queue', queue, 'routing') == ['routing_key']
+    assert completed('enable', 'rabbitmq_man') == ['rabbitmq_management', 'rabbitmq_management_agent']
     assert broker.ctl('autocomplete', 'list_exch').out == 'list_exchanges\n'
     for one in queue, evil:
         peer.call(1, 'queue.delete', queue=one)

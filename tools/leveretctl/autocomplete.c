@@ -1,9 +1,11 @@
 /* `autocomplete`: what may come next on a command line, a word a line, for the shells' completion
- * (tools/completion/). Commands and options are those of the tables; names of vhosts, queues, users
- * and exchanges are asked for, and if the broker cannot be reached there are none. */
+ * (tools/completion/). Commands, options, columns and plugins are those of the tables; names of
+ * vhosts, queues, users and exchanges are asked for, and if the broker cannot be reached there are
+ * none. */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/rabbitmq_plugins.h"
 #include "leveretctl/talk.h"
 
 enum { ASK_TIMEOUT_MS = 2000, WORDS_MAX = ARGUMENTS_MAX + 1 };
@@ -78,11 +80,31 @@ static int offer_names(struct invocation *typed, struct slice member, const char
     return EXIT_OK;
 }
 
-/* Returns the name of the command's argument at this place, or SLICE_EMPTY. */
+static int offer_columns(const struct command *c, const char *prefix)
+{
+    for (const char *p = c->listing.all_columns; *p; p += strspn(p, ", ")) {
+        size_t length = strcspn(p, ",");
+        if (strncmp(p, prefix, strlen(prefix)) == 0)
+            printf("%.*s\n", (int)length, p);
+        p += length;
+    }
+    return EXIT_OK;
+}
+
+static int offer_plugins(const char *prefix)
+{
+    for (const struct rabbitmq_plugin *plugin = rabbitmq_plugins; plugin->name; plugin++)
+        if (plugin_is_part(plugin->kind))
+            offer(plugin->name, prefix);
+    return EXIT_OK;
+}
+
+/* Returns the name of the command's argument at this place, or SLICE_EMPTY. A name that ends in
+ * "..." is that of all from there on. */
 static struct slice argument_name(const struct command *c, size_t place)
 {
     const char *names = c->arguments.names ? c->arguments.names : "";
-    for (; place > 0 && *names; place--) {
+    for (; place > 0 && names[strcspn(names, " .")] != '.' && *names; place--) {
         names += strcspn(names, " ");
         names += *names == ' ';
     }
@@ -115,6 +137,11 @@ int run_autocomplete(struct invocation *i, const struct command *c)
         return offer_options(about, prefix);
     if (!typed.command || strcmp(typed.command, "help") == 0)
         return offer_commands(prefix);
-    return about ? offer_names(&typed, argument_name(about, typed.argument_count), prefix)
-                 : EXIT_OK;
+    if (!about)
+        return EXIT_OK;
+    if (about->listing.all_columns && typed.argument_count >= (size_t)about->arguments.min)
+        return offer_columns(about, prefix);
+    struct slice member = argument_name(about, typed.argument_count);
+    return slice_is(member, "plugins") ? offer_plugins(prefix)
+                                       : offer_names(&typed, member, prefix);
 }
