@@ -1,0 +1,39 @@
+/* A connection to a broker by AMQP, over TCP, TLS or a socket that is connected already.
+ *
+ * One thread uses a connection. Every function waits; the other side's death ends the waiting,
+ * which TCP keepalive notices within two minutes if the peer's machine is gone. */
+#ifndef MIGRATE_LINK_H
+#define MIGRATE_LINK_H
+
+#include <amqp.h>
+
+#include "base/buffer.h"
+
+enum { LINK_CHANNEL = 1, LINK_CONNECT_S = 10 };
+
+struct link {
+    amqp_connection_state_t amqp; /* NULL: not open */
+};
+
+/* Connects by a URL (amqp[s]://USER:PASSWORD@HOST[:PORT]), in this vhost; what the URL says of a
+ * vhost is ignored. Returns 0, and link_close() ends it; else ERR_INVALID (the URL), ERR_REFUSED
+ * (the login, or the vhost), or ERR_CLOSED (nobody answers), with a sentence appended to `reason`.
+ */
+int link_open(struct link *link, const char *url, const char *vhost, struct lv_buffer *reason);
+/* Like link_open(), over a socket that is connected and where AMQP begins. Takes the socket. */
+int link_adopt(struct link *link, int fd, const char *vhost, struct lv_buffer *reason);
+/* Closes the connection. Does nothing if there is none. */
+void link_close(struct link *link);
+
+/* Opens the channel LINK_CHANNEL. `target` (NULL: none) names the queue to which all is published,
+ * which only Leveret's control socket offers (docs/formats/control.md). Returns 0 or a negative
+ * error, with a sentence appended to `reason`. */
+int link_channel_open(struct link *link, const char *target, struct lv_buffer *reason);
+/* Closes that channel; what was delivered on it and is not acknowledged returns to its queue. */
+void link_channel_close(struct link *link);
+
+/* Turns a reply of rabbitmq-c into 0; or ERR_REFUSED (the broker has closed the channel or the
+ * connection) or ERR_CLOSED (the connection is lost), with a sentence appended to `reason`. */
+int link_check(amqp_rpc_reply_t reply, struct lv_buffer *reason);
+
+#endif
