@@ -20,26 +20,45 @@ enum { KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_COUNT = 6, FR
 
 /* --- what went wrong -------------------------------------------------------------------------- */
 
-static int closed_by_peer(const amqp_method_t *method, struct lv_buffer *reason)
+int link_check_method(const struct link *link, const amqp_method_t *method,
+                      struct lv_buffer *reason)
 {
-    amqp_bytes_t text = amqp_cstring_bytes("the broker has closed the connection");
-    if (method->id == AMQP_CHANNEL_CLOSE_METHOD)
+    amqp_bytes_t text;
+    bool is_channel = method->id == AMQP_CHANNEL_CLOSE_METHOD;
+    if (is_channel)
         text = ((const amqp_channel_close_t *)method->decoded)->reply_text;
     else if (method->id == AMQP_CONNECTION_CLOSE_METHOD)
         text = ((const amqp_connection_close_t *)method->decoded)->reply_text;
-    lv_buffer_printf(reason, "%.*s", (int)text.len, (const char *)text.bytes);
-    return method->id == AMQP_CHANNEL_CLOSE_METHOD ? ERR_REFUSED : ERR_CLOSED;
+    else
+        return 0;
+    lv_buffer_printf(reason, "%s says: %.*s", link->name, (int)text.len,
+                     (const char *)text.bytes);
+    return is_channel ? ERR_REFUSED : ERR_CLOSED;
 }
 
-int link_check(amqp_rpc_reply_t reply, struct lv_buffer *reason)
+int link_check_status(const struct link *link, int status, struct lv_buffer *reason)
+{
+    if (status == AMQP_STATUS_OK)
+        return 0;
+    lv_buffer_printf(reason, "the connection to %s is lost: %s", link->name,
+                     amqp_error_string2(status));
+    return ERR_CLOSED;
+}
+
+int link_check(const struct link *link, amqp_rpc_reply_t reply, struct lv_buffer *reason)
 {
     if (reply.reply_type == AMQP_RESPONSE_NORMAL)
         return 0;
-    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION)
-        return closed_by_peer(&reply.reply, reason);
-    lv_buffer_printf(reason, "the connection is lost: %s",
-                     amqp_error_string2(reply.library_error));
-    return ERR_CLOSED;
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) {
+        int err = link_check_method(link, &reply.reply, reason);
+        if (err)
+            return err;
+    }
+    return link_check_status(link,
+                             reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION
+                                 ? reply.library_error
+                                 : AMQP_STATUS_CONNECTION_CLOSED,
+                             reason);
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -53,8 +72,6 @@ static void keep_alive(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &n, sizeof n);
 }
 
-/* RabbitMQ closes the socket without a word if the vhost is not there for this user; rabbitmq-c
- * tells a refused login by the same status. */
 static int login(struct link *link, const char *vhost, const char *user, const char *password,
                  struct lv_buffer *reason)
 {
@@ -66,7 +83,7 @@ static int login(struct link *link, const char *vhost, const char *user, const c
     amqp_rpc_reply_t reply =
         amqp_login_with_properties(link->amqp, vhost, 0, FRAME_BYTES, 0, &properties,
                                    AMQP_SASL_METHOD_PLAIN, user, password);
-    int err = link_check(reply, reason);
+    int err = link_check(link, reply, reason);
     if (err)
         link_close(link);
     return err && reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION ? ERR_REFUSED : err;
@@ -86,7 +103,7 @@ static int connect_to(struct link *link, const struct amqp_connection_info *wher
         keep_alive(amqp_get_sockfd(link->amqp));
         return 0;
     }
-    lv_buffer_printf(reason, "cannot connect to %s, port %d: %s", where->host, where->port,
+    lv_buffer_printf(reason, "cannot connect to %s at %s, port %d: %s", link->name, where->host, where->port,
                      amqp_error_string2(status));
     link_close(link);
     return ERR_CLOSED;
@@ -119,7 +136,7 @@ int link_adopt(struct link *link, int fd, const char *vhost, struct lv_buffer *r
 void link_close(struct link *link)
 {
     if (link->amqp)
-        amqp_destroy_connection(link->amqp);
+        amqp_destroy_connection(link->amqp); /* which closes it first */
     link->amqp = NULL;
 }
 
@@ -128,15 +145,17 @@ void link_close(struct link *link)
 int link_channel_open(struct link *link, const char *target, struct lv_buffer *reason)
 {
     amqp_method_number_t answers[] = {AMQP_CHANNEL_OPEN_OK_METHOD, 0};
-    amqp_channel_open_t open = {.out_of_band = target ? amqp_cstring_bytes(target)
-                                                      : amqp_empty_bytes};
+    amqp_channel_open_t open = {.out_of_band =
+                                    target ? amqp_cstring_bytes(target) : amqp_empty_bytes};
     return link_check(
-        amqp_simple_rpc(link->amqp, LINK_CHANNEL, AMQP_CHANNEL_OPEN_METHOD, answers, &open),
+        link, amqp_simple_rpc(link->amqp, LINK_CHANNEL, AMQP_CHANNEL_OPEN_METHOD, answers, &open),
         reason);
 }
 
-void link_channel_close(struct link *link)
+int link_channel_close(struct link *link, struct lv_buffer *reason)
 {
-    if (link->amqp)
-        amqp_channel_close(link->amqp, LINK_CHANNEL, AMQP_REPLY_SUCCESS);
+    int err =
+        link_check(link, amqp_channel_close(link->amqp, LINK_CHANNEL, AMQP_REPLY_SUCCESS), reason);
+    amqp_maybe_release_buffers(link->amqp);
+    return err;
 }

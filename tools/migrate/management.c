@@ -59,7 +59,7 @@ void management_close(struct management **management)
 /* --- one path --------------------------------------------------------------------------------- */
 
 /* Returns 0 if the status is that of an answer. */
-static int check_status(long status, struct lv_buffer *reason)
+static int check_status(long status, const struct lv_buffer *body, struct lv_buffer *reason)
 {
     if (status / 100 == 2)
         return 0;
@@ -72,7 +72,9 @@ static int check_status(long status, struct lv_buffer *reason)
         lv_buffer_printf(reason, "there is no such path (404): is this the address of RabbitMQ's "
                                  "management plugin?");
     else
-        lv_buffer_printf(reason, "the server answered with status %ld", status);
+        lv_buffer_printf(reason, "the server answered with status %ld%s%.*s", status,
+                         status == 400 ? ": " : "", status == 400 ? (int)body->n : 0,
+                         body->n ? (const char *)body->p : "");
     return status == 404 ? ERR_NOT_FOUND : status == 401 || status == 403 ? ERR_REFUSED : ERR_IO;
 }
 
@@ -90,30 +92,54 @@ static int parse(const struct lv_buffer *body, json_t **ret, struct lv_buffer *r
     return 0;
 }
 
-int management_get(struct management *management, const char *path, json_t **ret,
-                   struct lv_buffer *reason)
+/* Sends a GET, or with a body a POST. */
+static int ask(struct management *management, const char *path, const char *text, json_t **ret,
+               struct lv_buffer *reason)
 {
     struct lv_buffer url = {0};
     struct lv_buffer body = {0};
     long status = 0;
     lv_buffer_printf(&url, "%s%s", management->url, path);
-    const struct web_request request = {.url = (const char *)url.p};
+    const struct web_request request = {.url = (const char *)url.p,
+                                        .body = text ? slice_str(text) : (struct slice){0},
+                                        .content_type = text ? "application/json" : NULL};
     int err = web_client_ask(management->client, &request, &status, &body, reason);
     if (err == 0)
-        err = check_status(status, reason);
-    if (err == 0)
+        err = check_status(status, &body, reason);
+    if (err == 0 && status == 204)
+        *ret = json_null();
+    else if (err == 0)
         err = parse(&body, ret, reason);
     lv_buffer_free(&url);
     lv_buffer_free(&body);
     return err;
 }
 
+int management_get(struct management *management, const char *path, json_t **ret,
+                   struct lv_buffer *reason)
+{
+    return ask(management, path, NULL, ret, reason);
+}
+
+int management_ask(const char *url, const char *path, const char *body, int timeout_ms,
+                   json_t **ret, struct lv_buffer *reason)
+{
+    struct management *m = NULL;
+    int err = management_open(url, timeout_ms, &m, reason);
+    if (err == 0)
+        err = ask(m, path, body, ret, reason);
+    management_close(&m);
+    return err;
+}
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
-static const struct source_path {
+struct source_path {
     const char *name, *path;
     bool is_needed;
-} paths[] = {
+};
+
+static const struct source_path paths_to_check[] = {
     {"overview", "/api/overview", true},
     {"definitions", "/api/definitions", true},
     {"nodes", "/api/nodes", false},
@@ -122,6 +148,17 @@ static const struct source_path {
     {"vhosts", "/api/vhosts", false},
     {"connections", "/api/connections", false},
     {"consumers", "/api/consumers", false},
+    {NULL, NULL, false},
+};
+
+static const struct source_path paths_to_move[] = {
+    {"overview", "/api/overview", true},
+    {"definitions", "/api/definitions", true},
+    {"queues", "/api/queues", true},
+    {"exchanges", "/api/exchanges", true},
+    {"bindings", "/api/bindings", true},
+    {"whoami", "/api/whoami", true},
+    {NULL, NULL, false},
 };
 
 static void note_unread(json_t *unread, const char *path, const struct lv_buffer *reason)
@@ -148,19 +185,31 @@ static int read_path(struct management *m, const struct source_path *p, json_t *
     return err;
 }
 
-int management_read(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason)
+static int read_paths(const char *url, int timeout_ms, const struct source_path *path,
+                      json_t **ret, struct lv_buffer *reason)
 {
     struct management *m = NULL;
     int err = management_open(url, timeout_ms, &m, reason);
     if (err)
         return err;
     json_t *source = json_pack("{s:[]}", "unread");
-    for (size_t i = 0; i < sizeof paths / sizeof *paths && err == 0; i++)
-        err = read_path(m, &paths[i], source, reason);
+    for (; path->name && err == 0; path++)
+        err = read_path(m, path, source, reason);
     management_close(&m);
     if (err)
         json_decref(source);
     else
         *ret = source;
     return err;
+}
+
+int management_read(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason)
+{
+    return read_paths(url, timeout_ms, paths_to_check, ret, reason);
+}
+
+int management_read_to_move(const char *url, int timeout_ms, json_t **ret,
+                            struct lv_buffer *reason)
+{
+    return read_paths(url, timeout_ms, paths_to_move, ret, reason);
 }

@@ -1,4 +1,4 @@
-/* Reads a RabbitMQ's HTTP API: only GET, only JSON. */
+/* Asks a RabbitMQ's HTTP API. */
 #ifndef MIGRATE_MANAGEMENT_H
 #define MIGRATE_MANAGEMENT_H
 
@@ -22,7 +22,14 @@ void management_close(struct management **management);
 int management_get(struct management *management, const char *path, json_t **ret,
                    struct lv_buffer *reason);
 
-/* As struct migrate_module's `read` (migrate.h). */
+/* Opens, asks once, and closes. With a body of JSON (NULL: none) the request is a POST; an answer
+ * without content is null. ERR_IO with what the server says if it does not accept the body. */
+int management_ask(const char *url, const char *path, const char *body, int timeout_ms,
+                   json_t **ret, struct lv_buffer *reason);
+
+/* As struct migrate_module's `read` and `read_to_move` (migrate.h). */
+int management_read_to_move(const char *url, int timeout_ms, json_t **ret,
+                            struct lv_buffer *reason);
 int management_read(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason);
 
 #endif

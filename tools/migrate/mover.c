@@ -3,34 +3,46 @@
  * Both channels are new for each queue, so the n-th delivery has tag n, is the n-th publish, and is
  * confirmed by number n.
  *
- *   (1) settled <= confirmed ones <= published; published - settled < WINDOW.
+ *   (1) acked <= settled <= published; published - acked <= the window, by the source's prefetch.
  *   (2) A delivery is acknowledged only when it and all before it are confirmed: what comes back
  *       after a crash is the end of what was delivered, and keeps its order.
- *   (3) At most one message is in memory at a time, besides those that rabbitmq-c has read while it
- *       waited for an answer; it waits for one only while the source has nothing to deliver.
+ *   (3) The confirm of a message that the destination has returned or refused is not looked at.
+ *   (4) Before the channel is closed its consumer is cancelled, and what came before is moved: a
+ *       queue that counts deliveries sees none in vain.
  *
  * Ways to fail: a link is lost (the source returns what is not acknowledged, and a later run moves
- * it, perhaps for the second time); the destination refuses a message (nack), which ends the queue
+ * it, perhaps for the second time); a side refuses the queue or a message, which ends the queue
  * there. */
 #include "migrate/mover.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "migrate/outlet.h"
 
-enum { WINDOW = 1024, ACK_EVERY = 256, IDLE_MS = 20 };
+enum {
+    RING = MOVER_WINDOW_MAX + 1,
+    IDLE_MS = 50,
+    CONFIRMS_EVERY = 32,      /* publishes */
+    STALLED_MS = 30 * 1000,   /* with messages ready, and none delivered */
+};
 
 struct mover {
+    const struct mover_job *job;
     struct link *from, *to;
-    const char *queue;
+    struct outlet outlet;
     struct moved *moved;
     struct lv_buffer *reason;
-    uint64_t published, settled;
-    uint64_t acked;                 /* acknowledged at the source; at most `settled` */
-    bool is_confirmed[WINDOW];      /* by number modulo WINDOW, of those above `settled` */
-    uint64_t bytes[WINDOW];
+    uint64_t published, settled, acked;
+    bool is_confirmed[RING]; /* by number modulo RING, of those above `settled` */
+    size_t bytes[RING];
+    bool is_over;     /* nothing more is to be delivered */
+    uint64_t most;    /* publishes, and then the queue has had its turn */
+    uint64_t delivered_ms;
 };
 
 /* --- confirms and acknowledgements ------------------------------------------------------------ */
@@ -40,22 +52,19 @@ static int acknowledge(struct mover *m)
     if (m->acked == m->settled)
         return 0;
     int status = amqp_basic_ack(m->from->amqp, LINK_CHANNEL, m->settled, true);
-    if (status != AMQP_STATUS_OK) {
-        lv_buffer_printf(m->reason, "the connection to the source is lost: %s",
-                         amqp_error_string2(status));
-        return ERR_CLOSED;
-    }
-    m->acked = m->settled;
-    return 0;
+    if (status == AMQP_STATUS_OK)
+        m->acked = m->settled;
+    m->job->progress(m->job->arg);
+    return link_check_status(m->from, status, m->reason);
 }
 
 static void settle(struct mover *m)
 {
-    while (m->settled < m->published && m->is_confirmed[(m->settled + 1) % WINDOW]) {
+    while (m->settled < m->published && m->is_confirmed[(m->settled + 1) % RING]) {
         m->settled++;
-        m->is_confirmed[m->settled % WINDOW] = false;
+        m->is_confirmed[m->settled % RING] = false;
         m->moved->messages++;
-        m->moved->bytes += m->bytes[m->settled % WINDOW];
+        m->moved->bytes += m->bytes[m->settled % RING];
     }
 }
 
@@ -63,38 +72,38 @@ static int take_confirm(struct mover *m, const amqp_basic_ack_t *ack)
 {
     uint64_t first = ack->multiple ? m->settled + 1 : ack->delivery_tag;
     uint64_t last = ack->delivery_tag == 0 ? m->published : ack->delivery_tag;
-    if (last > m->published || (first <= m->settled && first <= last)) {
-        lv_buffer_printf(m->reason, "the destination confirms what was not published");
+    if (last > m->published || (!ack->multiple && first <= m->settled)) {
+        lv_buffer_printf(m->reason, "%s confirms what was not published", m->to->name);
         return ERR_CLOSED;
     }
     for (uint64_t n = first; n <= last; n++)
-        m->is_confirmed[n % WINDOW] = true;
+        m->is_confirmed[n % RING] = true;
     settle(m);
-    return m->settled - m->acked >= ACK_EVERY ? acknowledge(m) : 0;
+    return m->settled - m->acked > m->job->window / 4 ? acknowledge(m) : 0;
 }
 
+static int refuse(struct mover *m, const char *why)
+{
+    lv_buffer_printf(m->reason, "%s %s", m->to->name, why);
+    return ERR_REFUSED;
+}
+
+/* What the destination has sent. The header and the body of a returned message need no look. */
 static int take_frame(struct mover *m, const amqp_frame_t *frame)
 {
     if (frame->frame_type != AMQP_FRAME_METHOD)
         return 0;
     const amqp_method_t *method = &frame->payload.method;
-    switch (method->id) {
-    case AMQP_BASIC_ACK_METHOD:
+    if (method->id == AMQP_BASIC_ACK_METHOD)
         return take_confirm(m, method->decoded);
-    case AMQP_BASIC_NACK_METHOD:
-        lv_buffer_printf(m->reason, "the destination does not take a message (is the queue full?)");
-        return ERR_REFUSED;
-    case AMQP_CHANNEL_CLOSE_METHOD:
-    case AMQP_CONNECTION_CLOSE_METHOD:
-        return link_check((amqp_rpc_reply_t){.reply_type = AMQP_RESPONSE_SERVER_EXCEPTION,
-                                             .reply = *method},
-                          m->reason);
-    default:
-        return 0; /* connection.blocked: publishing waits by itself */
-    }
+    if (method->id == AMQP_BASIC_NACK_METHOD)
+        return refuse(m, "does not take a message: the queue may be full");
+    if (method->id == AMQP_BASIC_RETURN_METHOD)
+        return refuse(m, "has no such queue, or another binding");
+    return link_check_method(m->to, method, m->reason);
 }
 
-/* Takes what the destination has sent, or waits for something of it. */
+/* Takes what the destination has sent; if `waits`, waits for something of it. */
 static int take_confirms(struct mover *m, bool waits)
 {
     const struct timeval none = {0};
@@ -105,47 +114,37 @@ static int take_confirms(struct mover *m, bool waits)
             amqp_simple_wait_frame_noblock(m->to->amqp, &frame, waits && is_first ? NULL : &none);
         if (status == AMQP_STATUS_TIMEOUT)
             break;
-        if (status != AMQP_STATUS_OK) {
-            lv_buffer_printf(m->reason, "the connection to the destination is lost: %s",
-                             amqp_error_string2(status));
-            return ERR_CLOSED;
-        }
-        err = take_frame(m, &frame);
+        err = link_check_status(m->to, status, m->reason);
+        if (err == 0)
+            err = take_frame(m, &frame);
+        amqp_maybe_release_buffers(m->to->amqp);
     }
-    amqp_maybe_release_buffers(m->to->amqp);
     return err;
 }
 
-/* Waits until at most this many publishes are not confirmed. */
-static int await_confirms(struct mover *m, uint64_t most)
+static int await_confirms(struct mover *m)
 {
     int err = 0;
-    while (err == 0 && m->published - m->settled > most)
+    while (err == 0 && m->published > m->settled)
         err = take_confirms(m, true);
-    return err;
+    return err == 0 ? acknowledge(m) : err;
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-static int publish(struct mover *m, const amqp_envelope_t *e)
+static int publish(struct mover *m, amqp_envelope_t *e)
 {
-    int err = await_confirms(m, WINDOW - 2);
-    if (err)
-        return err;
-    if (e->delivery_tag != m->published + 1) {
-        lv_buffer_printf(m->reason, "the source's delivery tags are not consecutive");
-        return ERR_CLOSED;
+    if (e->delivery_tag != m->published + 1 || m->published - m->settled >= m->job->window) {
+        lv_buffer_printf(m->reason, "%s delivers more than was asked for", m->from->name);
+        return ERR_REFUSED;
     }
     m->published++;
-    m->bytes[m->published % WINDOW] = e->message.body.len;
-    int status = amqp_basic_publish(m->to->amqp, LINK_CHANNEL, e->exchange, e->routing_key, false,
-                                    false, &e->message.properties, e->message.body);
-    if (status != AMQP_STATUS_OK) {
-        lv_buffer_printf(m->reason, "the connection to the destination is lost: %s",
-                         amqp_error_string2(status));
-        return ERR_CLOSED;
-    }
-    return take_confirms(m, false);
+    m->delivered_ms = clock_up_ms();
+    m->bytes[m->published % RING] = e->message.body.len;
+    int err = outlet_publish(&m->outlet, e, m->moved, m->reason);
+    if (err == 0 && m->published % CONFIRMS_EVERY == 0)
+        err = take_confirms(m, false);
+    return err;
 }
 
 /* Says why no delivery has come. */
@@ -154,105 +153,157 @@ static int not_delivered(struct mover *m, amqp_rpc_reply_t reply)
     amqp_frame_t frame;
     if (reply.reply_type != AMQP_RESPONSE_LIBRARY_EXCEPTION ||
         reply.library_error != AMQP_STATUS_UNEXPECTED_STATE)
-        return link_check(reply, m->reason);
-    if (amqp_simple_wait_frame(m->from->amqp, &frame) != AMQP_STATUS_OK ||
-        frame.frame_type != AMQP_FRAME_METHOD) {
-        lv_buffer_printf(m->reason, "the connection to the source is lost");
-        return ERR_CLOSED;
-    }
+        return link_check(m->from, reply, m->reason);
+    int err =
+        link_check_status(m->from, amqp_simple_wait_frame(m->from->amqp, &frame), m->reason);
+    if (err || frame.frame_type != AMQP_FRAME_METHOD)
+        return err;
     if (frame.payload.method.id == AMQP_BASIC_CANCEL_METHOD) {
-        lv_buffer_printf(m->reason, "the source has cancelled the consumer (is the queue deleted?)");
+        lv_buffer_printf(m->reason, "%s has cancelled the consumer: the queue is deleted",
+                         m->from->name);
         return ERR_REFUSED;
     }
-    return take_frame(m, &frame);
+    return link_check_method(m->from, &frame.payload.method, m->reason);
 }
 
-/* Moves what is delivered until nothing comes for a moment. */
-static int take_deliveries(struct mover *m, bool *ret_has_any)
+/* Takes a delivery, if there is one. */
+static int take_delivery(struct mover *m, bool *ret_is_taken)
 {
-    const struct timeval moment = {.tv_usec = IDLE_MS * 1000};
-    *ret_has_any = false;
-    for (;;) {
-        amqp_envelope_t e;
-        amqp_maybe_release_buffers(m->from->amqp);
-        amqp_rpc_reply_t reply = amqp_consume_message(m->from->amqp, &e, &moment, 0);
-        if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
-            reply.library_error == AMQP_STATUS_TIMEOUT)
-            return 0;
-        int err = 0;
-        if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
-            *ret_has_any = true;
-            err = publish(m, &e);
-            amqp_destroy_envelope(&e);
-        } else {
-            err = not_delivered(m, reply);
-        }
-        if (err)
-            return err;
-    }
-}
-
-/* Returns whether nothing is ready; deliveries that were sent before the answer are read already,
- * and the next take_deliveries() has them. */
-static int count_ready(struct mover *m, uint32_t *ret)
-{
-    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(
-        m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes(m->queue), true, false, false, false,
-        amqp_empty_table);
-    if (!ok)
-        return link_check(amqp_get_rpc_reply(m->from->amqp), m->reason);
-    *ret = ok->message_count;
-    return 0;
-}
-
-static int move_all(struct mover *m)
-{
-    uint32_t ready = 0;
-    bool has_any = true;
-    int err = 0;
-    while (err == 0 && (has_any || ready > 0)) {
-        err = take_deliveries(m, &has_any);
-        if (err == 0)
-            err = await_confirms(m, 0);
-        if (err == 0)
-            err = acknowledge(m);
-        if (err == 0)
-            err = count_ready(m, &ready);
-        if (err == 0 && !has_any && ready > 0) {
-            lv_buffer_printf(m->reason, "another consumer has the queue to itself");
-            err = ERR_REFUSED;
-        }
-    }
+    const struct timeval none = {0};
+    amqp_envelope_t e;
+    *ret_is_taken = false;
+    amqp_maybe_release_buffers(m->from->amqp);
+    amqp_rpc_reply_t reply = amqp_consume_message(m->from->amqp, &e, &none, 0);
+    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+        reply.library_error == AMQP_STATUS_TIMEOUT)
+        return 0;
+    *ret_is_taken = true;
+    if (reply.reply_type != AMQP_RESPONSE_NORMAL)
+        return not_delivered(m, reply);
+    int err = publish(m, &e);
+    amqp_destroy_envelope(&e);
     return err;
 }
 
-static int begin(struct mover *m)
+/* Asks how many messages are ready, which also says that all acknowledgements have been taken.
+ * Deliveries that come before the answer are kept for take_delivery(). */
+static int count_ready(struct mover *m, uint32_t *ret_consumers)
 {
-    int err = link_channel_open(m->to, m->queue, m->reason);
-    if (err)
-        return err;
-    err = link_channel_open(m->from, NULL, m->reason);
-    if (err)
-        return err;
-    amqp_confirm_select(m->to->amqp, LINK_CHANNEL);
-    err = link_check(amqp_get_rpc_reply(m->to->amqp), m->reason);
-    if (err)
-        return err;
-    amqp_basic_qos(m->from->amqp, LINK_CHANNEL, 0, WINDOW - 1, false);
-    err = link_check(amqp_get_rpc_reply(m->from->amqp), m->reason);
-    if (err)
-        return err;
-    amqp_basic_consume(m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes(m->queue), amqp_empty_bytes,
-                       false, false, false, amqp_empty_table);
-    return link_check(amqp_get_rpc_reply(m->from->amqp), m->reason);
+    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(
+        m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes(m->job->queue), true, false, false, false,
+        amqp_empty_table);
+    if (!ok)
+        return link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
+    m->moved->left = ok->message_count;
+    *ret_consumers = ok->consumer_count;
+    return 0;
 }
 
-int mover_run(struct link *from, struct link *to, const char *queue, struct moved *moved,
-              struct lv_buffer *reason)
+/* --- the queue -------------------------------------------------------------------------------- */
+
+/* Nothing has come for a moment, and all that came is acknowledged. */
+static int look_whether_over(struct mover *m)
 {
-    struct mover m = {.from = from, .to = to, .queue = queue, .moved = moved, .reason = reason};
-    int err = begin(&m);
-    if (!err)
-        err = move_all(&m);
+    uint32_t consumers;
+    int err = count_ready(m, &consumers);
+    m->is_over = m->moved->left == 0;
+    if (err || m->is_over || clock_up_ms() - m->delivered_ms < STALLED_MS)
+        return err;
+    lv_buffer_printf(m->reason, "%s delivers none of its messages: another consumer has the queue "
+                                "to itself; stop that one", m->from->name);
+    return ERR_BUSY;
+}
+
+/* Waits until a side has sent something, at most for a moment. Returns whether one has. */
+static bool wait_for_any(const struct mover *m)
+{
+    struct pollfd sides[] = {
+        {.fd = amqp_get_sockfd(m->from->amqp), .events = POLLIN},
+        {.fd = amqp_get_sockfd(m->to->amqp), .events = POLLIN},
+    };
+    return poll(sides, 2, IDLE_MS) != 0;
+}
+
+static int move_some(struct mover *m)
+{
+    bool is_taken;
+    int err = take_delivery(m, &is_taken);
+    if (m->published >= m->most)
+        m->is_over = true;
+    if (err || is_taken)
+        return err;
+    err = take_confirms(m, false);
+    if (err || wait_for_any(m))
+        return err;
+    err = await_confirms(m);
+    return err == 0 && !m->is_over ? look_whether_over(m) : err;
+}
+
+static int consume(struct mover *m)
+{
+    amqp_basic_qos(m->from->amqp, LINK_CHANNEL, 0, (uint16_t)m->job->window, false);
+    int err = link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
+    if (err)
+        return err;
+    m->delivered_ms = clock_up_ms();
+    amqp_basic_consume(m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes(m->job->queue),
+                       amqp_cstring_bytes("leveretctl"), false, false, false, amqp_empty_table);
+    return link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
+}
+
+/* Cancels the consumer, and moves what has come before that. */
+static int stop_consuming(struct mover *m)
+{
+    uint32_t consumers;
+    bool is_taken = true;
+    amqp_basic_cancel(m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes("leveretctl"));
+    int err = link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
+    while (err == 0 && is_taken)
+        err = take_delivery(m, &is_taken);
+    if (err == 0)
+        err = await_confirms(m);
+    return err == 0 ? count_ready(m, &consumers) : err;
+}
+
+/* Opens the channels. Returns ERR_BUSY if another consumer is served before us. */
+static int begin(struct mover *m)
+{
+    uint32_t consumers = 0;
+    int err = link_channel_open(m->from, NULL, m->reason);
+    if (err == 0)
+        err = count_ready(m, &consumers);
+    m->most = m->moved->left;
+    if (err == 0 && m->most > 0 && m->job->is_single_active && consumers > 0) {
+        lv_buffer_printf(m->reason, "another consumer is the single active one: stop it");
+        err = ERR_BUSY;
+    }
+    if (err || m->most == 0)
+        return err;
+    err = outlet_open(&m->outlet, m->reason);
+    return err == 0 ? consume(m) : err;
+}
+
+static int move(struct mover *m)
+{
+    int err = begin(m);
+    if (err == 0 && m->most == 0)
+        return link_channel_close(m->from, m->reason);
+    while (err == 0 && !m->is_over)
+        err = move_some(m);
+    if (err == 0)
+        err = stop_consuming(m);
+    if (err == 0)
+        err = link_channel_close(m->from, m->reason);
+    return err == 0 ? outlet_close(&m->outlet, m->reason) : err;
+}
+
+int mover_run(const struct mover_job *job, struct moved *moved, struct lv_buffer *reason)
+{
+    lv_assert(job->window > 0 && job->window <= MOVER_WINDOW_MAX);
+    struct mover m = {.job = job, .from = job->from, .to = job->to, .moved = moved,
+                      .reason = reason, .outlet = {.job = job}};
+    int err = move(&m);
+    if (err && m.settled > m.acked) /* so that these do not come twice, if the source still hears */
+        amqp_basic_ack(m.from->amqp, LINK_CHANNEL, m.settled, true);
     return err;
 }

@@ -1,0 +1,22 @@
+/* What is carried over, worked out from the JSON of an HTTP API: pure functions. */
+#ifndef MIGRATE_CARRIED_H
+#define MIGRATE_CARRIED_H
+
+#include <jansson.h>
+
+/* Returns the definitions to import, which the caller owns. `source` has the answers `definitions`,
+ * `queues`, `exchanges` and `bindings`. Queues that are not durable, their exchanges and bindings
+ * are added, which definitions do not have; exclusive ones are not. `vhost` (NULL: all): only what
+ * is in this vhost, and the users who have permissions there. */
+json_t *carried_definitions(const json_t *source, const char *vhost);
+
+/* Returns the queues whose messages are to be moved, in the order of their vhosts and names: a list
+ * of objects, which the caller owns. `pattern` (NULL: all) is one of file names: "orders.*".
+ *   vhost, name           texts
+ *   ready, unacked, bytes as the source counts them: they may be some seconds old
+ *   window                how many messages may be under way, so that they take little memory
+ *   quorum, single_active booleans (mover.h)
+ *   skipped               if there: a sentence that says why it cannot be moved */
+json_t *carried_queues(const json_t *queues, const char *vhost, const char *pattern);
+
+#endif
