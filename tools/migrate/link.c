@@ -4,6 +4,7 @@
 
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ int link_adopt(struct link *link, int fd, const char *vhost, struct lv_buffer *r
     link->amqp = amqp_new_connection();
     amqp_socket_t *socket = amqp_tcp_socket_new(link->amqp);
     lv_assert(socket);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); /* rabbitmq-c polls before it waits */
     amqp_tcp_socket_set_sockfd(socket, fd);
     return login(link, vhost, "leveretctl", "", reason);
 }
