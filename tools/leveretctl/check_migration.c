@@ -2,40 +2,15 @@
  * The module leveret_migrate.so reads it and has the rules. What only this machine knows is added
  * here: how much disk is free, and, if a broker runs, what it would refuse to import. No broker is
  * needed. */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "base/module_folder.h"
+#include "leveretctl/migration.h"
 #include "leveretctl/talk.h"
 #include "leveretctl/terminal.h"
 #include "leveretctl/upload.h"
-#include "migrate/migrate.h"
-
-#define MODULE_FILE "leveret_migrate.so"
-
-/* --- the module ------------------------------------------------------------------------------- */
-
-/* Returns EXIT_OK, or EXIT_UNAVAILABLE after saying why it cannot be loaded. */
-static int module_load(const struct migrate_module **ret)
-{
-    char folder[PATH_MAX];
-    struct lv_buffer path = {0};
-    lv_module_folder(MODULE_FILE, LEVERET_MODULES, folder);
-    lv_buffer_printf(&path, "%s/%s", folder, MODULE_FILE);
-    void *library = dlopen((const char *)path.p, RTLD_NOW | RTLD_LOCAL);
-    const struct migrate_module *module = library ? dlsym(library, MIGRATE_MODULE) : NULL;
-    lv_buffer_free(&path);
-    if (!module)
-        return say_error(EXIT_UNAVAILABLE, "Cannot load the module for migration: %s", dlerror());
-    if (strcmp(module->version, LEVERET_VERSION) != 0)
-        return say_error(EXIT_UNAVAILABLE, "The module for migration is of version %s, not %s",
-                         module->version, LEVERET_VERSION);
-    *ret = module;
-    return EXIT_OK;
-}
 
 /* --- this machine ----------------------------------------------------------------------------- */
 
@@ -195,7 +170,7 @@ int run_check_migration(struct invocation *i, const struct command *c)
     const struct migrate_module *module;
     struct lv_buffer reason = {0};
     json_t *source = NULL;
-    int code = module_load(&module);
+    int code = migration_load(&module);
     if (code != EXIT_OK)
         return code;
     say_banner(i, command_banner(i, c));

@@ -209,6 +209,18 @@ int run_report(struct invocation *i, const struct command *c);
  * move (check_migration.c). */
 int run_check_migration(struct invocation *i, const struct command *c);
 
+/* Move a running RabbitMQ into this broker, and back (moving.c). EXIT_TIMEOUT: messages are left
+ * that can be moved later. */
+int run_import_from(struct invocation *i, const struct command *c);
+int run_export_to(struct invocation *i, const struct command *c);
+
+/* Sends definitions, and then the request that is about them, which is taken. Returns as
+ * converse(). */
+int definitions_send(struct invocation *i, const struct command *c, struct slice text,
+                     json_t *request, json_t **ret);
+/* Tells on standard error what an import has ignored and left out. */
+void definitions_say_notes(const struct invocation *i, const json_t *answer);
+
 /* Parts of rows that need a file of their own. */
 int run_check_certificates(struct invocation *i, const struct command *c);
 int certificates_check_unit(const struct invocation *i, const struct command *c);

@@ -142,19 +142,23 @@ static int check_json(const struct lv_buffer *text)
                      fault.text);
 }
 
-static int upload(struct invocation *i, const struct command *c, const struct lv_buffer *text)
+int definitions_send(struct invocation *i, const struct command *c, struct slice text,
+                     json_t *request, json_t **ret)
 {
     int code = EXIT_OK;
-    for (size_t at = 0; at < text->n && code == EXIT_OK;) {
+    for (size_t at = 0; at < text.n && code == EXIT_OK;) {
         json_t *answer = NULL;
-        code = converse(i, c, upload_request(lv_buffer_slice(text), &at), NULL, NULL, &answer);
+        code = converse(i, c, upload_request(text, &at), NULL, NULL, &answer);
         json_decref(answer);
     }
+    if (code == EXIT_OK)
+        return converse(i, c, request, NULL, NULL, ret);
+    json_decref(request);
     return code;
 }
 
 /* What was ignored is told on standard error, so that the output stays rabbitmqctl's. */
-static void say_notes(const struct invocation *i, const json_t *answer)
+void definitions_say_notes(const struct invocation *i, const json_t *answer)
 {
     const char *notes = json_string_value(json_object_get(answer, "notes"));
     if (notes && notes[0] && !is_quiet(i))
@@ -166,12 +170,10 @@ static int import_text(struct invocation *i, const struct command *c, const stru
     json_t *answer;
     int code = check_json(text);
     if (code == EXIT_OK)
-        code = upload(i, c, text);
-    if (code == EXIT_OK)
-        code = converse(i, c, request_create(i, c), NULL, NULL, &answer);
+        code = definitions_send(i, c, lv_buffer_slice(text), request_create(i, c), &answer);
     if (code != EXIT_OK)
         return code;
-    say_notes(i, answer);
+    definitions_say_notes(i, answer);
     if (is_given(i, OPTION_DRY_RUN))
         difference_say(i, json_object_get(answer, "kinds"));
     else
@@ -206,6 +208,9 @@ static const struct failure import_fails[] = {
     {.error = NULL},
 };
 
+#define MOVING_OPTIONS                                                                             \
+    (BIT(OPTION_MANAGEMENT) | BIT(OPTION_QUEUES) | BIT(OPTION_DRY_RUN) | BIT(OPTION_WAIT))
+
 /* clang-format off */
 const struct command definition_commands[] = {
     {.name = "check_migration", .run = run_check_migration,
@@ -216,6 +221,18 @@ const struct command definition_commands[] = {
              "status 69: something blocks a move.",
      .banner = "Looking at what a RabbitMQ uses ...",
      .arguments = {.min = 1, .max = 1, .names = "url", .not_empty = "url"}},
+    {.name = "import_from", .run = run_import_from,
+     .usage = "<amqp_url> [--management <url>] [--queues <pattern>] [--dry-run] [--wait] "
+              "[--skip-unsupported]" TIMEOUT_USAGE,
+     .help = "Moves a running RabbitMQ into this broker: its definitions, which are read over its "
+             "HTTP API, and then its messages, queue by queue (docs/moving-over.md). The URL is "
+             "amqp://USER:PASSWORD@HOST[:PORT][/VHOST], of an administrator. Run it again to go "
+             "on after an interruption. Exit status 75: messages are left to be moved.",
+     .banner = "Moving from RabbitMQ to node $node ...",
+     .arguments = {.min = 1, .max = 1, .names = "url", .not_empty = "url",
+                   .options = MOVING_OPTIONS | BIT(OPTION_SKIP_UNSUPPORTED)},
+     .request = {.timeout_s = A_DAY_S},
+     .failures = import_fails},
     {.name = "export_definitions", .run = run_export,
      .usage = "<file_path | \"-\"> [--format <json>]" TIMEOUT_USAGE,
      .help = "Exports definitions as JSON.",

@@ -78,14 +78,19 @@ static void print_kind(const char *name, const json_t *kind)
     print_part(kind, "changed", "changed");
 }
 
-void difference_say(const struct invocation *i, json_t *kinds)
+void difference_print(const json_t *kinds)
 {
     const char *name;
-    json_t *kind;
+    const json_t *kind;
+    json_object_foreach((json_t *)(uintptr_t)kinds, name, kind) print_kind(name, kind);
+}
+
+void difference_say(const struct invocation *i, json_t *kinds)
+{
     if (i->format == FORMAT_JSON) {
         say_json(json_incref(kinds));
         return;
     }
-    json_object_foreach(kinds, name, kind) print_kind(name, kind);
+    difference_print(kinds);
     printf("Nothing was changed.\n");
 }

@@ -96,7 +96,10 @@ enum option_kind {
     O(OPTION_VERBOSE,         "--verbose",            "-v", FLAG,    NULL)                         \
     O(OPTION_MINIMAL,         "--minimal",            "-m", FLAG,    NULL)                         \
     O(OPTION_ENABLED,         "--enabled",            "-E", FLAG,    NULL)                         \
-    O(OPTION_IMPLICITLY_ENABLED, "--implicitly-enabled", NULL, FLAG, NULL)
+    O(OPTION_IMPLICITLY_ENABLED, "--implicitly-enabled", NULL, FLAG, NULL)                         \
+    O(OPTION_MANAGEMENT,      "--management",         NULL, TEXT,    NULL)                         \
+    O(OPTION_QUEUES,          "--queues",             NULL, TEXT,    NULL)                         \
+    O(OPTION_WAIT,            "--wait",               NULL, FLAG,    NULL)
 /* clang-format on */
 
 enum option {

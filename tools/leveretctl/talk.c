@@ -26,6 +26,16 @@ const char *text_of(struct lv_buffer *b)
     return (const char *)b->p;
 }
 
+void size_put(struct lv_buffer *out, long long bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double size = (double)bytes;
+    size_t unit = 0;
+    for (; size >= 1000 && unit < 4; unit++)
+        size /= 1000;
+    lv_buffer_printf(out, unit ? "%.1f %s" : "%.0f %s", size, units[unit]);
+}
+
 /* --- templates -------------------------------------------------------------------------------- */
 
 /* Appends the argument that the digit names. */

@@ -9,6 +9,8 @@
 
 /* Returns the buffer as a string, which is valid until something is added to it. */
 const char *text_of(struct lv_buffer *b);
+/* Appends a number of bytes as "1.3 MB". */
+void size_put(struct lv_buffer *out, long long bytes);
 /* Appends a template (command.h) with its variables filled in. `answer` (NULL: there is none yet)
  * is the last line of the broker's answer. */
 void expand(const struct invocation *i, const json_t *answer, const char *text,

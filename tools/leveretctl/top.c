@@ -91,16 +91,6 @@ static double rate(const json_t *rates, size_t index)
     return json_number_value(json_array_get(rates, index));
 }
 
-static void size_put(struct lv_buffer *out, long long bytes)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    double size = (double)bytes;
-    size_t unit = 0;
-    for (; size >= 1000 && unit < 4; unit++)
-        size /= 1000;
-    lv_buffer_printf(out, unit ? "%.1f %s" : "%.0f %s", size, units[unit]);
-}
-
 /* Ends a line that begins at `from`: cuts it to the terminal's width, counted in characters. */
 static void line_end(const struct top *t, struct lv_buffer *out, size_t from)
 {

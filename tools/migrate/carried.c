@@ -18,12 +18,12 @@ static bool is_in(const json_t *object, const char *vhost)
 
 static bool has_object(const json_t *list, const json_t *object)
 {
+    const char *name = text_of_member(object, "name"), *vhost = text_of_member(object, "vhost");
     const json_t *one;
     size_t n;
-    json_array_foreach(list, n, one) if (strcmp(text_of_member(one, "name"),
-                                                text_of_member(object, "name")) == 0 &&
-                                         member_is(one, "vhost", text_of_member(object, "vhost")))
-        return true;
+    json_array_foreach(list, n,
+                       one) if (strcmp(text_of_member(one, "name"), name) == 0 &&
+                                strcmp(text_of_member(one, "vhost"), vhost) == 0) return true;
     return false;
 }
 
@@ -55,11 +55,11 @@ static void add_queues(const json_t *source, json_t *definitions)
     json_t *list = list_of(definitions, "queues");
     const json_t *queue;
     size_t n;
-    json_array_foreach(json_object_get(source, "queues"), n, queue) {
+    json_array_foreach(json_object_get(source, "queues"), n, queue)
+    {
         if (json_is_false(json_object_get(queue, "durable")) &&
             !json_is_true(json_object_get(queue, "exclusive")) && !has_object(list, queue))
-            json_array_append_new(list,
-                                  copy_of(queue, "name vhost durable auto_delete arguments"));
+            json_array_append_new(list, copy_of(queue, "name vhost durable auto_delete arguments"));
     }
 }
 
@@ -68,7 +68,8 @@ static void add_exchanges(const json_t *source, json_t *definitions)
     json_t *list = list_of(definitions, "exchanges");
     const json_t *exchange;
     size_t n;
-    json_array_foreach(json_object_get(source, "exchanges"), n, exchange) {
+    json_array_foreach(json_object_get(source, "exchanges"), n, exchange)
+    {
         const char *name = text_of_member(exchange, "name");
         if (json_is_false(json_object_get(exchange, "durable")) && name[0] &&
             strncmp(name, "amq.", 4) != 0 && !has_object(list, exchange))
@@ -92,9 +93,13 @@ static bool is_transient(const json_t *list, const json_t *binding, const char *
 {
     const json_t *one;
     size_t n;
-    json_array_foreach(list, n, one) if (member_is(one, "name", text_of_member(binding, member)) &&
-                                         member_is(one, "vhost", text_of_member(binding, "vhost")))
-        return json_is_false(json_object_get(one, "durable"));
+    json_array_foreach(
+        list, n,
+        one) if (member_is(one, "name", text_of_member(binding, member)) &&
+                 member_is(one, "vhost",
+                           text_of_member(
+                               binding, "vhost"))) return json_is_false(json_object_get(one,
+                                                                                        "durable"));
     return false;
 }
 
@@ -105,14 +110,54 @@ static void add_bindings(const json_t *source, json_t *definitions)
     const json_t *queues = list_of(definitions, "queues");
     const json_t *exchanges = list_of(definitions, "exchanges"), *binding;
     size_t n;
-    json_array_foreach(json_object_get(source, "bindings"), n, binding) {
+    json_array_foreach(json_object_get(source, "bindings"), n, binding)
+    {
         bool is_to_queue = member_is(binding, "destination_type", "queue");
         const json_t *destinations = is_to_queue ? queues : exchanges;
         if (text_of_member(binding, "source")[0] && has_end(destinations, binding, "destination") &&
             (is_transient(exchanges, binding, "source") ||
              is_transient(destinations, binding, "destination")))
-            json_array_append_new(list, copy_of(binding, "source vhost destination destination_type "
-                                                         "routing_key arguments"));
+            json_array_append_new(list,
+                                  copy_of(binding, "source vhost destination destination_type "
+                                                   "routing_key arguments"));
+    }
+}
+
+/* --- what belongs to one broker ------------------------------------------------------------------ */
+
+/* The id of a cluster is not another one's. */
+static void drop_cluster_id(json_t *definitions)
+{
+    json_t *list = list_of(definitions, "global_parameters");
+    for (size_t n = json_array_size(list); n-- > 0;)
+        if (member_is(json_array_get(list, n), "name", "internal_cluster_id"))
+            json_array_remove(list, n);
+}
+
+static bool has_foreign_hash(const json_t *user)
+{
+    static const char known[] = "rabbit_password_hashing_";
+    const char *algorithm = text_of_member(user, "hashing_algorithm");
+    return algorithm[0] && strncmp(algorithm, known, sizeof known - 1) != 0;
+}
+
+/* RabbitMQ cannot verify passwords by Leveret's own hash: users whom it has keep their passwords,
+ * and the others begin without one. */
+static void replace_hashes(json_t *definitions, const json_t *source, json_t *passwordless)
+{
+    json_t *list = list_of(definitions, "users");
+    const json_t *there = json_object_get(json_object_get(source, "definitions"), "users");
+    for (size_t n = json_array_size(list); n-- > 0;) {
+        json_t *user = json_array_get(list, n);
+        if (!has_foreign_hash(user))
+            continue;
+        if (has_object(there, user)) {
+            json_array_remove(list, n);
+        } else {
+            json_object_set_new(user, "password_hash", json_string(""));
+            json_object_del(user, "hashing_algorithm");
+            json_array_append_new(passwordless, json_string(text_of_member(user, "name")));
+        }
     }
 }
 
@@ -122,8 +167,8 @@ static bool has_permissions(const json_t *permissions, const json_t *user)
 {
     const json_t *one;
     size_t n;
-    json_array_foreach(permissions, n, one) if (member_is(one, "user", text_of_member(user, "name")))
-        return true;
+    json_array_foreach(permissions, n,
+                       one) if (member_is(one, "user", text_of_member(user, "name"))) return true;
     return false;
 }
 
@@ -139,9 +184,9 @@ static bool is_kept(const char *kind, const json_t *one, const char *vhost,
 
 static void keep_vhost(json_t *definitions, const char *vhost)
 {
-    static const char *const kinds[] = {"permissions", "topic_permissions", "users", "vhosts",
-                                        "parameters",  "policies",          "queues", "exchanges",
-                                        "bindings"};
+    static const char *const kinds[] = {"permissions", "topic_permissions", "users",
+                                        "vhosts",      "parameters",        "policies",
+                                        "queues",      "exchanges",         "bindings"};
     json_object_del(definitions, "global_parameters");
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         json_t *list = list_of(definitions, kinds[k]);
@@ -162,8 +207,20 @@ json_t *carried_definitions(const json_t *source, const char *vhost)
     add_queues(source, definitions);
     add_exchanges(source, definitions);
     add_bindings(source, definitions);
+    drop_cluster_id(definitions);
     if (vhost)
         keep_vhost(definitions, vhost);
+    return definitions;
+}
+
+json_t *carried_back(const json_t *local, const json_t *source, const char *vhost,
+                     json_t *passwordless)
+{
+    json_t *definitions = json_deep_copy(local);
+    drop_cluster_id(definitions);
+    if (vhost)
+        keep_vhost(definitions, vhost);
+    replace_hashes(definitions, source, passwordless);
     return definitions;
 }
 
@@ -173,14 +230,13 @@ static json_int_t window_of(json_int_t bytes, json_int_t messages)
 {
     json_int_t each = messages > 0 && bytes > 0 ? bytes / messages + 1 : 1;
     json_int_t window = WINDOW_BYTES / each;
-    return window < WINDOW_MIN         ? WINDOW_MIN
-           : window > MOVER_WINDOW_MAX ? MOVER_WINDOW_MAX
-                                       : window;
+    return window < WINDOW_MIN ? WINDOW_MIN : window > MOVER_WINDOW_MAX ? MOVER_WINDOW_MAX : window;
 }
 
 static const char *reason_to_skip(const json_t *queue)
 {
-    if (json_is_true(json_object_get(queue, "exclusive")) || json_object_get(queue, "owner_pid_details"))
+    if (json_is_true(json_object_get(queue, "exclusive")) ||
+        json_object_get(queue, "owner_pid_details"))
         return "it is exclusive, and ends with its connection";
     if (member_is(queue, "type", "stream"))
         return "it is a stream";
@@ -230,7 +286,8 @@ json_t *carried_queues(const json_t *queues, const char *vhost, const char *patt
     json_t *list = json_array();
     const json_t *queue;
     size_t n;
-    json_array_foreach(queues, n, queue) {
+    json_array_foreach(queues, n, queue)
+    {
         const char *name = text_of_member(queue, "name");
         if (name[0] && is_in(queue, vhost) && (!pattern || fnmatch(pattern, name, 0) == 0))
             json_array_append_new(list, carried_queue(queue));

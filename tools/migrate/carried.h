@@ -10,6 +10,12 @@
  * is in this vhost, and the users who have permissions there. */
 json_t *carried_definitions(const json_t *source, const char *vhost);
 
+/* Returns Leveret's definitions (an object) as a RabbitMQ can import them, which the caller owns.
+ * `source` is what that RabbitMQ says of itself. The names of users who begin there without a
+ * password are added to the list `passwordless`. */
+json_t *carried_back(const json_t *local, const json_t *source, const char *vhost,
+                     json_t *passwordless);
+
 /* Returns the queues whose messages are to be moved, in the order of their vhosts and names: a list
  * of objects, which the caller owns. `pattern` (NULL: all) is one of file names: "orders.*".
  *   vhost, name           texts

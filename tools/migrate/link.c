@@ -17,7 +17,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-enum { KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 10, KEEPALIVE_COUNT = 6, FRAME_BYTES = 131072 };
+enum {
+    KEEPALIVE_IDLE_S = 60,
+    KEEPALIVE_INTERVAL_S = 10,
+    KEEPALIVE_COUNT = 6,
+    FRAME_BYTES = 131072
+};
 
 /* --- what went wrong -------------------------------------------------------------------------- */
 
@@ -32,8 +37,7 @@ int link_check_method(const struct link *link, const amqp_method_t *method,
         text = ((const amqp_connection_close_t *)method->decoded)->reply_text;
     else
         return 0;
-    lv_buffer_printf(reason, "%s says: %.*s", link->name, (int)text.len,
-                     (const char *)text.bytes);
+    lv_buffer_printf(reason, "%s says: %.*s", link->name, (int)text.len, (const char *)text.bytes);
     return is_channel ? ERR_REFUSED : ERR_CLOSED;
 }
 
@@ -81,9 +85,8 @@ static int login(struct link *link, const char *vhost, const char *user, const c
         .value = {.kind = AMQP_FIELD_KIND_UTF8,
                   .value = {.bytes = amqp_cstring_bytes("leveretctl, moving messages")}}};
     const amqp_table_t properties = {.num_entries = 1, .entries = &entry};
-    amqp_rpc_reply_t reply =
-        amqp_login_with_properties(link->amqp, vhost, 0, FRAME_BYTES, 0, &properties,
-                                   AMQP_SASL_METHOD_PLAIN, user, password);
+    amqp_rpc_reply_t reply = amqp_login_with_properties(
+        link->amqp, vhost, 0, FRAME_BYTES, 0, &properties, AMQP_SASL_METHOD_PLAIN, user, password);
     int err = link_check(link, reply, reason);
     if (err)
         link_close(link);
@@ -104,8 +107,8 @@ static int connect_to(struct link *link, const struct amqp_connection_info *wher
         keep_alive(amqp_get_sockfd(link->amqp));
         return 0;
     }
-    lv_buffer_printf(reason, "cannot connect to %s at %s, port %d: %s", link->name, where->host, where->port,
-                     amqp_error_string2(status));
+    lv_buffer_printf(reason, "cannot connect to %s at %s, port %d: %s", link->name, where->host,
+                     where->port, amqp_error_string2(status));
     link_close(link);
     return ERR_CLOSED;
 }

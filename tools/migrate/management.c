@@ -185,8 +185,8 @@ static int read_path(struct management *m, const struct source_path *p, json_t *
     return err;
 }
 
-static int read_paths(const char *url, int timeout_ms, const struct source_path *path,
-                      json_t **ret, struct lv_buffer *reason)
+static int read_paths(const char *url, int timeout_ms, const struct source_path *path, json_t **ret,
+                      struct lv_buffer *reason)
 {
     struct management *m = NULL;
     int err = management_open(url, timeout_ms, &m, reason);
@@ -208,8 +208,7 @@ int management_read(const char *url, int timeout_ms, json_t **ret, struct lv_buf
     return read_paths(url, timeout_ms, paths_to_check, ret, reason);
 }
 
-int management_read_to_move(const char *url, int timeout_ms, json_t **ret,
-                            struct lv_buffer *reason)
+int management_read_to_move(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason)
 {
     return read_paths(url, timeout_ms, paths_to_move, ret, reason);
 }

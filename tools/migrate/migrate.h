@@ -65,6 +65,8 @@ struct migrate_module {
 
     /* What is carried over: carried.h. */
     json_t *(*definitions)(const json_t *source, const char *vhost);
+    json_t *(*definitions_back)(const json_t *local, const json_t *source, const char *vhost,
+                                json_t *passwordless);
     json_t *(*queues)(const json_t *queues, const char *vhost, const char *pattern);
     /* Returns the routes of each vhost by its name (routes.h), which the caller owns. */
     json_t *(*routes)(const json_t *source);

@@ -18,6 +18,7 @@ __attribute__((visibility("default"))) const struct migrate_module migrate_modul
     .read_to_move = management_read_to_move,
     .ask = management_ask,
     .definitions = carried_definitions,
+    .definitions_back = carried_back,
     .queues = carried_queues,
     .routes = routes_of_vhosts,
     .move = moves_run,

@@ -27,8 +27,8 @@
 enum {
     RING = MOVER_WINDOW_MAX + 1,
     IDLE_MS = 50,
-    CONFIRMS_EVERY = 32,      /* publishes */
-    STALLED_MS = 30 * 1000,   /* with messages ready, and none delivered */
+    CONFIRMS_EVERY = 32,    /* publishes */
+    STALLED_MS = 30 * 1000, /* with messages ready, and none delivered */
 };
 
 struct mover {
@@ -40,8 +40,8 @@ struct mover {
     uint64_t published, settled, acked;
     bool is_confirmed[RING]; /* by number modulo RING, of those above `settled` */
     size_t bytes[RING];
-    bool is_over;     /* nothing more is to be delivered */
-    uint64_t most;    /* publishes, and then the queue has had its turn */
+    bool is_over;  /* nothing more is to be delivered */
+    uint64_t most; /* publishes, and then the queue has had its turn */
     uint64_t delivered_ms;
 };
 
@@ -154,8 +154,7 @@ static int not_delivered(struct mover *m, amqp_rpc_reply_t reply)
     if (reply.reply_type != AMQP_RESPONSE_LIBRARY_EXCEPTION ||
         reply.library_error != AMQP_STATUS_UNEXPECTED_STATE)
         return link_check(m->from, reply, m->reason);
-    int err =
-        link_check_status(m->from, amqp_simple_wait_frame(m->from->amqp, &frame), m->reason);
+    int err = link_check_status(m->from, amqp_simple_wait_frame(m->from->amqp, &frame), m->reason);
     if (err || frame.frame_type != AMQP_FRAME_METHOD)
         return err;
     if (frame.payload.method.id == AMQP_BASIC_CANCEL_METHOD) {
@@ -189,9 +188,9 @@ static int take_delivery(struct mover *m, bool *ret_is_taken)
  * Deliveries that come before the answer are kept for take_delivery(). */
 static int count_ready(struct mover *m, uint32_t *ret_consumers)
 {
-    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(
-        m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes(m->job->queue), true, false, false, false,
-        amqp_empty_table);
+    const amqp_queue_declare_ok_t *ok =
+        amqp_queue_declare(m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes(m->job->queue), true,
+                           false, false, false, amqp_empty_table);
     if (!ok)
         return link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
     m->moved->left = ok->message_count;
@@ -209,8 +208,10 @@ static int look_whether_over(struct mover *m)
     m->is_over = m->moved->left == 0;
     if (err || m->is_over || clock_up_ms() - m->delivered_ms < STALLED_MS)
         return err;
-    lv_buffer_printf(m->reason, "%s delivers none of its messages: another consumer has the queue "
-                                "to itself; stop that one", m->from->name);
+    lv_buffer_printf(m->reason,
+                     "%s delivers none of its messages: another consumer has the queue "
+                     "to itself; stop that one",
+                     m->from->name);
     return ERR_BUSY;
 }
 
@@ -300,8 +301,12 @@ static int move(struct mover *m)
 int mover_run(const struct mover_job *job, struct moved *moved, struct lv_buffer *reason)
 {
     lv_assert(job->window > 0 && job->window <= MOVER_WINDOW_MAX);
-    struct mover m = {.job = job, .from = job->from, .to = job->to, .moved = moved,
-                      .reason = reason, .outlet = {.job = job}};
+    struct mover m = {.job = job,
+                      .from = job->from,
+                      .to = job->to,
+                      .moved = moved,
+                      .reason = reason,
+                      .outlet = {.job = job}};
     int err = move(&m);
     if (err && m.settled > m.acked) /* so that these do not come twice, if the source still hears */
         amqp_basic_ack(m.from->amqp, LINK_CHANNEL, m.settled, true);

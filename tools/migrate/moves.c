@@ -22,7 +22,7 @@ struct moves {
     const char *refused_vhost; /* a side does not let us into it */
     json_t *queue;             /* the one under way */
     struct moved moved;
-    uint64_t since_ms;         /* of the last message, or of the first failure without one */
+    uint64_t since_ms; /* of the last message, or of the first failure without one */
 };
 
 /* --- links ------------------------------------------------------------------------------------ */
@@ -136,12 +136,14 @@ static void begin_queue(struct moves *m, json_t *queue)
 
 int moves_run(const struct migrate_job *job, json_t *queues, struct lv_buffer *reason)
 {
-    struct moves m = {.job = job, .rabbit = {.name = "RabbitMQ"},
+    struct moves m = {.job = job,
+                      .rabbit = {.name = "RabbitMQ"},
                       .local = {.name = "the broker of this machine"}};
     json_t *queue;
     size_t n;
     int err = 0;
-    json_array_foreach(queues, n, queue) {
+    json_array_foreach(queues, n, queue)
+    {
         if (json_object_get(queue, "skipped"))
             continue;
         struct lv_buffer why = {0};
@@ -154,8 +156,7 @@ int moves_run(const struct migrate_job *job, json_t *queues, struct lv_buffer *r
         }
         note(&m);
         if (err)
-            json_object_set_new(queue, "reason",
-                                json_stringn_nocheck((const char *)why.p, why.n));
+            json_object_set_new(queue, "reason", json_stringn_nocheck((const char *)why.p, why.n));
         job->progress(job->arg, queue, MIGRATE_DONE);
         if (err == ERR_CLOSED || err == ERR_INVALID)
             lv_buffer_add(reason, why.p, why.n);

@@ -9,17 +9,19 @@ json_t *routes_create(const json_t *exchanges, const json_t *bindings, const cha
     json_t *routes = json_object();
     const json_t *one;
     size_t n;
-    json_array_foreach(exchanges, n, one) {
+    json_array_foreach(exchanges, n, one)
+    {
         if (member_is(one, "vhost", vhost))
             json_object_set_new(
                 routes, text_of_member(one, "name"),
                 json_pack("{s:s, s:[]}", "type", text_of_member(one, "type"), "bindings"));
     }
-    json_array_foreach(bindings, n, one) {
+    json_array_foreach(bindings, n, one)
+    {
         if (member_is(one, "vhost", vhost))
-            json_array_append(json_object_get(json_object_get(routes, text_of_member(one, "source")),
-                                              "bindings"),
-                              (json_t *)one);
+            json_array_append(
+                json_object_get(json_object_get(routes, text_of_member(one, "source")), "bindings"),
+                (json_t *)one);
     }
     return routes;
 }
@@ -29,12 +31,12 @@ json_t *routes_of_vhosts(const json_t *source)
     json_t *all = json_object();
     const json_t *exchanges = json_object_get(source, "exchanges"), *exchange;
     size_t n;
-    json_array_foreach(exchanges, n, exchange) {
+    json_array_foreach(exchanges, n, exchange)
+    {
         const char *vhost = text_of_member(exchange, "vhost");
         if (!json_object_get(all, vhost))
             json_object_set_new(
-                all, vhost,
-                routes_create(exchanges, json_object_get(source, "bindings"), vhost));
+                all, vhost, routes_create(exchanges, json_object_get(source, "bindings"), vhost));
     }
     return all;
 }
@@ -92,8 +94,7 @@ static bool binding_matches(const char *type, const json_t *binding, struct slic
 
 static bool is_simple(const char *type)
 {
-    return strcmp(type, "direct") == 0 || strcmp(type, "fanout") == 0 ||
-           strcmp(type, "topic") == 0;
+    return strcmp(type, "direct") == 0 || strcmp(type, "fanout") == 0 || strcmp(type, "topic") == 0;
 }
 
 bool routes_lead_only_to(const json_t *routes, struct slice exchange, struct slice routing_key,
@@ -108,7 +109,8 @@ bool routes_lead_only_to(const json_t *routes, struct slice exchange, struct sli
     size_t n;
     if (!is_simple(type))
         return false;
-    json_array_foreach(json_object_get(route, "bindings"), n, binding) {
+    json_array_foreach(json_object_get(route, "bindings"), n, binding)
+    {
         if (!member_is(binding, "destination_type", "queue"))
             return false;
         if (!binding_matches(type, binding, routing_key))

@@ -1,0 +1,274 @@
+/* `import_from` moves a running RabbitMQ into this machine's broker, `export_to` the other way.
+ *
+ * First the definitions, then the messages, queue by queue; the module leveret_migrate.so does the
+ * work. Both can be done again at any time: definitions that are there already change nothing, and
+ * a message is acknowledged at its old place only once the new one has confirmed it. So when this
+ * program or a broker is killed, running it again goes on where it was. */
+#include "leveretctl/moving.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "leveretctl/difference.h"
+
+enum {
+    HTTP_MS = 60 * 1000,     /* for a request, without --timeout */
+    PATIENCE_MS = 60 * 1000, /* for a broker that comes back */
+    PASSES_MAX = 5,          /* over all queues, while others publish to them */
+    PAUSE_MS = 1000,         /* between passes that wait for others */
+    LOOKS_MAX = 8,           /* at RabbitMQ's statistics, which are some seconds late */
+};
+
+/* --- RabbitMQ --------------------------------------------------------------------------------- */
+
+static int http_ms(const struct moving *m)
+{
+    int ms = is_given(m->i, OPTION_TIMEOUT) ? timeout_ms_of(m->i) : HTTP_MS;
+    return ms > 0 ? ms : 1;
+}
+
+static int read_rabbit(struct moving *m)
+{
+    struct lv_buffer reason = {0};
+    json_t *source = NULL;
+    int code = EXIT_OK;
+    if (m->module->read_to_move(text_of(&m->api), http_ms(m), &source, &reason) != 0)
+        code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
+    lv_buffer_free(&reason);
+    if (code != EXIT_OK)
+        return code;
+    json_decref(m->source);
+    m->source = source;
+    return EXIT_OK;
+}
+
+/* Finds the vhost and the URL of the HTTP API. */
+static int read_address(struct moving *m)
+{
+    struct lv_buffer reason = {0};
+    int code = EXIT_OK;
+    if (m->module->vhost(m->url, &m->path, &reason) != 0)
+        code = usage_error(m->i, m->c, EXIT_DATA, "Bad argument: %s", text_of(&reason));
+    lv_buffer_free(&reason);
+    if (is_given(m->i, OPTION_VHOST))
+        m->vhost = m->i->vhost;
+    else if (m->path.n > 0)
+        m->vhost = text_of(&m->path);
+    m->module->api(m->url, m->i->values[OPTION_MANAGEMENT], &m->api);
+    return code;
+}
+
+/* --- definitions ------------------------------------------------------------------------------ */
+
+static int import_definitions(struct moving *m, bool is_dry_run, json_t **ret)
+{
+    json_t *definitions = m->module->definitions(m->source, m->vhost);
+    char *text = json_dumps(definitions, JSON_COMPACT);
+    json_t *request =
+        json_pack("{s:s, s:b, s:b}", "command", "import_definitions", "skip_unsupported",
+                  is_given(m->i, OPTION_SKIP_UNSUPPORTED), "dry_run", is_dry_run);
+    json_decref(definitions);
+    if (!text) {
+        json_decref(request);
+        return say_error(EXIT_DATA, "RabbitMQ's definitions cannot be written as JSON");
+    }
+    int code = definitions_send(m->i, m->c, slice_of(text, strlen(text)), request, ret);
+    free(text);
+    if (code == EXIT_OK)
+        definitions_say_notes(m->i, *ret);
+    else if (code == EXIT_DATA && !is_given(m->i, OPTION_SKIP_UNSUPPORTED))
+        fprintf(stderr, "Nothing was moved. With --skip-unsupported, what this broker does not "
+                        "have is left behind.\n");
+    return code;
+}
+
+/* --- queues ----------------------------------------------------------------------------------- */
+
+/* Returns EXIT_OK with the queues of the broker that messages are taken from, as an HTTP API lists
+ * them. The caller owns them. */
+static int list_source(struct moving *m, json_t **ret)
+{
+    struct lv_buffer reason = {0};
+    int code = EXIT_OK;
+    if (m->is_export) {
+        ask_close(&m->i->ask);
+        code = connect_to_broker(m->i);
+        return code == EXIT_OK ? moving_local_queues(m, ret) : code;
+    }
+    if (m->module->ask(text_of(&m->api), "/api/queues", NULL, http_ms(m), ret, &reason) != 0)
+        code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
+    lv_buffer_free(&reason);
+    return code;
+}
+
+static json_t *queue_in(json_t *list, const json_t *wanted)
+{
+    json_t *queue;
+    size_t n;
+    json_array_foreach(
+        list, n,
+        queue) if (json_equal(json_object_get(queue, "name"), json_object_get(wanted, "name")) &&
+                   json_equal(json_object_get(queue, "vhost"),
+                              json_object_get(wanted, "vhost"))) return queue;
+    return NULL;
+}
+
+/* Copies from the list what is unacknowledged. Returns whether the list may be older than what we
+ * did: a queue that was emptied still has messages in it. */
+static bool note_unacked(struct moving *m, json_t *listed)
+{
+    json_t *now = m->module->queues(listed, m->vhost, m->i->values[OPTION_QUEUES]), *queue;
+    bool is_old = false;
+    size_t n;
+    json_array_foreach(m->queues, n, queue)
+    {
+        json_t *there = queue_in(now, queue);
+        json_int_t unacked = json_integer_value(json_object_get(there, "unacked"));
+        json_int_t ready = json_integer_value(json_object_get(there, "ready"));
+        bool is_moved = json_integer_value(json_object_get(queue, "messages")) > 0;
+        json_object_set_new(queue, "unacked", json_integer(unacked));
+        is_old |= unacked > 0 || (is_moved && ready > 0);
+    }
+    json_decref(now);
+    return is_old;
+}
+
+/* Looks what consumers at the source hold, until the statistics are those of now. */
+static int look_for_unacked(struct moving *m)
+{
+    int code = EXIT_OK;
+    bool is_old = true;
+    for (int look = 0; code == EXIT_OK && is_old && look < LOOKS_MAX; look++) {
+        json_t *listed = NULL;
+        if (look > 0)
+            usleep(PAUSE_MS * 1000);
+        code = list_source(m, &listed);
+        if (code == EXIT_OK)
+            is_old = note_unacked(m, listed) && !m->is_export;
+        json_decref(listed);
+    }
+    return code;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static bool has_ready(const struct moving *m)
+{
+    const json_t *queue;
+    size_t n;
+    json_array_foreach(m->queues, n,
+                       queue) if (json_integer_value(json_object_get(queue, "left")) > 0 &&
+                                  !json_object_get(queue, "reason")) return true;
+    return false;
+}
+
+/* One pass over all queues, and more while others publish to them. */
+static int move_ready(struct moving *m, const struct migrate_job *job)
+{
+    struct lv_buffer reason = {0};
+    int code = EXIT_OK;
+    for (int pass = 0; code == EXIT_OK && pass < PASSES_MAX && (pass == 0 || has_ready(m)); pass++)
+        if (m->module->move(job, m->queues, &reason) != 0)
+            code = say_error(EXIT_UNAVAILABLE,
+                             "Moving has stopped: %s. Nothing is lost: run the same command again "
+                             "to go on.",
+                             text_of(&reason));
+    lv_buffer_free(&reason);
+    return code;
+}
+
+static int move_messages(struct moving *m, const struct migrate_job *job)
+{
+    m->since_ms = clock_up_ms();
+    int code = move_ready(m, job);
+    if (code == EXIT_OK)
+        code = look_for_unacked(m);
+    while (code == EXIT_OK && is_given(m->i, OPTION_WAIT) && moving_has_left(m)) {
+        usleep(PAUSE_MS * 1000);
+        code = move_ready(m, job);
+        if (code == EXIT_OK)
+            code = look_for_unacked(m);
+    }
+    return code;
+}
+
+/* --- the commands ----------------------------------------------------------------------------- */
+
+static int say_plan(const struct moving *m, json_t *kinds)
+{
+    if (m->i->format == FORMAT_JSON) {
+        json_t *plan = moving_result(m);
+        json_object_set(plan, "definitions", kinds);
+        say_json(plan);
+        return EXIT_OK;
+    }
+    difference_print(kinds);
+    moving_say_plan(m);
+    return EXIT_OK;
+}
+
+static int finish(struct moving *m, int code)
+{
+    if (m->i->format == FORMAT_JSON)
+        say_json(moving_result(m));
+    else
+        moving_say_result(m);
+    return code == EXIT_OK && moving_has_left(m) ? EXIT_TIMEOUT : code;
+}
+
+static int import(struct moving *m)
+{
+    bool is_dry_run = is_given(m->i, OPTION_DRY_RUN);
+    json_t *answer = NULL;
+    int code = import_definitions(m, is_dry_run, &answer);
+    if (code != EXIT_OK)
+        return code;
+    m->queues = m->module->queues(json_object_get(m->source, "queues"), m->vhost,
+                                  m->i->values[OPTION_QUEUES]);
+    if (is_dry_run) {
+        code = say_plan(m, json_object_get(answer, "kinds"));
+    } else {
+        const struct migrate_job job = {
+            .url = m->url,
+            .patience_ms = PATIENCE_MS,
+            .open_local = moving_open_local,
+            .progress = moving_progress,
+            .arg = m,
+        };
+        code = finish(m, move_messages(m, &job));
+    }
+    json_decref(answer);
+    return code;
+}
+
+/* Does what the two commands have in common, and then `work`. */
+static int run(struct invocation *i, const struct command *c, bool is_export,
+               int (*work)(struct moving *m))
+{
+    struct moving m = {.i = i, .c = c, .is_export = is_export, .url = i->arguments[0]};
+    int code = migration_load(&m.module);
+    if (code == EXIT_OK)
+        code = read_address(&m);
+    if (code == EXIT_OK)
+        code = connect_to_broker(i);
+    if (code == EXIT_OK) {
+        say_banner(i, command_banner(i, c));
+        code = read_rabbit(&m);
+    }
+    m.passwordless = json_array();
+    if (code == EXIT_OK)
+        code = work(&m);
+    json_decref(m.source);
+    json_decref(m.queues);
+    json_decref(m.passwordless);
+    lv_buffer_free(&m.path);
+    lv_buffer_free(&m.api);
+    return code;
+}
+
+int run_import_from(struct invocation *i, const struct command *c)
+{
+    return run(i, c, false, import);
+}
