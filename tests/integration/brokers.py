@@ -354,3 +354,19 @@ class Rabbit(Broker):
         if check:
             assert result.code == 0, result
         return result
+
+
+class ManagedRabbit(Rabbit):
+    """With an HTTP API, whose statistics are of the last moment."""
+    plugins = (*Rabbit.plugins, 'rabbitmq_management')
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.management_port = free_port()
+        with open(f'{self.directory}/rabbitmq.conf', 'a') as file:
+            file.write(f'management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.management_port}\n'
+                       'collect_statistics_interval = 200\n')
+
+    @property
+    def api_url(self):
+        return f'http://guest:guest@127.0.0.1:{self.management_port}'

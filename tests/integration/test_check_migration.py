@@ -9,29 +9,24 @@ import time
 import pika
 import pytest
 
-from brokers import Rabbit, free_port
+from brokers import ManagedRabbit, Rabbit, free_port
 from http_client import Api
 from wire import eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once]
 
 
-class FullRabbit(Rabbit):
-    """With the plugins that Leveret does not replace, and an HTTP API."""
-    plugins = (*Rabbit.plugins, 'rabbitmq_management', 'rabbitmq_stomp', 'rabbitmq_stream', 'rabbitmq_shovel',
+class FullRabbit(ManagedRabbit):
+    """With the plugins that Leveret does not replace."""
+    plugins = (*ManagedRabbit.plugins, 'rabbitmq_stomp', 'rabbitmq_stream', 'rabbitmq_shovel',
                'rabbitmq_federation', 'rabbitmq_jms_topic_exchange', 'rabbitmq_auth_backend_ldap')
 
     def __init__(self, directory):
         super().__init__(directory)
-        self.management_port, self.stomp_port, self.stream_port = free_port(), free_port(), free_port()
+        self.stomp_port, self.stream_port = free_port(), free_port()
         with open(f'{self.directory}/rabbitmq.conf', 'a') as file:
-            file.write(f'management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.management_port}\n'
-                       f'stomp.listeners.tcp.1 = 127.0.0.1:{self.stomp_port}\n'
-                       f'stream.listeners.tcp.1 = 127.0.0.1:{self.stream_port}\ncollect_statistics_interval = 200\n')
-
-    @property
-    def api_url(self):
-        return f'http://guest:guest@127.0.0.1:{self.management_port}'
+            file.write(f'stomp.listeners.tcp.1 = 127.0.0.1:{self.stomp_port}\n'
+                       f'stream.listeners.tcp.1 = 127.0.0.1:{self.stream_port}\n')
 
 
 SHOVEL = {'src-protocol': 'amqp091', 'src-uri': 'amqp://', 'src-queue': 'from', 'dest-protocol': 'amqp091', 'dest-uri': 'amqp://',

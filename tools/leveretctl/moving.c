@@ -18,7 +18,7 @@ enum {
     PATIENCE_MS = 60 * 1000, /* for a broker that comes back */
     PASSES_MAX = 5,          /* over all queues, while others publish to them */
     PAUSE_MS = 1000,         /* between passes that wait for others */
-    LOOKS_MAX = 8,           /* at RabbitMQ's statistics, which are some seconds late */
+    LOOKS_MAX = 8,           /* at RabbitMQ's statistics, which are up to 5 s late */
 };
 
 /* --- RabbitMQ --------------------------------------------------------------------------------- */
@@ -115,8 +115,8 @@ static json_t *queue_in(json_t *list, const json_t *wanted)
     return NULL;
 }
 
-/* Copies from the list what is unacknowledged. Returns whether the list may be older than what we
- * did: a queue that was emptied still has messages in it. */
+/* Copies from the list what is unacknowledged. Returns whether the list may be older than what was
+ * done: a queue that was emptied still has messages in it, or has consumers, who may hold some. */
 static bool note_unacked(struct moving *m, json_t *listed)
 {
     json_t *now = m->module->queues(listed, m->vhost, m->i->values[OPTION_QUEUES]), *queue;
@@ -129,7 +129,8 @@ static bool note_unacked(struct moving *m, json_t *listed)
         json_int_t ready = json_integer_value(json_object_get(there, "ready"));
         bool is_moved = json_integer_value(json_object_get(queue, "messages")) > 0;
         json_object_set_new(queue, "unacked", json_integer(unacked));
-        is_old |= unacked > 0 || (is_moved && ready > 0);
+        bool has_consumers = json_integer_value(json_object_get(queue, "consumers")) > 0;
+        is_old |= unacked > 0 || has_consumers || (is_moved && ready > 0);
     }
     json_decref(now);
     return is_old;

@@ -72,9 +72,10 @@ struct migrate_module {
     json_t *(*routes)(const json_t *source);
 
     /* Moves the messages of these queues (`queues`), one after the other. Each gets the members
-     * `messages` and `moved_bytes`, `rerouted` and `anonymous` (mover.h), `left` (ready at the
-     * source), which go on if it is moved again; and `reason`, if it could not be moved. Returns 0,
-     * or ERR_CLOSED if a connection is lost for good, with a sentence appended to `reason`. */
+     * `messages` and `moved_bytes`, `rerouted` and `anonymous` (mover.h), which go on if it is
+     * moved again, `left` and `consumers` (at the source); and `reason`, if it could not be moved.
+     * Returns 0, or ERR_CLOSED if a connection is lost for good, with a sentence appended to
+     * `reason`. */
     int (*move)(const struct migrate_job *job, json_t *queues, struct lv_buffer *reason);
 };
 

@@ -186,7 +186,7 @@ static int take_delivery(struct mover *m, bool *ret_is_taken)
 
 /* Asks how many messages are ready, which also says that all acknowledgements have been taken.
  * Deliveries that come before the answer are kept for take_delivery(). */
-static int count_ready(struct mover *m, uint32_t *ret_consumers)
+static int count_ready(struct mover *m)
 {
     const amqp_queue_declare_ok_t *ok =
         amqp_queue_declare(m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes(m->job->queue), true,
@@ -194,7 +194,7 @@ static int count_ready(struct mover *m, uint32_t *ret_consumers)
     if (!ok)
         return link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
     m->moved->left = ok->message_count;
-    *ret_consumers = ok->consumer_count;
+    m->moved->consumers = ok->consumer_count;
     return 0;
 }
 
@@ -203,8 +203,7 @@ static int count_ready(struct mover *m, uint32_t *ret_consumers)
 /* Nothing has come for a moment, and all that came is acknowledged. */
 static int look_whether_over(struct mover *m)
 {
-    uint32_t consumers;
-    int err = count_ready(m, &consumers);
+    int err = count_ready(m);
     m->is_over = m->moved->left == 0;
     if (err || m->is_over || clock_up_ms() - m->delivered_ms < STALLED_MS)
         return err;
@@ -255,7 +254,6 @@ static int consume(struct mover *m)
 /* Cancels the consumer, and moves what has come before that. */
 static int stop_consuming(struct mover *m)
 {
-    uint32_t consumers;
     bool is_taken = true;
     amqp_basic_cancel(m->from->amqp, LINK_CHANNEL, amqp_cstring_bytes("leveretctl"));
     int err = link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
@@ -263,18 +261,17 @@ static int stop_consuming(struct mover *m)
         err = take_delivery(m, &is_taken);
     if (err == 0)
         err = await_confirms(m);
-    return err == 0 ? count_ready(m, &consumers) : err;
+    return err == 0 ? count_ready(m) : err;
 }
 
 /* Opens the channels. Returns ERR_BUSY if another consumer is served before us. */
 static int begin(struct mover *m)
 {
-    uint32_t consumers = 0;
     int err = link_channel_open(m->from, NULL, m->reason);
     if (err == 0)
-        err = count_ready(m, &consumers);
+        err = count_ready(m);
     m->most = m->moved->left;
-    if (err == 0 && m->most > 0 && m->job->is_single_active && consumers > 0) {
+    if (err == 0 && m->most > 0 && m->job->is_single_active && m->moved->consumers > 0) {
         lv_buffer_printf(m->reason, "another consumer is the single active one: stop it");
         err = ERR_BUSY;
     }

@@ -32,6 +32,7 @@ struct moved {
     uint64_t rerouted;        /* of them, those that show another exchange than before */
     uint64_t anonymous;       /* of them, those that have lost their user_id */
     uint32_t left;            /* ready at the source when the queue was last looked at */
+    uint32_t consumers;       /* at the source, when nothing is being moved: those of others */
 };
 
 /* Consumes the queue until nothing in it is ready, or as many have been moved as were there at the

@@ -1,6 +1,6 @@
 /* Queue after queue: a link to each side, in the vhost of the queue, is kept while it can be used.
  *
- * A link that is lost is opened again, for as long as the caller says; the time begins anew whenever
+ * A link that was open and is lost is opened again, for as long as the caller says; the time begins anew whenever
  * messages have been moved. What a side refuses is the matter of that queue, and the next one is
  * tried. */
 #include "migrate/moves.h"
@@ -22,6 +22,7 @@ struct moves {
     const char *refused_vhost; /* a side does not let us into it */
     json_t *queue;             /* the one under way */
     struct moved moved;
+    bool has_begun;    /* both sides have let us in before */
     uint64_t since_ms; /* of the last message, or of the first failure without one */
 };
 
@@ -43,7 +44,10 @@ static int open_links(struct moves *m, const char *vhost, struct lv_buffer *reas
     err = link_open(&m->rabbit, m->job->url, vhost, reason);
     if (err == 0)
         err = m->job->open_local(m->job->arg, &fd, reason);
-    return err == 0 ? link_adopt(&m->local, fd, vhost, reason) : err;
+    if (err == 0)
+        err = link_adopt(&m->local, fd, vhost, reason);
+    m->has_begun |= err == 0;
+    return err;
 }
 
 /* --- one queue -------------------------------------------------------------------------------- */
@@ -55,6 +59,7 @@ static void note(struct moves *m)
     json_object_set_new(m->queue, "rerouted", json_integer((json_int_t)m->moved.rerouted));
     json_object_set_new(m->queue, "anonymous", json_integer((json_int_t)m->moved.anonymous));
     json_object_set_new(m->queue, "left", json_integer(m->moved.left));
+    json_object_set_new(m->queue, "consumers", json_integer(m->moved.consumers));
 }
 
 static void note_progress(void *arg)
@@ -91,7 +96,7 @@ static int try_queue(struct moves *m, struct lv_buffer *reason)
 static bool may_try_again(struct moves *m, unsigned attempts)
 {
     uint64_t now = clock_up_ms();
-    if (now - m->since_ms >= (uint64_t)m->job->patience_ms)
+    if (!m->has_begun || now - m->since_ms >= (uint64_t)m->job->patience_ms)
         return false;
     unsigned pause = attempts > 4 ? PAUSE_MS_MAX : PAUSE_MS_MIN << attempts;
     usleep(pause * 1000);
@@ -130,6 +135,7 @@ static void begin_queue(struct moves *m, json_t *queue)
         .rerouted = (uint64_t)number_of_member(queue, "rerouted"),
         .anonymous = (uint64_t)number_of_member(queue, "anonymous"),
         .left = (uint32_t)number_of_member(queue, "left"),
+        .consumers = (uint32_t)number_of_member(queue, "consumers"),
     };
     json_object_del(queue, "reason");
 }

@@ -1,0 +1,327 @@
+"""leveretctl import_from and export_to: a real RabbitMQ is moved into Leveret, and back, with all that it has."""
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pika
+import pytest
+
+from brokers import ManagedRabbit
+from http_client import Api
+from patience import patience_with
+from wire import eventually
+
+pytestmark = [pytest.mark.leveret, pytest.mark.once]
+
+QUEUES, MESSAGES = 8, 150
+BIG = 1_000_000
+
+
+def connect_to(node, vhost='/', user='guest', password='guest'):
+    return pika.BlockingConnection(pika.ConnectionParameters('127.0.0.1', node.port, vhost, pika.PlainCredentials(user, password),
+                                                             heartbeat=0))
+
+
+@pytest.fixture(scope='module')
+def managed_rabbit(workspace):
+    if not ManagedRabbit.is_installed():
+        pytest.skip('rabbitmq-server is not installed')
+    node = ManagedRabbit(os.path.join(workspace, 'managed-rabbit')).start()
+    try:
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture
+def old(managed_rabbit):
+    """The RabbitMQ, without what other tests have left in it."""
+    api = Api(managed_rabbit, port=managed_rabbit.management_port)
+    for vhost in ('%2f', 'shop'):
+        api.delete(f'/vhosts/{vhost}')
+    assert api.put('/vhosts/%2f', {}).status in (201, 204)
+    assert api.put('/permissions/%2f/guest', {'configure': '.*', 'write': '.*', 'read': '.*'}).status in (201, 204)
+    return managed_rabbit
+
+
+def moving_words(node, command, *words):
+    return (command, node.url.rstrip('/'), '--management', f'http://127.0.0.1:{node.management_port}', *words)
+
+
+def move(broker, node, *words, command='import_from', code=0):
+    """The report for programs."""
+    result = broker.ctl(*moving_words(node, command, '--formatter', 'json', *words), check=False)
+    assert result.code == code, result
+    return json.loads(result.out)
+
+
+def reported(report, queue, vhost='/'):
+    return next(one for one in report['queues'] if (one['vhost'], one['name']) == (vhost, queue))
+
+
+def take_all(channel, queue):
+    """Every message of a queue: (exchange, routing key, properties, body)."""
+    taken = []
+    while True:
+        method, properties, body = channel.basic_get(queue)
+        if method is None:
+            return taken
+        taken.append((method.exchange, method.routing_key, properties, body))
+        channel.basic_ack(method.delivery_tag)
+
+
+def numbers(taken):
+    return [properties.headers['n'] for _, _, properties, _ in taken]
+
+
+def fill(node, queues=QUEUES, messages=MESSAGES, vhost='/'):
+    """Numbered messages in as many queues, by a topic exchange."""
+    with connect_to(node, vhost) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.exchange_declare('orders', 'topic', durable=True)
+        for q in range(queues):
+            channel.queue_declare(f'q{q}', durable=True)
+            channel.queue_bind(f'q{q}', 'orders', f'*.{q}.#')
+        sender = connection.channel()
+        sender.tx_select()                           # pika awaits confirms one by one
+        for q in range(queues):
+            for n in range(messages):
+                sender.basic_publish('orders', f'eu.{q}.{n}', f'body {n}'.encode(),
+                                     pika.BasicProperties(delivery_mode=2, headers={'n': n}, message_id=f'{q}-{n}'))
+        sender.tx_commit()
+
+
+def furnish(node):
+    """Users, vhosts, permissions, policies, exchanges and queues of every kind."""
+    api = Api(node, port=node.management_port)
+    for target, body in (('/vhosts/shop', {}), ('/users/alice', {'password': 'wonder', 'tags': 'monitoring'}),
+                         ('/permissions/shop/alice', {'configure': '^a', 'write': '.*', 'read': '.*'}),
+                         ('/permissions/shop/guest', {'configure': '.*', 'write': '.*', 'read': '.*'}),
+                         ('/topic-permissions/shop/alice', {'exchange': 'topics', 'write': '^a', 'read': '.*'}),
+                         ('/policies/shop/bounded', {'pattern': '^bounded', 'definition': {'max-length': 1000}}),
+                         ('/vhost-limits/shop/max-queues', {'value': 100})):
+        answer = api.put(target, body)
+        assert answer.status in (201, 204), answer
+    connection = connect_to(node, 'shop')
+    channel = connection.channel()
+    channel.confirm_delivery()
+    for name, kind in (('topics', 'topic'), ('all', 'fanout'), ('heads', 'headers'), ('straight', 'direct'),
+                       ('hash', 'x-consistent-hash')):
+        channel.exchange_declare(name, kind, durable=True)
+    channel.exchange_declare('passing', 'direct')
+    channel.exchange_bind('all', 'topics', 'to.all')
+    for name, arguments in (('plain', {}), ('priority', {'x-max-priority': 9}), ('quorum', {'x-queue-type': 'quorum'}),
+                            ('dead', {}), ('expiring', {'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead'}),
+                            ('single', {'x-single-active-consumer': True}), ('bounded', {})):
+        channel.queue_declare(name, durable=True, arguments=arguments)
+        channel.queue_bind(name, 'topics', f'{name}.#')
+    channel.queue_declare('transient')
+    channel.queue_bind('transient', 'passing', 'by')
+    channel.queue_bind('plain', 'heads', '', {'x-match': 'all', 'kind': 'head'})
+    channel.queue_bind('bounded', 'hash', '1')
+    channel.queue_bind('bounded', 'all')
+    return connection
+
+
+def publish_some_of_everything(connection):
+    channel = connection.channel()
+    channel.confirm_delivery()
+
+    def send(exchange, key, body, **properties):
+        channel.basic_publish(exchange, key, body, pika.BasicProperties(**properties), mandatory=True)
+    send('topics', 'plain.big', b'x' * BIG, delivery_mode=2, content_type='text/plain', content_encoding='none', correlation_id='c',
+         reply_to='r', type='t', app_id='a', timestamp=1234567890, user_id='guest', headers={'list': [1, 'two', {'three': 3}]})
+    send('heads', 'ignored', b'by its head', headers={'kind': 'head'})
+    for n in range(10):
+        send('topics', f'priority.{n}', b'%d' % n, priority=n % 5, delivery_mode=2)
+        send('topics', f'quorum.{n}', b'%d' % n, delivery_mode=2)
+    send('topics', 'plain.late', b'later', expiration='86400000')
+    send('topics', 'expiring.soon', b'dies', expiration='1', delivery_mode=2)
+    send('passing', 'by', b'transient')
+    send('all', 'k', b'to all')
+    eventually(lambda: channel.queue_declare('dead', passive=True).method.message_count == 1)
+
+
+def look_at_everything(node, quorum_header=False):
+    """What consumers see in vhost shop, taken as they see it; without what a broker adds to a delivery."""
+    with connect_to(node, 'shop') as connection:
+        channel = connection.channel()
+        seen = {}
+        for queue in ('plain', 'priority', 'quorum', 'dead', 'expiring', 'bounded', 'transient'):
+            seen[queue] = [(exchange, key, strip(properties), body) for exchange, key, properties, body in take_all(channel, queue)]
+        return seen
+
+
+def strip(properties):
+    known = {name: value for name, value in vars(properties).items() if value is not None}
+    headers = known.get('headers') or {}
+    headers.pop('x-delivery-count', None)
+    if not headers:
+        known.pop('headers', None)
+    return known
+
+
+def test_everything_is_moved_as_it_was(old, own_broker):
+    broker = own_broker()
+    connection = furnish(old)
+    publish_some_of_everything(connection)
+    expected = look_at_everything(old)
+    assert [len(messages) for messages in expected.values()] == [3, 10, 10, 1, 0, 1, 1]
+    publish_some_of_everything(connection)           # the same once more: these are moved
+    held = connection.channel()
+    held.basic_consume('dead', lambda *_: None)      # a consumer at work has this one
+    report = move(broker, old, code=75)
+    assert report['messages'] == 25 and report['bytes'] > BIG, report
+    assert reported(report, 'dead', 'shop')['unacked'] == 1, report
+    held.close()                                     # the message returns, and the next run moves it
+    assert move(broker, old, '--wait')['messages'] == 1
+    seen = look_at_everything(broker)
+    for moment in (expected['dead'][0][2], seen['dead'][0][2]):
+        moment['headers']['x-death'][0].pop('time')
+    assert seen == expected
+    connection.close()
+    with connect_to(broker, 'shop', 'alice', 'wonder') as client:      # the password is the same
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker):
+            client.channel().queue_declare('bad', durable=True)        # and so are permissions
+    assert 'max-queues' in broker.ctl('list_vhost_limits', '-p', 'shop').out
+    assert 'bounded' in broker.ctl('list_policies', '-p', 'shop', '--silent').out
+
+
+def test_a_dry_run_says_what_would_be_moved_and_changes_nothing(old, own_broker):
+    broker = own_broker()
+    fill(old, 2, 5)
+    def is_counted():
+        return sum(queue['ready'] for queue in move(broker, old, '--dry-run')['queues']) == 10
+    eventually(is_counted)                           # RabbitMQ's statistics are late
+    report = move(broker, old, '--dry-run')
+    assert report['definitions']['queues']['created']['count'] == 2, report
+    assert broker.ctl('list_queues', '--silent').out == ''
+    people = broker.ctl(*moving_words(old, 'import_from', '--dry-run')).out
+    assert "queue 'q0' in vhost '/': 5 messages, 30 B\n" in people and 'Nothing was changed.' in people, people
+    with connect_to(old) as connection:
+        assert len(take_all(connection.channel(), 'q0')) == 5
+
+
+def test_one_vhost_or_some_queues_can_be_moved(old, own_broker):
+    broker = own_broker()
+    furnish(old).close()
+    fill(old, 2, 5)
+    fill(old, 1, 5, 'shop')
+    assert move(broker, old, '--queues', 'q[1-9]')['messages'] == 5
+    url = f'{old.url.rstrip("/")}/shop'
+    result = broker.ctl('import_from', url, '--management', f'http://127.0.0.1:{old.management_port}')
+    assert "queue 'q0' in vhost 'shop': 5 messages, 30 B\n" in result.out, result
+    with connect_to(old) as connection:
+        assert numbers(take_all(connection.channel(), 'q0')) == [*range(5)]
+
+
+def check_nothing_lost(old, broker, queues=QUEUES, messages=MESSAGES):
+    """Every message has arrived, in order but for those that came twice, and none is left at its old place."""
+    with connect_to(old) as there, connect_to(broker) as here:
+        for q in range(queues):
+            assert take_all(there.channel(), f'q{q}') == []
+            taken = numbers(take_all(here.channel(), f'q{q}'))
+            first = list(dict.fromkeys(taken))       # of each number the first time
+            assert first == [*range(messages)], taken
+
+
+def begin(broker, node, command='import_from'):
+    """The command, when it has moved the first queue."""
+    child = subprocess.Popen([broker.control, '--data-dir', broker.data, *moving_words(node, command)], stdout=subprocess.PIPE,
+                             text=True)
+    with patience_with(child):
+        for line in child.stdout:
+            if line.startswith('queue '):
+                return child
+    raise AssertionError(f'{command} ended with {child.wait()}')
+
+
+def test_the_command_is_killed_and_run_again(old, own_broker):
+    broker = own_broker()
+    fill(old)
+    child = begin(broker, old)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    move(broker, old)
+    check_nothing_lost(old, broker)
+
+
+def test_leveret_is_killed_and_the_command_goes_on(old, own_broker):
+    broker = own_broker()
+    fill(old)
+    child = begin(broker, old)
+    broker.kill()
+    broker.start()
+    with patience_with(child):
+        out, _ = child.communicate()
+    assert child.returncode == 0, out
+    check_nothing_lost(old, broker)
+
+
+def test_rabbitmq_is_killed_and_the_command_is_run_again(old, own_broker):
+    broker = own_broker()
+    fill(old)
+    child = begin(broker, old)
+    old.kill()
+    old.start()
+    with patience_with(child):
+        child.communicate()                          # it may have gone on by itself, or not
+    move(broker, old)
+    check_nothing_lost(old, broker)
+
+
+def test_queues_that_others_have_to_themselves_are_named(old, own_broker):
+    broker = own_broker()
+    with connect_to(old) as connection:
+        channel = connection.channel()
+        channel.queue_declare('mine', exclusive=True)
+        channel.queue_declare('single', durable=True, arguments={'x-single-active-consumer': True})
+        channel.queue_declare('exclusive', durable=True)
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume('single', lambda *_: None)
+        channel.basic_consume('exclusive', lambda *_: None, exclusive=True)
+        channel.confirm_delivery()
+        for queue in ('single', 'exclusive'):
+            channel.basic_publish('', queue, b'1')
+            channel.basic_publish('', queue, b'2')
+        report = move(broker, old, code=75)
+        assert 'exclusive' in reported(report, 'mine')['skipped']
+        assert 'exclusive' in reported(report, 'exclusive')['reason']
+        single = reported(report, 'single')
+        assert 'single active' in single['reason'] and (single['left'], single['unacked']) == (1, 1), report
+
+
+@pytest.mark.parametrize('url, words, code, said', [
+    ('http://127.0.0.1', (), 65, 'not a URL such as amqp://'),
+    ('amqp://guest:wrong@127.0.0.1:{port}', (), 69, 'the user is refused (401)'),
+    ('amqp://guest:guest@127.0.0.1:1', ('--management', 'http://127.0.0.1:1'), 69, "Cannot read RabbitMQ's HTTP API"),
+    ('amqp://guest:guest@127.0.0.1:{port}', ('--management', 'amqp://127.0.0.1'), 69, 'is not a URL such as http://'),
+])
+def test_what_is_wrong_with_an_address_is_said_in_one_sentence(old, broker, url, words, code, said):
+    management = () if words else ('--management', f'http://127.0.0.1:{old.management_port}')
+    result = broker.ctl('import_from', url.format(port=old.port), *words, *management, check=False)
+    assert result.code == code and said in result.err, result
+
+
+def test_amqp_that_does_not_answer_is_said_in_one_sentence(old, broker):
+    fill(old, 1, 1)
+    result = broker.ctl('import_from', 'amqp://guest:guest@127.0.0.1:1', '--management', f'http://127.0.0.1:{old.management_port}',
+                        check=False)
+    assert result.code == 69 and 'cannot connect to RabbitMQ at 127.0.0.1, port 1' in result.err, result
+    assert re.search(r'run the same command again', result.err), result
+
+
+def test_what_leveret_does_not_have_stops_the_import_unless_told_otherwise(old, own_broker):
+    broker = own_broker()
+    fill(old, 1, 1)
+    with connect_to(old) as connection:
+        connection.channel().queue_declare('stream', durable=True, arguments={'x-queue-type': 'stream'})
+    result = broker.ctl(*moving_words(old, 'import_from'), check=False)
+    assert result.code == 65 and 'stream' in result.err and '--skip-unsupported' in result.err, result
+    assert broker.ctl('list_queues', '--silent').out == ''
+    result = broker.ctl(*moving_words(old, 'import_from', '--skip-unsupported'))
+    assert "Not moved: queue 'stream' in vhost '/', it is a stream" in result.out, result
+    assert "queue 'q0' in vhost '/': 1 message, 6 B\n" in result.out, result
