@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -93,6 +94,14 @@ static int login(struct link *link, const char *vhost, const char *user, const c
     return err && reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION ? ERR_REFUSED : err;
 }
 
+/* The server's certificate must be signed by those that this machine trusts, and name the host. */
+static void trust_this_machine(amqp_socket_t *socket)
+{
+    SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket));
+    amqp_ssl_socket_set_verify_peer(socket, 1);
+    amqp_ssl_socket_set_verify_hostname(socket, 1);
+}
+
 static int connect_to(struct link *link, const struct amqp_connection_info *where,
                       struct lv_buffer *reason)
 {
@@ -101,6 +110,8 @@ static int connect_to(struct link *link, const struct amqp_connection_info *wher
     amqp_socket_t *socket =
         where->ssl ? amqp_ssl_socket_new(link->amqp) : amqp_tcp_socket_new(link->amqp);
     lv_assert(socket);
+    if (where->ssl)
+        trust_this_machine(socket);
     amqp_set_handshake_timeout(link->amqp, &limit);
     int status = amqp_socket_open_noblock(socket, where->host, where->port, &limit);
     if (status == AMQP_STATUS_OK) {
