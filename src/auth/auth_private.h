@@ -93,11 +93,12 @@ struct auth {
     struct ask_pool *hashing;
     bool is_single_threaded; /* before auth_start_threads(), after auth_stop_threads() */
 
-    pthread_mutex_t chain_lock; /* of the next two */
-    struct auth_chain *chain;   /* in force */
-    struct lv_list chains;      /* struct auth_chain.link: this one, and older ones in use */
-    struct ask_pool *freeing;   /* frees chains that were replaced */
-    _Atomic uint64_t fresh_ms;  /* auth_set_decisions() */
+    pthread_mutex_t chain_lock;       /* of the next two */
+    struct auth_chain *chain;         /* in force */
+    struct lv_list chains;            /* struct auth_chain.link: this one, and older ones in use */
+    struct ask_pool *freeing;         /* frees chains that were replaced */
+    _Atomic uint64_t fresh_ms;        /* auth_set_decisions() */
+    _Atomic uint64_t decisions_epoch; /* changed by auth_forget_decisions() */
 
     struct auth_attempts *attempts; /* has a lock of its own */
 

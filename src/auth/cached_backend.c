@@ -8,7 +8,10 @@
  *       that was accepted never finds it.
  *   (2) What a kept login may do is never found by another one, even of the same user: the inner
  *       backend may have given it other rights (a token).
- *   (3) The inner backend's data are forgotten with the last reference to their kept login. */
+ *   (3) The epoch is a part of each key, so an answer of an earlier epoch is never found; the key is
+ *       made before the inner backend is asked, so what it was asked before the epoch began counts
+ *       as earlier.
+ *   (4) The inner backend's data are forgotten with the last reference to their kept login. */
 #include "auth/cached_backend.h"
 
 #include <stdatomic.h>
@@ -28,6 +31,7 @@ struct cached_backend {
     uint64_t ttl_ms;
     bool keeps_refusals;
     struct answer_secret secret;
+    _Atomic uint64_t epoch;             /* changed by clear() */
     _Atomic uint64_t logins;            /* how many have been numbered */
     struct answer_table *logins_in;     /* of struct kept_login */
     struct answer_table *logins_out;    /* refused */
@@ -106,7 +110,9 @@ static bool kept_is_over(const struct kept_login *kept)
 static struct answer_key login_key(const struct cached_backend *cached,
                                    const struct auth_credentials *c)
 {
+    const uint64_t epoch = atomic_load(&cached->epoch);
     const struct slice parts[] = {
+        slice_of(&epoch, sizeof epoch),
         slice_str(c->has_password ? "with" : "without"),
         c->user,
         c->has_password ? c->password : SLICE_EMPTY,
@@ -183,7 +189,9 @@ static struct answer_key question_key(const struct cached_backend *cached,
                                       const struct auth_question *q)
 {
     const struct kept_login *kept = q->data;
+    const uint64_t epoch = atomic_load(&cached->epoch);
     const struct slice parts[] = {
+        slice_of(&epoch, sizeof epoch),
         slice_of(&kept->number, sizeof kept->number),
         slice_str(auth_resource_name(q->resource)),
         q->resource == AUTH_VHOST ? SLICE_EMPTY : slice_str(auth_action_name(q->action)),
@@ -271,6 +279,11 @@ static void cached_begin(struct auth_backend *backend)
     auth_backend_begin(cached_of(backend)->inner);
 }
 
+static void cached_clear(struct auth_backend *backend)
+{
+    atomic_fetch_add(&cached_of(backend)->epoch, 1);
+}
+
 static const struct auth_backend_calls calls = {
     .log_in = cached_log_in,
     .may = cached_may,
@@ -280,6 +293,7 @@ static const struct auth_backend_calls calls = {
     .forget = cached_forget,
     .free = cached_free,
     .begin = cached_begin,
+    .clear = cached_clear,
 };
 
 struct auth_backend *cached_backend_create(struct auth_backend *inner, uint64_t ttl_ms,

@@ -97,6 +97,24 @@ void chains_stop_threads(struct auth *auth)
     ask_pool_stop(auth->freeing);
 }
 
+static void chain_clear(const struct auth_chain *chain)
+{
+    for (size_t i = 0; i < chain->backend_count; i++) {
+        struct auth_backend *backend = chain->backends[i].backend;
+        if (backend && backend->calls->clear)
+            backend->calls->clear(backend);
+    }
+}
+
+void chains_clear(struct auth *auth)
+{
+    struct lv_list *it, *after;
+    pthread_mutex_lock(&auth->chain_lock);
+    lv_list_each (it, after, &auth->chains)
+        chain_clear(lv_list_item(it, struct auth_chain, link));
+    pthread_mutex_unlock(&auth->chain_lock);
+}
+
 /* --- the chain in force ----------------------------------------------------------------------- */
 
 static void chain_begin(const struct auth_chain *chain)

@@ -42,6 +42,8 @@ void chains_init(struct auth *auth);
 /* Gives the backends of all chains threads, and takes them away after what is under way. */
 void chains_start_threads(struct auth *auth);
 void chains_stop_threads(struct auth *auth);
+/* Has the backends of all chains ask again for the answers that they keep. */
+void chains_clear(struct auth *auth);
 /* Frees all chains; none is used. */
 void chains_free(struct auth *auth);
 

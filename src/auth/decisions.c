@@ -7,7 +7,9 @@
  *       otherwise the answer is no for UNANSWERED_MS.
  *   (3) A decision is asked once at a time; it is not removed meanwhile, and holds a reference to
  *       the identity.
- *   (4) When a yes becomes a no, the generation changes (auth.h), so that it takes effect where
+ *   (4) An answer counts only in the epoch (auth->decisions_epoch) in which it was asked for; an
+ *       older one is not used, not even if its backend cannot be asked.
+ *   (5) When a yes becomes a no, the generation changes (auth.h), so that it takes effect where
  *       answers are kept.
  *
  * The lock of an identity's decisions is never held while something is asked, or a waiter is
@@ -30,6 +32,7 @@ struct decision {
     bool is_asked;
     enum auth_answer answer; /* AUTH_ALLOWED or AUTH_REFUSED, if is_known */
     uint64_t fresh_until_ms;
+    uint64_t epoch;       /* in which it was last asked for */
     struct lv_list waits; /* struct auth_wait.link */
 
     /* while is_asked: only the thread that asks uses these */
@@ -309,9 +312,11 @@ static void decision_ask_next(struct decision *e)
 /* --- the door --------------------------------------------------------------------------------- */
 
 /* Returns whether the answer may be used now; *ret_asks: it must be asked for again. */
-static bool decision_is_usable(const struct decision *e, uint64_t fresh_ms, bool *ret_asks)
+static bool decision_is_usable(struct decision *e, const struct auth *auth, bool *ret_asks)
 {
-    uint64_t now = clock_up_ms();
+    uint64_t now = clock_up_ms(), fresh_ms = auth_decisions_ms(auth);
+    if (e->epoch != atomic_load(&auth->decisions_epoch))
+        e->is_known = false;
     *ret_asks = !e->is_asked && (!e->is_known || now >= e->fresh_until_ms);
     if (!e->is_known)
         return false;
@@ -324,6 +329,7 @@ static bool decision_is_usable(const struct decision *e, uint64_t fresh_ms, bool
 static void decision_begin(struct decision *e, struct auth_identity *identity)
 {
     e->is_asked = true;
+    e->epoch = atomic_load(&identity->auth->decisions_epoch);
     e->grant = 0;
     e->identity = auth_identity_ref(identity);
 }
@@ -339,7 +345,7 @@ static enum auth_answer decision_look(struct auth_identity *identity,
     pthread_mutex_lock(&d->lock);
     struct decision *e = decision_want(d, request);
     bool asks = false;
-    if (e && decision_is_usable(e, auth_decisions_ms(identity->auth), &asks))
+    if (e && decision_is_usable(e, identity->auth, &asks))
         answer = e->answer;
     if (e && asks && ret_ask) {
         decision_begin(e, identity);
@@ -419,6 +425,13 @@ void auth_set_decisions(struct auth *auth, uint64_t fresh_ms)
 uint64_t auth_decisions_ms(const struct auth *auth)
 {
     return atomic_load(&auth->fresh_ms);
+}
+
+void auth_forget_decisions(struct auth *auth)
+{
+    chains_clear(auth);
+    atomic_fetch_add(&auth->decisions_epoch, 1);
+    auth_ask_again();
 }
 
 void auth_ask_again(void)

@@ -38,6 +38,8 @@ struct control_world {
     /* Sets a limit of memory or disk until the next start: "disk_free_limit.absolute", "1GB".
      * Returns false if the value is not one. Called on loop 0. */
     bool (*set_limit)(void *arg, const char *key, const char *value);
+    /* Switches the disk alarm off or on, until the next start. Called on loop 0. */
+    void (*watch_disk)(void *arg, bool is_on);
     /* Closes the listeners of clients, or opens them again; called on loop 0, as is set_limit().
      * Returns a negative error if one cannot be opened: then the others are. */
     void (*suspend_listeners)(void *arg);

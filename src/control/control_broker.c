@@ -202,7 +202,8 @@ static void run_start_app(struct request *r)
     request_done(r, NULL);
 }
 
-static void run_reset(struct request *r)
+/* Of reset and force_boot: they are for a stopped application. */
+static void refuse_running(struct request *r)
 {
     request_refuse(r, "running", "the application runs");
 }
@@ -258,7 +259,8 @@ const struct control_command control_broker_commands[] = {
     {"stop", control_stop_process, ""},
     {"stop_app", run_stop_app, ""},
     {"start_app", run_start_app, ""},
-    {"reset", run_reset, ""},
+    {"reset", refuse_running, ""},
+    {"force_boot", refuse_running, ""},
     {"amqp", run_amqp, ""},
     {"set_log_level", run_set_log_level, "level [category]"},
     {NULL, NULL, NULL},

@@ -1,4 +1,4 @@
-/* Commands that set the limits of memory and disk until the next start. */
+/* Commands that set the limits of memory and disk until the next start, or have the disk ignored. */
 #include "control/control_private.h"
 
 struct limit_change {
@@ -48,8 +48,42 @@ static void run_set_disk_free_limit(struct request *r)
     run_set_limit(r, "mem_relative", "disk_free_limit.relative", "disk_free_limit.absolute");
 }
 
+static void watch_disk(struct loop *loop, void *arg)
+{
+    const struct control_world *world = arg;
+    (void)loop;
+    world->watch_disk(world->arg, true);
+}
+
+static void ignore_disk(struct loop *loop, void *arg)
+{
+    const struct control_world *world = arg;
+    (void)loop;
+    world->watch_disk(world->arg, false);
+}
+
+static void set_disk_watch(struct request *r, ask_fn *fn)
+{
+    struct manage_error error = {0};
+    int err =
+        ask_loop(r->manage->asker, loops_at(r->manage->loops, 0), fn, (void *)(uintptr_t)r->world);
+    request_end(r, manage_end(&error, err), &error);
+}
+
+static void run_activate_monitoring(struct request *r)
+{
+    set_disk_watch(r, watch_disk);
+}
+
+static void run_deactivate_monitoring(struct request *r)
+{
+    set_disk_watch(r, ignore_disk);
+}
+
 const struct control_command control_limit_commands[] = {
     {"set_vm_memory_high_watermark", run_set_vm_memory_high_watermark, "[relative] [absolute]"},
     {"set_disk_free_limit", run_set_disk_free_limit, "[mem_relative] [absolute]"},
+    {"activate_free_disk_space_monitoring", run_activate_monitoring, ""},
+    {"deactivate_free_disk_space_monitoring", run_deactivate_monitoring, ""},
     {NULL, NULL, NULL},
 };

@@ -1,4 +1,5 @@
 /* Commands about users and permissions. */
+#include "auth/password.h"
 #include "control/control_private.h"
 #include "manage/users.h"
 
@@ -51,6 +52,24 @@ static void run_authenticate_user(struct request *r)
     request_end(r, is_done, &error);
 }
 
+/* Hashes a password for definitions and the HTTP API, with SHA-256 as a hash without the name of an
+ * algorithm is read. */
+static void run_hash_password(struct request *r)
+{
+    char hash[PASSWORD_HASH_TEXT_MAX];
+    enum password_algorithm algorithm;
+    struct lv_buffer reason = {0};
+    if (password_algorithm_of(request_string(r, "algorithm"), &algorithm) < 0) {
+        password_algorithm_refuse(request_string(r, "algorithm"), &reason);
+        request_refuse(r, "bad_algorithm", "%.*s", SLICE_ARG(lv_buffer_slice(&reason)));
+        lv_buffer_free(&reason);
+    } else if (password_hash(algorithm, request_string(r, "password"), hash)) {
+        request_done(r, json_pack("{s:s}", "hash", hash));
+    } else {
+        request_refuse(r, "ERR_NO_MEMORY", "out of memory");
+    }
+}
+
 /* --- permissions ------------------------------------------------------------------------------ */
 
 static void run_set_permissions(struct request *r)
@@ -64,6 +83,18 @@ static void run_set_permissions(struct request *r)
     };
     struct manage_error error = {0};
     request_end(r, manage_set_permissions(r->manage, &actor_cli, &row, &error), &error);
+}
+
+static void run_set_permissions_globally(struct request *r)
+{
+    const struct definition_permission row = {
+        .user = request_string(r, "user"),
+        .configure = request_string(r, "configure"),
+        .write = request_string(r, "write"),
+        .read = request_string(r, "read"),
+    };
+    struct manage_error error = {0};
+    request_end(r, manage_set_permissions_globally(r->manage, &actor_cli, &row, &error), &error);
 }
 
 static void run_set_topic_permissions(struct request *r)
@@ -154,8 +185,10 @@ const struct control_command control_user_commands[] = {
     {"delete_user", run_delete_user, "user"},
     {"set_user_tags", run_set_user_tags, "user tags"},
     {"authenticate_user", run_authenticate_user, "user password"},
+    {"hash_password", run_hash_password, "password [algorithm]"},
     {"list_users", run_list_users, ""},
     {"set_permissions", run_set_permissions, "vhost user configure write read"},
+    {"set_permissions_globally", run_set_permissions_globally, "user configure write read"},
     {"clear_permissions", run_clear_permissions, "vhost user"},
     {"list_permissions", run_list_permissions, "vhost"},
     {"list_user_permissions", run_list_user_permissions, "user"},

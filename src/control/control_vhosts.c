@@ -14,6 +14,19 @@ static void run_add_vhost(struct request *r)
     request_end(r, manage_add_vhost(r->manage, &actor_cli, &row, NULL, &error), &error);
 }
 
+static void run_update_vhost(struct request *r)
+{
+    const struct slice description = request_string(r, "description");
+    const struct slice tags = request_string(r, "tags");
+    const struct vhost_wish wish = {
+        .name = request_string(r, "vhost"),
+        .description = request_has(r, "description") ? &description : NULL,
+        .tags = request_has(r, "tags") ? &tags : NULL,
+    };
+    struct manage_error error = {0};
+    request_end(r, manage_update_vhost(r->manage, &actor_cli, &wish, &error), &error);
+}
+
 static void run_set_vhost_tags(struct request *r)
 {
     struct manage_error error = {0};
@@ -75,6 +88,7 @@ static void run_list_vhosts(struct request *r)
 
 const struct control_command control_vhost_commands[] = {
     {"add_vhost", run_add_vhost, "vhost [description] [tags] [default_queue_type]"},
+    {"update_vhost_metadata", run_update_vhost, "vhost [description] [tags]"},
     {"set_vhost_tags", run_set_vhost_tags, "vhost tags"},
     {"delete_vhost", run_delete_vhost, "vhost"},
     {"enable_vhost_deletion_protection", run_protect_vhost, "vhost"},

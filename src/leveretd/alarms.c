@@ -30,6 +30,7 @@ struct alarms {
     struct loop_timer timer;
     pthread_mutex_t lock; /* of facts, which other threads read; changed on loop 0 only */
     struct alarm_facts facts;
+    bool ignores_disk;                       /* no disk alarm is set; loop 0 only */
     bool is_giving_back;                     /* freed memory is given back at once */
     uint64_t near_at_ms;                     /* when the resident set was last near the limit */
     uint64_t asked_at_ms;                    /* when the loops were last asked to give back */
@@ -247,6 +248,8 @@ static void check(struct loop *loop, struct alarms *a)
     const unsigned ours = BROKER_ALARM_MEMORY | BROKER_ALARM_DISK;
     unsigned was = atomic_load_explicit(&a->broker->alarms, memory_order_relaxed) & ours;
     unsigned is = alarm_decide(&a->facts.limits, &readings);
+    if (a->ignores_disk)
+        is &= ~(unsigned)BROKER_ALARM_DISK;
     if (is != was) {
         unsigned all = atomic_fetch_xor(&a->broker->alarms, is ^ was) ^ is ^ was;
         log_change(a, is ^ was, all);
@@ -315,6 +318,13 @@ void alarms_configure(struct alarms *a, const struct config *config)
 {
     a->config = config;
     set_limits(a, alarm_total_bytes(config, machine_memory_bytes()));
+    check(loops_at(a->broker->topology.loops, 0), a);
+}
+
+void alarms_watch_disk(struct alarms *a, bool is_on)
+{
+    assert_loop_0(a);
+    a->ignores_disk = !is_on;
     check(loops_at(a->broker->topology.loops, 0), a);
 }
 

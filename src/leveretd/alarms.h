@@ -23,6 +23,10 @@ struct alarms *alarms_create(struct broker *broker, const char *data_dir,
 void alarms_start(struct alarms *alarms);
 /* Replaces the limits, and checks memory and disk at once. Call on loop 0, after alarms_start(). */
 void alarms_configure(struct alarms *alarms, const struct config *config);
+/* Switches the disk alarm off, and clears it if it is set, or on again; and checks at once. The log
+ * keeps its own alarm, which is set when the disk has no room for it. Call on loop 0, after
+ * alarms_start(). */
+void alarms_watch_disk(struct alarms *alarms, bool is_on);
 /* Frees the alarms and clears the pointer. NULL is fine. Call after loops_run() has returned. */
 void alarms_free(struct alarms **alarms);
 

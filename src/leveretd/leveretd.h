@@ -127,6 +127,10 @@ void leveretd_use(struct leveretd *d, struct config *config);
  * leveretd. Call on loop 0. */
 bool leveretd_set_limit(void *arg, const char *key, const char *value);
 
+/* Switches the disk alarm off or on, until the next start. `arg` is the struct leveretd. Call on
+ * loop 0. */
+void leveretd_watch_disk(void *arg, bool is_on);
+
 /* getenv(), as a config_getenv. */
 const char *leveretd_get_variable(const char *name);
 

@@ -68,6 +68,14 @@ bool leveretd_set_limit(void *arg, const char *key, const char *value)
     return true;
 }
 
+void leveretd_watch_disk(void *arg, bool is_on)
+{
+    struct leveretd *d = arg;
+    log_info("rmq-cli: free disk space is %s",
+             is_on ? "watched again" : "not watched until the next start");
+    alarms_watch_disk(d->alarms, is_on);
+}
+
 static void timeouts_mail(struct loop *at, struct mail *mail)
 {
     (void)mail;

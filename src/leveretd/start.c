@@ -404,6 +404,7 @@ static int open_control(struct leveretd *d)
         .stop_app = stop_app_asked,
         .keep = keep_socket,
         .set_limit = leveretd_set_limit,
+        .watch_disk = leveretd_watch_disk,
         .suspend_listeners = leveretd_suspend_listeners,
         .resume_listeners = leveretd_resume_listeners,
         .drain = leveretd_drain,

@@ -34,3 +34,23 @@ bool manage_forget_login_attempts(struct manage *m, const struct actor *actor,
     actor_log(actor, "login attempts are counted from 0 again");
     return true;
 }
+
+bool manage_track_login_sources(struct manage *m, const struct actor *actor, bool is_on,
+                                struct manage_error *error)
+{
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    auth_track_sources(m->auth, is_on);
+    actor_log(actor, "login attempts are %s by source", is_on ? "counted" : "no longer counted");
+    return true;
+}
+
+bool manage_forget_decisions(struct manage *m, const struct actor *actor,
+                             struct manage_error *error)
+{
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    auth_forget_decisions(m->auth);
+    actor_log(actor, "answers of authorization backends are asked for again");
+    return true;
+}

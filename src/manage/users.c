@@ -209,6 +209,47 @@ bool manage_set_permissions(struct manage *m, const struct actor *actor,
     return is_done;
 }
 
+static void keep_vhost(void *listing, const struct vhost *vhost)
+{
+    struct slice name = vhost_name(vhost);
+    listing_add(listing, FACTS_COPY(&name, &name));
+}
+
+/* Returns the names of all vhosts, each a struct slice. */
+static struct listing vhost_names(struct topology *t)
+{
+    struct listing names = {0};
+    struct lv_table_iter it;
+    topology_lock(t);
+    for (struct lv_table_node *node = lv_table_first(t->vhosts, &it); node;
+         node = lv_table_next(t->vhosts, &it))
+        keep_vhost(&names, lv_container_of(node, struct vhost, by_name));
+    topology_unlock(t);
+    return names;
+}
+
+bool manage_set_permissions_globally(struct manage *m, const struct actor *actor,
+                                     const struct definition_permission *row,
+                                     struct manage_error *error)
+{
+    if (!actor_check_rank(actor, ACTOR_ADMINISTRATOR, error))
+        return false;
+    struct listing names = vhost_names(&m->broker->topology);
+    bool is_done = true;
+    for (size_t i = 0; i < names.count && is_done; i++) {
+        struct definition_permission here = *row;
+        here.vhost = *(const struct slice *)names.rows[i];
+        is_done = manage_set_permissions(m, actor, &here, error);
+        if (!is_done && error->subject == SUBJECT_VHOST) { /* it has been deleted meanwhile */
+            manage_error_free(error);
+            *error = (struct manage_error){0};
+            is_done = true;
+        }
+    }
+    listing_free(&names);
+    return is_done;
+}
+
 bool manage_clear_permissions(struct manage *m, const struct actor *actor, struct slice user,
                               struct slice vhost, struct manage_error *error)
 {

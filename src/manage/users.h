@@ -43,6 +43,12 @@ bool manage_list_topic_permissions(struct manage *m, const struct actor *actor,
                                    const struct slice *user, const struct slice *vhost,
                                    struct listing *ret, struct manage_error *error);
 
+/* Sets these permissions of the user in every vhost; `row->vhost` does not count. If it fails, they
+ * have been set in some vhosts. */
+bool manage_set_permissions_globally(struct manage *m, const struct actor *actor,
+                                     const struct definition_permission *row,
+                                     struct manage_error *error);
+
 /* Creates a user. Tags are separated by commas. REFUSAL_EXISTS: there is a user of this name. */
 bool manage_add_user(struct manage *m, const struct actor *actor, struct slice user,
                      struct slice password, struct slice tags, struct manage_error *error);

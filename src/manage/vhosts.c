@@ -217,6 +217,13 @@ bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct s
            describe(m, actor, name, NULL, &tags, error);
 }
 
+bool manage_update_vhost(struct manage *m, const struct actor *actor, const struct vhost_wish *wish,
+                         struct manage_error *error)
+{
+    return actor_check_rank(actor, ACTOR_ADMINISTRATOR, error) &&
+           describe(m, actor, wish->name, wish->description, wish->tags, error);
+}
+
 bool manage_protect_vhost(struct manage *m, const struct actor *actor, struct slice name,
                           bool is_protected, struct manage_error *error)
 {

@@ -256,6 +256,16 @@ def test_refusals_are_kept_if_that_is_wanted(service, broker_of):
     assert is_let_in(broker, 'eve', 'e')             # reloading has emptied it
 
 
+def test_a_cache_is_emptied_by_command(service, broker_of):
+    broker = broker_of(cached(service))
+    assert is_let_in(broker, ANN, PASSWORD)
+    service.users[ANN] = ('another', '')
+    assert is_let_in(broker, ANN, PASSWORD)
+    assert broker.ctl('clear_auth_backend_cache').out == (
+        "Will clear rabbitmq_auth_backend_cache plugin's cache on the target node...\n")
+    assert is_refused(broker, ANN, PASSWORD)
+
+
 # --- a service that fails -----------------------------------------------------------------------
 
 

@@ -676,6 +676,7 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
         ['add_user'], ['nonsense'], ['list_connections', 'nonsense'], ['list_queues', '--nonsense'],
         ['close_connection', 'nonsense', 'why'], ['close_all_user_connections', 'nobody', 'why'],
         ['await_online_nodes', 'x'], ['wait'], ['wait', 'x', 'y'], ['wait', '--pid', '1', 'x'],
+        ['force_boot'],
         ['enable_feature_flag', 'quorum_queue'], ['enable_feature_flag', 'all'], ['list_feature_flags', 'nonsense'],
     ]
     commands = [

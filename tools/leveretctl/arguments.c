@@ -215,6 +215,8 @@ static int meaning_check(const struct invocation *i, const struct command *c)
 
 int arguments_check(struct invocation *i, const struct command *c)
 {
+    if (c->is_pretty && !is_given(i, OPTION_FORMATTER))
+        i->format = FORMAT_PRETTY_TABLE;
     if (i->timeout_s < 0 && c->request.timeout_s > 0)
         i->timeout_s = c->request.timeout_s;
     int code = options_check(i, c);

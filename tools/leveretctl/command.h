@@ -51,6 +51,8 @@ struct command {
     const char *banner;
     const struct text_choice *banners; /* instead of `banner` */
 
+    bool is_pretty; /* without --formatter, the output format is pretty_table */
+
     /* What is typed. */
     struct command_arguments {
         int min, max; /* MANY: any number */
@@ -108,10 +110,10 @@ struct command_group {
 extern const struct command_group command_groups[];
 
 extern const struct command help_commands[], node_commands[], user_commands[], access_commands[],
-    monitoring_commands[], check_commands[], vhost_commands[], parameter_commands[],
-    policy_commands[], configuration_commands[], definition_commands[], operation_commands[],
-    queue_commands[], cluster_commands[], feature_flag_commands[], plugin_commands[],
-    upgrade_commands[], diagnostic_commands[], absent_commands[];
+    login_commands[], monitoring_commands[], check_commands[], vhost_commands[],
+    parameter_commands[], policy_commands[], configuration_commands[], definition_commands[],
+    operation_commands[], queue_commands[], cluster_commands[], feature_flag_commands[],
+    plugin_commands[], upgrade_commands[], diagnostic_commands[], absent_commands[];
 
 /* Returns the command of this name, or NULL. In the name '-' means the same as '_'. */
 const struct command *command_find(const char *name);

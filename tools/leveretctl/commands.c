@@ -9,6 +9,7 @@ const struct command_group command_groups[] = {
     {"Nodes", node_commands},
     {"Users", user_commands},
     {"Access Control", access_commands},
+    {"Login attempts", login_commands},
     {"Monitoring and observability", monitoring_commands},
     {"Health checks", check_commands},
     {"Virtual hosts", vhost_commands},

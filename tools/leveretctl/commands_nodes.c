@@ -158,6 +158,10 @@ const struct command node_commands[] = {
      .banner = "Forcefully resetting node $node ...",
      .request = {.command = "reset", .timeout_s = START_TIMEOUT_S},
      .failures = start_fails},
+    {.name = "force_boot", .run = run_change,
+     .usage = "",
+     .help = "Succeeds and changes nothing once stop_app has stopped the broker: there are no peers that its "
+             "start would wait for."},
     {.name = "suspend_listeners", .run = run_change,
      .usage = "",
      .help = "Closes the listeners of clients, but not of HTTP; connections remain.",

@@ -86,6 +86,22 @@ static int check_queue_type(const struct invocation *i, const struct command *c)
                      i->arguments[0]);
 }
 
+/* No queue was moved: as rabbitmq-queues shows an empty list in each format. */
+static void moves_print(const struct invocation *i, const json_t *answer)
+{
+    (void)answer;
+    if (i->format == FORMAT_JSON)
+        say_value(i, json_array());
+    else if (i->format == FORMAT_TABLE)
+        printf("\n");
+    else if (i->format == FORMAT_CSV)
+        printf("\n\n\n");
+    else if (i->format == FORMAT_ERLANG)
+        printf("[]\n");
+    else
+        message_print(i->format, stdout, "[]");
+}
+
 /* --- texts ------------------------------------------------------------------------------------ */
 
 static bool is_if_empty(const struct invocation *i)
@@ -234,10 +250,12 @@ const struct command queue_commands[] = {
      .failures = reclaim_fails},
     {.name = "rebalance", .run = run_change,
      .usage = "< all | classic | quorum >",
-     .help = "Succeeds and changes nothing: queues are on one node.",
+     .help = "Succeeds and changes nothing: queues are on one node. The table of what was moved is empty.",
      .banner = "Re-balancing leaders of $1 queues...",
+     .is_pretty = true,
      .arguments = {.min = 1, .max = 1, .check = check_queue_type},
-     .request = {.command = "ping"}},
+     .request = {.command = "ping"},
+     .answer = {.print = moves_print}},
     {.name = "retry_dead_letters", .run = run_change,
      .usage = "<queue> [--vhost <vhost>] [--limit <n>] [--keep-history]" TIMEOUT_USAGE,
      .help = "Moves a queue's dead letters back to the queues they came from.",

@@ -1,7 +1,7 @@
 /* Users and their limits. */
 #include <string.h>
 
-#include "leveretctl/command.h"
+#include "leveretctl/talk.h"
 
 static bool is_all(const struct invocation *i)
 {
@@ -50,6 +50,37 @@ static const struct failure limits_fail[] = {
     {.error = NULL},
 };
 
+static const struct failure hash_fails[] = {
+    {.error = "bad_algorithm", .exit_code = EXIT_DATA},
+    {.error = NULL},
+};
+
+static void hash_print(const struct invocation *i, const json_t *answer)
+{
+    const char *hash = json_string_value(json_object_get(answer, "hash"));
+    if (i->format == FORMAT_JSON)
+        say_value(i, json_string(hash));
+    else
+        message_print(i->format, stdout, hash ? hash : "");
+}
+
+static bool has_argument(const struct invocation *i)
+{
+    return i->argument_count > 0;
+}
+
+static const struct text_choice hash_banners[] = {
+    {has_argument, "Will hash password $1"},
+    {NULL, "Will hash provided password"},
+};
+
+static int check_password(const struct invocation *i, const struct command *c)
+{
+    if (has_argument(i) && i->arguments[0][0] == '\0')
+        return usage_error(i, c, EXIT_DATA, "Bad argument: password cannot be an empty string");
+    return EXIT_OK;
+}
+
 /* --- commands --------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -91,6 +122,15 @@ const struct command user_commands[] = {
      .banner = "Deleting user \"$1\" ...",
      .arguments = {.min = 1, .max = 1, .names = "user"},
      .failures = user_is_missing},
+    {.name = "hash_password", .run = run_change,
+     .usage = "[<password>] [--hashing-algorithm <algorithm>]",
+     .help = "Prints a salted hash of a password, for definitions and the HTTP API. The algorithm is "
+             "rabbit_password_hashing_sha256, the one of a hash without the name of one, if it is not given.",
+     .banners = hash_banners,
+     .arguments = {.min = 0, .max = 1, .names = "password", .exit_without_password = EXIT_USAGE,
+                   .options = BIT(OPTION_HASHING_ALGORITHM), .check = check_password},
+     .answer = {.print = hash_print},
+     .failures = hash_fails},
     {.name = "list_users", .run = run_listing,
      .usage = LISTING_USAGE "[--timeout <timeout>]",
      .help = "Lists users and their tags.",

@@ -1,5 +1,7 @@
 /* Vhosts and their limits. */
-#include "leveretctl/command.h"
+#include <string.h>
+
+#include "leveretctl/talk.h"
 
 static const struct text_choice list_limits_banners[] = {
     {is_global, "Listing limits for all vhosts ..."},
@@ -24,6 +26,28 @@ static const struct failure add_fails[] = {
     {.error = "invalid_queue_type", .exit_code = EXIT_UNAVAILABLE, .text = "invalid_queue_type"},
     {.error = NULL},
 };
+
+/* A queue type is checked in RabbitMQ's words, but cannot be changed: queues are declared with it
+ * at the same time. */
+static int update_check(const struct invocation *i, const struct command *c)
+{
+    static const char *const types[] = {"quorum", "stream", "classic"};
+    const char *type = i->values[OPTION_QUEUE_TYPE];
+    bool is_type = false;
+    for (size_t t = 0; t < sizeof types / sizeof types[0] && type; t++)
+        is_type |= strcmp(type, types[t]) == 0;
+    if (type && !is_type)
+        return usage_error(i, c, EXIT_DATA,
+                           "Bad argument: Default queue type must be one of: quorum, stream, "
+                           "classic. Provided: %s",
+                           type);
+    if (type)
+        return say_error(EXIT_UNAVAILABLE, "a vhost's default queue type is set when it is created "
+                                           "(add_vhost), and cannot be changed");
+    if (!is_given(i, OPTION_DESCRIPTION) && !is_given(i, OPTION_TAGS))
+        return usage_error(i, c, EXIT_USAGE, "not enough arguments.");
+    return EXIT_OK;
+}
 
 /* clang-format off */
 const struct command vhost_commands[] = {
@@ -53,6 +77,19 @@ const struct command vhost_commands[] = {
      .banner = "Removing deletion protection from virtual host \"$1\" by updating its metadata...",
      .arguments = {.min = 1, .max = 1, .names = "vhost"},
      .failures = tags_fail},
+    {.name = "update_vhost_metadata", .run = run_change,
+     .usage = "<vhost> [--description <description>] [--tags \"<tag1>,<tag2>,<...>\"]",
+     .help = "Replaces a vhost's description or tags. Its default queue type is set by add_vhost alone.",
+     .banner = "Updating metadata of vhost \"$1\" ...",
+     .arguments = {.min = 1, .max = 1, .names = "vhost", .check = update_check,
+                   .options = BIT(OPTION_DESCRIPTION) | BIT(OPTION_TAGS) | BIT(OPTION_QUEUE_TYPE)},
+     .failures = tags_fail},
+    {.name = "reconcile_vhosts", .run = run_change,
+     .usage = TIMEOUT_USAGE,
+     .help = "Succeeds and changes nothing: every vhost runs while the broker does.",
+     .banner = "Will try to initiate virtual host reconciliation on all reachable cluster nodes...",
+     .request = {.command = "ping"},
+     .answer = {.done = "All vhosts run: there is nothing to reconcile."}},
     {.name = "clear_vhost_limits", .run = run_change,
      .usage = "[--vhost <vhost>]",
      .help = "Clears a vhost's limits.",

@@ -127,6 +127,23 @@ static int listing_ask(struct invocation *i, const struct command *c,
     return code;
 }
 
+void rows_print(const struct invocation *i, const char *const *columns, size_t count,
+                const json_t *rows)
+{
+    struct listing l = {
+        .format = i->format,
+        .out = stdout,
+        .column_count = count,
+        .has_headers = !is_given(i, OPTION_NO_TABLE_HEADERS) && !is_given(i, OPTION_SILENT),
+    };
+    const json_t *row;
+    size_t n;
+    memcpy(l.columns, columns, count * sizeof *columns);
+    listing_begin(&l);
+    json_array_foreach(rows, n, row) listing_row(&l, row);
+    listing_end(&l);
+}
+
 int run_listing(struct invocation *i, const struct command *c)
 {
     struct column_names names = {0};

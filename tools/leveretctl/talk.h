@@ -54,6 +54,12 @@ int converse_on(struct invocation *i, const struct command *c, json_t **ret);
 int broker_ask(struct invocation *i, const struct command *c, const char *banner, json_t *request,
                row_fn *row, void *arg, json_t **ret);
 
+/* --- listing.c -------------------------------------------------------------------------------- */
+
+/* Prints rows, a list of at least one, as a listing of `count` columns. */
+void rows_print(const struct invocation *i, const char *const *columns, size_t count,
+                const json_t *rows);
+
 /* --- request.c -------------------------------------------------------------------------------- */
 
 /* Returns the command's request, which the caller owns: its name, the vhost (without --global), the

@@ -325,24 +325,37 @@ static int round_wait(struct top *t, const sigset_t *mask)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-static int run_live(struct top *t)
+/* Shows one round after the other on a screen of our own, until it is over or a question fails. */
+static int rounds_show(struct top *t, const sigset_t *mask)
 {
     struct termios before;
-    sigset_t mask;
-    int code = round_ask(t); /* what is wrong is said before the screen is ours */
-    if (code != EXIT_OK)
-        return code;
-    signals_begin(&mask);
+    int code = EXIT_OK;
     terminal_begin(&before);
     while (code == EXIT_OK && !is_over) {
         size_read(t);
         code = round_ask(t);
         if (code == EXIT_OK) {
             round_print(t);
-            code = round_wait(t, &mask);
+            code = round_wait(t, mask);
         }
     }
     terminal_end(&before);
+    return code;
+}
+
+/* What is wrong is said before the screen is ours. If a question fails later, its error is lost with
+ * our screen: so it is asked again, and if that fails the error stays on the terminal. */
+static int run_live(struct top *t)
+{
+    sigset_t mask;
+    int code = round_ask(t);
+    if (code == EXIT_OK)
+        signals_begin(&mask);
+    while (code == EXIT_OK && !is_over) {
+        code = rounds_show(t, &mask);
+        if (code != EXIT_OK)
+            code = round_ask(t);
+    }
     return code;
 }
 

@@ -37,6 +37,25 @@ static void a_login_that_was_accepted_is_not_asked_for_again(void **state)
     world_stop(&w);
 }
 
+static void what_is_kept_is_asked_for_again_once_it_is_cleared(void **state)
+{
+    (void)state;
+    struct world w;
+    struct fake *f = world_start_cached(&w, true);
+    assert_true(logs_in(&w, "eve", "x"));
+    assert_int_equal(may_read(&w, "q"), AUTH_ALLOWED);
+    auth_forget_decisions(w.auth);
+    assert_int_equal(may_read(&w, "q"), AUTH_ALLOWED); /* by the login of before */
+    assert_int_equal(f->questions, 2);
+    f->log_in = AUTH_REFUSED;
+    assert_false(logs_in(&w, "eve", "x"));
+    f->log_in = AUTH_ALLOWED;
+    assert_false(logs_in(&w, "eve", "x"));
+    auth_forget_decisions(w.auth);
+    assert_true(logs_in(&w, "eve", "x"));
+    world_stop(&w);
+}
+
 static void other_credentials_are_asked_for(void **state)
 {
     (void)state;
@@ -245,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_login_that_was_accepted_is_not_asked_for_again),
+        cmocka_unit_test(what_is_kept_is_asked_for_again_once_it_is_cleared),
         cmocka_unit_test(other_credentials_are_asked_for),
         cmocka_unit_test(a_user_that_somebody_else_authenticated_is_another_question),
         cmocka_unit_test(a_refused_login_is_asked_for_again_unless_refusals_are_kept),

@@ -138,6 +138,26 @@ static void an_answer_is_asked_for_once(void **state)
     world_stop(&w);
 }
 
+static void an_answer_that_is_forgotten_is_not_used_even_if_the_backend_is_down(void **state)
+{
+    (void)state;
+    struct world w;
+    world_start(&w);
+    struct fake *f = link_alone(&w, "fake");
+    auth_set_chain(w.auth, &w.chain);
+    assert_true(logs_in(&w, "eve", "x"));
+    assert_int_equal(may_read(&w, "q"), AUTH_ALLOWED);
+    uint64_t generation = auth_generation();
+    auth_forget_decisions(w.auth);
+    assert_true(auth_generation() > generation);
+    assert_int_equal(may_read(&w, "q"), AUTH_ALLOWED);
+    assert_int_equal(f->questions, 2);
+    f->may = AUTH_UNANSWERED;
+    auth_forget_decisions(w.auth);
+    assert_int_equal(may_read(&w, "q"), AUTH_REFUSED);
+    world_stop(&w);
+}
+
 /* Asks until the backend has been asked this often. Returns whether any answer was no. */
 static bool asks_until(struct world *w, const char *queue, const struct fake *f, unsigned questions)
 {
@@ -302,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_user_keeps_the_backends_that_accepted_it),
         cmocka_unit_test(nobody_waits_while_a_chain_that_was_replaced_is_freed),
         cmocka_unit_test(an_answer_is_asked_for_once),
+        cmocka_unit_test(an_answer_that_is_forgotten_is_not_used_even_if_the_backend_is_down),
         cmocka_unit_test(an_old_answer_is_asked_for_again_and_its_end_changes_the_generation),
         cmocka_unit_test(an_answer_that_is_old_when_it_is_looked_at_is_asked_for_again),
         cmocka_unit_test(a_backend_that_is_down_grants_nothing_new_and_takes_nothing_away),
