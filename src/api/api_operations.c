@@ -101,12 +101,10 @@ static void do_nothing(struct api_call *c)
     api_done(c, 204);
 }
 
-static void do_nothing_on_node(struct api_call *c)
+/* They are sampled from the broker's counters, which only a restart sets to 0. */
+static void refuse_reset(struct api_call *c)
 {
-    if (slice_is(api_part(c, "node"), c->manage->node_name))
-        api_done(c, 204);
-    else
-        api_refuse_not_found(c);
+    api_refuse(c, 501, "not_implemented", "statistics are not reset");
 }
 
 const struct api_route api_operation_routes[] = {
@@ -123,9 +121,10 @@ const struct api_route api_operation_routes[] = {
     {"PUT", "/feature-flags/{name}/enable", API_ADMINISTRATOR, enable_flag,
      "Succeeds for a feature flag that is listed."},
     {"POST", "/rebalance/queues", API_ADMINISTRATOR, do_nothing, "Does nothing on a single node."},
-    {"DELETE", "/reset", API_ADMINISTRATOR, do_nothing, "Does nothing: statistics need no reset."},
-    {"DELETE", "/reset/{node}", API_ADMINISTRATOR, do_nothing_on_node,
-     "Does nothing: statistics need no reset."},
+    {"DELETE", "/reset", API_ADMINISTRATOR, refuse_reset,
+     "Is refused with 501: statistics are not reset."},
+    {"DELETE", "/reset/{node}", API_ADMINISTRATOR, refuse_reset,
+     "Is refused with 501: statistics are not reset."},
     {"GET", "/version", API_MANAGEMENT, show_version,
      "The version of RabbitMQ that clients see, as a string."},
     {NULL},

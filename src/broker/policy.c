@@ -241,6 +241,22 @@ void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit
     free(sorted);
 }
 
+void policy_each_match(struct vhost *vhost, enum policy_kind kind, const struct queue *queue,
+                       struct slice name, policy_visit *visit, void *arg)
+{
+    const unsigned what = queue ? policy_kind_of_queue(queue) : APPLIES_TO_EXCHANGES;
+    topology_lock(vhost->topology);
+    const struct policy_list *list = &vhost->rules->policies[kind];
+    for (size_t i = 0; i < list->count; i++) {
+        struct definition_policy row;
+        if (!(list->items[i]->applies_to & what) || !policy_matches(list->items[i], name))
+            continue;
+        policy_row(list->items[i], vhost_name(vhost), &row);
+        visit(arg, &row);
+    }
+    topology_unlock(vhost->topology);
+}
+
 /* --- changes ---------------------------------------------------------------------------------- */
 
 /* A change, made under both locks. `durable` is what is stored of it; `old` is the policy that is

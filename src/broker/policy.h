@@ -92,6 +92,12 @@ void policy_restore(struct vhost *vhost, const struct definition_policy *row);
 typedef void policy_visit(void *arg, const struct definition_policy *row);
 void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit, void *arg);
 
+/* Visits the vhost's policies whose pattern and apply-to match a thing of this name, in the order in
+ * which they are matched: the first one applies. `queue` NULL: an exchange, which need not exist.
+ * As policy_each(). */
+void policy_each_match(struct vhost *vhost, enum policy_kind kind, const struct queue *queue,
+                       struct slice name, policy_visit *visit, void *arg);
+
 /* --- new queues and exchanges; the topology lock is held -------------------------------------- */
 
 /* Give its effective policy to a queue or exchange that is not in its vhost's table yet. */

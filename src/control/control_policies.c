@@ -71,10 +71,24 @@ static void run_list_operator_policies(struct request *r)
     list_policies(r, POLICY_OPERATOR);
 }
 
+static void run_list_matching(struct request *r)
+{
+    struct columns columns;
+    struct listing listing = {0};
+    struct manage_error error = {0};
+    const bool is_queue = !slice_is(request_string(r, "object_type"), "exchange");
+    columns_named(policy_columns, "vhost name pattern apply_to definition priority", &columns);
+    bool is_done =
+        manage_list_matching_policies(r->manage, &actor_cli, request_string(r, "vhost"), is_queue,
+                                      request_string(r, "name"), &listing, &error);
+    request_listing(r, is_done, &columns, &listing, &error);
+}
+
 const struct control_command control_policy_commands[] = {
     {"set_policy", run_set_policy, "vhost name pattern definition [apply_to]"},
     {"clear_policy", run_clear_policy, "vhost name"},
     {"list_policies", run_list_policies, "vhost"},
+    {"list_policies_that_match", run_list_matching, "vhost name [object_type]"},
     {"set_operator_policy", run_set_operator_policy, "vhost name pattern definition [apply_to]"},
     {"clear_operator_policy", run_clear_operator_policy, "vhost name"},
     {"list_operator_policies", run_list_operator_policies, "vhost"},

@@ -42,6 +42,7 @@ extern const struct control_command control_delayed_commands[];
 extern const struct control_command control_connection_commands[];
 extern const struct control_command control_user_commands[];
 extern const struct control_command control_login_commands[];
+extern const struct control_command control_event_commands[];
 extern const struct control_command control_vhost_commands[];
 extern const struct control_command control_policy_commands[];
 extern const struct control_command control_parameter_commands[];

@@ -18,6 +18,7 @@ static const struct control_command *const families[] = {
     control_log_commands,        control_node_commands,         control_limit_commands,
     control_definition_commands, control_job_commands,          control_listener_commands,
     control_top_commands,        control_feature_flag_commands, control_login_commands,
+    control_event_commands,
 };
 
 static const struct control_command *command_in(const struct control_command *family,

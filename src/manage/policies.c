@@ -7,6 +7,7 @@
 #include "manage/event_json.h"
 #include "manage/facts.h"
 #include "manage/settings.h"
+#include "queue/queue.h"
 #include "topology/vhost.h"
 #include "wire/table.h"
 
@@ -161,6 +162,25 @@ bool manage_list_policies(struct manage *m, const struct actor *actor, struct sl
     if (vhost)
         policy_each(vhost, kind, add_policy, ret);
     return vhost != NULL;
+}
+
+bool manage_list_matching_policies(struct manage *m, const struct actor *actor,
+                                   struct slice vhost_name, bool is_queue, struct slice name,
+                                   struct listing *ret, struct manage_error *error)
+{
+    *ret = (struct listing){.columns = policy_columns};
+    if (!actor_check_vhost(actor, ACTOR_MANAGEMENT, vhost_name, error))
+        return false;
+    struct vhost *vhost = manage_vhost(m, vhost_name, error);
+    if (!vhost)
+        return false;
+    const struct queue *queue = is_queue ? queue_find(vhost, name) : NULL;
+    if (is_queue && !queue)
+        return manage_refuse(error, REFUSAL_NOT_FOUND, SUBJECT_QUEUE,
+                             "there is no queue '%.*s' in vhost '%.*s'", SLICE_ARG(name),
+                             SLICE_ARG(vhost_name));
+    policy_each_match(vhost, POLICY_ORDINARY, queue, name, add_policy, ret);
+    return true;
 }
 
 #define F struct policy_facts

@@ -645,7 +645,7 @@ def test_the_manual_page_names_every_command(broker):
 @pytest.mark.leveret
 def test_what_needs_erlang_or_a_cluster_is_refused_with_a_reason(broker):
     for command, reason in (('eval', 'does not run on Erlang'), ('add_member', 'is one node'), ('shovel_status', 'no shovels'),
-                            ('schema_info', 'Mnesia'), ('sync_queue', 'is one node'), ('reset_stats_db', 'need no reset')):
+                            ('schema_info', 'Mnesia'), ('sync_queue', 'is one node'), ('reset_stats_db', 'not reset')):
         refused = broker.ctl(command, 'x', check=False)
         assert refused.code == UNAVAILABLE and reason in refused.err and refused.out == ''
 

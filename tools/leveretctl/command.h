@@ -223,6 +223,9 @@ int definitions_send(struct invocation *i, const struct command *c, struct slice
 /* Tells on standard error what an import has ignored and left out. */
 void definitions_say_notes(const struct invocation *i, const json_t *answer);
 
+/* Prints how large published messages were (message_sizes.c). */
+int run_message_sizes(struct invocation *i, const struct command *c);
+
 /* Parts of rows that need a file of their own. */
 int run_check_certificates(struct invocation *i, const struct command *c);
 int certificates_check_unit(const struct invocation *i, const struct command *c);

@@ -45,7 +45,7 @@ const struct command absent_commands[] = {
     REFUSED("resolver_info", ERLANG "names are resolved by the system, as resolve_hostname shows."),
     REFUSED("schema_info", "definitions are not kept in Mnesia; export_definitions shows them."),
     REFUSED("force_checkpoint", "queues have no Raft log that would need a checkpoint."),
-    REFUSED("reset_stats_db", "statistics are counted where they arise, and need no reset."),
+    REFUSED("reset_stats_db", "statistics are samples of the broker's counters, which are not reset."),
     REFUSED("add_signing_key", OAUTH),
     REFUSED("add_uaa_key", OAUTH),
     REFUSED("list_trust_store_certificates", TRUST),

@@ -1,4 +1,5 @@
 /* Listings of what the broker holds; its status; routes and the firehose. */
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -42,6 +43,33 @@ static const struct failure doctor_fails[] = {
     {.error = "bad_period", .exit_code = EXIT_USAGE},
     {.error = NULL},
 };
+
+static const struct failure events_fail[] = {
+    {.error = "invalid_pattern", .exit_code = EXIT_DATA},
+    {.error = NULL},
+};
+
+/* Prints an event at once: whoever reads a pipe wants to see it. */
+static void print_event(void *arg, const json_t *row)
+{
+    (void)arg;
+    say_json(json_incref(json_array_get(row, 0)));
+    fflush(stdout);
+}
+
+/* Waits as long as events are asked for. As in RabbitMQ, an empty line ends the stream. */
+static int run_event_stream(struct invocation *i, const struct command *c)
+{
+    json_t *answer;
+    if (i->timeout_s < 0)
+        i->timeout_s = INT_MAX / 1000;
+    int code = broker_ask(i, c, c->banner, request_create(i, c), print_event, NULL, &answer);
+    if (code != EXIT_OK)
+        return code;
+    printf("\n");
+    json_decref(answer);
+    return EXIT_OK;
+}
 
 /* clang-format off */
 const struct command monitoring_commands[] = {
@@ -120,6 +148,19 @@ const struct command monitoring_commands[] = {
      .banner = "Reporting memory breakdown on node $node...",
      .arguments = {.options = BIT(OPTION_UNIT), .check = status_check_unit},
      .answer = {.print = memory_print}},
+    {.name = "message_size_stats", .run = run_message_sizes,
+     .usage = TIMEOUT_USAGE,
+     .help = "Shows how many messages of which size clients have published since the broker's start.",
+     .banner = "Gathering message size statistics from cluster via $node ...",
+     .is_pretty = true,
+     .arguments = {.options = NO_HEADERS},
+     .request = {.command = "counters"}},
+    {.name = "consume_event_stream", .run = run_event_stream,
+     .usage = "[--duration|-d <seconds>] [--pattern <pattern>]" TIMEOUT_USAGE,
+     .help = "Prints the broker's events as they happen, each as a line of JSON, for some seconds or until it is "
+             "stopped; with --pattern, those whose names match a regular expression.",
+     .arguments = {.options = BIT(OPTION_DURATION) | BIT(OPTION_PATTERN)},
+     .failures = events_fail},
     {.name = "ping", .run = run_ping,
      .usage = "[--timeout <timeout>]",
      .help = "Checks that the broker answers.",

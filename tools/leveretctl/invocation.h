@@ -91,7 +91,6 @@ enum option_kind {
     O(OPTION_BY_SOURCE,       "--by-source",          NULL, FLAG,    "by_source")                  \
     O(OPTION_OBJECT_TYPE,     "--object-type",        NULL, TEXT,    "object_type")                \
     O(OPTION_PATTERN,         "--pattern",            NULL, TEXT,    "pattern")                    \
-    O(OPTION_PROTECTED,       "--protected-from-deletion", NULL, TEXT, "protected_from_deletion")  \
     O(OPTION_USED,            "--used",               NULL, FLAG,    NULL)                         \
     O(OPTION_VERBOSE,         "--verbose",            "-v", FLAG,    NULL)                         \
     O(OPTION_MINIMAL,         "--minimal",            "-m", FLAG,    NULL)                         \

@@ -9,11 +9,15 @@
 const struct tool tools[] = {
     {"rabbitmq-diagnostics",
      "alarms certificates check_alarms check_certificate_expiration "
+     "check_if_cluster_has_classic_queue_mirroring_policy check_if_node_is_mirror_sync_critical "
      "check_if_node_is_quorum_critical check_local_alarms check_port_connectivity "
      "check_port_listener check_protocol_listener check_running check_virtual_hosts "
-     "cluster_status command_line_arguments environment is_booting is_running "
+     "cluster_status command_line_arguments consume_event_stream "
+     "disable_auth_attempt_source_tracking enable_auth_attempt_source_tracking environment "
+     "is_booting is_running list_node_auth_attempt_stats list_policies_that_match "
      "list_network_interfaces listeners log_location log_tail log_tail_stream memory_breakdown "
-     "node_health_check os_env ping quorum_status report resolve_hostname server_version status "
+     "message_size_stats node_health_check os_env ping quorum_status report "
+     "reset_node_auth_attempt_metrics resolve_hostname server_version status "
      "tls_versions"},
     {"rabbitmq-plugins", "disable enable is_enabled list set"},
     {"rabbitmq-queues",
