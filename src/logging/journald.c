@@ -166,8 +166,12 @@ static bool journald_send(struct journald *j, struct slice bytes)
         if (j->fd < 0 || setsockopt(j->fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second) < 0)
             return false;
     }
-    return sendto(j->fd, bytes.p, bytes.n, MSG_NOSIGNAL, (const struct sockaddr *)&j->address,
-                  sizeof j->address) >= 0;
+    ssize_t sent;
+    do
+        sent = sendto(j->fd, bytes.p, bytes.n, MSG_NOSIGNAL, (const struct sockaddr *)&j->address,
+                      sizeof j->address);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0;
 }
 
 static bool journald_put(void *sink, const struct log_record *record)

@@ -67,16 +67,20 @@ export async function closeBrowser() {
     shared = null;
 }
 
+const bare = (url) => url.replace(/[?#].*/, '');
+
 class Visit {
     constructor(broker, context) {
-        Object.assign(this, { broker, context, page: null, complaints: [], requests: [], expected: [] });
+        Object.assign(this, { broker, context, page: null, complaints: [], requests: [], expected: [], deleted: [] });
     }
 
     async openPage() {
         this.page = await this.context.newPage();
         const { page } = this;
         page.on('console', (message) => {
-            if (['error', 'warning'].includes(message.type())) this.complain(`console: ${message.text()} ${message.location().url}`);
+            const { url } = message.location();
+            if (/status of 404/.test(message.text()) && this.hasDeleted(url)) return;
+            if (['error', 'warning'].includes(message.type())) this.complain(`console: ${message.text()} ${url}`);
         });
         page.on('pageerror', (error) => this.complain(`uncaught: ${error.stack ?? error}`));
         page.on('requestfailed', (request) => {
@@ -85,10 +89,12 @@ class Visit {
                 this.complain(`failed: ${request.method()} ${request.url()} ${request.failure()?.errorText}`);
             }
         });
+        page.on('request', (request) => { if (request.method() === 'DELETE') this.deleted.push(bare(request.url())); });
         page.on('response', (response) => {
             const request = response.request();
             this.requests.push(response);
             if (!request.url().startsWith(this.broker.page) && !/^(data|blob):/.test(request.url())) this.complain(`not of the broker: ${request.url()}`);
+            if (response.status() === 404 && request.method() === 'GET' && this.hasDeleted(request.url())) return;
             if (response.status() >= 400) this.complain(`${response.status()}: ${request.method()} ${request.url()}`);
         });
         page.on('dialog', (dialog) => { this.complain(`dialog: ${dialog.message()}`); dialog.dismiss().catch(() => {}); });
@@ -108,7 +114,7 @@ class Visit {
         }, storage);
         await page.emulateMedia({ colorScheme: theme });
         await page.setViewportSize({ width, height });
-        Object.assign(this, { complaints: [], requests: [], expected: [] });
+        Object.assign(this, { complaints: [], requests: [], expected: [], deleted: [] });
     }
 
     // Nothing of the page runs any more.
@@ -119,6 +125,9 @@ class Visit {
     complain(text) {
         if (!this.expected.some((pattern) => pattern.test(text))) this.complaints.push(text);
     }
+
+    // A page asks for what it shows until it has heard that the page itself has deleted it.
+    hasDeleted(url) { return this.deleted.some((path) => bare(url) === path || bare(url).startsWith(`${path}/`)); }
 
     // What the test brings about on purpose: refusals, a broker that is away.
     expect(...patterns) { this.expected.push(...patterns); }

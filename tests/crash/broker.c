@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_S_MAX = 120 };
+static const int start_s_max = 120;
 
 int broker_free_port(uint64_t *random)
 {
@@ -72,13 +72,13 @@ static bool broker_has_exited(struct run *run)
 
 bool broker_wait(struct run *run, struct client *c)
 {
-    double end = now_s() + START_S_MAX;
+    double end = now_s() + start_s_max;
     while (client_open(c, run->port) < 0) {
         client_close(c);
         if (broker_has_exited(run))
             return false;
         if (now_s() > end) {
-            ledger_complain(run->ledger, "the broker does not answer after %d s", START_S_MAX);
+            ledger_complain(run->ledger, "the broker does not answer after %d s", start_s_max);
             return false;
         }
         pause_us(1000);
@@ -101,9 +101,9 @@ void broker_stop(struct run *run)
     if (run->pid == 0 || broker_has_exited(run))
         return;
     kill(run->pid, SIGTERM);
-    for (double end = now_s() + START_S_MAX; waitpid(run->pid, &status, WNOHANG) == 0;) {
+    for (double end = now_s() + start_s_max; waitpid(run->pid, &status, WNOHANG) == 0;) {
         if (now_s() > end) {
-            ledger_complain(run->ledger, "the broker still runs %d s after SIGTERM", START_S_MAX);
+            ledger_complain(run->ledger, "the broker still runs %d s after SIGTERM", start_s_max);
             broker_kill(run);
             return;
         }

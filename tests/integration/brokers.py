@@ -269,6 +269,15 @@ class Rabbit(Broker):
         """Of the RabbitMQ that is installed, like 3.10.8."""
         return glob.glob(f'{cls.lib}/rabbitmq_server-*')[0].rpartition('-')[2]
 
+    @classmethod
+    def why_not_compared(cls):
+        """Why there is nothing to compare Leveret with here; None: there is. Debian 13 has a later release, which answers differently."""
+        if not cls.is_installed():
+            return 'rabbitmq-server is not installed'
+        if not cls.version().startswith(f'{cls.followed}.'):
+            return f'RabbitMQ {cls.version()} is installed here; what is compared is {cls.followed}'
+        return None
+
     @property
     def node_name(self):
         return self.node

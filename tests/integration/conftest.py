@@ -98,11 +98,9 @@ def broker(workspace):
 
 @pytest.fixture(scope='session')
 def rabbit(request, workspace):
-    """A RabbitMQ to compare with: of the release that Leveret follows. Debian 13 has a later one, which answers differently."""
-    if not Rabbit.is_installed():
-        pytest.skip('rabbitmq-server is not installed')
-    if not Rabbit.version().startswith(f'{Rabbit.followed}.'):
-        pytest.skip(f'RabbitMQ {Rabbit.version()} is installed here; what is compared is {Rabbit.followed}')
+    """A RabbitMQ to compare with, of the release that Leveret follows."""
+    if reason := Rabbit.why_not_compared():
+        pytest.skip(reason)
     if AGAINST_RABBIT:
         yield request.getfixturevalue('broker')
         return

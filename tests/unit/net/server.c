@@ -248,10 +248,30 @@ int client_connect(uint16_t port)
     return fd;
 }
 
+/* A call with a deadline ends with EINTR when the kernel has something to do in this thread, which it
+ * has when a loop of libuv with an io_uring was closed. */
+static ssize_t receive(int fd, void *p, size_t n, int flags)
+{
+    ssize_t got;
+    do
+        got = recv(fd, p, n, flags);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static ssize_t send_some(int fd, const void *p, size_t n)
+{
+    ssize_t sent;
+    do
+        sent = send(fd, p, n, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
 void client_send(int fd, const void *p, size_t n)
 {
     for (const char *at = p; n > 0;) {
-        ssize_t sent = send(fd, at, n, MSG_NOSIGNAL);
+        ssize_t sent = send_some(fd, at, n);
         assert_true(sent > 0);
         at += sent;
         n -= (size_t)sent;
@@ -281,24 +301,30 @@ void client_send_frame(int fd, char kind, size_t n)
 void client_receive(int fd, void *p, size_t n)
 {
     for (char *at = p; n > 0;) {
-        ssize_t got = recv(fd, at, n, 0);
+        ssize_t got = receive(fd, at, n, 0);
         assert_true(got > 0);
         at += got;
         n -= (size_t)got;
     }
 }
 
+void client_wait_for_bytes(int fd)
+{
+    char byte;
+    assert_int_equal(receive(fd, &byte, 1, MSG_PEEK), 1);
+}
+
 void client_expect_end(int fd)
 {
     char byte;
-    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    assert_int_equal(receive(fd, &byte, 1, 0), 0);
 }
 
 bool client_is_ended(int fd)
 {
     char bytes[4096];
     ssize_t got;
-    while ((got = recv(fd, bytes, sizeof bytes, 0)) > 0) {
+    while ((got = receive(fd, bytes, sizeof bytes, 0)) > 0) {
     }
     return got == 0;
 }

@@ -62,6 +62,8 @@ size_t frame_make(uint8_t *to, char kind, size_t n, unsigned seed);
 void client_send_frame(int fd, char kind, size_t n);
 /* Reads exactly n bytes. */
 void client_receive(int fd, void *p, size_t n);
+/* Waits until there is something to read. */
+void client_wait_for_bytes(int fd);
 /* Asserts that the stream ends here, without a reset. */
 void client_expect_end(int fd);
 /* Reads to the end of the stream. Returns true if it ends without a reset. */
