@@ -4,6 +4,7 @@
 #include "manage/compute_slots.h"
 #include "manage/doctor.h"
 #include "manage/health.h"
+#include "manage/node.h"
 #include "manage/node_memory.h"
 
 static void run_memory_breakdown(struct request *r)
@@ -47,10 +48,20 @@ static void run_force_gc(struct request *r)
     request_done(r, NULL);
 }
 
+static void answer_cipher(void *request, const struct node_cipher *c)
+{
+    request_row(request,
+                json_pack("[s, s, s, s, s]", c->name, c->key_exchange, c->cipher, c->mac, c->prf));
+}
+
+static void run_cipher_suites(struct request *r)
+{
+    node_each_cipher(r->manage, request_flag(r, "all"), answer_cipher, r);
+    request_done(r, NULL);
+}
+
 const struct control_command control_node_commands[] = {
-    {"force_gc", run_force_gc, ""},
-    {"memory_breakdown", run_memory_breakdown, ""},
-    {"check_node", run_check_node, ""},
-    {"doctor", run_doctor, ""},
-    {NULL, NULL, NULL},
+    {"force_gc", run_force_gc, ""},           {"memory_breakdown", run_memory_breakdown, ""},
+    {"check_node", run_check_node, ""},       {"doctor", run_doctor, ""},
+    {"cipher_suites", run_cipher_suites, ""}, {NULL, NULL, NULL},
 };

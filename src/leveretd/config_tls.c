@@ -358,3 +358,12 @@ void config_tls_stamp(const struct config *config, enum config_tls of, struct lv
     tls_files_stamp(&w.settings, out);
     wanted_free(&w);
 }
+
+void config_tls_each_cipher(const struct config *config, bool all, tls_cipher_visit *visit,
+                            void *arg)
+{
+    struct tls_wanted wanted = {0};
+    if (read_amqp(&wanted, config, config_say_nothing, NULL) == 0)
+        tls_each_cipher(&wanted.settings, all, visit, arg);
+    wanted_free(&wanted);
+}

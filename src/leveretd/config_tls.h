@@ -30,6 +30,10 @@ const char *config_tls_prefix(const struct config *config, enum config_tls of);
 int config_tls_context(const struct config *config, enum config_tls of, config_say say, void *arg,
                        struct tls_context **ret);
 
+/* Visits the ciphers of listeners for AMQP: tls_each_cipher(). */
+void config_tls_each_cipher(const struct config *config, bool all, tls_cipher_visit *visit,
+                            void *arg);
+
 /* Appends what identifies the present content of these files: tls_files_stamp(). Blocks. */
 void config_tls_stamp(const struct config *config, enum config_tls of, struct lv_buffer *out);
 

@@ -1,5 +1,6 @@
 /* What the process tells of itself (manage/node.h). Any thread. */
 #include "base/clock.h"
+#include "leveretd/config_tls.h"
 #include "leveretd/leveretd.h"
 
 static void describe(void *arg, struct node_facts *f)
@@ -72,6 +73,25 @@ static void each_setting(void *arg, node_setting_visit *visit, void *visit_arg)
     config_visit_all(d->config, visit_setting, &v);
 }
 
+/* What each_cipher() passes on. */
+struct ciphers_visit {
+    node_cipher_visit *visit;
+    void *arg;
+};
+
+static void visit_cipher(void *arg, const struct tls_cipher_facts *c)
+{
+    const struct ciphers_visit *v = arg;
+    v->visit(v->arg, &(struct node_cipher){c->name, c->key_exchange, c->cipher, c->mac, c->prf});
+}
+
+static void each_cipher(void *arg, bool all, node_cipher_visit *visit, void *visit_arg)
+{
+    struct leveretd *d = arg;
+    struct ciphers_visit v = {visit, visit_arg};
+    config_tls_each_cipher(d->config, all, visit_cipher, &v);
+}
+
 static void store_sizes(void *arg, struct store_sizes *ret)
 {
     struct leveretd *d = arg;
@@ -87,6 +107,7 @@ struct node_source leveretd_node_source(struct leveretd *d)
         .listeners = each_listener,
         .certificates = each_certificate,
         .settings = each_setting,
+        .ciphers = each_cipher,
         .store = store_sizes,
     };
 }

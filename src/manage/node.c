@@ -118,6 +118,11 @@ void node_each_setting(struct manage *m, node_setting_visit *visit, void *arg)
     m->node->settings(m->node->arg, visit, arg);
 }
 
+void node_each_cipher(struct manage *m, bool all, node_cipher_visit *visit, void *arg)
+{
+    m->node->ciphers(m->node->arg, all, visit, arg);
+}
+
 void node_each_log(node_log_visit *visit, void *arg)
 {
     char location[LOG_LOCATION_BYTES_MAX];

@@ -70,10 +70,16 @@ struct node_setting {
     const char *origin; /* the file and line that set it; NULL: none did */
 };
 
+/* A cipher of TLS: OpenSSL's name, and its parts in RabbitMQ's words. */
+struct node_cipher {
+    const char *name, *key_exchange, *cipher, *mac, *prf;
+};
+
 /* Visitors: what they get is borrowed for the call. */
 typedef void node_listener_visit(void *arg, const struct node_listener *listener);
 typedef void node_certificate_visit(void *arg, const struct node_certificate *certificate);
 typedef void node_setting_visit(void *arg, const struct node_setting *setting);
+typedef void node_cipher_visit(void *arg, const struct node_cipher *cipher);
 typedef void node_log_visit(void *arg, const char *location); /* a path, "<stderr>" ... */
 
 /* What leveretd/ tells. Each function gets `arg` first; any thread, and none waits. */
@@ -83,6 +89,7 @@ struct node_source {
     void (*listeners)(void *arg, node_listener_visit *visit, void *visit_arg); /* the open ones */
     void (*certificates)(void *arg, node_certificate_visit *visit, void *visit_arg);
     void (*settings)(void *arg, node_setting_visit *visit, void *visit_arg);
+    void (*ciphers)(void *arg, bool all, node_cipher_visit *visit, void *visit_arg);
     void (*store)(void *arg, struct store_sizes *ret); /* reads directories; NULL: all is 0 */
 };
 
@@ -97,6 +104,9 @@ void node_each_listener(struct manage *m, node_listener_visit *visit, void *arg)
 /* Visits the certificates that listeners use. */
 void node_each_certificate(struct manage *m, node_certificate_visit *visit, void *arg);
 void node_each_setting(struct manage *m, node_setting_visit *visit, void *arg);
+/* Visits the ciphers that listeners for AMQP over TLS offer, the preferred one first; with `all`, those
+ * that they may be set to offer. */
+void node_each_cipher(struct manage *m, bool all, node_cipher_visit *visit, void *arg);
 /* Visits the places where lines of the log are written to, the file first. */
 void node_each_log(node_log_visit *visit, void *arg);
 

@@ -94,6 +94,40 @@ static void use_ciphers(struct tls_maker *m)
     lv_buffer_free(&reason);
 }
 
+/* What is wrong with the settings is said when a context is made of them. */
+static void say_nothing(void *arg, enum log_level level, const char *key, const char *text)
+{
+    (void)arg, (void)level, (void)key, (void)text;
+}
+
+/* All ciphers that OpenSSL considers strong enough. */
+#define ALL_CIPHERS "ALL"
+#define ALL_CIPHERS_1_3 SECURE_CIPHERS_1_3 ":TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256"
+
+void tls_each_cipher(const struct tls_settings *settings, bool all, tls_cipher_visit *visit,
+                     void *arg)
+{
+    struct tls_maker m = {
+        .settings = settings, .say = say_nothing, .ssl = SSL_CTX_new(TLS_server_method())};
+    use_versions(&m);
+    if (all) {
+        SSL_CTX_set_cipher_list(m.ssl, ALL_CIPHERS);
+        SSL_CTX_set_ciphersuites(m.ssl, ALL_CIPHERS_1_3);
+    } else {
+        use_ciphers(&m);
+    }
+    SSL *ssl = SSL_new(m.ssl);
+    STACK_OF(SSL_CIPHER) *ciphers = SSL_get1_supported_ciphers(ssl);
+    for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+        const struct tls_cipher_facts facts = tls_describe_cipher(sk_SSL_CIPHER_value(ciphers, i));
+        visit(arg, &facts);
+    }
+    sk_SSL_CIPHER_free(ciphers);
+    SSL_free(ssl);
+    SSL_CTX_free(m.ssl);
+    ERR_clear_error();
+}
+
 static void use_parameters(struct tls_maker *m)
 {
     const char *path = m->settings->dhfile;

@@ -18,4 +18,18 @@ struct tls_ciphers {
 bool tls_cipher_add(const char *name, struct tls_ciphers *ciphers, struct lv_buffer *reason);
 void tls_ciphers_free(struct tls_ciphers *ciphers);
 
+struct tls_settings;
+
+struct tls_cipher_facts {
+    const char *name;                              /* OpenSSL's */
+    const char *key_exchange, *cipher, *mac, *prf; /* RabbitMQ's (Erlang's) words */
+};
+typedef void tls_cipher_visit(void *arg, const struct tls_cipher_facts *cipher);
+
+/* Visits the ciphers that a listener with these settings offers, the preferred one first; with `all`,
+ * those that the settings may name. Settings that are
+ * wrong do not count. Any thread. */
+void tls_each_cipher(const struct tls_settings *settings, bool all, tls_cipher_visit *visit,
+                     void *arg);
+
 #endif

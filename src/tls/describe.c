@@ -1,5 +1,6 @@
 /* RabbitMQ's (Erlang's) words for a protocol version and for the parts of a cipher. */
 #include <openssl/objects.h>
+#include <string.h>
 
 #include "tls/tls_private.h"
 
@@ -62,5 +63,36 @@ void tls_describe(SSL *ssl, struct net_tls *ret)
         .hash = SSL_CIPHER_is_aead(cipher) ? "aead"
                                            : WORD_OF(hashes, SSL_CIPHER_get_digest_nid(cipher)),
         .certificate = SSL_get0_peer_certificate(ssl),
+    };
+}
+
+/* OpenSSL has one number for CCM and for CCM with tags of 8 bytes. */
+static const char *cipher_of(const SSL_CIPHER *cipher)
+{
+    const char *name = SSL_CIPHER_get_name(cipher);
+    if (!strstr(name, "CCM8") && !strstr(name, "CCM_8"))
+        return WORD_OF(ciphers, SSL_CIPHER_get_cipher_nid(cipher));
+    return strstr(name, "256") ? "aes_256_ccm_8" : "aes_128_ccm_8";
+}
+
+/* Erlang names no hash where TLS 1.2's own one is used. */
+static const char *prf_of(const SSL_CIPHER *cipher)
+{
+    const char *name = SSL_CIPHER_get_name(cipher);
+    bool has_ccm = strncmp(name, "TLS_", 4) != 0 && strstr(name, "CCM");
+    bool is_old = !SSL_CIPHER_is_aead(cipher) && SSL_CIPHER_get_digest_nid(cipher) == NID_sha1;
+    const EVP_MD *hash = SSL_CIPHER_get_handshake_digest(cipher);
+    return has_ccm || is_old || !hash ? "default_prf" : WORD_OF(hashes, EVP_MD_get_type(hash));
+}
+
+struct tls_cipher_facts tls_describe_cipher(const SSL_CIPHER *cipher)
+{
+    return (struct tls_cipher_facts){
+        .name = SSL_CIPHER_get_name(cipher),
+        .key_exchange = exchange_of(cipher),
+        .cipher = cipher_of(cipher),
+        .mac = SSL_CIPHER_is_aead(cipher) ? "aead"
+                                          : WORD_OF(hashes, SSL_CIPHER_get_digest_nid(cipher)),
+        .prf = prf_of(cipher),
     };
 }

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "net/net.h"
+#include "tls/ciphers.h"
 #include "tls/tickets.h"
 #include "tls/tls.h"
 
@@ -55,6 +56,8 @@ void tls_use_keypair(struct tls_maker *m, const char *prefix, const char *certfi
                      const char *keyfile, const char *password);
 /* Gives m->ssl the CAs and what is asked of clients. trust.c */
 void tls_use_trust(struct tls_maker *m);
+/* Returns what a cipher is called; the texts are static. describe.c */
+struct tls_cipher_facts tls_describe_cipher(const SSL_CIPHER *cipher);
 /* Gives m->ssl versions, groups, ciphers and DHE's parameters. ciphers.c */
 void tls_use_ciphers(struct tls_maker *m);
 

@@ -198,3 +198,19 @@ def test_events_are_printed_as_they_happen(broker, name):
     assert event['event'] == 'vhost.created' and event['name'] in made and event['timestamp_in_ms'] > 0
     assert broker.ctl('consume_event_stream', '--duration', '0').out == '\n'
     assert broker.ctl('consume_event_stream', '--pattern', '(', check=False).code == DATA
+
+
+# --- TLS ----------------------------------------------------------------------------------------
+
+def test_cipher_suites_are_those_that_listeners_offer(broker):
+    names = broker.ctl('-q', 'cipher_suites').out.splitlines()
+    assert names[0] == 'TLS_AES_128_GCM_SHA256' and 'ECDHE-RSA-AES256-GCM-SHA384' in names
+    assert 'AES128-SHA' not in names and set(names) < set(broker.ctl('-q', 'cipher_suites', '--all').out.splitlines())
+    terms = broker.ctl('cipher_suites', '--format', 'erlang').out.splitlines()
+    assert terms[:3] == ['Listing available cipher suites in Erlang term format', '[', '{any,aes_128_gcm,aead,sha256}']
+    assert terms[-1] == ']' and ',{ecdhe_rsa,aes_256_gcm,aead,sha384}' in terms
+    maps = broker.ctl('cipher_suites', '--format', 'map').out.splitlines()
+    assert ',#{cipher => chacha20_poly1305,key_exchange => ecdhe_ecdsa,mac => aead,prf => sha256}' in maps
+    assert json.loads(broker.ctl('cipher_suites', '--format', 'map', '--formatter', 'json').out)[0] == {
+        'cipher': 'aes_128_gcm', 'key_exchange': 'any', 'mac': 'aead', 'prf': 'sha256'}
+    assert broker.ctl('cipher_suites', '--format', 'json', check=False).code == DATA

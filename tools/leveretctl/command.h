@@ -223,6 +223,11 @@ int definitions_send(struct invocation *i, const struct command *c, struct slice
 /* Tells on standard error what an import has ignored and left out. */
 void definitions_say_notes(const struct invocation *i, const json_t *answer);
 
+/* Prints the ciphers that listeners offer (cipher_suites.c). */
+int run_cipher_suites(struct invocation *i, const struct command *c);
+int ciphers_check(const struct invocation *i, const struct command *c);
+extern const struct text_choice cipher_banners[];
+
 /* Prints how large published messages were (message_sizes.c). */
 int run_message_sizes(struct invocation *i, const struct command *c);
 

@@ -216,6 +216,12 @@ const struct command configuration_commands[] = {
      .help = "Decrypts what encrypt_conf_value has made.",
      .banner = "Decrypting value...",
      .arguments = {.min = 1, .max = 2, .options = ENCRYPTION_OPTIONS}},
+    {.name = "cipher_suites", .run = run_cipher_suites,
+     .usage = "[--format <openssl | erlang | map>] [--all]" TIMEOUT_USAGE,
+     .help = "Lists the ciphers that listeners for AMQP over TLS offer, the preferred one first; with --all, those "
+             "that ssl_options.ciphers may name.",
+     .banners = cipher_banners,
+     .arguments = {.options = BIT(OPTION_FORMAT) | BIT(OPTION_ALL), .check = ciphers_check}},
     {.name = "list_ciphers", .run = run_list_ciphers,
      .usage = "",
      .help = "Lists the ciphers for encode.",
