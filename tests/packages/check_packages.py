@@ -265,12 +265,12 @@ def count(debian):
 
 def check_restarts(debian, messages):
     """A process that is killed, and one that hangs, is started again."""
-    for signal, drop_in in (('KILL', ''), ('STOP', '[Service]\nWatchdogSec=5\n')):
+    for signal, drop_in in (('KILL', ''), ('STOP', '[Service]\nWatchdogSec=5\nTimeoutAbortSec=5\n')):
         debian.write('/etc/systemd/system/leveret.service.d/test.conf', drop_in)
         debian.run('systemctl', 'daemon-reload')
         debian.run('systemctl', 'restart', 'leveret')
         before = debian.unit('MainPID')
-        debian.run('kill', f'-{signal}', before)
+        debian.run('systemctl', 'kill', '--kill-whom=main', f'--signal=SIG{signal}', 'leveret')
         eventually(lambda: debian.unit('MainPID') not in (before, '0') and debian.unit('SubState') == 'running',
                    f'it runs again after SIG{signal}')
         assert count(debian) == messages
@@ -316,6 +316,7 @@ def main():
         raise
     finally:
         debian.stop()
+    shutil.rmtree(DIR)
 
 
 main()
