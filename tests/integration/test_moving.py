@@ -190,6 +190,47 @@ def test_everything_is_moved_as_it_was(old, own_broker):
     assert 'bounded' in broker.ctl('list_policies', '-p', 'shop', '--silent').out
 
 
+def test_everything_is_moved_back_as_it_was(old, own_broker):
+    broker = own_broker(is_plain=True)           # which hashes passwords by scrypt
+    connection = furnish(old)
+    publish_some_of_everything(connection)
+    connection.close()
+    expected = look_at_everything(old)
+    connection = furnish(old)
+    publish_some_of_everything(connection)
+    connection.close()
+    assert move(broker, old)['messages'] == 26
+    api = Api(old, port=old.management_port)
+    assert api.delete('/vhosts/shop').status == api.delete('/users/alice').status == 204
+    broker.ctl('add_user', 'newcomer', 'secret')
+    plan = move(broker, old, '--dry-run', command='export_to')
+    assert plan['definitions']['vhosts'] == {'all': 2, 'known': 1} and sum(q['ready'] for q in plan['queues']) == 26, plan
+    assert api.get('/vhosts/shop').status == 404
+    report = move(broker, old, command='export_to')
+    # Only what a fanout, direct or topic exchange leads to one queue shows the original exchange.
+    assert (report['messages'], report['rerouted'], report['passwordless']) == (26, 1, ['newcomer']), report
+    seen = look_at_everything(old)
+    assert seen['plain'][1][0].startswith('leveretctl.export_to.'), seen['plain'][1]
+    seen['plain'][1] = ('heads', *seen['plain'][1][1:])
+    for moment in (expected['dead'][0][2], seen['dead'][0][2]):
+        moment['headers']['x-death'][0].pop('time')
+    assert seen == expected
+    assert not [one for one in api.get('/exchanges/shop').json if one['name'].startswith('leveretctl')]
+    with connect_to(old, 'shop', 'alice', 'wonder'):
+        pass                                         # her password has come back
+
+
+def test_an_export_is_killed_and_run_again(old, own_broker):
+    broker = own_broker()
+    fill(old)
+    move(broker, old)
+    child = begin(broker, old, 'export_to')
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    move(broker, old, command='export_to')
+    check_nothing_lost(broker, old)
+
+
 def test_a_dry_run_says_what_would_be_moved_and_changes_nothing(old, own_broker):
     broker = own_broker()
     fill(old, 2, 5)
@@ -218,9 +259,9 @@ def test_one_vhost_or_some_queues_can_be_moved(old, own_broker):
         assert numbers(take_all(connection.channel(), 'q0')) == [*range(5)]
 
 
-def check_nothing_lost(old, broker, queues=QUEUES, messages=MESSAGES):
+def check_nothing_lost(source, destination, queues=QUEUES, messages=MESSAGES):
     """Every message has arrived, in order but for those that came twice, and none is left at its old place."""
-    with connect_to(old) as there, connect_to(broker) as here:
+    with connect_to(source) as there, connect_to(destination) as here:
         for q in range(queues):
             assert take_all(there.channel(), f'q{q}') == []
             taken = numbers(take_all(here.channel(), f'q{q}'))

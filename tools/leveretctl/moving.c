@@ -103,15 +103,23 @@ static int list_source(struct moving *m, json_t **ret)
     return code;
 }
 
-static json_t *queue_in(json_t *list, const json_t *wanted)
+static bool has_same(const json_t *one, const json_t *other, const char *member)
 {
-    json_t *queue;
+    const json_t *value = json_object_get(one, member);
+    const json_t *its_value = json_object_get(other, member);
+    return value ? json_equal(value, its_value) : !its_value;
+}
+
+/* Returns what has the same name and, if there are any, the same vhost, or NULL. */
+static json_t *namesake_in(json_t *list, const json_t *wanted)
+{
+    json_t *one;
     size_t n;
-    json_array_foreach(
-        list, n,
-        queue) if (json_equal(json_object_get(queue, "name"), json_object_get(wanted, "name")) &&
-                   json_equal(json_object_get(queue, "vhost"),
-                              json_object_get(wanted, "vhost"))) return queue;
+    json_array_foreach(list, n, one)
+    {
+        if (has_same(one, wanted, "name") && has_same(one, wanted, "vhost"))
+            return one;
+    }
     return NULL;
 }
 
@@ -124,7 +132,7 @@ static bool note_unacked(struct moving *m, json_t *listed)
     size_t n;
     json_array_foreach(m->queues, n, queue)
     {
-        json_t *there = queue_in(now, queue);
+        json_t *there = namesake_in(now, queue);
         json_int_t unacked = json_integer_value(json_object_get(there, "unacked"));
         json_int_t ready = json_integer_value(json_object_get(there, "ready"));
         bool is_moved = json_integer_value(json_object_get(queue, "messages")) > 0;
@@ -195,7 +203,7 @@ static int move_messages(struct moving *m, const struct migrate_job *job)
     return code;
 }
 
-/* --- the commands ----------------------------------------------------------------------------- */
+/* --- import ----------------------------------------------------------------------------------- */
 
 static int say_plan(const struct moving *m, json_t *kinds)
 {
@@ -244,6 +252,136 @@ static int import(struct moving *m)
     return code;
 }
 
+/* --- export ----------------------------------------------------------------------------------- */
+
+/* Counts those of a list that another list has by vhost and name. */
+static json_int_t count_known(const json_t *list, json_t *known)
+{
+    const json_t *one;
+    json_int_t count = 0;
+    size_t n;
+    json_array_foreach(list, n, one) count += namesake_in(known, one) != NULL;
+    return count;
+}
+
+/* Returns, by kind, how many definitions RabbitMQ would get, and how many of them it has by name;
+ * the caller owns it. */
+static json_t *count_definitions(const struct moving *m, const json_t *definitions)
+{
+    static const char *const kinds[] = {"users", "vhosts", "policies", "queues", "exchanges"};
+    const json_t *there = json_object_get(m->source, "definitions");
+    json_t *counts = json_object();
+    for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
+        const json_t *list = json_object_get(definitions, kinds[n]);
+        json_object_set_new(counts, kinds[n],
+                            json_pack("{s:I, s:I}", "all", (json_int_t)json_array_size(list),
+                                      "known",
+                                      count_known(list, json_object_get(there, kinds[n]))));
+    }
+    return counts;
+}
+
+static void print_counts(json_t *counts)
+{
+    const char *kind;
+    json_t *count;
+    json_object_foreach(counts, kind, count)
+        printf("%s: %lld, of which RabbitMQ has %lld\n", kind,
+               (long long)json_integer_value(json_object_get(count, "all")),
+               (long long)json_integer_value(json_object_get(count, "known")));
+}
+
+static int send_definitions(struct moving *m, const json_t *definitions)
+{
+    struct lv_buffer reason = {0};
+    json_t *answer = NULL;
+    char *text = json_dumps(definitions, JSON_COMPACT);
+    int code = EXIT_OK;
+    if (!text)
+        return say_error(EXIT_SOFTWARE, "The definitions cannot be written as JSON");
+    if (m->module->ask(text_of(&m->api), "/api/definitions", text, http_ms(m), &answer, &reason))
+        code = say_error(EXIT_UNAVAILABLE, "RabbitMQ does not take the definitions: %s",
+                         text_of(&reason));
+    json_decref(answer);
+    lv_buffer_free(&reason);
+    free(text);
+    return code == EXIT_OK ? read_rabbit(m) : code; /* for the routes that are there now */
+}
+
+/* Returns the only user_id that messages may have at RabbitMQ: the user's own name; NULL: its tags
+ * let it use any. `buffer` has the text. */
+static const char *user_id(const struct moving *m, struct lv_buffer *buffer)
+{
+    const json_t *tags = json_object_get(json_object_get(m->source, "whoami"), "tags"), *tag;
+    size_t n;
+    json_array_foreach(tags, n, tag)
+    {
+        const char *text = json_string_value(tag);
+        if (text && strcmp(text, "impersonator") == 0)
+            return NULL;
+    }
+    m->module->user(m->url, buffer);
+    return text_of(buffer);
+}
+
+static int export_messages(struct moving *m)
+{
+    struct lv_buffer user = {0};
+    json_t *routes = m->module->routes(m->source);
+    const struct migrate_job job = {
+        .url = m->url,
+        .is_export = true,
+        .patience_ms = PATIENCE_MS,
+        .open_local = moving_open_local,
+        .progress = moving_progress,
+        .arg = m,
+        .routes = routes,
+        .user_id = user_id(m, &user),
+    };
+    int code = finish(m, move_messages(m, &job));
+    json_decref(routes);
+    lv_buffer_free(&user);
+    return code;
+}
+
+static int export_plan(const struct moving *m, const json_t *definitions)
+{
+    json_t *counts = count_definitions(m, definitions);
+    if (m->i->format == FORMAT_JSON) {
+        json_t *plan = moving_result(m);
+        json_object_set(plan, "definitions", counts);
+        say_json(plan);
+    } else {
+        print_counts(counts);
+        moving_say_plan(m);
+    }
+    json_decref(counts);
+    return EXIT_OK;
+}
+
+static int export(struct moving *m)
+{
+    json_t *local = NULL, *listed = NULL;
+    int code = moving_local_definitions(m, &local);
+    if (code == EXIT_OK)
+        code = moving_local_queues(m, &listed);
+    if (code == EXIT_OK) {
+        json_t *definitions =
+            m->module->definitions_back(local, m->source, m->vhost, m->passwordless);
+        m->queues = m->module->queues(listed, m->vhost, m->i->values[OPTION_QUEUES]);
+        if (is_given(m->i, OPTION_DRY_RUN))
+            code = export_plan(m, definitions);
+        else if ((code = send_definitions(m, definitions)) == EXIT_OK)
+            code = export_messages(m);
+        json_decref(definitions);
+    }
+    json_decref(local);
+    json_decref(listed);
+    return code;
+}
+
+/* --- both ------------------------------------------------------------------------------------- */
+
 /* Does what the two commands have in common, and then `work`. */
 static int run(struct invocation *i, const struct command *c, bool is_export,
                int (*work)(struct moving *m))
@@ -272,4 +410,9 @@ static int run(struct invocation *i, const struct command *c, bool is_export,
 int run_import_from(struct invocation *i, const struct command *c)
 {
     return run(i, c, false, import);
+}
+
+int run_export_to(struct invocation *i, const struct command *c)
+{
+    return run(i, c, true, export);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "migrate/mover.h"
+#include "migrate/outlet.h"
 #include "migrate/places.h"
 
 enum { WINDOW_BYTES = 32 << 20, WINDOW_MIN = 8 };
@@ -63,6 +64,12 @@ static void add_queues(const json_t *source, json_t *definitions)
     }
 }
 
+/* An exchange that an export has left, as it was killed. */
+static bool is_our_own(const char *exchange)
+{
+    return strncmp(exchange, OUTLET_EXCHANGE_PREFIX, sizeof OUTLET_EXCHANGE_PREFIX - 1) == 0;
+}
+
 static void add_exchanges(const json_t *source, json_t *definitions)
 {
     json_t *list = list_of(definitions, "exchanges");
@@ -72,7 +79,7 @@ static void add_exchanges(const json_t *source, json_t *definitions)
     {
         const char *name = text_of_member(exchange, "name");
         if (json_is_false(json_object_get(exchange, "durable")) && name[0] &&
-            strncmp(name, "amq.", 4) != 0 && !has_object(list, exchange))
+            strncmp(name, "amq.", 4) != 0 && !is_our_own(name) && !has_object(list, exchange))
             json_array_append_new(
                 list, copy_of(exchange, "name vhost type durable auto_delete internal arguments"));
     }
@@ -114,7 +121,9 @@ static void add_bindings(const json_t *source, json_t *definitions)
     {
         bool is_to_queue = member_is(binding, "destination_type", "queue");
         const json_t *destinations = is_to_queue ? queues : exchanges;
-        if (text_of_member(binding, "source")[0] && has_end(destinations, binding, "destination") &&
+        const char *source_name = text_of_member(binding, "source");
+        if (source_name[0] && !is_our_own(source_name) &&
+            has_end(destinations, binding, "destination") &&
             (is_transient(exchanges, binding, "source") ||
              is_transient(destinations, binding, "destination")))
             json_array_append_new(list,

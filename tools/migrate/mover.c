@@ -281,11 +281,21 @@ static int begin(struct mover *m)
     return err == 0 ? consume(m) : err;
 }
 
+/* The queue has nothing to move. */
+static int end_empty(struct mover *m)
+{
+    int err = link_channel_close(m->from, m->reason);
+    if (err || !outlet_has_leftover(m->job))
+        return err;
+    err = outlet_open(&m->outlet, m->reason);
+    return err == 0 ? outlet_close(&m->outlet, m->reason) : err;
+}
+
 static int move(struct mover *m)
 {
     int err = begin(m);
     if (err == 0 && m->most == 0)
-        return link_channel_close(m->from, m->reason);
+        return end_empty(m);
     while (err == 0 && !m->is_over)
         err = move_some(m);
     if (err == 0)

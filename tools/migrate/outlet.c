@@ -11,11 +11,32 @@ static struct slice slice_of_bytes(amqp_bytes_t bytes)
     return slice_of(bytes.bytes, bytes.len);
 }
 
+/* --- the name of an exchange of our own -------------------------------------------------------- */
+
+/* The name depends on the queue alone: what a run that was killed has left is used again, and two
+ * runs do not get into each other's way. FNV-1a makes it short enough for any queue. */
+static void name_exchange(const char *queue, char ret[OUTLET_NAME_BYTES])
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *p = queue; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+    snprintf(ret, OUTLET_NAME_BYTES, OUTLET_EXCHANGE_PREFIX "%016" PRIx64, hash);
+}
+
+bool outlet_has_leftover(const struct mover_job *job)
+{
+    char name[OUTLET_NAME_BYTES];
+    name_exchange(job->queue, name);
+    return job->routes && json_object_get(job->routes, name);
+}
+
 /* --- the channel ------------------------------------------------------------------------------ */
 
 int outlet_open(struct outlet *o, struct lv_buffer *reason)
 {
     struct link *to = o->job->to;
+    o->has_leftover = outlet_has_leftover(o->job);
+    name_exchange(o->job->queue, o->exchange);
     int err = link_channel_open(to, o->job->routes ? NULL : o->job->queue, reason);
     if (err)
         return err;
@@ -27,30 +48,19 @@ int outlet_close(struct outlet *o, struct lv_buffer *reason)
 {
     struct link *to = o->job->to;
     int err = 0;
-    if (o->has_exchange) {
+    if (o->has_exchange || o->has_leftover) {
         amqp_exchange_delete(to->amqp, LINK_CHANNEL, amqp_cstring_bytes(o->exchange), false);
         err = link_check(to, amqp_get_rpc_reply(to->amqp), reason);
     }
-    o->has_exchange = false;
+    o->has_exchange = o->has_leftover = false;
     return err == 0 ? link_channel_close(to, reason) : err;
 }
 
 /* --- an exchange of our own ------------------------------------------------------------------- */
 
-/* The name depends on the queue alone: what a run that was killed has left is used again, and two
- * runs do not get into each other's way. FNV-1a makes it short enough for any queue. */
-static void name_exchange(struct outlet *o)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *p = o->job->queue; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-    snprintf(o->exchange, sizeof o->exchange, "leveretctl.export_to.%016" PRIx64, hash);
-}
-
 static int make_exchange(struct outlet *o, struct lv_buffer *reason)
 {
     struct link *to = o->job->to;
-    name_exchange(o);
     amqp_exchange_declare(to->amqp, LINK_CHANNEL, amqp_cstring_bytes(o->exchange),
                           amqp_cstring_bytes("fanout"), false, false, true, false,
                           amqp_empty_table);

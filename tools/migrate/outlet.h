@@ -9,12 +9,20 @@
 
 #include "migrate/mover.h"
 
+enum { OUTLET_NAME_BYTES = 64 };
+
 struct outlet {
     const struct mover_job *job;
     bool has_exchange; /* of our own */
-    char exchange[64];
+    bool has_leftover; /* it is there since a run that was killed */
+    char exchange[OUTLET_NAME_BYTES];
 };
 
+/* The names of those exchanges begin so. */
+#define OUTLET_EXCHANGE_PREFIX "leveretctl.export_to."
+
+/* Returns whether a run that was killed has left the exchange for this queue behind. */
+bool outlet_has_leftover(const struct mover_job *job);
 /* Opens the channel of job->to, which confirms publishes. Returns as link_check(). */
 int outlet_open(struct outlet *o, struct lv_buffer *reason);
 /* Publishes the message; may change its properties, and counts that in *moved. */

@@ -4,6 +4,8 @@
 
 #include "migrate/places.h"
 
+enum { EXCHANGES_MAX = 8 /* one bound to the other */ };
+
 json_t *routes_create(const json_t *exchanges, const json_t *bindings, const char *vhost)
 {
     json_t *routes = json_object();
@@ -97,27 +99,39 @@ static bool is_simple(const char *type)
     return strcmp(type, "direct") == 0 || strcmp(type, "fanout") == 0 || strcmp(type, "topic") == 0;
 }
 
-bool routes_lead_only_to(const json_t *routes, struct slice exchange, struct slice routing_key,
-                         const char *queue)
+/* Whether all queues that a message gets to by an exchange are the wanted one. False also where that
+ * cannot be told. Sets *is_led if it gets to that one. */
+static bool leads_to_no_other(const json_t *routes, struct slice exchange, struct slice key,
+                              const char *queue, int depth, bool *is_led)
 {
-    if (exchange.n == 0)
-        return slice_is(routing_key, queue);
     const json_t *route = json_object_getn(routes, (const char *)exchange.p, exchange.n);
     const char *type = text_of_member(route, "type");
     const json_t *binding;
-    bool is_led = false;
     size_t n;
-    if (!is_simple(type))
+    if (!is_simple(type) || depth > EXCHANGES_MAX)
         return false;
     json_array_foreach(json_object_get(route, "bindings"), n, binding)
     {
-        if (!member_is(binding, "destination_type", "queue"))
-            return false;
-        if (!binding_matches(type, binding, routing_key))
+        const char *destination = text_of_member(binding, "destination");
+        if (!binding_matches(type, binding, key))
             continue;
-        if (!member_is(binding, "destination", queue))
+        if (!member_is(binding, "destination_type", "queue")) {
+            if (!leads_to_no_other(routes, slice_str(destination), key, queue, depth + 1, is_led))
+                return false;
+        } else if (strcmp(destination, queue) == 0) {
+            *is_led = true;
+        } else {
             return false;
-        is_led = true;
+        }
     }
-    return is_led;
+    return true;
+}
+
+bool routes_lead_only_to(const json_t *routes, struct slice exchange, struct slice routing_key,
+                         const char *queue)
+{
+    bool is_led = false;
+    if (exchange.n == 0)
+        return slice_is(routing_key, queue);
+    return leads_to_no_other(routes, exchange, routing_key, queue, 0, &is_led) && is_led;
 }

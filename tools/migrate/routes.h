@@ -17,7 +17,7 @@ json_t *routes_of_vhosts(const json_t *source);
 
 /* Returns whether a message without a header CC, published to this exchange with this key, gets to
  * this queue and to no other. False also where that cannot be told: for exchanges whose type
- * is not direct, fanout or topic, and for those bound to other exchanges. */
+ * is not direct, fanout or topic, or that lead to such ones. */
 bool routes_lead_only_to(const json_t *routes, struct slice exchange, struct slice routing_key,
                          const char *queue);
 

@@ -228,16 +228,19 @@ static void a_route_is_taken_only_where_it_leads_to_one_queue(void **state)
         "   'destination_type': 'queue', 'routing_key': 'two'},"
         "  {'source': 'f', 'vhost': '/', 'destination': 'q', 'destination_type': 'queue'},"
         "  {'source': 'h', 'vhost': '/', 'destination': 'q', 'destination_type': 'queue'},"
-        "  {'source': 'n', 'vhost': '/', 'destination': 'f', 'destination_type': 'exchange'}]}");
+        "  {'source': 'n', 'vhost': '/', 'destination': 'f', 'destination_type': 'exchange'},"
+        "  {'source': 'n', 'vhost': '/', 'destination': 'n', 'destination_type': 'exchange',"
+        "   'routing_key': 'round'}]}");
     json_t *all = routes_of_vhosts(source);
     const json_t *routes = json_object_get(all, "/");
     static const struct {
         const char *exchange, *key, *queue;
         bool leads;
     } cases[] = {
-        {"", "q", "q", true},     {"", "other", "q", false}, {"d", "one", "q", true},
-        {"d", "two", "q", false}, {"d", "none", "q", false}, {"f", "any", "q", true},
-        {"h", "", "q", false},    {"n", "", "q", false},     {"gone", "", "q", false},
+        {"", "q", "q", true},       {"", "other", "q", false}, {"d", "one", "q", true},
+        {"d", "two", "q", false},   {"d", "none", "q", false}, {"f", "any", "q", true},
+        {"h", "", "q", false},      {"n", "", "q", true},      {"gone", "", "q", false},
+        {"n", "round", "q", false},
     };
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++)
         if (routes_lead_only_to(routes, slice_str(cases[n].exchange), slice_str(cases[n].key),
