@@ -700,7 +700,8 @@ def test_it_answers_as_rabbitmqctl_does(broker, rabbit, name):
             out = sorted(line.strip(' ,[]') for line in out)
         if '[' in out:                                 # JSON: its rows in any order
             out = ['\n'.join(out[:out.index('[')])] + sorted(line.lstrip(',') for line in out)
-        text = [line for line in result.err.splitlines() if line and line != 'Error:'] or ['']
+        err = result.err.replace('rabbitmqctl', 'CTL').replace('leveretctl', 'CTL')
+        text = [line for line in err.splitlines() if line and line != 'Error:'] or ['']
         error = '' if result.code == OK else re.sub(r"Command '(.*)' not found.*", r"Command '\1' not found", text[0])
         return words, result.code, sorted(out), error
 
