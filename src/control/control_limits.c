@@ -1,4 +1,5 @@
-/* Commands that set the limits of memory and disk until the next start, or have the disk ignored. */
+/* Commands that set the limits of memory and disk, or have the disk ignored, until the next start.
+ */
 #include "control/control_private.h"
 
 struct limit_change {

@@ -104,8 +104,8 @@ void node_each_listener(struct manage *m, node_listener_visit *visit, void *arg)
 /* Visits the certificates that listeners use. */
 void node_each_certificate(struct manage *m, node_certificate_visit *visit, void *arg);
 void node_each_setting(struct manage *m, node_setting_visit *visit, void *arg);
-/* Visits the ciphers that listeners for AMQP over TLS offer, the preferred one first; with `all`, those
- * that they may be set to offer. */
+/* Visits the ciphers that listeners for AMQP over TLS offer, the preferred one first; with `all`,
+ * those that they may be set to offer. */
 void node_each_cipher(struct manage *m, bool all, node_cipher_visit *visit, void *arg);
 /* Visits the places where lines of the log are written to, the file first. */
 void node_each_log(node_log_visit *visit, void *arg);

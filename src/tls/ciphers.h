@@ -26,8 +26,8 @@ struct tls_cipher_facts {
 };
 typedef void tls_cipher_visit(void *arg, const struct tls_cipher_facts *cipher);
 
-/* Visits the ciphers that a listener with these settings offers, the preferred one first; with `all`,
- * those that the settings may name. Settings that are wrong do not count. Any thread. */
+/* Visits the ciphers that a listener with these settings offers, the preferred one first; with
+ * `all`, those that the settings may name. Settings that are wrong do not count. Any thread. */
 void tls_each_cipher(const struct tls_settings *settings, bool all, tls_cipher_visit *visit,
                      void *arg);
 
