@@ -273,8 +273,8 @@ size_t channel_publish_at_once(struct channel *ch, const uint8_t *p, const uint8
 /* Has confirms flushed at the end of the turn. */
 void channel_confirm_soon(struct channel *ch);
 void channel_init_confirm_task(struct channel *ch);
-/* The next publish, which is to be confirmed, has this life (message/life.h): its confirm is written
- * down (followed_confirms.h). */
+/* The next publish, which is to be confirmed, has this life (message/life.h): its confirm is
+ * written down (followed_confirms.h). */
 void channel_follow_confirm(struct channel *ch, uint32_t life);
 
 /* Flushes confirms now, before the channel sends its last frame. */

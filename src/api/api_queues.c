@@ -151,7 +151,8 @@ static bool find_key(struct slice path, struct queue_page *page)
     return false;
 }
 
-/* Fills in by what the page is sorted. Returns false if that is known at the queues' homes alone. */
+/* Fills in by what the page is sorted. Returns false if that is known at the queues' homes
+ * alone. */
 static bool find_order(const struct api_call *c, struct queue_page *page)
 {
     struct slice path = api_query(c, "sort");

@@ -23,8 +23,8 @@
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
-/* Returns whether a page's script asks, as far as it tells: by the header x-requested-with, or by an
- * EventSource, which cannot have one. */
+/* Returns whether a page's script asks, as far as it tells: by the header x-requested-with, or by
+ * an EventSource, which cannot have one. */
 static bool is_of_script(const struct api_call *c)
 {
     return http_header(c->http, "x-requested-with").n > 0 ||
@@ -311,7 +311,8 @@ static bool check_vhost(struct api_call *c, struct manage_error *error)
 }
 
 /* Whether nothing of what the path names exists, since its vhost does not. The other changes are
- * refused by their handlers, in other words; manage/ would say what it says of a forbidden vhost. */
+ * refused by their handlers, in other words; manage/ would say what it says of a forbidden
+ * vhost. */
 static bool is_nowhere(const struct api_call *c)
 {
     const struct api_route *route = c->route;

@@ -21,7 +21,8 @@ struct api_kind {
                             struct statistics_answer *ret);
     /* Where the facts have their `const struct statistics_answer *statistics`: offsetof(). */
     size_t statistics_at;
-    /* The fields in which a page looks for its parameter `name`, separated by spaces; NULL: "name". */
+    /* The fields in which a page looks for its parameter `name`, separated by spaces; NULL:
+     * "name". */
     const char *names;
 };
 
@@ -47,7 +48,8 @@ void api_show_fields(const struct api_show *show, void *facts);
 /* Returns whether the parameter `columns` asks for this member, or there is no such parameter. */
 bool api_asks_for(const struct api_call *c, const char *name);
 
-/* Set facts->statistics, unless the request wants none, and clear it. The answer is the caller's. */
+/* Set facts->statistics, unless the request wants none, and clear it. The answer is the
+ * caller's. */
 void api_statistics_begin(const struct api_call *c, const struct api_kind *kind, void *facts,
                           struct statistics_answer *answer);
 void api_statistics_end(const struct api_kind *kind, void *facts, struct statistics_answer *answer);

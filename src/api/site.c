@@ -27,8 +27,8 @@ static struct slice origin_of(const char *url)
                 : SLICE_EMPTY;
 }
 
-/* Appends what the page may ask beside the broker: the servers of the provider that users log in at.
- * A browser that is sent there to log in needs no permission. */
+/* Appends what the page may ask beside the broker: the servers of the provider that users log in
+ * at. A browser that is sent there to log in needs no permission. */
 static void add_provider(const struct api_oauth *oauth, struct lv_buffer *policy)
 {
     const char *const urls[] = {oauth->provider_url, oauth->metadata_url, oauth->token_url};
@@ -61,8 +61,8 @@ static const struct site_file *file_find(struct slice path)
 
 /* --- pages of HTML ---------------------------------------------------------------------------- */
 
-/* Names the icon, which is the management page's. A broker that was built without that has none, and
- * says so with an empty one: otherwise browsers ask for /favicon.ico. */
+/* Names the icon, which is the management page's. A broker that was built without that has none,
+ * and says so with an empty one: otherwise browsers ask for /favicon.ico. */
 static void icon_name(struct api_call *c)
 {
     if (file_find(slice_str(ICON)))

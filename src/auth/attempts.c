@@ -21,7 +21,8 @@ struct auth_attempts *auth_attempts_create(void)
 {
     struct auth_attempts *a = lv_calloc(1, sizeof *a);
     pthread_mutex_init(&a->lock, NULL);
-    /* There is a row before the first login, so that a monitor sees the first one as an increase. */
+    /* There is a row before the first login, so that a monitor sees the first one as an
+     * increase. */
     a->protocols[a->protocol_count++].protocol = "amqp091";
     a->protocols[a->protocol_count++].protocol = "http";
     return a;

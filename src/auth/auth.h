@@ -168,8 +168,8 @@ void auth_await_here(struct auth_identity *identity);
  * first. Any thread. */
 void auth_set_decisions(struct auth *auth, uint64_t fresh_ms);
 uint64_t auth_decisions_ms(const struct auth *auth);
-/* Forgets the answers of backends elsewhere, also those of the backend cache: each is asked for again
- * before it is used. Any thread. */
+/* Forgets the answers of backends elsewhere, also those of the backend cache: each is asked for
+ * again before it is used. Any thread. */
 void auth_forget_decisions(struct auth *auth);
 /* Has every caller that keeps answers ask again, so that old answers are noticed. Any thread. */
 void auth_ask_again(void);

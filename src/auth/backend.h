@@ -94,7 +94,8 @@ struct auth_backend_calls {
      * itself. Opening a backend connects nowhere, as that is also how its settings are checked.
      * NULL: it connects only when it is asked. */
     void (*begin)(struct auth_backend *backend);
-    /* Has every answer asked for again that the backend keeps. Must not block. NULL: it keeps none. */
+    /* Has every answer asked for again that the backend keeps. Must not block. NULL: it keeps
+     * none. */
     void (*clear)(struct auth_backend *backend);
 };
 

@@ -8,9 +8,9 @@
  *       that was accepted never finds it.
  *   (2) What a kept login may do is never found by another one, even of the same user: the inner
  *       backend may have given it other rights (a token).
- *   (3) The epoch is a part of each key, so an answer of an earlier epoch is never found; the key is
- *       made before the inner backend is asked, so what it was asked before the epoch began counts
- *       as earlier.
+ *   (3) The epoch is a part of each key, so an answer of an earlier epoch is never found; the key
+ *       is made before the inner backend is asked, so what it was asked before the epoch began
+ *       counts as earlier.
  *   (4) The inner backend's data are forgotten with the last reference to their kept login. */
 #include "auth/cached_backend.h"
 

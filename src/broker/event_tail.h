@@ -16,7 +16,8 @@ struct event_tail *event_tail_create(struct events *events);
 /* Frees the tail and clears the pointer. NULL is fine. Call when there is no reader. */
 void event_tail_free(struct event_tail **tail);
 
-/* Keeps an event, if there is a reader; the headers are copied. `key` is never freed. Any thread. */
+/* Keeps an event, if there is a reader; the headers are copied. `key` is never freed. Any
+ * thread. */
 void event_tail_put(struct event_tail *tail, const char *key, struct slice headers);
 
 /* Has wake(arg) called for each event that is kept from now on, on the thread that keeps it, and

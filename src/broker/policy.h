@@ -70,9 +70,9 @@ struct policy_preview_row {
 
 /* Visits the vhost's queues and exchanges that would be concerned if policy_set() were called with
  * this row, in no order. An empty definition is not checked: it has no keys yet. Returns 0, or
- * ERR_FORMAT or ERR_INVALID as policy_set() does, without a visit. The row is borrowed for the call,
- * during which the policy lock is held: `visit` must not call back into the broker. Takes as long as
- * setting a policy does. Call on a thread that is no loop's and is registered with RCU. */
+ * ERR_FORMAT or ERR_INVALID as policy_set() does, without a visit. The row is borrowed for the
+ * call, during which the policy lock is held: `visit` must not call back into the broker. Takes as
+ * long as setting a policy does. Call on a thread that is no loop's and is registered with RCU. */
 typedef void policy_preview_visit(void *arg, const struct policy_preview_row *row);
 int policy_preview(struct vhost *vhost, const struct definition_policy *row,
                    struct lv_buffer *reason, policy_preview_visit *visit, void *arg);
@@ -92,9 +92,9 @@ void policy_restore(struct vhost *vhost, const struct definition_policy *row);
 typedef void policy_visit(void *arg, const struct definition_policy *row);
 void policy_each(struct vhost *vhost, enum policy_kind kind, policy_visit *visit, void *arg);
 
-/* Visits the vhost's policies whose pattern and apply-to match a thing of this name, in the order in
- * which they are matched: the first one applies. `queue` NULL: an exchange, which need not exist.
- * As policy_each(). */
+/* Visits the vhost's policies whose pattern and apply-to match a thing of this name, in the order
+ * in which they are matched: the first one applies. `queue` NULL: an exchange, which need not
+ * exist. As policy_each(). */
 void policy_each_match(struct vhost *vhost, enum policy_kind kind, const struct queue *queue,
                        struct slice name, policy_visit *visit, void *arg);
 

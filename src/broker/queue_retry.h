@@ -35,8 +35,8 @@ struct retry_progress {
     bool is_gone; /* over because the queue was deleted */
 };
 
-/* Begins a retry; the destination is copied. The caller owns *ret, and may drop it at any time: the retry goes on. Returns
- * false if one is under way, or the queue is deleted. */
+/* Begins a retry; the destination is copied. The caller owns *ret, and may drop it at any time: the
+ * retry goes on. Returns false if one is under way, or the queue is deleted. */
 bool retry_start(struct queue *q, const struct retry_options *options, struct retry **ret);
 
 struct retry_progress retry_progress(const struct retry *retry);

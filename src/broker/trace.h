@@ -2,8 +2,8 @@
  * key "publish.EXCHANGE") or delivered ("deliver.QUEUE") is published to its exchange
  * amq.rabbitmq.trace, with the details in headers, as in RabbitMQ (docs/tracing.md).
  *
- * In a vhost that is not watched, a message costs one relaxed load and a branch. The setting is kept
- * in memory only, as in RabbitMQ. */
+ * In a vhost that is not watched, a message costs one relaxed load and a branch. The setting is
+ * kept in memory only, as in RabbitMQ. */
 #ifndef LEVERET_BROKER_TRACE_H
 #define LEVERET_BROKER_TRACE_H
 

@@ -6,10 +6,10 @@
  *   client ends: inner is closed, the request is cut    inner ends: client is closed, once it has
  *                                                       taken what is left
  *
- * The pair is made, and libmicrohttpd learns of the client, once its first header has arrived whole;
- * until then a client has one descriptor and the bytes that it has sent. Each of the two kinds of
- * clients has its limit. Those whose header is whole while every pair is taken wait, in order. Of
- * the others the oldest is closed when a new client needs its place (net_keep()).
+ * The pair is made, and libmicrohttpd learns of the client, once its first header has arrived
+ * whole; until then a client has one descriptor and the bytes that it has sent. Each of the two
+ * kinds of clients has its limit. Those whose header is whole while every pair is taken wait, in
+ * order. Of the others the oldest is closed when a new client needs its place (net_keep()).
  *
  * A slow client is closed: see slow.c. */
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* From ssl_options.*, management.ssl.* or prometheus.ssl.* to the settings of tls/, and from its reports to the lines
- * of the file. */
+/* From ssl_options.*, management.ssl.* or prometheus.ssl.* to the settings of tls/, and from its
+ * reports to the lines of the file. */
 #include "leveretd/config_tls.h"
 
 #include <stdlib.h>

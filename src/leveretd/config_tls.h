@@ -9,8 +9,8 @@
 
 struct lv_buffer;
 
-/* Whose certificate and rules. The API and the metrics use those of AMQP if they have no certificate
- * of their own. */
+/* Whose certificate and rules. The API and the metrics use those of AMQP if they have no
+ * certificate of their own. */
 enum config_tls { CONFIG_TLS_AMQP, CONFIG_TLS_MANAGEMENT, CONFIG_TLS_METRICS, CONFIG_TLS_COUNT };
 
 /* Returns the port of the API without and with TLS; 0: none. As in RabbitMQ, where only TLS is set

@@ -1,5 +1,5 @@
-/* Reads the files, fetches the one on a web server, and has them imported, all of them or none: they
- * may refer to each other. */
+/* Reads the files, fetches the one on a web server, and has them imported, all of them or none:
+ * they may refer to each other. */
 #include "leveretd/load_definitions.h"
 
 #include <dirent.h>

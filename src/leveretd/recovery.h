@@ -34,8 +34,9 @@ bool recovery_first_boot(const struct config *config, const struct vhost_default
                          struct auth *auth, struct broker *broker, void (*done)(void *arg),
                          void *arg);
 
-/* Sets and stores the global parameter internal_cluster_id, at random, unless there is one: once for
- * all starts in a data directory. Call on the thread that called recovery_load(), and after it. */
+/* Sets and stores the global parameter internal_cluster_id, at random, unless there is one: once
+ * for all starts in a data directory. Call on the thread that called recovery_load(), and after
+ * it. */
 void recovery_ensure_cluster_id(struct broker *broker);
 
 #endif

@@ -134,7 +134,7 @@ bool manage_close_connections(struct manage *m, const struct actor *actor, struc
                               struct slice user, const char *reason, uint64_t *ret_closed,
                               struct manage_error *error);
 
-/* --- changing channels: session_changes.c ------------------------------------------------------ */
+/* --- changing channels: session_changes.c ----------------------------------------------------- */
 
 /* Administrators may change all channels, others those of their own connections.
  * REFUSAL_NOT_FOUND: there is none. */

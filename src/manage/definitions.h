@@ -116,8 +116,8 @@ struct definitions_import {
  *   REFUSAL_INTERNAL      it could not be stored; it is in effect until the next start. With
  *                         ERR_CLOSED: the broker was stopped meanwhile, and a part may be stored
  *
- * Counts rows in `progress`, which may be NULL. Can be cancelled until something is changed: then it
- * has changed nothing, and returns true.
+ * Counts rows in `progress`, which may be NULL. Can be cancelled until something is changed: then
+ * it has changed nothing, and returns true.
  *
  * Only an administrator may do it. If another client changes the same things during the import,
  * what can then no longer be done is reported as a fault, and the rest is done. */

@@ -1,5 +1,5 @@
-/* Between definitions_read.c, which takes a file apart, and definitions_row.c, which reads its objects.
- * Pure. */
+/* Between definitions_read.c, which takes a file apart, and definitions_row.c, which reads its
+ * objects. Pure. */
 #ifndef LEVERET_MANAGE_DEFINITIONS_READING_H
 #define LEVERET_MANAGE_DEFINITIONS_READING_H
 

@@ -1,9 +1,10 @@
 /* The doctor's rules, a row each. A rule is a pure function: it gets a look at one object, and says
- * whether it finds something wrong with it. docs/doctor.md is made from the rows (scripts/api-docs).
+ * whether it finds something wrong with it. docs/doctor.md is made from the rows
+ * (scripts/api-docs).
  *
  *   R(name, kind, severity, title, sees, why, remedy)
  *     name      of the rule, for ever: in reports, in docs/doctor.md
- *     kind      of look: the rule is bool doctor_rule_NAME(const struct KIND_look *, struct verdict *)
+ *     kind      of look: bool doctor_rule_NAME(const struct KIND_look *, struct verdict *)
  *     severity  the gravest that it finds
  *     title     what is wrong, in a few words
  *     sees      what it looks at, and from when on it finds something
@@ -302,8 +303,8 @@ enum doctor_rule_id {
 };
 extern const struct doctor_rule doctor_rules[DOCTOR_RULES_COUNT];
 
-/* The rules. Each returns whether it finds something, and fills in *ret, which was zero, if it does;
- * pure. */
+/* The rules. Each returns whether it finds something, and fills in *ret, which was zero, if it
+ * does; pure. */
 #define RULE_DECLARE(name, kind, ...)                                                              \
     bool doctor_rule_##name(const struct kind##_look *look, struct verdict *ret);
 DOCTOR_RULES(RULE_DECLARE)
@@ -321,8 +322,9 @@ static inline bool doctor_timeout_is_near(uint64_t held_ms, uint64_t timeout_ms)
 
 /* --- texts in evidence ------------------------------------------------------------------------ */
 
-/* Write a number with commas, "1,204"; with a short noun, "1 message", "2 messages"; and a time, "10
- * minutes", "45 seconds". Return the space. WERE(n): the verb after a number, "was" or "were". */
+/* Write a number with commas, "1,204"; with a short noun, "1 message", "2 messages"; and a time,
+ * "10 minutes", "45 seconds". Return the space. WERE(n): the verb after a number, "was" or
+ * "were". */
 enum { DOCTOR_TEXT_BYTES = 64 };
 const char *doctor_number(char space[DOCTOR_TEXT_BYTES], uint64_t n);
 const char *doctor_count(char space[DOCTOR_TEXT_BYTES], uint64_t n, const char *noun);

@@ -83,8 +83,8 @@ static void pick_channel(void *arg, const struct session_channel_facts *c)
     lv_buffer_free(&name);
 }
 
-/* Sets the limit that the consumer has reached, or else its own or its channel's; 0: it has none. And
- * how many messages that limit counts. */
+/* Sets the limit that the consumer has reached, or else its own or its channel's; 0: it has none.
+ * And how many messages that limit counts. */
 static void look_at_limit(const struct session_consumer_facts *c, struct consumer_look *look)
 {
     const struct session_channel_facts *channel = c->channel;

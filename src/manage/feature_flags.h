@@ -1,5 +1,5 @@
-/* RabbitMQ's feature flags for what Leveret does, always: all are enabled. Tools and clients ask for
- * them. */
+/* RabbitMQ's feature flags for what Leveret does, always: all are enabled. Tools and clients ask
+ * for them. */
 #ifndef LEVERET_MANAGE_FEATURE_FLAGS_H
 #define LEVERET_MANAGE_FEATURE_FLAGS_H
 

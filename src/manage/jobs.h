@@ -71,7 +71,8 @@ struct import_order {
 };
 
 /* Starts a job that imports definitions (definitions.h). It can be cancelled until it begins to
- * change something, and has then changed nothing. Takes what the order has, also when it refuses. */
+ * change something, and has then changed nothing. Takes what the order has, also when it
+ * refuses. */
 bool job_start_import(struct jobs *jobs, const struct actor *actor,
                       const struct import_order *order, uint64_t *ret_id,
                       struct manage_error *error);

@@ -31,7 +31,8 @@ uint8_t json_parts_peek(struct json_parts *p);
  * character. */
 void json_parts_place(struct slice text, size_t at, size_t *ret_line, size_t *ret_column);
 
-/* Returns the text without the byte order mark that some editors and programs write before UTF-8. */
+/* Returns the text without the byte order mark that some editors and programs write before
+ * UTF-8. */
 struct slice json_without_mark(struct slice text);
 
 #endif

@@ -30,7 +30,8 @@ void listing_sort_values(struct listing *l, const struct value *values);
  * string that contains the text; upper and lower case are the same. */
 void listing_keep_matching(struct listing *l, const struct manage *m,
                            const struct column *const *columns, struct slice text);
-/* Keeps the rows in which the value of one of these columns is a string that matches the pattern. */
+/* Keeps the rows in which the value of one of these columns is a string that matches the
+ * pattern. */
 void listing_keep_pattern(struct listing *l, const struct manage *m,
                           const struct column *const *columns, const struct pattern *pattern);
 /* Turns the order of the rows round. */

@@ -21,8 +21,8 @@ struct loop_change {
 bool loop_change_make(struct manage *m, const struct actor *actor, const struct loop_change *change,
                       struct manage_error *error);
 
-/* The declaration of a queue or an exchange. What is there already needs fewer permissions, so it is
- * looked for first; change.run() refuses without an error if it is gone by then. */
+/* The declaration of a queue or an exchange. What is there already needs fewer permissions, so it
+ * is looked for first; change.run() refuses without an error if it is gone by then. */
 struct loop_declaration {
     struct loop_change change;
     /* Looks for it in the vhost, and notes in change.what whether it is there. */

@@ -1,5 +1,5 @@
-/* Traces of messages (topology/lives.h), as operators start and read them. A trace that has ended is
- * kept with what it has written down until it is forgotten, or until others need its place.
+/* Traces of messages (topology/lives.h), as operators start and read them. A trace that has ended
+ * is kept with what it has written down until it is forgotten, or until others need its place.
  *
  * Users with the rank ACTOR_MONITORING who may see the content of the vhost may do everything here.
  * Bodies are kept and shown only to those who, besides, may read the queue, or the exchange. */
@@ -26,8 +26,8 @@ enum {
 
 /* m is borrowed. */
 struct message_traces *message_traces_create(struct manage *m);
-/* Ends all traces and frees them; NULL is fine. Call after the loops have stopped, when nobody asks,
- * on a thread that is registered with RCU. */
+/* Ends all traces and frees them; NULL is fine. Call after the loops have stopped, when nobody
+ * asks, on a thread that is registered with RCU. */
 void message_traces_free(struct message_traces **traces);
 
 /* All numbers are within the limits above, and at least 1; payload_bytes may be 0. */

@@ -27,8 +27,8 @@ extern const struct column policy_columns[], parameter_columns[];
 /* Lists the policies of a vhost. Who may see the vhost may see them. */
 bool manage_list_policies(struct manage *m, const struct actor *actor, struct slice vhost,
                           enum policy_kind kind, struct listing *ret, struct manage_error *error);
-/* Lists the policies that match a queue, or an exchange, which need not exist; the first one applies.
- * REFUSAL_NOT_FOUND: there is no such queue. Who may see the vhost may see them. */
+/* Lists the policies that match a queue, or an exchange, which need not exist; the first one
+ * applies. REFUSAL_NOT_FOUND: there is no such queue. Who may see the vhost may see them. */
 bool manage_list_matching_policies(struct manage *m, const struct actor *actor, struct slice vhost,
                                    bool is_queue, struct slice name, struct listing *ret,
                                    struct manage_error *error);

@@ -23,8 +23,8 @@ struct setting {
  * policies are not set as parameters. */
 bool setting_set(struct manage *m, const struct actor *actor, const struct setting *s,
                  struct manage_error *error);
-/* Returns true if `err`, of policy_set() or parameter_set(), is 0; otherwise refuses as setting_set()
- * does. `reason` is what they have said, `vhost` is NULL for a global setting. */
+/* Returns true if `err`, of policy_set() or parameter_set(), is 0; otherwise refuses as
+ * setting_set() does. `reason` is what they have said, `vhost` is NULL for a global setting. */
 bool setting_end(const struct slice *vhost, int err, const struct lv_buffer *reason,
                  struct manage_error *error);
 

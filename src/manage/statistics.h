@@ -190,9 +190,9 @@ void statistics_answer_free(struct statistics_answer *answer);
 /* How an object's figures have changed. */
 struct statistics_span {
     uint64_t ms;      /* the span of time, which ends with the sampler's last round: shorter than
-                       * asked for if nothing older is known. That of loops and of the node is longer
-                       * than asked for by up to a round, so that it begins with one: then what has
-                       * changed divided by it is a rate. */
+                       * asked for if nothing older is known. That of loops and of the node is
+                       * longer than asked for by up to a round, so that it begins with one: then
+                       * what has changed divided by it is a rate. */
     uint64_t idle_ms; /* for how long no figure has been seen to change */
     uint64_t before[STATISTICS_COUNT], now[STATISTICS_COUNT]; /* those that the object has */
 };
@@ -204,10 +204,10 @@ static inline uint64_t statistics_rise(const struct statistics_span *span, enum 
 }
 
 /* Find how the figures have changed in the last `ms`, which are fewer than a day for the node and
- * vhosts, and than an hour for others. Return false if the sampler has not seen the object, or keeps
- * no samples. What a queue has held since before the last restart is in `before`, too. Call them
- * between statistics_lock() and statistics_unlock(), for as many objects as there are. `s` may be
- * NULL. */
+ * vhosts, and than an hour for others. Return false if the sampler has not seen the object, or
+ * keeps no samples. What a queue has held since before the last restart is in `before`, too. Call
+ * them between statistics_lock() and statistics_unlock(), for as many objects as there are. `s` may
+ * be NULL. */
 bool statistics_queue_span(const struct statistics *s, uint64_t queue_id, uint64_t ms,
                            struct statistics_span *ret);
 bool statistics_exchange_span(const struct statistics *s, struct slice vhost, struct slice name,
@@ -219,8 +219,8 @@ bool statistics_node_span(const struct statistics *s, uint64_t ms, struct statis
 bool statistics_loop_span(const struct statistics *s, unsigned loop, uint64_t ms,
                           struct statistics_span *ret);
 
-/* Returns whether a queue that the sampler knows holds nothing, has lost nothing (messages_lost), and
- * has not moved in the last `ms`. As statistics_queue_span(). */
+/* Returns whether a queue that the sampler knows holds nothing, has lost nothing (messages_lost),
+ * and has not moved in the last `ms`. As statistics_queue_span(). */
 bool statistics_queue_is_idle(const struct statistics *s, uint64_t queue_id, uint64_t ms);
 
 /* Returns one statistic of a queue as a number to sort by: its value, or a thousand times its rate;

@@ -47,8 +47,8 @@ struct object {
     bool was_restoring; /* OBJECT_QUEUE: its first figures are not new: they are of the last run */
     struct object *vhost; /* OBJECT_QUEUE */
     struct slice name;    /* OBJECT_VHOST, OBJECT_EXCHANGE; owned */
-    /* OBJECT_VHOST, OBJECT_DELIVERY, OBJECT_PUBLISH: of a round. OBJECT_QUEUE: its first lengths, if
-     * it was_restoring. Owned */
+    /* OBJECT_VHOST, OBJECT_DELIVERY, OBJECT_PUBLISH: of a round. OBJECT_QUEUE: its first lengths,
+     * if it was_restoring. Owned */
     uint64_t *sums;
 };
 

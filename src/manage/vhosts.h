@@ -46,8 +46,8 @@ struct vhost_wish {
  * type. */
 bool manage_put_vhost(struct manage *m, const struct actor *actor, const struct vhost_wish *wish,
                       bool *ret_is_new, struct manage_error *error);
-/* Changes a vhost that exists: its description and tags, those that the wish has; nothing else of it
- * counts. */
+/* Changes a vhost that exists: its description and tags, those that the wish has; nothing else of
+ * it counts. */
 bool manage_update_vhost(struct manage *m, const struct actor *actor, const struct vhost_wish *wish,
                          struct manage_error *error);
 bool manage_set_vhost_tags(struct manage *m, const struct actor *actor, struct slice vhost,

@@ -92,7 +92,8 @@ static inline bool events_are_wanted(const struct events *events)
 /* Sets whether the event exchange has bindings. The caller holds the topology lock. */
 void events_set_bound(struct events *events, bool is_bound);
 
-/* Sets whether somebody follows the events beside the exchange (broker/event_tail.h). Any thread. */
+/* Sets whether somebody follows the events beside the exchange (broker/event_tail.h). Any
+ * thread. */
 void events_set_followed(struct events *events, bool is_followed);
 
 /* Stops publishing events for good: the broker is shutting down. Call only after the loops have

@@ -1,5 +1,5 @@
-/* The life of a message: what happens to it from the publish to the end, written down while somebody
- * traces (topology/lives.h).
+/* The life of a message: what happens to it from the publish to the end, written down while
+ * somebody traces (topology/lives.h).
  *
  * A message whose life is followed has a *life*: a word of 32 bits. Its upper eight bits say which
  * of the running traces follow it, the others are its number. A dead letter has the life of the
@@ -123,13 +123,14 @@ struct life_ring {
     struct life_chunk *newest; /* the writer's */
 };
 
-/* Appends a record, and copies its texts. Call on one thread for each ring, which is registered with
- * RCU. */
+/* Appends a record, and copies its texts. Call on one thread for each ring, which is registered
+ * with RCU. */
 void life_ring_put(struct life_ring *ring, struct life_budget *budget,
                    const struct life_record *record);
 
 /* Calls visit() for each record that is there, oldest first; its texts are valid until the caller's
- * next quiescent state. Any thread that is registered with RCU and online; `visit` must not wait. */
+ * next quiescent state. Any thread that is registered with RCU and online; `visit` must not
+ * wait. */
 void life_ring_each(struct life_ring *ring,
                     void (*visit)(void *arg, const struct life_record *record), void *arg);
 

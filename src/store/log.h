@@ -240,8 +240,8 @@ uint64_t log_room(const struct log *log);
 void log_set_short(struct log *log, bool is_short);
 /* Returns 0, or the error after which the log stores nothing more. Any thread. */
 int log_failure(const struct log *log);
-/* Returns for how many milliseconds the writer has been busy with what it is writing or syncing now,
- * 0 if with nothing. If that is long, the disk does not answer. Any thread. */
+/* Returns for how many milliseconds the writer has been busy with what it is writing or syncing
+ * now, 0 if with nothing. If that is long, the disk does not answer. Any thread. */
 uint64_t log_busy_ms(const struct log *log);
 /* Does one piece of the keeper's work and one round of the writer's. Returns true if there was any.
  * Call only with is_stepped. */

@@ -1,6 +1,6 @@
-/* Files of a few bytes in the data directory, read and replaced as a whole. A new content is written
- * to DIR/NAME.new, which is synced and renamed, so that a crash leaves the old file or the new one.
- * The folder is not synced, since either file will do. */
+/* Files of a few bytes in the data directory, read and replaced as a whole. A new content is
+ * written to DIR/NAME.new, which is synced and renamed, so that a crash leaves the old file or the
+ * new one. The folder is not synced, since either file will do. */
 #ifndef LEVERET_STORE_SMALL_FILE_H
 #define LEVERET_STORE_SMALL_FILE_H
 

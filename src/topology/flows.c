@@ -1,7 +1,8 @@
 /* Loops write their tables, and readers read them, without a lock:
  *
- *   (1) A table belongs to one loop, which alone adds flows and counts. A flow is complete before it
- *       is linked into its bucket (release), and is never changed or removed but for its counter.
+ *   (1) A table belongs to one loop, which alone adds flows and counts. A flow is complete before
+ *       it is linked into its bucket (release), and is never changed or removed but for its
+ *       counter.
  *   (2) The struct flows is replaced as a whole: the first loop that finds that nobody looks any
  *       longer takes it out of the vhost, and it is freed a grace period later, with the tables.
  *   (3) What readers have in common (the sums and samples) is under `lock`. */

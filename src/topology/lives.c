@@ -3,10 +3,10 @@
  * trace without messages costs nothing.
  *
  * A slot is used again by later traces while messages with its bit may still exist, so a trace
- * follows only numbers that were given after its beginning. A message that only traces have followed
- * that have ended gets a new number when a trace chooses it. Numbers start again after 2^24; then a
- * message that is older by half of them could be taken for a newer one, and would be shown with a
- * life that began before the trace. */
+ * follows only numbers that were given after its beginning. A message that only traces have
+ * followed that have ended gets a new number when a trace chooses it. Numbers start again after
+ * 2^24; then a message that is older by half of them could be taken for a newer one, and would be
+ * shown with a life that began before the trace. */
 #include "topology/lives.h"
 
 #include <stdlib.h>

@@ -24,8 +24,8 @@ bool policy_check_definition(json_t *definition, enum policy_kind kind, struct l
  * they do not support one of its keys: APPLIES_TO_... bits. */
 unsigned policy_not_for(json_t *definition);
 
-/* Returns false if queues take a key of a policy, or an argument ("x-" left out), without its having
- * an effect on them, as docs/policies.md lists. */
+/* Returns false if queues take a key of a policy, or an argument ("x-" left out), without its
+ * having an effect on them, as docs/policies.md lists. */
 bool policy_key_moves_queues(const char *name);
 
 /* Merges the definitions of an ordinary policy and an operator policy, which are objects. If both

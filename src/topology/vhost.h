@@ -72,8 +72,8 @@ static inline bool vhost_is_watched(const struct vhost *vhost)
 struct vhost *vhost_find(struct topology *topology, struct slice name);
 
 /* A draft stands for a vhost that is to be created, so that exchange_check() and queue_check() can
- * be asked about it: it has a name and a default queue type (empty: the broker's), nothing in it, and
- * is in no table. The caller owns it. Any thread that is registered with RCU. */
+ * be asked about it: it has a name and a default queue type (empty: the broker's), nothing in it,
+ * and is in no table. The caller owns it. Any thread that is registered with RCU. */
 struct vhost *vhost_draft(struct topology *topology, struct slice name,
                           struct slice default_queue_type);
 /* Frees a draft and clears the pointer. NULL is fine. */

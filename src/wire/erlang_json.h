@@ -18,8 +18,8 @@ const char **json_names_sorted(json_t *object, size_t *ret_count);
 /* Returns a string's bytes, borrowed; SLICE_EMPTY if the value is not a string. */
 struct slice json_slice(const json_t *value);
 
-/* Returns whether this is an empty list. Erlang, PHP and Ruby programs write it for an empty object,
- * so RabbitMQ takes it for one. */
+/* Returns whether this is an empty list. Erlang, PHP and Ruby programs write it for an empty
+ * object, so RabbitMQ takes it for one. */
 bool json_is_empty_list(const json_t *value);
 
 #endif

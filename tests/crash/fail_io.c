@@ -1,5 +1,5 @@
-/* Loaded before the C library (LD_PRELOAD): makes reads, writes or syncs of chosen files fail, as on
- * a disk that dies.
+/* Loaded before the C library (LD_PRELOAD): makes reads, writes or syncs of chosen files fail, as
+ * on a disk that dies.
  *
  *     FAIL_IO_PATH    part of the path of the files concerned: /log/, .seg
  *     FAIL_IO_CALL    sync, write or read

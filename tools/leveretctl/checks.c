@@ -1,5 +1,5 @@
-/* Health checks: the broker's own (docs/formats/control.md, `check`), in rabbitmq-diagnostics' words.
- * A check that fails ends with exit status 69 and says why on standard error. */
+/* Health checks: the broker's own (docs/formats/control.md, `check`), in rabbitmq-diagnostics'
+ * words. A check that fails ends with exit status 69 and says why on standard error. */
 #include <stdio.h>
 #include <string.h>
 

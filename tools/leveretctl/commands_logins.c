@@ -14,8 +14,8 @@ static void keep_row(void *rows, const json_t *row)
     json_array_append(rows, (json_t *)(uintptr_t)row);
 }
 
-/* Prints {"attempts": [OBJECT ...], "node": ..., "result": "ok"}; `first` is the first column of the
- * rows. */
+/* Prints {"attempts": [OBJECT ...], "node": ..., "result": "ok"}; `first` is the first column of
+ * the rows. */
 static void attempts_print_json(const struct invocation *i, size_t first, const json_t *rows)
 {
     static const size_t sorted[COLUMN_COUNT] = {3, 4, 5, 2, 0, 1}; /* by name, as in RabbitMQ */

@@ -1,4 +1,5 @@
-/* `check_port_connectivity`: whether each of the broker's listeners accepts a connection from here. */
+/* `check_port_connectivity`: whether each of the broker's listeners accepts a connection from
+ * here. */
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
-/* A dry run of an import. Names and values are printed as JSON, so that each is on one line, whatever
- * is in it. */
+/* A dry run of an import. Names and values are printed as JSON, so that each is on one line,
+ * whatever is in it. */
 #include "leveretctl/difference.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* `doctor`: what is wrong with the broker. A report is for people, unless it is asked for in another
- * format: in JSON it is that of GET /api/doctor; in the others the findings are rows. */
+/* `doctor`: what is wrong with the broker. A report is for people, unless it is asked for in
+ * another format: in JSON it is that of GET /api/doctor; in the others the findings are rows. */
 #include <stdio.h>
 #include <string.h>
 

@@ -5,7 +5,8 @@
 #include "base/memory.h"
 #include "leveretctl/talk.h"
 
-/* Returns the names of columns, "a, b", as an argument, "a,b", which the caller frees. NULL: none. */
+/* Returns the names of columns, "a, b", as an argument, "a,b", which the caller frees. NULL:
+ * none. */
 static char *columns_without_spaces(const char *names)
 {
     if (!names)

@@ -343,8 +343,8 @@ static int rounds_show(struct top *t, const sigset_t *mask)
     return code;
 }
 
-/* What is wrong is said before the screen is ours. If a question fails later, its error is lost with
- * our screen: so it is asked again, and if that fails the error stays on the terminal. */
+/* What is wrong is said before the screen is ours. If a question fails later, its error is lost
+ * with our screen: so it is asked again, and if that fails the error stays on the terminal. */
 static int run_live(struct top *t)
 {
     sigset_t mask;

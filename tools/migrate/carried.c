@@ -132,7 +132,8 @@ static void add_bindings(const json_t *source, json_t *definitions)
     }
 }
 
-/* --- what belongs to one broker ------------------------------------------------------------------ */
+/* --- what belongs to one broker
+ * ------------------------------------------------------------------ */
 
 /* The id of a cluster is not another one's. */
 static void drop_cluster_id(json_t *definitions)

@@ -56,8 +56,8 @@ struct migrate_module {
     void (*user)(const char *url, struct lv_buffer *ret);
     void (*api)(const char *url, const char *management, struct lv_buffer *ret);
 
-    /* Like `read`, of what moving needs: `definitions`, `queues`, `exchanges`, `bindings`, `whoami`,
-     * and `overview`, all of which must be there. */
+    /* Like `read`, of what moving needs: `definitions`, `queues`, `exchanges`, `bindings`,
+     * `whoami`, and `overview`, all of which must be there. */
     int (*read_to_move)(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason);
     /* Asks the API for one path, or sends it a body of JSON (NULL: none): management.h. */
     int (*ask)(const char *url, const char *path, const char *body, int timeout_ms, json_t **ret,

@@ -1,8 +1,8 @@
 /* Queue after queue: a link to each side, in the vhost of the queue, is kept while it can be used.
  *
- * A link that was open and is lost is opened again, for as long as the caller says; the time begins anew whenever
- * messages have been moved. What a side refuses is the matter of that queue, and the next one is
- * tried. */
+ * A link that was open and is lost is opened again, for as long as the caller says; the time begins
+ * anew whenever messages have been moved. What a side refuses is the matter of that queue, and the
+ * next one is tried. */
 #include "migrate/moves.h"
 
 #include <string.h>

@@ -11,7 +11,8 @@ static struct slice slice_of_bytes(amqp_bytes_t bytes)
     return slice_of(bytes.bytes, bytes.len);
 }
 
-/* --- the name of an exchange of our own -------------------------------------------------------- */
+/* --- the name of an exchange of our own
+ * -------------------------------------------------------- */
 
 /* The name depends on the queue alone: what a run that was killed has left is used again, and two
  * runs do not get into each other's way. FNV-1a makes it short enough for any queue. */

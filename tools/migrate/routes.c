@@ -99,8 +99,8 @@ static bool is_simple(const char *type)
     return strcmp(type, "direct") == 0 || strcmp(type, "fanout") == 0 || strcmp(type, "topic") == 0;
 }
 
-/* Whether all queues that a message gets to by an exchange are the wanted one. False also where that
- * cannot be told. Sets *is_led if it gets to that one. */
+/* Whether all queues that a message gets to by an exchange are the wanted one. False also where
+ * that cannot be told. Sets *is_led if it gets to that one. */
 static bool leads_to_no_other(const json_t *routes, struct slice exchange, struct slice key,
                               const char *queue, int depth, bool *is_led)
 {

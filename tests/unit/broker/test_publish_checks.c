@@ -1,4 +1,5 @@
-/* Properties that a message may not have, in RabbitMQ's words, and headers that no receiver sees. */
+/* Properties that a message may not have, in RabbitMQ's words, and headers that no receiver
+ * sees. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

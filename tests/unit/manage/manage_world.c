@@ -50,7 +50,8 @@ void world_begin(struct world *w, struct statistics_settings settings)
     loops_start(loops);
     assert_int_equal(pthread_create(&w->thread, NULL, run_loops, loops), 0);
     assert_int_equal(statistics_start(loops, w->m.broker, &settings, &w->m.statistics), 0);
-    /* The sampler's thread takes its first round when it begins: after that, those of ticks alone. */
+    /* The sampler's thread takes its first round when it begins: after that, those of ticks
+     * alone. */
     if (!settings.is_disabled)
         assert_int_equal(statistics_refresh(w->m.statistics), 0);
 }
@@ -122,8 +123,8 @@ static void do_nothing(struct loop *loop, void *arg)
     (void)arg;
 }
 
-/* The messages are sent to the queue's home at the end of the turn in which they are published: they
- * are there once loop 0 has begun another turn, and home has delivered its mail. */
+/* The messages are sent to the queue's home at the end of the turn in which they are published:
+ * they are there once loop 0 has begun another turn, and home has delivered its mail. */
 void world_publish(struct world *w, const char *queue, unsigned count)
 {
     struct publishing p = {w, queue, count};

@@ -1,4 +1,5 @@
-/* Records of messages' lives: they come back as they were written, oldest first, within a budget. */
+/* Records of messages' lives: they come back as they were written, oldest first, within a
+ * budget. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -248,8 +248,8 @@ int client_connect(uint16_t port)
     return fd;
 }
 
-/* A call with a deadline ends with EINTR when the kernel has something to do in this thread, which it
- * has when a loop of libuv with an io_uring was closed. */
+/* A call with a deadline ends with EINTR when the kernel has something to do in this thread, which
+ * it has when a loop of libuv with an io_uring was closed. */
 static ssize_t receive(int fd, void *p, size_t n, int flags)
 {
     ssize_t got;
