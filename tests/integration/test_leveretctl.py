@@ -605,6 +605,10 @@ def test_bash_completes_commands_options_and_names(broker, peer, name):
     assert 'amq.topic' in completed('explain_route', 'amq.')
     assert completed('-p', '/') == ['/']
     assert completed('set_permissions', 'gues') == ['guest']
+    broker.ctl('set_policy', 'completed', '^none$', '{"max-length": 1}')
+    assert completed('clear_policy', 'comp') == ['completed']
+    assert completed('clear_operator_policy', 'comp') == ['']
+    broker.ctl('clear_policy', 'completed')
     assert completed('list_queues', 'name', 'messages_rea') == ['messages_ready', 'messages_ready_ram']
     assert completed('browse_queue', queue, 'routing') == ['routing_key']
     assert completed('enable', 'rabbitmq_man') == ['rabbitmq_management', 'rabbitmq_management_agent']

@@ -1,7 +1,7 @@
 /* `autocomplete`: what may come next on a command line, a word a line, for the shells' completion
  * (tools/completion/). Commands, options, columns and plugins are those of the tables; names of
- * vhosts, queues, users and exchanges are asked for, and if the broker cannot be reached there are
- * none. */
+ * vhosts, queues, users, exchanges and policies are asked for, and if the broker cannot be reached
+ * there are none. */
 #include <stdio.h>
 #include <string.h>
 
@@ -43,22 +43,35 @@ static bool can_be_typed(const char *name)
     return true;
 }
 
-/* What a member of requests is a name of. */
-static const struct {
+/* What a member of requests is a name of: the first row that matches. */
+static const struct kind {
     const char *member, *command, *column;
+    size_t cell;          /* of a row of the answer: the name */
+    const char *verbs[3]; /* only for these commands; none: for every command */
 } kinds[] = {
-    {"queue", "list_queues", "name"},
-    {"exchange", "list_exchanges", "name"},
-    {"user", "list_users", "user"},
-    {"vhost", "list_vhosts", "name"},
+    {"queue", "list_queues", "name", 0, {NULL}},
+    {"exchange", "list_exchanges", "name", 0, {NULL}},
+    {"user", "list_users", "user", 0, {NULL}},
+    {"vhost", "list_vhosts", "name", 0, {NULL}},
+    {"name", "list_policies", "name", 1, {"set_policy", "clear_policy"}},
+    {"name", "list_operator_policies", "name", 1, {"set_operator_policy", "clear_operator_policy"}},
 };
 
+static bool is_kind(const struct kind *kind, const struct command *c, struct slice member)
+{
+    bool is_verb = kind->verbs[0] == NULL;
+    for (const char *const *verb = kind->verbs; *verb && c; verb++)
+        is_verb = is_verb || strcmp(*verb, c->name) == 0;
+    return is_verb && slice_is(member, kind->member);
+}
+
 /* Offers the names that exist; whatever fails, nothing is said. */
-static int offer_names(struct invocation *typed, struct slice member, const char *prefix)
+static int offer_names(struct invocation *typed, const struct command *c, struct slice member,
+                       const char *prefix)
 {
     struct ask *ask = &typed->ask;
     size_t k = 0;
-    while (k < sizeof kinds / sizeof kinds[0] && !slice_is(member, kinds[k].member))
+    while (k < sizeof kinds / sizeof kinds[0] && !is_kind(&kinds[k], c, member))
         k++;
     if (k == sizeof kinds / sizeof kinds[0] || broker_open(typed, ASK_TIMEOUT_MS) < 0)
         return EXIT_OK;
@@ -68,7 +81,7 @@ static int offer_names(struct invocation *typed, struct slice member, const char
     int err = ask_send(ask, request);
     json_decref(request);
     while (err == 0 && ask_line(ask, &line) == 0) {
-        const char *name = json_string_value(json_array_get(line, 0));
+        const char *name = json_string_value(json_array_get(line, kinds[k].cell));
         bool is_row = json_is_array(line);
         if (name && name[0] && can_be_typed(name))
             offer(name, prefix);
@@ -132,7 +145,7 @@ int run_autocomplete(struct invocation *i, const struct command *c)
         typed.values[OPTION_DATA_DIR] = i->values[OPTION_DATA_DIR];
     const struct command *about = typed.command ? command_find(typed.command) : NULL;
     if (count > 1 && is_vhost_option(i->arguments[count - 2]))
-        return offer_names(&typed, slice_str("vhost"), prefix);
+        return offer_names(&typed, about, slice_str("vhost"), prefix);
     if (prefix[0] == '-')
         return offer_options(about, prefix);
     if (!typed.command || strcmp(typed.command, "help") == 0)
@@ -143,5 +156,5 @@ int run_autocomplete(struct invocation *i, const struct command *c)
         return offer_columns(about, prefix);
     struct slice member = argument_name(about, typed.argument_count);
     return slice_is(member, "plugins") ? offer_plugins(prefix)
-                                       : offer_names(&typed, member, prefix);
+                                       : offer_names(&typed, about, member, prefix);
 }
