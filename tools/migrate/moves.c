@@ -98,7 +98,7 @@ static bool may_try_again(struct moves *m, unsigned attempts)
     uint64_t now = clock_up_ms();
     if (!m->has_begun || now - m->since_ms >= (uint64_t)m->job->patience_ms)
         return false;
-    unsigned pause = attempts > 4 ? PAUSE_MS_MAX : PAUSE_MS_MIN << attempts;
+    unsigned pause = attempts > 4 ? PAUSE_MS_MAX : (unsigned)PAUSE_MS_MIN << attempts;
     usleep(pause * 1000);
     return true;
 }
