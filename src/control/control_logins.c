@@ -7,9 +7,9 @@ static void answer_rows(struct request *r, const struct listing *listing, bool b
 {
     for (size_t i = 0; i < listing->count; i++) {
         const struct login_attempts_facts *f = listing->rows[i];
-        json_t *row = json_array();
         if (f->accepted + f->refused == 0)
             continue;
+        json_t *row = json_array();
         if (by_source) {
             json_array_append_new(row, json_of_slice(f->address));
             json_array_append_new(row, json_of_slice(f->user));
