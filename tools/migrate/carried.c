@@ -51,6 +51,43 @@ static json_t *list_of(json_t *definitions, const char *name)
     return list;
 }
 
+static void add_to_vhost(json_t *vhost, const json_t *described)
+{
+    json_t *description = json_object_get(described, "description");
+    json_t *tags = json_object_get(described, "tags");
+    if (json_is_string(description))
+        json_object_set(vhost, "description", description);
+    if (json_is_array(tags))
+        json_object_set(vhost, "tags", tags);
+}
+
+/* RabbitMQ leaves the descriptions and tags of vhosts out of its definitions. */
+static void add_descriptions(const json_t *source, json_t *definitions)
+{
+    const json_t *described;
+    json_t *vhost;
+    size_t n, k;
+    json_array_foreach(list_of(definitions, "vhosts"), n, vhost)
+    {
+        json_array_foreach(json_object_get(source, "vhosts"), k, described)
+        {
+            if (member_is(described, "name", text_of_member(vhost, "name")))
+                add_to_vhost(vhost, described);
+        }
+    }
+}
+
+/* RabbitMQ 3.10 reads tags beside the name of a vhost, and not in its metadata. */
+static void repeat_descriptions(json_t *definitions)
+{
+    json_t *vhost;
+    size_t n;
+    json_array_foreach(list_of(definitions, "vhosts"), n, vhost)
+    {
+        add_to_vhost(vhost, json_object_get(vhost, "metadata"));
+    }
+}
+
 static void add_queues(const json_t *source, json_t *definitions)
 {
     json_t *list = list_of(definitions, "queues");
@@ -214,6 +251,7 @@ json_t *carried_definitions(const json_t *source, const char *vhost)
         json_decref(definitions);
         definitions = json_object();
     }
+    add_descriptions(source, definitions);
     add_queues(source, definitions);
     add_exchanges(source, definitions);
     add_bindings(source, definitions);
@@ -230,6 +268,7 @@ json_t *carried_back(const json_t *local, const json_t *source, const char *vhos
     drop_cluster_id(definitions);
     if (vhost)
         keep_vhost(definitions, vhost);
+    repeat_descriptions(definitions);
     replace_hashes(definitions, source, passwordless);
     return definitions;
 }

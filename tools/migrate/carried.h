@@ -5,9 +5,10 @@
 #include <jansson.h>
 
 /* Returns the definitions to import, which the caller owns. `source` has the answers `definitions`,
- * `queues`, `exchanges` and `bindings`. Queues that are not durable, their exchanges and bindings
- * are added, which definitions do not have; exclusive ones are not. `vhost` (NULL: all): only what
- * is in this vhost, and the users who have permissions there. */
+ * `queues`, `exchanges`, `bindings` and `vhosts`. Added is what definitions do not have: queues
+ * that are not durable (but exclusive ones), their exchanges and bindings; descriptions and tags of
+ * vhosts. `vhost` (NULL: all): only what is in this vhost, and the users who have permissions
+ * there. */
 json_t *carried_definitions(const json_t *source, const char *vhost);
 
 /* Returns Leveret's definitions (an object) as a RabbitMQ can import them, which the caller owns.

@@ -152,13 +152,10 @@ static const struct source_path paths_to_check[] = {
 };
 
 static const struct source_path paths_to_move[] = {
-    {"overview", "/api/overview", true},
-    {"definitions", "/api/definitions", true},
-    {"queues", "/api/queues", true},
-    {"exchanges", "/api/exchanges", true},
-    {"bindings", "/api/bindings", true},
-    {"whoami", "/api/whoami", true},
-    {NULL, NULL, false},
+    {"overview", "/api/overview", true}, {"definitions", "/api/definitions", true},
+    {"queues", "/api/queues", true},     {"exchanges", "/api/exchanges", true},
+    {"bindings", "/api/bindings", true}, {"vhosts", "/api/vhosts", true},
+    {"whoami", "/api/whoami", true},     {NULL, NULL, false},
 };
 
 static void note_unread(json_t *unread, const char *path, const struct lv_buffer *reason)

@@ -57,7 +57,7 @@ struct migrate_module {
     void (*api)(const char *url, const char *management, struct lv_buffer *ret);
 
     /* Like `read`, of what moving needs: `definitions`, `queues`, `exchanges`, `bindings`,
-     * `whoami`, and `overview`, all of which must be there. */
+     * `vhosts`, `whoami`, and `overview`, all of which must be there. */
     int (*read_to_move)(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason);
     /* Asks the API for one path, or sends it a body of JSON (NULL: none): management.h. */
     int (*ask)(const char *url, const char *path, const char *body, int timeout_ms, json_t **ret,

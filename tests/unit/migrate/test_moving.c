@@ -113,6 +113,40 @@ static void what_is_not_durable_is_added_to_definitions(void **state)
     json_decref(source);
 }
 
+static void check_vhosts(const json_t *definitions, const char *expected)
+{
+    json_t *vhosts = json_of(expected);
+    assert_true(json_equal(json_object_get(definitions, "vhosts"), vhosts));
+    json_decref(vhosts);
+}
+
+static void vhosts_keep_their_descriptions_and_tags(void **state)
+{
+    (void)state;
+    json_t *source = json_of(
+        "{'definitions': {'vhosts': [{'name': 'v'}, {'name': 'w'}]}, 'vhosts': [{'name': 'v',"
+        " 'description': 'd', 'tags': ['t'], 'cluster_state': {}}, {'name': 'w', 'tags': ''}]}");
+    json_t *definitions = carried_definitions(source, NULL);
+    check_vhosts(definitions, "[{'name': 'v', 'description': 'd', 'tags': ['t']}, {'name': 'w'}]");
+    json_decref(definitions);
+    json_decref(source);
+}
+
+static void vhosts_get_their_descriptions_and_tags_back(void **state)
+{
+    (void)state;
+    json_t *passwordless = json_array(), *source = json_object();
+    json_t *local = json_of("{'vhosts': [{'name': 'v', 'metadata': {'description': 'd',"
+                            " 'tags': ['t']}}, {'name': 'w'}]}");
+    json_t *definitions = carried_back(local, source, NULL, passwordless);
+    check_vhosts(definitions, "[{'name': 'v', 'metadata': {'description': 'd', 'tags': ['t']},"
+                              " 'description': 'd', 'tags': ['t']}, {'name': 'w'}]");
+    json_decref(definitions);
+    json_decref(local);
+    json_decref(source);
+    json_decref(passwordless);
+}
+
 static void one_vhost_comes_with_its_users(void **state)
 {
     (void)state;
@@ -256,6 +290,8 @@ int main(void)
         cmocka_unit_test(an_address_has_a_vhost_a_user_and_an_api),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(what_is_not_durable_is_added_to_definitions),
+        cmocka_unit_test(vhosts_keep_their_descriptions_and_tags),
+        cmocka_unit_test(vhosts_get_their_descriptions_and_tags_back),
         cmocka_unit_test(one_vhost_comes_with_its_users),
         cmocka_unit_test(definitions_of_any_shape_do_no_harm),
         cmocka_unit_test(hashes_that_rabbitmq_does_not_know_are_left_out),
