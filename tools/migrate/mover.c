@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -29,6 +30,9 @@ enum {
     IDLE_MS = 50,
     CONFIRMS_EVERY = 32,    /* publishes */
     STALLED_MS = 30 * 1000, /* with messages ready, and none delivered */
+    RETURNED_MS = 1000,     /* a queue that has not changed for so long has got back all */
+    RETURNED_MS_MAX = 10 * 1000,
+    LOOK_EVERY_MS = 50,
 };
 
 struct mover {
@@ -264,12 +268,31 @@ static int stop_consuming(struct mover *m)
     return err == 0 ? count_ready(m) : err;
 }
 
+/* Waits until the queue's counts stay the same: a quorum queue of a RabbitMQ that was killed can
+ * be consumed before it has got back what was under way, which is to come first. */
+static int await_returned(struct mover *m)
+{
+    uint64_t began_ms = clock_up_ms(), changed_ms = began_ms, now_ms = began_ms;
+    int err = 0;
+    while (err == 0 && now_ms - changed_ms < RETURNED_MS && now_ms - began_ms < RETURNED_MS_MAX) {
+        uint32_t left = m->moved->left, consumers = m->moved->consumers;
+        usleep(LOOK_EVERY_MS * 1000);
+        err = count_ready(m);
+        now_ms = clock_up_ms();
+        if (m->moved->left != left || m->moved->consumers != consumers)
+            changed_ms = now_ms;
+    }
+    return err;
+}
+
 /* Opens the channels. Returns ERR_BUSY if another consumer is served before us. */
 static int begin(struct mover *m)
 {
     int err = link_channel_open(m->from, NULL, m->reason);
     if (err == 0)
         err = count_ready(m);
+    if (err == 0 && m->job->is_again && m->job->is_quorum)
+        err = await_returned(m);
     m->most = m->moved->left;
     if (err == 0 && m->most > 0 && m->job->is_single_active && m->moved->consumers > 0) {
         lv_buffer_printf(m->reason, "another consumer is the single active one: stop it");

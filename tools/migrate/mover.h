@@ -12,6 +12,7 @@ struct mover_job {
     const char *queue;      /* at both sides */
     uint32_t window;        /* how many messages may be under way; 1 to MOVER_WINDOW_MAX */
     bool is_quorum;         /* at the source: deliveries have a header x-delivery-count */
+    bool is_again;          /* a link was lost: the source may still be getting back messages */
     bool is_single_active;  /* only one consumer is served, and others may wait for ever */
 
     /* NULL: `to` is the control socket, where the queue is the channel's target. Else the routes of

@@ -22,6 +22,7 @@ struct moves {
     const char *refused_vhost; /* a side does not let us into it */
     json_t *queue;             /* the one under way */
     struct moved moved;
+    bool is_again;     /* a link was lost while this queue was under way */
     bool has_begun;    /* both sides have let us in before */
     uint64_t since_ms; /* of the last message, or of the first failure without one */
 };
@@ -83,6 +84,7 @@ static int try_queue(struct moves *m, struct lv_buffer *reason)
         .queue = text_of_member(m->queue, "name"),
         .window = (uint32_t)number_of_member(m->queue, "window"),
         .is_quorum = json_is_true(json_object_get(m->queue, "quorum")),
+        .is_again = m->is_again,
         .is_single_active = json_is_true(json_object_get(m->queue, "single_active")),
         .routes = m->job->is_export ? json_object_get(m->job->routes, vhost) : NULL,
         .user_id = m->job->user_id,
@@ -107,6 +109,7 @@ static int move_queue(struct moves *m, struct lv_buffer *reason)
 {
     int err = 0;
     m->since_ms = clock_up_ms();
+    m->is_again = false;
     for (unsigned attempts = 0;; attempts++) {
         uint64_t before = m->moved.messages;
         reason->n = 0;
@@ -114,6 +117,7 @@ static int move_queue(struct moves *m, struct lv_buffer *reason)
         if (err == 0)
             return 0;
         close_links(m);
+        m->is_again = true;
         if (m->moved.messages > before) {
             attempts = 0;
             m->since_ms = clock_up_ms();
