@@ -3,8 +3,9 @@
 # Variables: PREFIX (where `install` goes, /usr/local), DESTDIR, LTO=false (no link-time optimization),
 # UI=false (no management page, so that neither node nor npm is needed),
 # RABBITMQ_NAMES=true (`install` adds the names of RabbitMQ's tools: rabbitmqctl ...),
-# CC, ARGS (for `run`: make run ARGS="--log-level debug"; for `bench`: ARGS="--quick"), KEEP=1 (for `demo`: leave it running), SEEDS and
-# FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on; store or features),
+# CC, ARGS (for `run`: make run ARGS="--log-level debug"; for `bench`: ARGS="--quick"; for `moving-check`: ARGS="--queues 50"),
+# KEEP=1 (for `demo`: leave it running), SEEDS and FIRST and WORLD (for `soak`: how many worlds, 0 without end, from which seed on;
+# store or features),
 # KILLS (for `crash`: how many), ATTACKS (for `hostile`: their names; none: all).
 
 PREFIX ?= /usr/local
@@ -128,6 +129,11 @@ deb: ## Debian packages, in build-deb/
 .PHONY: deb-check
 deb-check: deb ## install them on a new Debian that systemd boots, upgrade under load, remove, purge (root; minutes)
 	@tests/packages/check_packages.py
+
+.PHONY: moving-check
+moving-check: build ## move a RabbitMQ over and back, while clients work and everything is killed (minutes)
+	@scripts/setup build test
+	@LEVERETD=$(BUILD)/leveretd /usr/bin/python3 tests/moving/moving_scene.py $(ARGS)
 
 .PHONY: clean
 clean: ## remove what was built
