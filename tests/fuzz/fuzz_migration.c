@@ -1,4 +1,5 @@
-/* Any JSON as what a RabbitMQ says of itself: a report is made of it that is valid JSON. */
+/* Any JSON as what a RabbitMQ says of itself: a report is made of it, what is to be moved is worked
+ * out, and where its exchanges lead; all that is valid JSON. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -6,9 +7,40 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "migrate/carried.h"
 #include "migrate/check_rules.h"
+#include "migrate/routes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+static void check_valid(json_t *json)
+{
+    char *text = json_dumps(json, 0);
+    lv_assert(text);
+    free(text);
+    json_decref(json);
+}
+
+static void work_out_what_is_moved(const json_t *source)
+{
+    json_t *passwordless = json_array();
+    json_t *all = routes_of_vhosts(source), *exchange;
+    const char *vhost, *name;
+    json_t *routes;
+    check_valid(carried_definitions(source, NULL));
+    check_valid(carried_definitions(source, "/"));
+    check_valid(carried_queues(json_object_get(source, "queues"), NULL, "o*[a-z]"));
+    if (json_is_object(json_object_get(source, "definitions")))
+        check_valid(
+            carried_back(json_object_get(source, "definitions"), source, NULL, passwordless));
+    check_valid(passwordless);
+    json_object_foreach(all, vhost, routes)
+    {
+        json_object_foreach(routes, name, exchange)
+            routes_lead_only_to(routes, slice_str(name), slice_str("order.created"), "orders");
+    }
+    check_valid(all);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
@@ -24,10 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         lv_assert(named <= PLACES_NAMED_MAX);
         lv_assert(json_integer_value(json_object_get(finding, "count")) >= (json_int_t)named);
     }
-    char *text = json_dumps(report, 0);
-    lv_assert(text);
-    free(text);
-    json_decref(report);
+    check_valid(report);
+    work_out_what_is_moved(source);
     json_decref(source);
     return 0;
 }

@@ -4,7 +4,19 @@
 
 #include "migrate/places.h"
 
-enum { EXCHANGES_MAX = 8 /* one bound to the other */ };
+enum {
+    EXCHANGES_MAX = 8, /* one bound to the other */
+    VISITS_MAX =
+        1000, /* of exchanges, for one message: by many ways it may be ever the same ones */
+    WORDS_MAX = 255 + 1, /* of a key, whose length is an octet */
+};
+
+/* Whether what no binding matches may go on to another exchange. A policy may say so, too. */
+static bool may_have_alternate(const json_t *exchange)
+{
+    return json_object_get(json_object_get(exchange, "arguments"), "alternate-exchange") ||
+           json_is_string(json_object_get(exchange, "policy"));
+}
 
 json_t *routes_create(const json_t *exchanges, const json_t *bindings, const char *vhost)
 {
@@ -14,9 +26,9 @@ json_t *routes_create(const json_t *exchanges, const json_t *bindings, const cha
     json_array_foreach(exchanges, n, one)
     {
         if (member_is(one, "vhost", vhost))
-            json_object_set_new(
-                routes, text_of_member(one, "name"),
-                json_pack("{s:s, s:[]}", "type", text_of_member(one, "type"), "bindings"));
+            json_object_set_new(routes, text_of_member(one, "name"),
+                                json_pack("{s:s, s:b, s:[]}", "type", text_of_member(one, "type"),
+                                          "has_alternate", may_have_alternate(one), "bindings"));
     }
     json_array_foreach(bindings, n, one)
     {
@@ -45,41 +57,50 @@ json_t *routes_of_vhosts(const json_t *source)
 
 /* --- topics ----------------------------------------------------------------------------------- */
 
-/* Cuts off the first word and the point behind it. A key that is over has no first word. */
-static bool next_word(struct slice *rest, bool *is_over, struct slice *ret)
+/* Splits at the points; no text has no words. Returns how many there are, or WORDS_MAX + 1. */
+static size_t split(struct slice text, struct slice words[WORDS_MAX])
 {
-    if (*is_over)
-        return false;
-    const uint8_t *point = rest->n ? memchr(rest->p, '.', rest->n) : NULL;
-    size_t n = point ? (size_t)(point - rest->p) : rest->n;
-    *ret = slice_of(rest->p, n);
-    *is_over = !point;
-    if (point)
-        *rest = slice_of(point + 1, rest->n - n - 1);
-    return true;
+    size_t count = 0;
+    for (bool is_over = text.n == 0; !is_over; count++) {
+        const uint8_t *point = text.n ? memchr(text.p, '.', text.n) : NULL;
+        size_t n = point ? (size_t)(point - text.p) : text.n;
+        if (count == WORDS_MAX)
+            return WORDS_MAX + 1;
+        words[count] = slice_of(text.p, n);
+        is_over = !point;
+        if (point)
+            text = slice_of(point + 1, text.n - n - 1);
+    }
+    return count;
 }
 
-/* Words from `pattern` and `key` on; "#" is tried with ever more words of the key. */
-static bool words_match(struct slice pattern, bool is_pattern_over, struct slice key,
-                        bool is_key_over)
-{
-    struct slice wanted, word;
-    if (!next_word(&pattern, &is_pattern_over, &wanted))
-        return is_key_over;
-    if (!slice_is(wanted, "#"))
-        return next_word(&key, &is_key_over, &word) &&
-               (slice_is(wanted, "*") || slice_equal(wanted, word)) &&
-               words_match(pattern, is_pattern_over, key, is_key_over);
-    do {
-        if (words_match(pattern, is_pattern_over, key, is_key_over))
-            return true;
-    } while (next_word(&key, &is_key_over, &word));
-    return false;
-}
-
+/* Only the last "#" is ever tried with more words: whatever the earlier ones could take, it can. So
+ * the time is at most the product of the two counts of words. */
 bool topic_matches(struct slice pattern, struct slice key)
 {
-    return words_match(pattern, pattern.n == 0, key, key.n == 0);
+    struct slice wanted[WORDS_MAX], words[WORDS_MAX];
+    size_t wanted_count = split(pattern, wanted), count = split(key, words);
+    size_t w = 0, k = 0, hash = SIZE_MAX, taken = 0; /* `hash` takes the words up to `taken` */
+    if (wanted_count > WORDS_MAX || count > WORDS_MAX)
+        return false;
+    while (k < count) {
+        if (w < wanted_count && slice_is(wanted[w], "#")) {
+            hash = w++;
+            taken = k;
+        } else if (w < wanted_count &&
+                   (slice_is(wanted[w], "*") || slice_equal(wanted[w], words[k]))) {
+            w++;
+            k++;
+        } else if (hash != SIZE_MAX) {
+            w = hash + 1;
+            k = ++taken;
+        } else {
+            return false;
+        }
+    }
+    while (w < wanted_count && slice_is(wanted[w], "#"))
+        w++;
+    return w == wanted_count;
 }
 
 /* --- exchanges -------------------------------------------------------------------------------- */
@@ -99,39 +120,48 @@ static bool is_simple(const char *type)
     return strcmp(type, "direct") == 0 || strcmp(type, "fanout") == 0 || strcmp(type, "topic") == 0;
 }
 
+struct way {
+    const json_t *routes;
+    struct slice key;
+    const char *queue;
+    bool is_led;     /* the message gets to `queue` */
+    unsigned visits; /* of exchanges */
+};
+
 /* Whether all queues that a message gets to by an exchange are the wanted one. False also where
- * that cannot be told. Sets *is_led if it gets to that one. */
-static bool leads_to_no_other(const json_t *routes, struct slice exchange, struct slice key,
-                              const char *queue, int depth, bool *is_led)
+ * that cannot be told. */
+static bool leads_to_no_other(struct way *way, struct slice exchange, int depth)
 {
-    const json_t *route = json_object_getn(routes, (const char *)exchange.p, exchange.n);
+    const json_t *route = json_object_getn(way->routes, (const char *)exchange.p, exchange.n);
     const char *type = text_of_member(route, "type");
     const json_t *binding;
     size_t n;
-    if (!is_simple(type) || depth > EXCHANGES_MAX)
+    bool is_matched = false;
+    if (!is_simple(type) || depth > EXCHANGES_MAX || ++way->visits > VISITS_MAX)
         return false;
     json_array_foreach(json_object_get(route, "bindings"), n, binding)
     {
         const char *destination = text_of_member(binding, "destination");
-        if (!binding_matches(type, binding, key))
+        if (!binding_matches(type, binding, way->key))
             continue;
+        is_matched = true;
         if (!member_is(binding, "destination_type", "queue")) {
-            if (!leads_to_no_other(routes, slice_str(destination), key, queue, depth + 1, is_led))
+            if (!leads_to_no_other(way, slice_str(destination), depth + 1))
                 return false;
-        } else if (strcmp(destination, queue) == 0) {
-            *is_led = true;
+        } else if (strcmp(destination, way->queue) == 0) {
+            way->is_led = true;
         } else {
             return false;
         }
     }
-    return true;
+    return is_matched || !json_is_true(json_object_get(route, "has_alternate"));
 }
 
 bool routes_lead_only_to(const json_t *routes, struct slice exchange, struct slice routing_key,
                          const char *queue)
 {
-    bool is_led = false;
+    struct way way = {.routes = routes, .key = routing_key, .queue = queue};
     if (exchange.n == 0)
         return slice_is(routing_key, queue);
-    return leads_to_no_other(routes, exchange, routing_key, queue, 0, &is_led) && is_led;
+    return leads_to_no_other(&way, exchange, 0) && way.is_led;
 }

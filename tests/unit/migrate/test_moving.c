@@ -238,10 +238,19 @@ static void a_topic_pattern_matches_whole_words(void **state)
         const char *pattern, *key;
         bool matches;
     } cases[] = {
-        {"a.*.c", "a.b.c", true},  {"a.*.c", "a.c", false}, {"#", "", true},
-        {"#", "a.b", true},        {"a.#", "a", true},      {"#.b", "a.a.b", true},
-        {"*", "", false},          {"", "", true},          {"a.#.b.#.c", "a.b.x.c", true},
-        {"a.#.b", "a.b.c", false}, {"*.*", "a.", true},
+        {"a.*.c", "a.b.c", true},
+        {"a.*.c", "a.c", false},
+        {"#", "", true},
+        {"#", "a.b", true},
+        {"a.#", "a", true},
+        {"#.b", "a.a.b", true},
+        {"*", "", false},
+        {"", "", true},
+        {"a.#.b.#.c", "a.b.x.c", true},
+        {"a.#.b", "a.b.c", false},
+        {"*.*", "a.", true},
+        {"#.#.#.b.#", "a.b.a", true},
+        {"#.a.#.a.#.b", "a.a.a.a.a.a.a.a.a.a.a.a.a", false},
     };
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++)
         if (topic_matches(slice_str(cases[n].pattern), slice_str(cases[n].key)) != cases[n].matches)
@@ -253,6 +262,9 @@ static void a_route_is_taken_only_where_it_leads_to_one_queue(void **state)
     (void)state;
     json_t *source = json_of(
         "{'exchanges': [{'name': 'd', 'vhost': '/', 'type': 'direct'},"
+        "  {'name': 'a', 'vhost': '/', 'type': 'direct', 'arguments': {'alternate-exchange': 'f'}},"
+        "  {'name': 'p', 'vhost': '/', 'type': 'direct', 'policy': 'some'},"
+        "  {'name': 's', 'vhost': '/', 'type': 'fanout'},"
         "  {'name': 'f', 'vhost': '/', 'type': 'fanout'}, {'name': 'h', 'vhost': '/', 'type':"
         "  'headers'}, {'name': 'n', 'vhost': '/', 'type': 'direct'}],"
         " 'bindings': [{'source': 'd', 'vhost': '/', 'destination': 'q', 'destination_type':"
@@ -261,6 +273,12 @@ static void a_route_is_taken_only_where_it_leads_to_one_queue(void **state)
         "   'routing_key': 'two'}, {'source': 'd', 'vhost': '/', 'destination': 'other',"
         "   'destination_type': 'queue', 'routing_key': 'two'},"
         "  {'source': 'f', 'vhost': '/', 'destination': 'q', 'destination_type': 'queue'},"
+        "  {'source': 'a', 'vhost': '/', 'destination': 'q', 'destination_type': 'queue',"
+        "   'routing_key': 'one'},"
+        "  {'source': 'p', 'vhost': '/', 'destination': 'q', 'destination_type': 'queue',"
+        "   'routing_key': 'one'},"
+        "  {'source': 's', 'vhost': '/', 'destination': 'a', 'destination_type': 'exchange'},"
+        "  {'source': 's', 'vhost': '/', 'destination': 'q', 'destination_type': 'queue'},"
         "  {'source': 'h', 'vhost': '/', 'destination': 'q', 'destination_type': 'queue'},"
         "  {'source': 'n', 'vhost': '/', 'destination': 'f', 'destination_type': 'exchange'},"
         "  {'source': 'n', 'vhost': '/', 'destination': 'n', 'destination_type': 'exchange',"
@@ -274,7 +292,9 @@ static void a_route_is_taken_only_where_it_leads_to_one_queue(void **state)
         {"", "q", "q", true},       {"", "other", "q", false}, {"d", "one", "q", true},
         {"d", "two", "q", false},   {"d", "none", "q", false}, {"f", "any", "q", true},
         {"h", "", "q", false},      {"n", "", "q", true},      {"gone", "", "q", false},
-        {"n", "round", "q", false},
+        {"n", "round", "q", false}, {"a", "one", "q", true},   {"a", "two", "q", false},
+        {"p", "one", "q", true},    {"p", "two", "q", false},  {"s", "one", "q", true},
+        {"s", "two", "q", false}, /* what the alternate exchange gets, goes elsewhere */
     };
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++)
         if (routes_lead_only_to(routes, slice_str(cases[n].exchange), slice_str(cases[n].key),
