@@ -257,9 +257,9 @@ static void check(struct loop *loop, struct alarms *a)
         mail_all_loops(loop, a->broker, &(struct mail){.deliver = alarms_changed_mail});
     }
     struct journal_loop *store = journal_of(loop);
+    uint64_t room_min = a->ignores_disk ? 0 : a->facts.limits.disk_free_bytes;
     if (store)
-        journal_watch_room(store->journal, a->facts.limits.disk_free_bytes, is & BROKER_ALARM_DISK,
-                           check_soon, a);
+        journal_watch_room(store->journal, room_min, is & BROKER_ALARM_DISK, check_soon, a);
     loop_timer_start(loop, &a->timer, alarm_next_check_ms(&a->facts.limits, &readings));
 }
 

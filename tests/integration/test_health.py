@@ -82,14 +82,17 @@ def test_an_alarm_fails_the_check_and_says_the_numbers(own_broker, command, low,
         health = check(own, name)
         assert health['status'] == 'failed' and health['reason'].startswith(f'There are alarms in effect {where}: {resource}: ')
         assert reason in health['reason']
-        assert health['alarms'] == [{'node': own.node_name, 'resource': resource, 'type': 'resource_limit', 'name': resource}]
+        alarm = {'node': own.node_name, 'resource': resource, 'type': 'resource_limit', 'name': resource}
+        assert health['alarms'][0] == alarm
         answer = Api(own).get('/health/checks/' + name)
-        assert answer.status == 503 and answer.json['alarms'] == health['alarms']
+        assert answer.status == 503 and answer.json['alarms'][0] == alarm
     answer = Api(own).get('/healthchecks/node')
     assert (answer.status, answer.json['status']) == (200, 'failed') and resource in answer.json['reason']
     assert check(own, 'is-in-service')['status'] == 'ok'         # consumers are served
     own.ctl(command, *high)
-    assert check(own, 'alarms') == {'status': 'ok'}
+    assert resource not in [one['resource'] for one in check(own, 'alarms').get('alarms', [])]
+    # The log's own alarm is set, too, if the log needed its next file meanwhile; the log ends it when it has made that file.
+    eventually(lambda: check(own, 'alarms') == {'status': 'ok'})
     assert Api(own).get('/health/checks/alarms').status == 200
 
 
