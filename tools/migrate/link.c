@@ -2,8 +2,6 @@
  * the other one, which would take it for dead. */
 #include "migrate/link.h"
 
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -7,10 +7,10 @@
 #ifndef MIGRATE_LINK_H
 #define MIGRATE_LINK_H
 
-#include <amqp.h>
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "migrate/rabbitmq_c.h"
 
 enum { LINK_CHANNEL = 1, LINK_CONNECT_S = 10 };
 
