@@ -1,15 +1,19 @@
 """leveretctl import_from and export_to: a real RabbitMQ is moved into Leveret, and back, with all that it has."""
+import collections
+import http.client
+import http.server
 import json
 import os
 import re
 import subprocess
+import threading
 
 import pika
 import pytest
 
 from brokers import ManagedRabbit
 from http_client import Api
-from patience import patience_with
+from patience import PATIENCE_S, patience_with
 from wire import eventually
 
 pytestmark = [pytest.mark.leveret, pytest.mark.once]
@@ -219,6 +223,51 @@ def test_everything_is_moved_back_as_it_was(old, own_broker):
         pass                                         # her password has come back
 
 
+class Passing(http.server.BaseHTTPRequestHandler):
+    """Passes requests on to RabbitMQ's HTTP API, and counts them by path."""
+
+    def do_GET(self):
+        self.server.asked[self.path] += 1
+        connection = http.client.HTTPConnection('127.0.0.1', self.server.api, timeout=PATIENCE_S)
+        connection.request('GET', self.path, headers={'authorization': self.headers['authorization']})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        self.send_response(answer.status)
+        self.send_header('content-length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def passing(managed_rabbit):
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Passing)
+    server.api, server.asked = managed_rabbit.management_port, collections.Counter()
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_quorum_queues_without_consumers_are_not_waited_for(old, own_broker, passing):
+    broker = own_broker()
+    with connect_to(old) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare('quorum', durable=True, arguments={'x-queue-type': 'quorum'})
+        for n in range(50):
+            channel.basic_publish('', 'quorum', b'%d' % n)
+    api = Api(old, port=old.management_port)         # its statistics say so for some seconds more
+    api.wait('/queues/%2f/quorum', lambda answer: answer.json.get('messages_ready') == 50)
+    words = ('import_from', old.url.rstrip('/'), '--management', f'http://127.0.0.1:{passing.server_port}', '--formatter', 'json')
+    report = json.loads(broker.ctl(*words).out)
+    assert (report['messages'], reported(report, 'quorum')['unacked']) == (50, 0), report
+    assert passing.asked['/api/queues'] == 2, passing.asked      # before, and after
+
+
 def test_a_dry_run_says_what_would_be_moved_and_changes_nothing(old, own_broker):
     broker = own_broker()
     fill(old, 2, 5)
@@ -293,25 +342,29 @@ def test_whatever_is_killed_nothing_is_lost(old, own_broker, command, killed):
     check_nothing_lost(source, destination)
 
 
-def test_queues_that_others_have_to_themselves_are_named(old, own_broker):
+def test_what_others_have_to_themselves_or_in_their_hands_is_named(old, own_broker):
     broker = own_broker()
     with connect_to(old) as connection:
         channel = connection.channel()
         channel.queue_declare('mine', exclusive=True)
         channel.queue_declare('single', durable=True, arguments={'x-single-active-consumer': True})
         channel.queue_declare('exclusive', durable=True)
+        channel.queue_declare('quorum', durable=True, arguments={'x-queue-type': 'quorum'})
         channel.basic_qos(prefetch_count=1)
         channel.basic_consume('single', lambda *_: None)
         channel.basic_consume('exclusive', lambda *_: None, exclusive=True)
         channel.confirm_delivery()
-        for queue in ('single', 'exclusive'):
+        for queue in ('single', 'exclusive', 'quorum'):
             channel.basic_publish('', queue, b'1')
             channel.basic_publish('', queue, b'2')
+        assert channel.basic_get('quorum')[2] == b'1'    # which makes nobody its consumer
         report = move(broker, old, code=75)
         assert 'exclusive' in reported(report, 'mine')['skipped']
         assert 'exclusive' in reported(report, 'exclusive')['reason']
         single = reported(report, 'single')
         assert 'single active' in single['reason'] and (single['left'], single['unacked']) == (1, 1), report
+        quorum = reported(report, 'quorum')
+        assert (quorum['messages'], quorum['left'], quorum['unacked']) == (1, 0, 1), report
 
 
 @pytest.mark.parametrize('url, words, code, said', [

@@ -18,12 +18,11 @@ enum {
     PATIENCE_MS = 60 * 1000, /* for a broker that comes back */
     PASSES_MAX = 5,          /* over all queues, while others publish to them */
     PAUSE_MS = 1000,         /* between passes that wait for others */
-    LOOKS_MAX = 8,           /* at RabbitMQ's statistics, which are up to 5 s late */
 };
 
 /* --- RabbitMQ --------------------------------------------------------------------------------- */
 
-static int http_ms(const struct moving *m)
+int moving_http_ms(const struct moving *m)
 {
     int ms = is_given(m->i, OPTION_TIMEOUT) ? timeout_ms_of(m->i) : HTTP_MS;
     return ms > 0 ? ms : 1;
@@ -34,7 +33,7 @@ static int read_rabbit(struct moving *m)
     struct lv_buffer reason = {0};
     json_t *source = NULL;
     int code = EXIT_OK;
-    if (m->module->read_to_move(text_of(&m->api), http_ms(m), &source, &reason) != 0)
+    if (m->module->read_to_move(text_of(&m->api), moving_http_ms(m), &source, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
     lv_buffer_free(&reason);
     if (code != EXIT_OK)
@@ -84,83 +83,6 @@ static int import_definitions(struct moving *m, bool is_dry_run, json_t **ret)
     return code;
 }
 
-/* --- queues ----------------------------------------------------------------------------------- */
-
-/* Returns EXIT_OK with the queues of the broker that messages are taken from, as an HTTP API lists
- * them. The caller owns them. */
-static int list_source(struct moving *m, json_t **ret)
-{
-    struct lv_buffer reason = {0};
-    int code = EXIT_OK;
-    if (m->is_export) {
-        ask_close(&m->i->ask);
-        code = connect_to_broker(m->i);
-        return code == EXIT_OK ? moving_local_queues(m, ret) : code;
-    }
-    if (m->module->ask(text_of(&m->api), "/api/queues", NULL, http_ms(m), ret, &reason) != 0)
-        code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
-    lv_buffer_free(&reason);
-    return code;
-}
-
-static bool has_same(const json_t *one, const json_t *other, const char *member)
-{
-    const json_t *value = json_object_get(one, member);
-    const json_t *its_value = json_object_get(other, member);
-    return value ? json_equal(value, its_value) : !its_value;
-}
-
-/* Returns what has the same name and, if there are any, the same vhost, or NULL. */
-static json_t *namesake_in(json_t *list, const json_t *wanted)
-{
-    json_t *one;
-    size_t n;
-    json_array_foreach(list, n, one)
-    {
-        if (has_same(one, wanted, "name") && has_same(one, wanted, "vhost"))
-            return one;
-    }
-    return NULL;
-}
-
-/* Copies from the list what is unacknowledged. Returns whether the list may be older than what was
- * done: a queue that was emptied still has messages in it, or has consumers, who may hold some. */
-static bool note_unacked(struct moving *m, json_t *listed)
-{
-    json_t *now = m->module->queues(listed, m->vhost, m->i->values[OPTION_QUEUES]), *queue;
-    bool is_old = false;
-    size_t n;
-    json_array_foreach(m->queues, n, queue)
-    {
-        json_t *there = namesake_in(now, queue);
-        json_int_t unacked = json_integer_value(json_object_get(there, "unacked"));
-        json_int_t ready = json_integer_value(json_object_get(there, "ready"));
-        bool is_moved = json_integer_value(json_object_get(queue, "messages")) > 0;
-        json_object_set_new(queue, "unacked", json_integer(unacked));
-        bool has_consumers = json_integer_value(json_object_get(queue, "consumers")) > 0;
-        is_old |= unacked > 0 || has_consumers || (is_moved && ready > 0);
-    }
-    json_decref(now);
-    return is_old;
-}
-
-/* Looks what consumers at the source hold, until the statistics are those of now. */
-static int look_for_unacked(struct moving *m)
-{
-    int code = EXIT_OK;
-    bool is_old = true;
-    for (int look = 0; code == EXIT_OK && is_old && look < LOOKS_MAX; look++) {
-        json_t *listed = NULL;
-        if (look > 0)
-            usleep(PAUSE_MS * 1000);
-        code = list_source(m, &listed);
-        if (code == EXIT_OK)
-            is_old = note_unacked(m, listed) && !m->is_export;
-        json_decref(listed);
-    }
-    return code;
-}
-
 /* --- messages --------------------------------------------------------------------------------- */
 
 static bool has_ready(const struct moving *m)
@@ -193,12 +115,12 @@ static int move_messages(struct moving *m, const struct migrate_job *job)
     m->since_ms = clock_up_ms();
     int code = move_ready(m, job);
     if (code == EXIT_OK)
-        code = look_for_unacked(m);
+        code = moving_look_for_unacked(m);
     while (code == EXIT_OK && is_given(m->i, OPTION_WAIT) && moving_has_left(m)) {
         usleep(PAUSE_MS * 1000);
         code = move_ready(m, job);
         if (code == EXIT_OK)
-            code = look_for_unacked(m);
+            code = moving_look_for_unacked(m);
     }
     return code;
 }
@@ -260,7 +182,7 @@ static json_int_t count_known(const json_t *list, json_t *known)
     const json_t *one;
     json_int_t count = 0;
     size_t n;
-    json_array_foreach(list, n, one) count += namesake_in(known, one) != NULL;
+    json_array_foreach(list, n, one) count += moving_namesake(known, one) != NULL;
     return count;
 }
 
@@ -299,7 +221,8 @@ static int send_definitions(struct moving *m, const json_t *definitions)
     int code = EXIT_OK;
     if (!text)
         return say_error(EXIT_SOFTWARE, "The definitions cannot be written as JSON");
-    if (m->module->ask(text_of(&m->api), "/api/definitions", text, http_ms(m), &answer, &reason))
+    if (m->module->ask(text_of(&m->api), "/api/definitions", text, moving_http_ms(m), &answer,
+                       &reason))
         code = say_error(EXIT_UNAVAILABLE, "RabbitMQ does not take the definitions: %s",
                          text_of(&reason));
     json_decref(answer);

@@ -21,6 +21,9 @@ struct moving {
     uint64_t shown_ms;     /* when the line of progress was last drawn */
 };
 
+/* Returns how many milliseconds a request of RabbitMQ's HTTP API may take, above 0 (moving.c). */
+int moving_http_ms(const struct moving *m);
+
 /* --- moving_local.c: this machine's broker ---------------------------------------------------- */
 
 /* Connects to the control socket, where AMQP begins: struct migrate_job's open_local. `arg` is the
@@ -30,6 +33,15 @@ int moving_open_local(void *arg, int *ret_fd, struct lv_buffer *reason);
  * caller owns either. Else the exit code, after saying what has failed. */
 int moving_local_definitions(struct moving *m, json_t **ret);
 int moving_local_queues(struct moving *m, json_t **ret);
+
+/* --- moving_left.c: what is left at the source ------------------------------------------------ */
+
+/* Notes for each queue that has had its turn how many messages are `unacked` at the source, after
+ * waiting until that is known. Returns the exit code, after saying what has failed. */
+int moving_look_for_unacked(struct moving *m);
+/* Returns the object of the list that has the same name and, if there are any, the same vhost, or
+ * NULL. Borrowed. */
+json_t *moving_namesake(json_t *list, const json_t *wanted);
 
 /* --- moving_report.c: what is printed --------------------------------------------------------- */
 

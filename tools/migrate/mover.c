@@ -44,8 +44,9 @@ struct mover {
     uint64_t published, settled, acked;
     bool is_confirmed[RING]; /* by number modulo RING, of those above `settled` */
     size_t bytes[RING];
-    bool is_over;  /* nothing more is to be delivered */
-    uint64_t most; /* publishes, and then the queue has had its turn */
+    bool is_over;    /* nothing more is to be delivered */
+    uint64_t most;   /* publishes, and then the queue has had its turn */
+    uint32_t others; /* consumers that were there before us */
     uint64_t delivered_ms;
 };
 
@@ -255,6 +256,20 @@ static int consume(struct mover *m)
     return link_check(m->from, amqp_get_rpc_reply(m->from->amqp), m->reason);
 }
 
+/* Counts what is left, and the consumers that are there. A quorum queue counts a cancelled consumer
+ * until it has taken the last acknowledgement: so a count that has grown is asked for again. */
+static int count_others(struct mover *m)
+{
+    uint64_t began_ms = clock_up_ms();
+    int err = count_ready(m);
+    while (err == 0 && m->job->is_quorum && m->moved->consumers > m->others &&
+           clock_up_ms() - began_ms < RETURNED_MS) {
+        usleep(LOOK_EVERY_MS * 1000);
+        err = count_ready(m);
+    }
+    return err;
+}
+
 /* Cancels the consumer, and moves what has come before that. */
 static int stop_consuming(struct mover *m)
 {
@@ -265,7 +280,7 @@ static int stop_consuming(struct mover *m)
         err = take_delivery(m, &is_taken);
     if (err == 0)
         err = await_confirms(m);
-    return err == 0 ? count_ready(m) : err;
+    return err == 0 ? count_others(m) : err;
 }
 
 /* Waits until the queue's counts stay the same: a quorum queue of a RabbitMQ that was killed can
@@ -294,6 +309,7 @@ static int begin(struct mover *m)
     if (err == 0 && m->job->is_again && m->job->is_quorum)
         err = await_returned(m);
     m->most = m->moved->left;
+    m->others = m->moved->consumers;
     if (err == 0 && m->most > 0 && m->job->is_single_active && m->moved->consumers > 0) {
         lv_buffer_printf(m->reason, "another consumer is the single active one: stop it");
         err = ERR_BUSY;
