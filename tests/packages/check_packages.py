@@ -178,7 +178,8 @@ def check_installed(debian):
 
 def check_names(debian):
     assert 'amq.topic' in debian.run('rabbitmqctl', 'list_exchanges')
-    for command in (['rabbitmq-diagnostics', 'check_running'], ['rabbitmq-plugins', 'help'], ['rabbitmq-queues', 'help'],
+    assert '[E*] rabbitmq_management ' in debian.run('rabbitmq-plugins', 'list')     # enabled and running
+    for command in (['rabbitmq-diagnostics', 'check_running'], ['rabbitmq-queues', 'check_if_node_is_quorum_critical'],
                     ['rabbitmqadmin', '--version'], ['systemctl', 'is-active', 'rabbitmq-server']):
         debian.run(*command)
     packages = debian.run('dpkg-query', '-W', '-f', '${Provides}', 'leveret-rabbitmq-compat')
