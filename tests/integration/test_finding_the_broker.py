@@ -54,6 +54,18 @@ def test_the_name_is_the_one_that_the_broker_has(own_broker):
     assert refused.code == 69 and f"on node 'doe@{HOST}'" in refused.err and '   hare@burrow\n' in refused.err, refused
 
 
+def test_the_broker_of_a_directory_says_its_name(own_broker):
+    """As in a container, where no link can be made and LEVERET_DATA_DIR is set."""
+    broker = own_broker(environment={'RABBITMQ_NODENAME': 'hare@burrow'})
+    os.remove(link_of(broker, 'hare@burrow'))
+    for named in ({'LEVERET_DATA_DIR': broker.data}, {'RABBITMQ_MNESIA_DIR': broker.data},
+                  {'LEVERET_DATA_DIR': broker.data, 'RABBITMQ_NODENAME': 'doe'}):
+        reached = ctl(broker, 'check_port_connectivity', **named)
+        assert reached.code == 0 and reached.out.endswith(' on node hare@burrow.\n'), reached
+    assert ctl(broker, '--data-dir', broker.data, 'stop_app').out == 'Stopping rabbit application on node hare@burrow ...\n'
+    assert 'ping hare@burrow' in ctl(broker, '--data-dir', broker.data, 'ping').out
+
+
 def test_the_link_is_there_while_the_broker_runs(own_broker):
     broker = own_broker()
     assert ctl(broker, 'stop_app').code == 0

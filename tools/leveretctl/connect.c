@@ -1,14 +1,34 @@
 /* Connects to the broker, and says why that fails. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "leveretctl/talk.h"
 #include "leveretctl/terminal.h"
 
+/* Asks the broker for its name, which its data directory does not tell. Without an answer the name
+ * stays: the next request fails for the same reason, and says so. */
+static void learn_node(struct invocation *i)
+{
+    json_t *request = json_pack("{s:s}", "command", "ping"), *answer = NULL;
+    if (ask_send(&i->ask, request) == 0 && ask_line(&i->ask, &answer) == 0) {
+        const char *name = json_string_value(json_object_get(answer, "node"));
+        if (name && strlen(name) < sizeof i->node)
+            memcpy(i->node, name, strlen(name) + 1);
+    }
+    json_decref(answer);
+    json_decref(request);
+}
+
 int broker_open(struct invocation *i, int timeout_ms)
 {
     broker_locate(i);
-    return i->data_dir[0] == '\0' ? ERR_NOT_FOUND : ask_open(&i->ask, i->data_dir, timeout_ms);
+    if (i->data_dir[0] == '\0')
+        return ERR_NOT_FOUND;
+    int err = ask_open(&i->ask, i->data_dir, timeout_ms);
+    if (err == 0 && !i->is_node_found)
+        learn_node(i);
+    return err;
 }
 
 static void put_not_chosen(const struct invocation *i, struct lv_buffer *out)

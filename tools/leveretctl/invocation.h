@@ -137,6 +137,7 @@ struct invocation {
 
     char node[NODE_NAME_BYTES]; /* of the broker that was found; else -n, or "leveret@HOST" */
     bool is_node_named;         /* by -n or RABBITMQ_NODENAME */
+    bool is_node_found;         /* a link says that the broker has this name */
     const char *vhost;
     enum format format;
     int timeout_s; /* -1: not given */

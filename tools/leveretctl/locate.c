@@ -155,6 +155,7 @@ void broker_locate(struct invocation *i)
         is_given(i, OPTION_DATA_DIR) ? i->values[OPTION_DATA_DIR] : getenv("LEVERET_DATA_DIR");
     struct search s = {.i = i};
     node_name_choose(i);
+    i->is_node_found = false;
     i->places.n = i->nodes.n = 0;
     if (named && named[0]) {
         snprintf(i->data_dir, sizeof i->data_dir, "%s", named);
@@ -168,6 +169,7 @@ void broker_locate(struct invocation *i)
     if (s.running == 0 && !s.is_named_found)
         look_in_directories(&s);
     memcpy(i->data_dir, s.found.data_dir, sizeof i->data_dir);
-    if (s.found.node[0] != '\0')
+    i->is_node_found = s.found.node[0] != '\0';
+    if (i->is_node_found)
         memcpy(i->node, s.found.node, sizeof i->node);
 }
