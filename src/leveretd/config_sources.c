@@ -125,8 +125,11 @@ static bool matches_file(const char *pattern)
     return is_there;
 }
 
-static const struct defaults *choose_defaults(const struct sources *s)
+/* Chooses the directory that counts. A file that a flag names counts alone, whatever is there. */
+static const struct defaults *choose_defaults(const struct sources *s, const char *flag)
 {
+    if (flag)
+        return &of_leveret;
     char *file = default_path(s, &of_leveret, of_leveret.file);
     char *pattern = default_path(s, &of_leveret, "conf.d/*.conf");
     bool is_used = (is_file(file) && has_settings(file)) || matches_file(pattern);
@@ -338,7 +341,7 @@ int config_read_sources(struct config *config, const char *flag, config_getenv g
     struct sources s = {.config = config, .environment = {.get = get}, .say = say, .arg = arg};
     const char *root = config_environment_get(&s.environment, "SYS_PREFIX");
     s.root = root ? root : "";
-    s.defaults = choose_defaults(&s);
+    s.defaults = choose_defaults(&s, flag);
     int err = read_env_file(&s, flag);
     err = first_of(err, read_files(&s, flag));
     err = first_of(err, config_lines_resolve(&s.lines, &s.environment, say, arg));

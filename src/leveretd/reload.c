@@ -9,15 +9,22 @@
 #include "leveretd/log_config.h"
 #include "leveretd/service_notify.h"
 
+/* Returns a value as the log shows it: one that is not set is not left out of the sentence. */
+static const char *logged(const char *value)
+{
+    return value[0] ? value : "(none)";
+}
+
 static void log_difference(void *arg, const char *key, bool is_reloadable, const char *old,
                            const char *fresh)
 {
     size_t *changes = arg;
     (*changes)++;
     if (is_reloadable)
-        log_info("config: %s changed from %s to %s", key, old, fresh);
+        log_info("config: %s changed from %s to %s", key, logged(old), logged(fresh));
     else
-        log_warning("config: %s remains %s: changing it to %s requires a restart", key, old, fresh);
+        log_warning("config: %s remains %s: changing it to %s requires a restart", key, logged(old),
+                    logged(fresh));
 }
 
 const char *leveretd_get_variable(const char *name)

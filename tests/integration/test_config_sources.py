@@ -249,14 +249,27 @@ def test_check_config_of_a_good_one_counts_its_files(own_broker):
     assert not os.path.exists(own.data)
 
 
+def test_a_file_that_is_named_counts_alone(own_broker, tmp_path):
+    own = own_broker(start=False)
+    unused = write(os.path.join(own.directory, 'etc', 'leveret', 'leveret.conf'), 'heartbeat = many\n')
+    long_ago = (0, os.stat(unused).st_mtime)
+    os.utime(unused, long_ago)
+    named = write(str(tmp_path / 'named.conf'), 'heartbeat = 5\n')
+    done = check(own, '--config', named, '--check-config')
+    assert (done.returncode, done.stdout) == (0, 'The configuration is valid (1 file, 0 warnings).\n'), done.stderr
+    assert os.stat(unused).st_atime == 0             # nor is it read, unless the file system notes no reads
+
+
 def test_sighup_says_what_changed_and_shows_no_secret(own_broker):
     own = own_broker(start=False)
-    main = etc(own, 'rabbitmq.conf', 'heartbeat = 17\ndefault_pass = one\nnode_name = a\n')
+    main = etc(own, 'rabbitmq.conf', 'heartbeat = 17\ndefault_pass = one\nnode_name = a\nlog.console = true\n')
     own.start()
-    write(main, 'heartbeat = 18\ndefault_pass = two\nnode_name = b\n')
+    logs = os.path.join(own.directory, 'logs')
+    write(main, f'heartbeat = 18\ndefault_pass = two\nnode_name = b\nlog.console = true\nlog.dir = {logs}\n')
     os.kill(own.pid, signal.SIGHUP)
     eventually(lambda: 'config: reloaded' in own.log())
     own.says('config: heartbeat changed from 17 to 18')
+    own.says(f'config: log.dir changed from (none) to {logs}')
     own.says('config: node_name remains a: changing it to b requires a restart')
     own.says('config: default_pass remains <redacted>')
     assert 'two' not in own.log()
