@@ -13,8 +13,8 @@ RUN make install DESTDIR=/out RABBITMQ_NAMES=true && rm -rf /out/usr/local/share
 FROM ${BASE}
 RUN apt-get update -q \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
-        ca-certificates libcjose0 libcurl4 libjansson4 libldap-2.5-0 libmicrohttpd12 libmimalloc2.0 libpcre2-8-0 libsqlite3-0 libssl3 \
-        liburcu8 libuv1 libxxhash0 zlib1g \
+        ca-certificates libcjose0 libcurl4 libjansson4 libldap-2.5-0 libmicrohttpd12 libmimalloc2.0 libpcre2-8-0 librabbitmq4 \
+        libsqlite3-0 libssl3 liburcu8 libuv1 libxxhash0 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 999 rabbitmq \
     && useradd --system --uid 999 --gid rabbitmq --home-dir /var/lib/rabbitmq --no-create-home rabbitmq \

@@ -53,6 +53,31 @@ def test_the_configuration_of_the_container_is_valid(check):
     assert check('\n'.join(re.findall(r"'([^']*)'", lines))) == 'The configuration is valid (1 file, 0 warnings).\n'
 
 
+def words_of_group(name):
+    """The packages of a group of scripts/packages.txt."""
+    group = re.search(rf'^\[{name}\]\n(.*?)(?=^\[|\Z)', (ROOT / 'scripts/packages.txt').read_text(), re.M | re.S).group(1)
+    return {line.split()[0] for line in group.splitlines() if line and line[0] != '#'}
+
+
+def test_the_package_is_built_with_every_library_that_the_build_needs():
+    fields = (ROOT / 'debian/control').read_text()
+    named = set(re.findall(r'^ (\S+-dev)\b', re.search(r'^Build-Depends:\n((?: .*\n)+)', fields, re.M).group(1), re.M))
+    assert {word for word in words_of_group('build') if word.endswith('-dev')} == named - {'libcmocka-dev'}
+
+
+@pytest.mark.skipif('bookworm' not in pathlib.Path('/etc/os-release').read_text(), reason='the image is made of Debian 12')
+def test_the_container_has_every_library_that_the_programs_need(own_broker):
+    def words(pattern, *command):
+        return set(re.findall(pattern, subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout, re.M))
+    here = pathlib.Path(own_broker(start=False).daemon).parent
+    programs = [here / 'leveretd', here / 'leveretctl', *here.glob('*.so')]
+    needed = words(r'NEEDED.*\[(.*)\]', 'readelf', '-d', *programs)
+    places = {path for path in words(r'=> (/\S+)', 'ldd', *programs) if os.path.basename(path) in needed}
+    owners = words(r'^([^:]+):', 'dpkg', '-S', *('*/' + '/'.join(path.split('/')[-2:]) for path in places))     # below /lib or /usr/lib
+    installed = set(re.search(r'ca-certificates (.*?)&&', (ROOT / 'Dockerfile').read_text(), re.S).group(1).split())
+    assert owners - {'libc6', 'libgcc-s1'} <= installed
+
+
 def test_the_configuration_for_kubernetes_is_valid(check):
     assert check(manifest('ConfigMap')['data']['rabbitmq.conf']) == 'The configuration is valid (1 file, 0 warnings).\n'
 
