@@ -11,7 +11,8 @@ import threading
 import pika
 import pytest
 
-from brokers import ManagedRabbit
+from brokers import ManagedRabbit, free_port
+from certificates import Authority
 from http_client import Api
 from patience import PATIENCE_S, patience_with
 from wire import eventually
@@ -27,11 +28,27 @@ def connect_to(node, vhost='/', user='guest', password='guest'):
                                                              heartbeat=0))
 
 
+class SecureRabbit(ManagedRabbit):
+    """Also over TLS: AMQP on two addresses, one of which its certificate does not name; and the HTTP API, with a certificate that
+    names localhost alone."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.ca = Authority(os.path.join(directory, 'pki'))
+        amqp, api = self.ca.issue('amqp'), self.ca.issue('api', names=['DNS:localhost'])
+        self.tls_port, self.management_tls_port = free_port(), free_port()
+        with open(f'{directory}/rabbitmq.conf', 'a') as file:
+            file.write(f'listeners.ssl.1 = 127.0.0.1:{self.tls_port}\nlisteners.ssl.2 = 127.0.0.2:{self.tls_port}\n'
+                       f'ssl_options.certfile = {amqp.certificate}\nssl_options.keyfile = {amqp.key}\n'
+                       f'management.ssl.ip = 127.0.0.1\nmanagement.ssl.port = {self.management_tls_port}\n'
+                       f'management.ssl.certfile = {api.certificate}\nmanagement.ssl.keyfile = {api.key}\n')
+
+
 @pytest.fixture(scope='module')
 def managed_rabbit(workspace):
     if not ManagedRabbit.is_installed():
         pytest.skip('rabbitmq-server is not installed')
-    node = ManagedRabbit(os.path.join(workspace, 'managed-rabbit')).start()
+    node = SecureRabbit(os.path.join(workspace, 'managed-rabbit')).start()
     try:
         yield node
     finally:
@@ -398,3 +415,47 @@ def test_what_leveret_does_not_have_stops_the_import_unless_told_otherwise(old, 
     result = broker.ctl(*moving_words(old, 'import_from', '--skip-unsupported'))
     assert "Not moved: queue 'stream' in vhost '/', it is a stream" in result.out, result
     assert "queue 'q0' in vhost '/': 1 message, 6 B\n" in result.out, result
+
+
+def secure_words(node, command, host='localhost', api='https://localhost', ca='ca'):
+    """A command by TLS. `ca` is for --cacert: 'ca' is RabbitMQ's own authority, other words are a path, None: no option."""
+    port = node.management_tls_port if api.startswith('https') else node.management_port
+    trusted = () if ca is None else ('--cacert', node.ca.certificate if ca == 'ca' else ca)
+    return (command, f'amqps://guest:guest@{host}:{node.tls_port}', '--management', f'{api}:{port}', *trusted)
+
+
+def test_everything_goes_over_tls_if_the_certificates_are_trusted(old, own_broker):
+    broker = own_broker()
+    fill(old, 1, 200)
+    result = broker.ctl(*secure_words(old, 'import_from'))
+    assert "queue 'q0' in vhost '/': 200 messages" in result.out, result
+    result = broker.ctl(*secure_words(old, 'export_to', host='127.0.0.1'))
+    assert "queue 'q0' in vhost '/': 200 messages" in result.out, result
+    with connect_to(old) as connection:
+        assert numbers(take_all(connection.channel(), 'q0')) == [*range(200)]
+    url = f'https://guest:guest@localhost:{old.management_tls_port}'
+    result = broker.ctl('check_migration', url, '--cacert', old.ca.certificate, check=False)
+    assert 'tls_listeners' in result.out, result
+    result = broker.ctl('check_migration', url, check=False)
+    assert result.code == 69 and 'as --cacert FILE' in result.err, result
+
+
+@pytest.mark.parametrize('how, said', [
+    ({'ca': None}, ("Cannot read RabbitMQ's HTTP API: /api/overview: ", 'local issuer certificate', 'as --cacert FILE')),
+    ({'ca': None, 'api': 'http://127.0.0.1'},
+     ('cannot connect to RabbitMQ at localhost', 'its certificate is refused: unable to get local issuer certificate; ',
+      'as --cacert FILE')),
+    ({'api': 'https://127.0.0.1'}, ("'127.0.0.1'", 'must be for the host that the URL names')),
+    ({'host': '127.0.0.2'}, ('its certificate is refused: IP address mismatch; ', 'must be for the host that the URL names')),
+    ({'ca': '/nowhere.pem'}, ('/nowhere.pem: No such file or directory',)),
+    ({'ca': '/dev/null'}, ('/dev/null',)),
+    ({'ca': '/dev/null', 'api': 'http://127.0.0.1'}, ('/dev/null: cannot be read, or has no certificates in PEM',)),
+])
+def test_a_certificate_that_is_not_accepted_is_said_with_what_to_do(old, own_broker, how, said):
+    broker = own_broker()
+    fill(old, 1, 1)
+    result = broker.ctl(*secure_words(old, 'import_from', **how), check=False)
+    assert result.code == 69 and all(part in result.err for part in said), result
+    assert 'guest:guest' not in result.err, result
+    with connect_to(old) as connection:
+        assert numbers(take_all(connection.channel(), 'q0')) == [0]

@@ -174,8 +174,12 @@ int run_check_migration(struct invocation *i, const struct command *c)
     if (code != EXIT_OK)
         return code;
     say_banner(i, command_banner(i, c));
-    int timeout_ms = timeout_ms_of(i) > 0 ? timeout_ms_of(i) : 1; /* --timeout 0: no time at all */
-    if (module->read(i->arguments[0], timeout_ms, &source, &reason) != 0)
+    const struct migrate_api api = {
+        .url = i->arguments[0],
+        .ca_file = i->values[OPTION_CACERT],
+        .timeout_ms = timeout_ms_of(i) > 0 ? timeout_ms_of(i) : 1, /* --timeout 0: no time at all */
+    };
+    if (module->read(&api, &source, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
     lv_buffer_free(&reason);
     if (code != EXIT_OK)

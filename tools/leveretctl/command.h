@@ -60,7 +60,7 @@ struct command {
          * that ends in "..." is the last one; its member has all arguments from there on, separated
          * by commas. */
         const char *names;
-        uint64_t options;      /* BIT()s of those taken beyond OPTION_ANYWHERE */
+        option_set options;    /* BIT()s of those taken beyond OPTION_ANYWHERE */
         const char *not_empty; /* the first argument's name if it may not be "" */
         /* If this is not 0, the last argument is a password, which is read from standard input if
          * it is missing; this is the exit code if standard input has none either. */

@@ -209,20 +209,22 @@ static const struct failure import_fails[] = {
 };
 
 #define MOVING_OPTIONS                                                                             \
-    (BIT(OPTION_MANAGEMENT) | BIT(OPTION_QUEUES) | BIT(OPTION_DRY_RUN) | BIT(OPTION_WAIT))
+    (BIT(OPTION_MANAGEMENT) | BIT(OPTION_CACERT) | BIT(OPTION_QUEUES) | BIT(OPTION_DRY_RUN) |      \
+     BIT(OPTION_WAIT))
 
 /* clang-format off */
 const struct command definition_commands[] = {
     {.name = "check_migration", .run = run_check_migration,
-     .usage = "<url>" TIMEOUT_USAGE,
+     .usage = "<url> [--cacert <file>]" TIMEOUT_USAGE,
      .help = "Shows what a running RabbitMQ uses that Leveret does not have, or does differently "
              "(docs/moving-over.md). The URL is that of its HTTP API: "
              "http://USER:PASSWORD@HOST:15672, of an administrator. Nothing is changed there. Exit "
              "status 69: something blocks a move.",
      .banner = "Looking at what a RabbitMQ uses ...",
-     .arguments = {.min = 1, .max = 1, .names = "url", .not_empty = "url"}},
+     .arguments = {.min = 1, .max = 1, .names = "url", .not_empty = "url",
+                   .options = BIT(OPTION_CACERT)}},
     {.name = "import_from", .run = run_import_from,
-     .usage = "<amqp_url> [--management <url>] [--queues <pattern>] [--dry-run] [--wait] "
+     .usage = "<amqp_url> [--management <url>] [--cacert <file>] [--queues <pattern>] [--dry-run] [--wait] "
               "[--skip-unsupported]" TIMEOUT_USAGE,
      .help = "Moves a running RabbitMQ into this broker: its definitions, which are read over its "
              "HTTP API, and then its messages, queue by queue (docs/moving-over.md). The URL is "
@@ -234,7 +236,7 @@ const struct command definition_commands[] = {
      .request = {.timeout_s = A_DAY_S},
      .failures = import_fails},
     {.name = "export_to", .run = run_export_to,
-     .usage = "<amqp_url> [--management <url>] [--queues <pattern>] [--dry-run] [--wait]" TIMEOUT_USAGE,
+     .usage = "<amqp_url> [--management <url>] [--cacert <file>] [--queues <pattern>] [--dry-run] [--wait]" TIMEOUT_USAGE,
      .help = "Moves what this broker has to a running RabbitMQ: the way back of import_from, with "
              "the same arguments (docs/moving-over.md).",
      .banner = "Moving from node $node to RabbitMQ ...",

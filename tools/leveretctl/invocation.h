@@ -98,7 +98,8 @@ enum option_kind {
     O(OPTION_IMPLICITLY_ENABLED, "--implicitly-enabled", NULL, FLAG, NULL)                         \
     O(OPTION_MANAGEMENT,      "--management",         NULL, TEXT,    NULL)                         \
     O(OPTION_QUEUES,          "--queues",             NULL, TEXT,    NULL)                         \
-    O(OPTION_WAIT,            "--wait",               NULL, FLAG,    NULL)
+    O(OPTION_WAIT,            "--wait",               NULL, FLAG,    NULL)                         \
+    O(OPTION_CACERT,          "--cacert",             NULL, TEXT,    NULL)
 /* clang-format on */
 
 enum option {
@@ -109,8 +110,10 @@ enum option {
 };
 enum { OPTION_ANYWHERE = OPTION_HELP };
 
-#define BIT(option) (UINT64_C(1) << (option))
-_Static_assert(OPTION_COUNT <= 64, "an option is a bit");
+/* A set of options: a bit for each. */
+typedef unsigned __int128 option_set;
+#define BIT(option) ((option_set)1 << (option))
+_Static_assert(OPTION_COUNT <= 128, "an option is a bit");
 
 extern const struct option_row {
     const char *name;

@@ -22,10 +22,14 @@ enum {
 
 /* --- RabbitMQ --------------------------------------------------------------------------------- */
 
-int moving_http_ms(const struct moving *m)
+struct migrate_api moving_api(struct moving *m)
 {
     int ms = is_given(m->i, OPTION_TIMEOUT) ? timeout_ms_of(m->i) : HTTP_MS;
-    return ms > 0 ? ms : 1;
+    return (struct migrate_api){
+        .url = text_of(&m->api),
+        .ca_file = m->i->values[OPTION_CACERT],
+        .timeout_ms = ms > 0 ? ms : 1,
+    };
 }
 
 static int read_rabbit(struct moving *m)
@@ -33,7 +37,8 @@ static int read_rabbit(struct moving *m)
     struct lv_buffer reason = {0};
     json_t *source = NULL;
     int code = EXIT_OK;
-    if (m->module->read_to_move(text_of(&m->api), moving_http_ms(m), &source, &reason) != 0)
+    const struct migrate_api api = moving_api(m);
+    if (m->module->read_to_move(&api, &source, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
     lv_buffer_free(&reason);
     if (code != EXIT_OK)
@@ -163,6 +168,7 @@ static int import(struct moving *m)
     } else {
         const struct migrate_job job = {
             .url = m->url,
+            .ca_file = m->i->values[OPTION_CACERT],
             .patience_ms = PATIENCE_MS,
             .open_local = moving_open_local,
             .progress = moving_progress,
@@ -221,8 +227,8 @@ static int send_definitions(struct moving *m, const json_t *definitions)
     int code = EXIT_OK;
     if (!text)
         return say_error(EXIT_SOFTWARE, "The definitions cannot be written as JSON");
-    if (m->module->ask(text_of(&m->api), "/api/definitions", text, moving_http_ms(m), &answer,
-                       &reason))
+    const struct migrate_api api = moving_api(m);
+    if (m->module->ask(&api, "/api/definitions", text, &answer, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "RabbitMQ does not take the definitions: %s",
                          text_of(&reason));
     json_decref(answer);
@@ -253,6 +259,7 @@ static int export_messages(struct moving *m)
     json_t *routes = m->module->routes(m->source);
     const struct migrate_job job = {
         .url = m->url,
+        .ca_file = m->i->values[OPTION_CACERT],
         .is_export = true,
         .patience_ms = PATIENCE_MS,
         .open_local = moving_open_local,

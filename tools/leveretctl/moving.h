@@ -21,8 +21,8 @@ struct moving {
     uint64_t shown_ms;     /* when the line of progress was last drawn */
 };
 
-/* Returns how many milliseconds a request of RabbitMQ's HTTP API may take, above 0 (moving.c). */
-int moving_http_ms(const struct moving *m);
+/* Returns how RabbitMQ's HTTP API is asked; it borrows from *m (moving.c). */
+struct migrate_api moving_api(struct moving *m);
 
 /* --- moving_local.c: this machine's broker ---------------------------------------------------- */
 

@@ -53,7 +53,8 @@ static int list_source(struct moving *m, json_t **ret)
         code = connect_to_broker(m->i);
         return code == EXIT_OK ? moving_local_queues(m, ret) : code;
     }
-    if (m->module->ask(text_of(&m->api), "/api/queues", NULL, moving_http_ms(m), ret, &reason) != 0)
+    const struct migrate_api api = moving_api(m);
+    if (m->module->ask(&api, "/api/queues", NULL, ret, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
     lv_buffer_free(&reason);
     return code;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "migrate/trust.h"
 
 enum {
     KEEPALIVE_IDLE_S = 60,
@@ -92,12 +92,25 @@ static int login(struct link *link, const char *vhost, const char *user, const c
     return err && reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION ? ERR_REFUSED : err;
 }
 
-/* The server's certificate must be signed by those that this machine trusts, and name the host. */
-static void trust_this_machine(amqp_socket_t *socket)
+/* Whom to trust is trust.h's matter alone. */
+static int set_up_tls(const struct link *link, amqp_socket_t *socket, const char *host,
+                      struct lv_buffer *reason)
 {
-    SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket));
-    amqp_ssl_socket_set_verify_peer(socket, 1);
-    amqp_ssl_socket_set_verify_hostname(socket, 1);
+    amqp_ssl_socket_set_verify_peer(socket, 0);
+    amqp_ssl_socket_set_verify_hostname(socket, 0);
+    return trust_set_up(amqp_ssl_socket_get_context(socket), link->ca_file, host, reason);
+}
+
+static void say_unconnected(const struct link *link, const struct amqp_connection_info *where,
+                            int status, struct lv_buffer *reason)
+{
+    const char *refused = where->ssl ? trust_refused() : NULL;
+    lv_buffer_printf(reason, "cannot connect to %s at %s, port %d: ", link->name, where->host,
+                     where->port);
+    if (refused)
+        lv_buffer_printf(reason, "its certificate is refused: %s; " TRUST_ADVICE, refused);
+    else
+        lv_buffer_printf(reason, "%s", amqp_error_string2(status));
 }
 
 static int connect_to(struct link *link, const struct amqp_connection_info *where,
@@ -108,16 +121,18 @@ static int connect_to(struct link *link, const struct amqp_connection_info *wher
     amqp_socket_t *socket =
         where->ssl ? amqp_ssl_socket_new(link->amqp) : amqp_tcp_socket_new(link->amqp);
     lv_assert(socket);
-    if (where->ssl)
-        trust_this_machine(socket);
+    int err = where->ssl ? set_up_tls(link, socket, where->host, reason) : 0;
+    if (err) {
+        link_close(link);
+        return err;
+    }
     amqp_set_handshake_timeout(link->amqp, &limit);
     int status = amqp_socket_open_noblock(socket, where->host, where->port, &limit);
     if (status == AMQP_STATUS_OK) {
         keep_alive(amqp_get_sockfd(link->amqp));
         return 0;
     }
-    lv_buffer_printf(reason, "cannot connect to %s at %s, port %d: %s", link->name, where->host,
-                     where->port, amqp_error_string2(status));
+    say_unconnected(link, where, status, reason);
     link_close(link);
     return ERR_CLOSED;
 }

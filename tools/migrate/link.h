@@ -16,13 +16,14 @@ enum { LINK_CHANNEL = 1, LINK_CONNECT_S = 10 };
 
 struct link {
     const char *name;             /* in sentences: "RabbitMQ" */
+    const char *ca_file;          /* whom amqps:// trusts: trust.h */
     amqp_connection_state_t amqp; /* NULL: not open */
 };
 
 /* Connects by a URL (amqp[s]://USER:PASSWORD@HOST[:PORT]), in this vhost; what the URL says of a
- * vhost is ignored. Returns 0, and link_close() ends it; else ERR_INVALID (the URL), ERR_REFUSED
- * (the login, or the vhost), or ERR_CLOSED (nobody answers), with a sentence appended to `reason`,
- * and the link is closed. */
+ * vhost is ignored. Returns 0, and link_close() ends it; else ERR_INVALID (the URL, or the file of
+ * authorities), ERR_REFUSED (the login, or the vhost), or ERR_CLOSED (nobody answers, or not with a
+ * certificate that is trusted), with a sentence appended to `reason`, and the link is closed. */
 int link_open(struct link *link, const char *url, const char *vhost, struct lv_buffer *reason);
 /* Like link_open(), over a socket that is connected and where AMQP begins. Takes the socket. */
 int link_adopt(struct link *link, int fd, const char *vhost, struct lv_buffer *reason);

@@ -10,6 +10,7 @@
 #include "backends/web/web_client.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "migrate/trust.h"
 
 enum { CONNECT_MS = 10 * 1000, ANSWER_BYTES_MAX = 512 << 20 };
 
@@ -18,19 +19,19 @@ struct management {
     char *url; /* without a slash at its end */
 };
 
-int management_open(const char *url, int timeout_ms, struct management **ret,
+int management_open(const struct migrate_api *api, struct management **ret,
                     struct lv_buffer *reason)
 {
-    if (web_url_check(url) != 0) {
+    if (web_url_check(api->url) != 0) {
         lv_buffer_printf(reason, "the address of the HTTP API is not a URL such as "
                                  "http://USER:PASSWORD@HOST:15672");
         return ERR_INVALID;
     }
     const struct web_client_settings settings = {
-        .connection_timeout_ms = timeout_ms < CONNECT_MS ? timeout_ms : CONNECT_MS,
-        .timeout_ms = timeout_ms,
+        .connection_timeout_ms = api->timeout_ms < CONNECT_MS ? api->timeout_ms : CONNECT_MS,
+        .timeout_ms = api->timeout_ms,
         .answer_bytes_max = ANSWER_BYTES_MAX,
-        .tls = {.depth = -1},
+        .tls = {.ca_file = api->ca_file, .depth = -1},
     };
     struct web_client *client = NULL;
     int err = web_client_create(&settings, &client, reason);
@@ -38,7 +39,7 @@ int management_open(const char *url, int timeout_ms, struct management **ret,
         return err;
     struct management *m = lv_calloc(1, sizeof *m);
     m->client = client;
-    m->url = lv_strdup(url);
+    m->url = lv_strdup(api->url);
     for (size_t n = strlen(m->url); n > 0 && m->url[n - 1] == '/'; n--)
         m->url[n - 1] = '\0';
     *ret = m;
@@ -104,6 +105,8 @@ static int ask(struct management *management, const char *path, const char *text
                                         .body = text ? slice_str(text) : (struct slice){0},
                                         .content_type = text ? "application/json" : NULL};
     int err = web_client_ask(management->client, &request, &status, &body, reason);
+    if (err == ERR_REFUSED)
+        lv_buffer_printf(reason, "; " TRUST_ADVICE);
     if (err == 0)
         err = check_status(status, &body, reason);
     if (err == 0 && status == 204)
@@ -121,11 +124,11 @@ int management_get(struct management *management, const char *path, json_t **ret
     return ask(management, path, NULL, ret, reason);
 }
 
-int management_ask(const char *url, const char *path, const char *body, int timeout_ms,
-                   json_t **ret, struct lv_buffer *reason)
+int management_ask(const struct migrate_api *api, const char *path, const char *body, json_t **ret,
+                   struct lv_buffer *reason)
 {
     struct management *m = NULL;
-    int err = management_open(url, timeout_ms, &m, reason);
+    int err = management_open(api, &m, reason);
     if (err == 0)
         err = ask(m, path, body, ret, reason);
     management_close(&m);
@@ -182,11 +185,11 @@ static int read_path(struct management *m, const struct source_path *p, json_t *
     return err;
 }
 
-static int read_paths(const char *url, int timeout_ms, const struct source_path *path, json_t **ret,
+static int read_paths(const struct migrate_api *api, const struct source_path *path, json_t **ret,
                       struct lv_buffer *reason)
 {
     struct management *m = NULL;
-    int err = management_open(url, timeout_ms, &m, reason);
+    int err = management_open(api, &m, reason);
     if (err)
         return err;
     json_t *source = json_pack("{s:[]}", "unread");
@@ -200,12 +203,12 @@ static int read_paths(const char *url, int timeout_ms, const struct source_path 
     return err;
 }
 
-int management_read(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason)
+int management_read(const struct migrate_api *api, json_t **ret, struct lv_buffer *reason)
 {
-    return read_paths(url, timeout_ms, paths_to_check, ret, reason);
+    return read_paths(api, paths_to_check, ret, reason);
 }
 
-int management_read_to_move(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason)
+int management_read_to_move(const struct migrate_api *api, json_t **ret, struct lv_buffer *reason)
 {
-    return read_paths(url, timeout_ms, paths_to_move, ret, reason);
+    return read_paths(api, paths_to_move, ret, reason);
 }

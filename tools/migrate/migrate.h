@@ -15,11 +15,19 @@ enum migrate_step {
     MIGRATE_DONE,       /* the queue has had its turn */
 };
 
+/* A RabbitMQ's HTTP API, and how it is asked. Strings are borrowed. */
+struct migrate_api {
+    const char *url;     /* http[s]://USER:PASSWORD@HOST:PORT[/PREFIX] */
+    const char *ca_file; /* PEM: the authorities that https:// trusts; NULL: this machine's */
+    int timeout_ms;      /* of each request; above 0 */
+};
+
 /* Messages to be moved; `arg` is handed to the functions. */
 struct migrate_job {
-    const char *url; /* of the RabbitMQ: amqp[s]://USER:PASSWORD@HOST[:PORT] */
-    bool is_export;  /* from this machine's broker to the RabbitMQ; else the other way */
-    int patience_ms; /* for how long a lost connection is opened again and again */
+    const char *url;     /* of the RabbitMQ: amqp[s]://USER:PASSWORD@HOST[:PORT] */
+    const char *ca_file; /* of struct migrate_api, for amqps:// */
+    bool is_export;      /* from this machine's broker to the RabbitMQ; else the other way */
+    int patience_ms;     /* for how long a lost connection is opened again and again */
 
     /* Connects to the control socket of this machine's broker, where AMQP begins. Returns 0 and the
      * socket, which is taken; or ERR_CLOSED, with a sentence appended to `reason`. */
@@ -37,13 +45,12 @@ struct migrate_job {
 struct migrate_module {
     const char *version; /* LEVERET_VERSION of the build: another one is not to be used */
 
-    /* Reads what a RabbitMQ says of itself over its HTTP API; changes nothing there. The URL has
-     * the user, the password, the host and the port. `timeout_ms`, above 0, is for each request.
-     * Returns 0 with an object in *ret, which the caller owns: the answer to each path by its name
-     * (management.c), and `unread`, a list of {"path", "reason"} of those that could not be read.
-     * Or returns a negative error with a sentence appended to `reason`: the URL is not one, nobody
-     * answers, the user is refused or is not an administrator. */
-    int (*read)(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason);
+    /* Reads what a RabbitMQ says of itself over its HTTP API; changes nothing there. Returns 0 with
+     * an object in *ret, which the caller owns: the answer to each path by its name (management.c),
+     * and `unread`, a list of {"path", "reason"} of those that could not be read. Or returns a
+     * negative error with a sentence appended to `reason`: the URL is not one, nobody answers, its
+     * certificate or the user is refused, or the user is not an administrator. */
+    int (*read)(const struct migrate_api *api, json_t **ret, struct lv_buffer *reason);
 
     /* Returns the report on what was read, which the caller owns: `findings` (severity, rule, what,
      * count, where, instead, remedy; the gravest first), the counts `blocks`, `differs` and
@@ -58,9 +65,9 @@ struct migrate_module {
 
     /* Like `read`, of what moving needs: `definitions`, `queues`, `exchanges`, `bindings`,
      * `vhosts`, `whoami`, and `overview`, all of which must be there. */
-    int (*read_to_move)(const char *url, int timeout_ms, json_t **ret, struct lv_buffer *reason);
+    int (*read_to_move)(const struct migrate_api *api, json_t **ret, struct lv_buffer *reason);
     /* Asks the API for one path, or sends it a body of JSON (NULL: none): management.h. */
-    int (*ask)(const char *url, const char *path, const char *body, int timeout_ms, json_t **ret,
+    int (*ask)(const struct migrate_api *api, const char *path, const char *body, json_t **ret,
                struct lv_buffer *reason);
 
     /* What is carried over: carried.h. */

@@ -147,7 +147,7 @@ static void begin_queue(struct moves *m, json_t *queue)
 int moves_run(const struct migrate_job *job, json_t *queues, struct lv_buffer *reason)
 {
     struct moves m = {.job = job,
-                      .rabbit = {.name = "RabbitMQ"},
+                      .rabbit = {.name = "RabbitMQ", .ca_file = job->ca_file},
                       .local = {.name = "the broker of this machine"}};
     json_t *queue;
     size_t n;

@@ -286,6 +286,8 @@ static int error_of(CURLcode code, const struct receipt *receipt, const char *ca
                                        : "");
     if (code == CURLE_OPERATION_TIMEDOUT)
         return ERR_TIMED_OUT;
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return ERR_REFUSED;
     return code == CURLE_OUT_OF_MEMORY ? ERR_NO_MEMORY : ERR_IO;
 }
 

@@ -44,9 +44,9 @@ struct web_request {
 
 /* Sends a request and waits for the whole answer, which may have any status. Returns 0 with the
  * status and the body (whose former content is dropped), or, with the cause appended to `reason`,
- * ERR_TIMED_OUT, ERR_TOO_LARGE (the answer), ERR_NO_MEMORY, or ERR_IO for everything else: the name
- * is unknown, the connection or its certificate is refused. The cause contains nothing of the
- * request. Any thread; as many at a time as there are threads. */
+ * ERR_TIMED_OUT, ERR_TOO_LARGE (the answer), ERR_NO_MEMORY, ERR_REFUSED (the server's certificate),
+ * or ERR_IO for everything else: the name is unknown, the connection is refused. The cause contains
+ * nothing of the request. Any thread; as many at a time as there are threads. */
 int web_client_ask(struct web_client *client, const struct web_request *request, long *ret_status,
                    struct lv_buffer *ret_body, struct lv_buffer *reason);
 

@@ -41,6 +41,16 @@ static void every_row_is_whole(void **state)
             check_row(c);
 }
 
+static void every_option_is_a_bit_of_its_own(void **state)
+{
+    (void)state;
+    option_set seen = 0;
+    for (size_t o = 0; o < OPTION_COUNT; o++) {
+        assert_true(BIT(o) != 0 && (seen & BIT(o)) == 0);
+        seen |= BIT(o);
+    }
+}
+
 static void no_two_commands_have_one_name(void **state)
 {
     (void)state;
@@ -141,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_whole),
+        cmocka_unit_test(every_option_is_a_bit_of_its_own),
         cmocka_unit_test(no_two_commands_have_one_name),
         cmocka_unit_test(a_command_is_found_by_its_name_with_either_dash),
         cmocka_unit_test(a_template_is_filled_in_from_what_was_typed_and_the_answer),
