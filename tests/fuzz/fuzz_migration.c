@@ -1,5 +1,6 @@
 /* Any JSON as what a RabbitMQ says of itself: a report is made of it, what is to be moved is worked
- * out, and where its exchanges lead; all that is valid JSON. */
+ * out, and where its exchanges lead; all that is valid JSON. It is also read as why a request is
+ * refused. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,7 @@
 #include "base/assert.h"
 #include "migrate/carried.h"
 #include "migrate/check_rules.h"
+#include "migrate/refusal.h"
 #include "migrate/routes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -42,8 +44,16 @@ static void work_out_what_is_moved(const json_t *source)
     check_valid(all);
 }
 
+static void read_refusal(struct slice body)
+{
+    struct lv_buffer text = {0};
+    refusal_put(body, &text);
+    lv_buffer_free(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
+    read_refusal(slice_of(bytes, n));
     json_t *source = json_loadb((const char *)bytes, n, JSON_ALLOW_NUL, NULL);
     if (!source)
         return 0;

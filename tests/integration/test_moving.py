@@ -459,3 +459,33 @@ def test_a_certificate_that_is_not_accepted_is_said_with_what_to_do(old, own_bro
     assert 'guest:guest' not in result.err, result
     with connect_to(old) as connection:
         assert numbers(take_all(connection.channel(), 'q0')) == [0]
+
+
+def test_what_rabbitmq_refuses_stops_an_export_unless_told_otherwise(old, own_broker):
+    broker = own_broker()
+    with connect_to(broker) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.exchange_declare('near', 'x-local-random', durable=True)
+        channel.queue_declare('plain', durable=True)
+        channel.queue_declare('grown', durable=True, arguments={'x-queue-type': 'quorum', 'x-initial-cluster-size': 1})
+        channel.queue_bind('plain', 'near')
+        for exchange, key in (('', 'plain'), ('near', 'x'), ('', 'grown')):
+            channel.basic_publish(exchange, key, b'message', mandatory=True)
+    for name, definition in (('new', {'consumer-timeout': 60000}), ('known', {'max-length': 100})):
+        broker.ctl('set_policy', name, '^q', json.dumps(definition))
+    result = broker.ctl(*moving_words(old, 'export_to'), check=False)
+    assert result.code == 69 and 'RabbitMQ does not take the definitions: ' in result.err, result
+    assert 'No message was moved. With --skip-unsupported, ' in result.err, result
+    report = move(broker, old, '--skip-unsupported', command='export_to')
+    refused = {(one['kind'], one['name']): one['reason'] for one in report['refused']}
+    assert set(refused) == {('exchange', 'near'), ('policy', 'new')}, report
+    assert 'x-local-random' in refused['exchange', 'near'] and 'consumer-timeout' in refused['policy', 'new'], refused
+    assert (report['messages'], report['rerouted']) == (2, 1), report
+    assert reported(report, 'grown')['skipped'].startswith('RabbitMQ refuses it: '), report
+    assert [one['name'] for one in Api(old, port=old.management_port).get('/policies/%2f').json] == ['known']
+    with connect_to(old) as connection:
+        assert len(take_all(connection.channel(), 'plain')) == 2
+    result = broker.ctl(*moving_words(old, 'export_to', '--skip-unsupported'))
+    for named in "Not moved: queue 'grown'", "Not moved: exchange 'near'", "Not moved: policy 'new'":
+        assert f"{named} in vhost '/', RabbitMQ refuses it: " in result.out, result

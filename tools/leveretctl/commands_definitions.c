@@ -210,7 +210,7 @@ static const struct failure import_fails[] = {
 
 #define MOVING_OPTIONS                                                                             \
     (BIT(OPTION_MANAGEMENT) | BIT(OPTION_CACERT) | BIT(OPTION_QUEUES) | BIT(OPTION_DRY_RUN) |      \
-     BIT(OPTION_WAIT))
+     BIT(OPTION_WAIT) | BIT(OPTION_SKIP_UNSUPPORTED))
 
 /* clang-format off */
 const struct command definition_commands[] = {
@@ -232,11 +232,12 @@ const struct command definition_commands[] = {
              "on after an interruption. Exit status 75: messages are left to be moved.",
      .banner = "Moving from RabbitMQ to node $node ...",
      .arguments = {.min = 1, .max = 1, .names = "url", .not_empty = "url",
-                   .options = MOVING_OPTIONS | BIT(OPTION_SKIP_UNSUPPORTED)},
+                   .options = MOVING_OPTIONS},
      .request = {.timeout_s = A_DAY_S},
      .failures = import_fails},
     {.name = "export_to", .run = run_export_to,
-     .usage = "<amqp_url> [--management <url>] [--cacert <file>] [--queues <pattern>] [--dry-run] [--wait]" TIMEOUT_USAGE,
+     .usage = "<amqp_url> [--management <url>] [--cacert <file>] [--queues <pattern>] [--dry-run] [--wait] "
+              "[--skip-unsupported]" TIMEOUT_USAGE,
      .help = "Moves what this broker has to a running RabbitMQ: the way back of import_from, with "
              "the same arguments (docs/moving-over.md).",
      .banner = "Moving from node $node to RabbitMQ ...",

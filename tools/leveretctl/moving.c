@@ -219,24 +219,6 @@ static void print_counts(json_t *counts)
                (long long)json_integer_value(json_object_get(count, "known")));
 }
 
-static int send_definitions(struct moving *m, const json_t *definitions)
-{
-    struct lv_buffer reason = {0};
-    json_t *answer = NULL;
-    char *text = json_dumps(definitions, JSON_COMPACT);
-    int code = EXIT_OK;
-    if (!text)
-        return say_error(EXIT_SOFTWARE, "The definitions cannot be written as JSON");
-    const struct migrate_api api = moving_api(m);
-    if (m->module->ask(&api, "/api/definitions", text, &answer, &reason) != 0)
-        code = say_error(EXIT_UNAVAILABLE, "RabbitMQ does not take the definitions: %s",
-                         text_of(&reason));
-    json_decref(answer);
-    lv_buffer_free(&reason);
-    free(text);
-    return code == EXIT_OK ? read_rabbit(m) : code; /* for the routes that are there now */
-}
-
 /* Returns the only user_id that messages may have at RabbitMQ: the user's own name; NULL: its tags
  * let it use any. `buffer` has the text. */
 static const char *user_id(const struct moving *m, struct lv_buffer *buffer)
@@ -289,6 +271,14 @@ static int export_plan(const struct moving *m, const json_t *definitions)
     return EXIT_OK;
 }
 
+static int export_all(struct moving *m, const json_t *definitions)
+{
+    int code = moving_send_definitions(m, definitions);
+    if (code == EXIT_OK)
+        code = read_rabbit(m); /* for the routes that are there now */
+    return code == EXIT_OK ? export_messages(m) : code;
+}
+
 static int export(struct moving *m)
 {
     json_t *local = NULL, *listed = NULL;
@@ -299,10 +289,8 @@ static int export(struct moving *m)
         json_t *definitions =
             m->module->definitions_back(local, m->source, m->vhost, m->passwordless);
         m->queues = m->module->queues(listed, m->vhost, m->i->values[OPTION_QUEUES]);
-        if (is_given(m->i, OPTION_DRY_RUN))
-            code = export_plan(m, definitions);
-        else if ((code = send_definitions(m, definitions)) == EXIT_OK)
-            code = export_messages(m);
+        code = is_given(m->i, OPTION_DRY_RUN) ? export_plan(m, definitions)
+                                              : export_all(m, definitions);
         json_decref(definitions);
     }
     json_decref(local);
@@ -327,11 +315,13 @@ static int run(struct invocation *i, const struct command *c, bool is_export,
         code = read_rabbit(&m);
     }
     m.passwordless = json_array();
+    m.refused = json_array();
     if (code == EXIT_OK)
         code = work(&m);
     json_decref(m.source);
     json_decref(m.queues);
     json_decref(m.passwordless);
+    json_decref(m.refused);
     lv_buffer_free(&m.path);
     lv_buffer_free(&m.api);
     return code;

@@ -17,6 +17,7 @@ struct moving {
     json_t *source;        /* what the RabbitMQ says of itself; owned */
     json_t *queues;        /* those to be moved, with what was done (migrate.h); owned */
     json_t *passwordless;  /* users whom an export has left without a password; owned */
+    json_t *refused;       /* definitions that an export has left behind (moving_send.c); owned */
     uint64_t since_ms;     /* when the first message was asked for */
     uint64_t shown_ms;     /* when the line of progress was last drawn */
 };
@@ -33,6 +34,13 @@ int moving_open_local(void *arg, int *ret_fd, struct lv_buffer *reason);
  * caller owns either. Else the exit code, after saying what has failed. */
 int moving_local_definitions(struct moving *m, json_t **ret);
 int moving_local_queues(struct moving *m, json_t **ret);
+
+/* --- moving_send.c: what an export declares --------------------------------------------------- */
+
+/* Sends these definitions to the RabbitMQ; with --skip-unsupported all but those that it refuses,
+ * which are noted: queues among m->queues as skipped, others in m->refused (kind, vhost, name,
+ * reason). Returns the exit code, after saying what has failed. */
+int moving_send_definitions(struct moving *m, const json_t *definitions);
 
 /* --- moving_left.c: what is left at the source ------------------------------------------------ */
 

@@ -127,6 +127,15 @@ static void put_skipped(const struct moving *m, struct lv_buffer *out)
     }
 }
 
+static void put_refused(const struct moving *m, struct lv_buffer *out)
+{
+    const json_t *one;
+    size_t n;
+    json_array_foreach(m->refused, n, one) lv_buffer_printf(
+        out, "Not moved: %s '%s' in vhost '%s', RabbitMQ refuses it: %s\n", text_in(one, "kind"),
+        text_in(one, "name"), text_in(one, "vhost"), text_in(one, "reason"));
+}
+
 static void put_passwordless(const struct moving *m, struct lv_buffer *out)
 {
     const json_t *name;
@@ -210,6 +219,7 @@ void moving_say_result(const struct moving *m)
     struct lv_buffer out = {0};
     double seconds = (double)(clock_up_ms() - m->since_ms) / 1000;
     put_skipped(m, &out);
+    put_refused(m, &out);
     put_passwordless(m, &out);
     put_messages(&out, sum_of(m, "messages"), sum_of(m, "moved_bytes"));
     lv_buffer_printf(&out, " moved in %.1f s.\n", seconds);
@@ -228,8 +238,8 @@ json_t *moving_result(const struct moving *m)
         json_object_del(queue, "told");
         json_object_del(queue, "window");
     }
-    return json_pack("{s:O, s:O, s:I, s:I, s:I, s:I}", "queues", m->queues, "passwordless",
-                     m->passwordless, "messages", sum_of(m, "messages"), "bytes",
-                     sum_of(m, "moved_bytes"), "rerouted", sum_of(m, "rerouted"), "anonymous",
-                     sum_of(m, "anonymous"));
+    return json_pack("{s:O, s:O, s:O, s:I, s:I, s:I, s:I}", "queues", m->queues, "passwordless",
+                     m->passwordless, "refused", m->refused, "messages", sum_of(m, "messages"),
+                     "bytes", sum_of(m, "moved_bytes"), "rerouted", sum_of(m, "rerouted"),
+                     "anonymous", sum_of(m, "anonymous"));
 }

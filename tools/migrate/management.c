@@ -10,6 +10,7 @@
 #include "backends/web/web_client.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "migrate/refusal.h"
 #include "migrate/trust.h"
 
 enum { CONNECT_MS = 10 * 1000, ANSWER_BYTES_MAX = 512 << 20 };
@@ -62,6 +63,10 @@ void management_close(struct management **management)
 /* Returns 0 if the status is that of an answer. */
 static int check_status(long status, const struct lv_buffer *body, struct lv_buffer *reason)
 {
+    if (status == 400) {
+        refusal_put(lv_buffer_slice(body), reason);
+        return ERR_INVALID;
+    }
     if (status / 100 == 2)
         return 0;
     if (status == 401 || status == 403)
@@ -73,9 +78,7 @@ static int check_status(long status, const struct lv_buffer *body, struct lv_buf
         lv_buffer_printf(reason, "there is no such path (404): is this the address of RabbitMQ's "
                                  "management plugin?");
     else
-        lv_buffer_printf(reason, "the server answered with status %ld%s%.*s", status,
-                         status == 400 ? ": " : "", status == 400 ? (int)body->n : 0,
-                         body->n ? (const char *)body->p : "");
+        lv_buffer_printf(reason, "the server answered with status %ld", status);
     return status == 404 ? ERR_NOT_FOUND : status == 401 || status == 403 ? ERR_REFUSED : ERR_IO;
 }
 

@@ -24,7 +24,7 @@ int management_get(struct management *management, const char *path, json_t **ret
                    struct lv_buffer *reason);
 
 /* Opens, asks once, and closes. With a body of JSON (NULL: none) the request is a POST; an answer
- * without content is null. ERR_IO with what the server says if it does not accept the body. */
+ * without content is null. ERR_INVALID with the server's reason if it does not accept the body. */
 int management_ask(const struct migrate_api *api, const char *path, const char *body, json_t **ret,
                    struct lv_buffer *reason);
 

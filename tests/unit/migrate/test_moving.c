@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "migrate/addresses.h"
 #include "migrate/carried.h"
+#include "migrate/refusal.h"
 #include "migrate/routes.h"
 
 /* Returns JSON written with ' for ". The caller owns it. */
@@ -34,6 +35,28 @@ static void check_text(struct lv_buffer *text, const char *expected)
     lv_buffer_add_u8(text, '\0');
     assert_string_equal((const char *)text->p, expected);
     lv_buffer_free(text);
+}
+
+/* --- refusals --------------------------------------------------------------------------------- */
+
+static void check_refusal(const char *body, const char *expected)
+{
+    struct lv_buffer text = {0};
+    refusal_put(slice_str(body), &text);
+    check_text(&text, expected);
+}
+
+static void a_refusal_is_one_line_of_plain_text(void **state)
+{
+    (void)state;
+    check_refusal(
+        "{\"error\":\"bad_request\",\"reason\":\"no\\n\\n [{&lt;&lt;\\\"a\\\"&gt;&gt;}] &amp;lt; x\\n\"}",
+        "no [{<<\"a\">>}] &lt; x");
+    check_refusal("{\"reason\":[\"amqp_error\",\"command_invalid\",[110,111,32,252],\"none\"]}",
+                  "no ?");
+    check_refusal("{\"reason\":[\"amqp_error\"]}", "{\"reason\":[\"amqp_error\"]}");
+    check_refusal("<html>\n", "<html>");
+    check_refusal("", "");
 }
 
 /* --- addresses -------------------------------------------------------------------------------- */
@@ -307,6 +330,7 @@ static void a_route_is_taken_only_where_it_leads_to_one_queue(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refusal_is_one_line_of_plain_text),
         cmocka_unit_test(an_address_has_a_vhost_a_user_and_an_api),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(what_is_not_durable_is_added_to_definitions),
