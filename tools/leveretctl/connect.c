@@ -26,7 +26,7 @@ int broker_open(struct invocation *i, int timeout_ms)
     if (i->data_dir[0] == '\0')
         return ERR_NOT_FOUND;
     int err = ask_open(&i->ask, i->data_dir, timeout_ms);
-    if (err == 0 && !i->is_node_found)
+    if (err == 0 && !i->is_node_found && !is_given(i, OPTION_NODE))
         learn_node(i);
     return err;
 }
