@@ -96,9 +96,12 @@ def test_the_disk_alarm_can_be_switched_off_and_on(own_broker):
         'Deactivating free disk space monitoring on node a@b...\n')
     eventually(lambda: 'reported no alarms' in broker.ctl('alarms').out)     # the log's own alarm, if it was set, ends within a retry
     with Peer(broker.address) as peer:
+        peer.declare('q', durable=True)
         peer.call(1, 'confirm.select')
-        peer.publish(1, '', 'nowhere', b'is not blocked')
-        peer.expect('basic.ack')
+        for _ in range(40):                          # more than two files of the log, which are made although the disk is below the limit
+            peer.publish(1, '', 'q', bytes(1_000_000), {'delivery_mode': 2})
+            peer.expect('basic.ack')
+    assert 'reported no alarms' in broker.ctl('alarms').out
     assert broker.ctl('-n', 'a@b', 'activate_free_disk_space_monitoring').out == (
         '[Re-]activating free disk space monitoring on node a@b...\n')
     assert 'Free disk space alarm' in broker.ctl('alarms').out

@@ -6,9 +6,8 @@
 
 enum {
     EXCHANGES_MAX = 8, /* one bound to the other */
-    VISITS_MAX =
-        1000, /* of exchanges, for one message: by many ways it may be ever the same ones */
-    WORDS_MAX = 255 + 1, /* of a key, whose length is an octet */
+    VISITS_MAX = 1000, /* of exchanges, for one message: many ways may lead to the same ones */
+    WORDS_MAX = 256,   /* of a key, whose length is an octet */
 };
 
 /* Whether what no binding matches may go on to another exchange. A policy may say so, too. */
