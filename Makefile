@@ -130,6 +130,10 @@ deb: ## Debian packages, in build-deb/
 deb-check: deb ## install them on a new Debian that systemd boots, upgrade under load, remove, purge (root; minutes)
 	@tests/packages/check_packages.py
 
+.PHONY: image-check
+image-check: ## build the image of the Dockerfile, and start, kill, stop and replace its container (docker or podman; minutes)
+	@tests/packages/check_image.py
+
 .PHONY: moving-check
 moving-check: build ## move a RabbitMQ over and back, while clients work and everything is killed (minutes)
 	@scripts/setup build test
