@@ -20,10 +20,10 @@ const running = new Set();
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
-// A port that nobody listens on, below those that the kernel gives to clients.
+// A port that nobody listens on, below those of tests/integration and those that the kernel gives to clients.
 async function freePort() {
     for (;;) {
-        const port = 20000 + Math.floor(Math.random() * 12000);
+        const port = 10000 + Math.floor(Math.random() * 10000);
         const server = createServer();
         const isFree = await new Promise((done) => {
             server.once('error', () => done(false));

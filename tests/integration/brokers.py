@@ -27,18 +27,31 @@ ALARMING = re.compile(r'Sanitizer|runtime error:|[Aa]ssertion|stack smashing|dou
 
 
 PORTS = range(20000, 32000)                              # below those the kernel gives to clients
+SHARES = 40                                              # so many workers, of all runs on this machine, have ports of their own
+
+
+def claim_share():
+    """The number of a share of the ports that no other worker has, also none of another run: it has an abstract socket of that number,
+    which goes when the worker ends, however it does."""
+    for number in range(SHARES):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f'\0leveret-tests-ports-{number}')
+            return number, claim
+        except OSError:
+            claim.close()
+    raise AssertionError(f'{SHARES} workers of tests run on this machine, and have all ports that tests use')
 
 
 def ports_to_try():
-    """A worker's ports, one after the other: no other worker has them, and none comes again soon. RabbitMQ listens only seconds
-    after it got its own."""
-    worker = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])
-    share = len(PORTS) // int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
-    first = PORTS.start + worker * share
+    """A worker's ports, one after the other: none comes again soon. RabbitMQ listens only seconds after it got its own."""
+    number, claim = claim_share()
+    share = len(PORTS) // SHARES
     at = random.randrange(share)
-    while True:
-        yield first + at
-        at = (at + 1) % share
+    with claim:
+        while True:
+            yield PORTS.start + number * share + at
+            at = (at + 1) % share
 
 
 untried_ports = ports_to_try()
