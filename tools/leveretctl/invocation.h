@@ -122,7 +122,7 @@ extern const struct option_row {
     const char *member; /* NULL: none */
 } option_rows[OPTION_COUNT];
 
-enum { ARGUMENTS_MAX = 256, NODE_NAME_BYTES = 300, DATA_DIR_BYTES = 4096 };
+enum { ARGUMENTS_MAX = 256, NODE_NAME_BYTES = 300, DATA_DIR_BYTES = 4096, TIMEOUT_S_DEFAULT = 60 };
 
 struct invocation {
     const char *program; /* the name we were called by */
@@ -154,6 +154,12 @@ struct invocation {
 static inline bool is_given(const struct invocation *i, enum option option)
 {
     return i->values[option] != NULL;
+}
+
+/* Returns how long to wait for the broker: --timeout, or the command's own timeout, or 60 s. */
+static inline int timeout_ms_of(const struct invocation *i)
+{
+    return (i->timeout_s < 0 ? TIMEOUT_S_DEFAULT : i->timeout_s) * 1000;
 }
 
 static inline bool is_quiet(const struct invocation *i)

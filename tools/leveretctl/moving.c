@@ -22,23 +22,12 @@ enum {
 
 /* --- RabbitMQ --------------------------------------------------------------------------------- */
 
-struct migrate_api moving_api(struct moving *m)
-{
-    int ms = is_given(m->i, OPTION_TIMEOUT) ? timeout_ms_of(m->i) : HTTP_MS;
-    return (struct migrate_api){
-        .url = text_of(&m->api),
-        .ca_file = m->i->values[OPTION_CACERT],
-        .timeout_ms = ms > 0 ? ms : 1,
-    };
-}
-
 static int read_rabbit(struct moving *m)
 {
     struct lv_buffer reason = {0};
     json_t *source = NULL;
     int code = EXIT_OK;
-    const struct migrate_api api = moving_api(m);
-    if (m->module->read_to_move(&api, &source, &reason) != 0)
+    if (m->module->read_to_move(&m->rabbit, &source, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
     lv_buffer_free(&reason);
     if (code != EXIT_OK)
@@ -48,7 +37,7 @@ static int read_rabbit(struct moving *m)
     return EXIT_OK;
 }
 
-/* Finds the vhost and the URL of the HTTP API. */
+/* Finds the vhost, and how the HTTP API is asked. */
 static int read_address(struct moving *m)
 {
     struct lv_buffer reason = {0};
@@ -60,7 +49,13 @@ static int read_address(struct moving *m)
         m->vhost = m->i->vhost;
     else if (m->path.n > 0)
         m->vhost = text_of(&m->path);
-    m->module->api(m->url, m->i->values[OPTION_MANAGEMENT], &m->api);
+    m->module->api(m->url, m->i->values[OPTION_MANAGEMENT], &m->url_of_api);
+    int ms = is_given(m->i, OPTION_TIMEOUT) ? timeout_ms_of(m->i) : HTTP_MS;
+    m->rabbit = (struct migrate_api){
+        .url = text_of(&m->url_of_api),
+        .ca_file = m->i->values[OPTION_CACERT],
+        .timeout_ms = ms > 0 ? ms : 1,
+    };
     return code;
 }
 
@@ -323,7 +318,7 @@ static int run(struct invocation *i, const struct command *c, bool is_export,
     json_decref(m.passwordless);
     json_decref(m.refused);
     lv_buffer_free(&m.path);
-    lv_buffer_free(&m.api);
+    lv_buffer_free(&m.url_of_api);
     return code;
 }
 

@@ -13,17 +13,15 @@ struct moving {
     const char *url;       /* of the RabbitMQ, for AMQP */
     const char *vhost;     /* the only one that is moved; NULL: all */
     struct lv_buffer path; /* where `vhost` is stored if the URL has it */
-    struct lv_buffer api;  /* the URL of the HTTP API */
-    json_t *source;        /* what the RabbitMQ says of itself; owned */
-    json_t *queues;        /* those to be moved, with what was done (migrate.h); owned */
-    json_t *passwordless;  /* users whom an export has left without a password; owned */
-    json_t *refused;       /* definitions that an export has left behind (moving_send.c); owned */
-    uint64_t since_ms;     /* when the first message was asked for */
-    uint64_t shown_ms;     /* when the line of progress was last drawn */
+    struct lv_buffer url_of_api;
+    struct migrate_api rabbit; /* how the HTTP API is asked; borrows from url_of_api */
+    json_t *source;            /* what the RabbitMQ says of itself; owned */
+    json_t *queues;            /* those to be moved, with what was done (migrate.h); owned */
+    json_t *passwordless;      /* users whom an export has left without a password; owned */
+    json_t *refused;   /* definitions that an export has left behind (moving_send.c); owned */
+    uint64_t since_ms; /* when the first message was asked for */
+    uint64_t shown_ms; /* when the line of progress was last drawn */
 };
-
-/* Returns how RabbitMQ's HTTP API is asked; it borrows from *m (moving.c). */
-struct migrate_api moving_api(struct moving *m);
 
 /* --- moving_local.c: this machine's broker ---------------------------------------------------- */
 

@@ -53,8 +53,7 @@ static int list_source(struct moving *m, json_t **ret)
         code = connect_to_broker(m->i);
         return code == EXIT_OK ? moving_local_queues(m, ret) : code;
     }
-    const struct migrate_api api = moving_api(m);
-    if (m->module->ask(&api, "/api/queues", NULL, ret, &reason) != 0)
+    if (m->module->ask(&m->rabbit, "/api/queues", NULL, ret, &reason) != 0)
         code = say_error(EXIT_UNAVAILABLE, "Cannot read RabbitMQ's HTTP API: %s", text_of(&reason));
     lv_buffer_free(&reason);
     return code;

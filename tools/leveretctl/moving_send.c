@@ -23,14 +23,13 @@ static const struct kind {
  * appended to `reason`. */
 static int send_all(struct moving *m, const json_t *definitions, struct lv_buffer *reason)
 {
-    const struct migrate_api api = moving_api(m);
     json_t *answer = NULL;
     char *text = json_dumps(definitions, JSON_COMPACT);
     if (!text) {
         lv_buffer_printf(reason, "they cannot be written as JSON");
         return ERR_FORMAT;
     }
-    int err = m->module->ask(&api, "/api/definitions", text, &answer, reason);
+    int err = m->module->ask(&m->rabbit, "/api/definitions", text, &answer, reason);
     json_decref(answer);
     free(text);
     return err;
