@@ -6,8 +6,8 @@ commands inside, a read-only root, kill, stop, and another container with the sa
 
 Needs docker or podman, python3-pika, and a few minutes for building.
 
-Environment: ENGINE: the command (docker or podman, whichever is there), IMAGE: an image that is built already, BUILD and RUN: more options
-for `build` and `run`, such as --network host."""
+Environment: ENGINE: the command (docker or podman, whichever is there), IMAGE: an image that is built already, BUILD_OPTIONS and
+RUN_OPTIONS: more options for `build` and `run`, such as --network host."""
 import json
 import os
 import pathlib
@@ -24,9 +24,9 @@ import pika.exceptions
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 ENGINE = shlex.split(os.environ.get('ENGINE') or shutil.which('docker') or shutil.which('podman') or '')
-RUN = shlex.split(os.environ.get('RUN', ''))
+RUN = shlex.split(os.environ.get('RUN_OPTIONS', ''))
 NAME = f'leveret-check-{os.getpid()}'
-PORT, HTTP_PORT = 5672, 15672       # within the container; those of this machine are free ones, unless RUN has --network host
+PORT, HTTP_PORT = 5672, 15672       # within the container; those of this machine are free ones, unless RUN_OPTIONS has --network host
 PATIENCE_S = 300                    # for what takes a second on a machine that has nothing else to do
 USER, PASSWORD, NODE, HOST = 'ann', 'a password', 'shop@mq1', 'mq1'
 CONF = 'heartbeat = 17\n'
@@ -184,7 +184,7 @@ def main():
     if not image:
         image = 'leveret-check'
         say('building')
-        engine('build', *shlex.split(os.environ.get('BUILD', '')), '-t', image, ROOT)
+        engine('build', *shlex.split(os.environ.get('BUILD_OPTIONS', '')), '-t', image, ROOT)
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         for name, text in (('rabbitmq.conf', CONF), ('definitions.json', DEFINITIONS), ('password', PASSWORD + '\n')):
