@@ -144,6 +144,25 @@ static bool mimalloc_leaves(void)
 }
 #endif
 
+/* --- glibc's malloc --------------------------------------------------------------------------- */
+
+static void trim(void)
+{
+    malloc_trim(0);
+}
+
+/* Where another allocator serves malloc(), such as a sanitizer's or a preloaded one, nobody has set
+ * up glibc's: the first malloc_trim() does, and a second thread that came meanwhile would read
+ * lists that are not there yet (glibc 2.36). So the first one is alone. */
+static void glibc_gives_back(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, trim);
+    trim();
+}
+
+/* --- either ----------------------------------------------------------------------------------- */
+
 void lv_memory_keep_freed(bool is_kept)
 {
     mimalloc_keeps(is_kept);
@@ -154,7 +173,7 @@ size_t lv_memory_give_back(void)
     size_t spare;
     if (mimalloc_gives_back(&spare))
         return spare;
-    malloc_trim(0);
+    glibc_gives_back();
     return 0;
 }
 
@@ -166,5 +185,5 @@ bool lv_memory_is_in_use(void)
 void lv_memory_leave(void)
 {
     if (!mimalloc_leaves())
-        malloc_trim(0);
+        glibc_gives_back();
 }

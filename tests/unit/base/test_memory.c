@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #pragma weak mi_collect
 void mi_collect(bool force);
 
-enum { BLOCKS = 40000, BLOCK_BYTES = 1280, LIMIT_S = 60 };
+enum { BLOCKS = 40000, BLOCK_BYTES = 1280, LIMIT_S = 60, PROCESSES = 50 };
 
 static size_t resident_bytes(void)
 {
@@ -97,6 +98,40 @@ static void a_thread_knows_whether_its_memory_is_in_use(void **state)
     free(blocks);
 }
 
+static void *give_back_with_others(void *arg)
+{
+    pthread_barrier_wait(arg);
+    lv_memory_give_back();
+    return NULL;
+}
+
+/* In a new process, where it is the first time. Returns the exit status. */
+static int give_back_at_the_same_time(void)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    pthread_barrier_t barrier;
+    pid_t child = fork();
+    if (child != 0) {
+        int status = -1;
+        return waitpid(child, &status, 0) == child ? status : -1;
+    }
+    pthread_barrier_init(&barrier, NULL, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, give_back_with_others, &barrier) != 0)
+            _exit(1);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    _exit(0);
+}
+
+static void several_threads_may_return_memory_at_the_same_time(void **state)
+{
+    (void)state;
+    for (size_t process = 0; process < PROCESSES; process++)
+        assert_int_equal(give_back_at_the_same_time(), 0);
+}
+
 static void memory_in_use_is_not_returned(void **state)
 {
     (void)state;
@@ -113,6 +148,8 @@ static void memory_in_use_is_not_returned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* first: the other tests return memory in this process */
+        cmocka_unit_test(several_threads_may_return_memory_at_the_same_time),
         cmocka_unit_test(memory_in_use_is_not_returned),
         cmocka_unit_test(memory_freed_earlier_is_returned_too),
         cmocka_unit_test(a_thread_knows_whether_its_memory_is_in_use),
