@@ -48,6 +48,11 @@ void budget_give(struct http_budget *b, size_t bytes)
     lv_assert(before >= bytes);
 }
 
+bool budget_is_used(const struct http_budget *b)
+{
+    return atomic_load(&b->bytes) > 0;
+}
+
 bool http_reserve(struct http_request *r, size_t bytes)
 {
     if (!budget_take(r->server->memory, bytes))

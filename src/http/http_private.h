@@ -60,7 +60,8 @@ struct http_server {
     struct http_workers workers;
     struct spool_budget budget;
     struct http_budget *memory; /* of bodies, and what handlers have reserved; a reference */
-    pthread_t thread;           /* runs the loop */
+    size_t body_bytes; /* that came since memory was given back; libmicrohttpd's thread's alone */
+    pthread_t thread;  /* runs the loop */
     bool has_thread;
     /* The loop's alone. */
     size_t pairs;             /* of sockets, between relay.c and libmicrohttpd */
@@ -217,6 +218,8 @@ void budget_unref(struct http_budget **budget);
 /* Takes a part. Returns false if that would be too much: nothing is taken. Any thread. */
 bool budget_take(struct http_budget *budget, size_t bytes);
 void budget_give(struct http_budget *budget, size_t bytes);
+/* Returns whether anybody has a part. Any thread. */
+bool budget_is_used(const struct http_budget *budget);
 
 /* --- guard.c ---------------------------------------------------------------------------------- */
 

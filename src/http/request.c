@@ -127,11 +127,23 @@ static struct http_request *request_create(struct http_server *s, struct MHD_Con
     return r;
 }
 
+/* Of the memory of bodies, this much is kept for the next ones. */
+enum { BODY_BYTES_KEPT = 1024 * 1024 };
+
+/* On libmicrohttpd's thread. The allocator keeps what was freed until this thread allocates again,
+ * which may be never. */
+static void give_back_bodies(struct http_server *s)
+{
+    if (s->body_bytes <= BODY_BYTES_KEPT || budget_is_used(s->memory))
+        return;
+    s->body_bytes = 0;
+    lv_memory_give_back();
+}
+
 void request_completed(void *arg, struct MHD_Connection *mhd, void **request,
                        enum MHD_RequestTerminationCode code)
 {
     struct http_request *r = *request;
-    (void)arg;
     (void)mhd;
     (void)code;
     if (!r)
@@ -145,6 +157,7 @@ void request_completed(void *arg, struct MHD_Connection *mhd, void **request,
     atomic_store(&r->conn->requests_read, atomic_load(&r->conn->requests_begun));
     atomic_store(&r->conn->requests_done, atomic_load(&r->conn->requests_begun));
     request_unref(r);
+    give_back_bodies(arg);
 }
 
 /* --- a request arrives ------------------------------------------------------------------------ */
@@ -214,6 +227,7 @@ static enum MHD_Result request_take_body(struct http_request *r, const char *p, 
         return request_drop_body(r, taken);
     }
     lv_buffer_add(&r->body, p, taken);
+    r->server->body_bytes += taken;
     return MHD_YES;
 }
 
