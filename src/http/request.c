@@ -131,7 +131,7 @@ static struct http_request *request_create(struct http_server *s, struct MHD_Con
 enum { BODY_BYTES_KEPT = 1024 * 1024 };
 
 /* On libmicrohttpd's thread. The allocator keeps what was freed until this thread allocates again,
- * which may be never. */
+ * which may be never. While anybody has a part, a later request does this. */
 static void give_back_bodies(struct http_server *s)
 {
     if (s->body_bytes <= BODY_BYTES_KEPT || budget_is_used(s->memory))

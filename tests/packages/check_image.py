@@ -102,7 +102,7 @@ class Container:
         return pika.BlockingConnection(pika.ConnectionParameters(host, port, credentials=pika.PlainCredentials(user, password)))
 
     def remove(self):
-        engine('rm', '-f', NAME, check=False)
+        engine('rm', '-f', '-v', NAME, check=False)         # -v: also a volume without a name
 
 
 def publish(container, body):
